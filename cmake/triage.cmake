@@ -1,0 +1,53 @@
+# One CMake target per folder under src/.
+#   triage_module(name [PCH <header>] LINK libs...)   library triage_<name> from *.cc, its tests from *_test.cc,
+#                                      its fuzz targets from *_fuzz.cc
+
+add_library(triage_options INTERFACE)
+target_compile_options(triage_options INTERFACE -Wall -Wextra -Wshadow -Wno-missing-field-initializers)
+target_include_directories(triage_options INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
+if(TRIAGE_SANITIZE)
+  target_compile_options(triage_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  target_link_options(triage_options INTERFACE -fsanitize=address,undefined)
+endif()
+
+function(triage_module name)
+  cmake_parse_arguments(arg "" "PCH" "LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS *.cc)
+  set(tests ${sources})
+  set(fuzzers ${sources})
+  list(FILTER sources EXCLUDE REGEX "_(test|fuzz)\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
+  add_library(triage_${name} STATIC ${sources})
+  target_link_libraries(triage_${name} PUBLIC triage_options ${arg_LINK})
+  if(arg_PCH)  # a header that costs seconds in every file: compiled once per module
+    target_precompile_headers(triage_${name} PRIVATE ${arg_PCH})
+  endif()
+  if(tests AND BUILD_TESTING)
+    add_executable(triage_${name}_test ${tests})
+    target_link_libraries(triage_${name}_test PRIVATE triage_${name} GTest::gmock GTest::gtest_main)
+    add_test(NAME ${name} COMMAND triage_${name}_test)
+  endif()
+  foreach(fuzzer ${fuzzers})
+    get_filename_component(stem ${fuzzer} NAME_WE)
+    triage_fuzz(${stem} ${fuzzer} triage_${name})
+  endforeach()
+endfunction()
+
+# A fuzz target is a file with LLVMFuzzerTestOneInput. Clang links libFuzzer; other compilers link
+# tests/fuzz_driver.cc, which mutates the seeds of tests/fuzz_seeds/<stem>/ for a fixed number of rounds.
+function(triage_fuzz stem source library)
+  if(NOT BUILD_TESTING)
+    return()
+  endif()
+  add_executable(${stem} ${source})
+  target_link_libraries(${stem} PRIVATE ${library})
+  if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
+    target_compile_options(${stem} PRIVATE -fsanitize=fuzzer)
+    target_link_options(${stem} PRIVATE -fsanitize=fuzzer)
+    add_test(NAME ${stem} COMMAND ${stem} -runs=20000 ${CMAKE_SOURCE_DIR}/tests/fuzz_seeds/${stem})
+  else()
+    target_sources(${stem} PRIVATE ${CMAKE_SOURCE_DIR}/tests/fuzz_driver.cc)
+    add_test(NAME ${stem} COMMAND ${stem} ${CMAKE_SOURCE_DIR}/tests/fuzz_seeds/${stem} 5000)
+  endif()
+endfunction()

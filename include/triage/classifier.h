@@ -1,0 +1,64 @@
+// The runtime: loads a plan directory and classifies images, each with as much network as it needs.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "triage/result.h"
+
+namespace triage {
+
+// Not owned. Pixels are 8 bit, interleaved rows: [height, width, channels], no padding; size and channels as the plan's input.
+struct ImageView {
+  const std::uint8_t* pixels = nullptr;
+  int height = 0, width = 0, channels = 0;
+};
+
+struct Outcome {
+  int label = -1;           // index into ClassifierInfo::classes
+  float probability = 0;    // of that label, after the exit's temperature
+  int exit = 0;             // index of the stage the image left at
+  float score = 0;          // escalation score at that exit; 0 at the last
+  double microseconds = 0;  // wall time; in a batch: the batch's time divided by its size
+};
+
+struct ClassifierOptions {
+  int threads = 1;                // of the engine, per call
+  bool allow_spinning = false;    // worker threads spin between calls: faster for big nets, burns a core
+  std::vector<double> thresholds; // empty: the plan's own; else one per exit but the last
+};
+
+struct ClassifierInfo {
+  std::string name, policy;
+  int height = 0, width = 0, channels = 0;
+  std::vector<std::string> classes, stages;
+};
+
+class Classifier {
+ public:
+  static Result<Classifier> load(const std::string& plan_directory, const ClassifierOptions& options = {});
+  Classifier(Classifier&&) noexcept;
+  Classifier& operator=(Classifier&&) noexcept;
+  ~Classifier();
+
+  // Thread-safe; blocks until done. Once each thread has classified an image, these allocate no heap memory of
+  // their own per image (the engine may).
+  Result<Outcome> classify(const ImageView& image) const;
+
+  // Any batch size; outcomes.size() must equal images.size(). Images that escalate are compacted between stages.
+  Status classify(std::span<const ImageView> images, std::span<Outcome> outcomes) const;
+
+  const ClassifierInfo& info() const;
+
+ private:
+  struct Impl;
+  explicit Classifier(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+const char* version();  // of the runtime library
+
+}  // namespace triage

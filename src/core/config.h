@@ -1,0 +1,59 @@
+// TOML configuration read into plain option structs. An unknown key, a wrong type or a value out of range is an
+// error that names the file, the line, the key, what was found and what was expected.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/file.h"
+#include "core/json.h"
+
+namespace triage {
+
+class ConfigSection;
+
+class Config {
+ public:
+  static Config parse(std::string_view text, std::string origin);
+  static Config load(const fs::path& path);
+  ~Config();
+  Config(Config&&) noexcept;
+
+  ConfigSection root() const;
+  const std::string& text() const;    // as it was read
+  const std::string& origin() const;  // the file
+
+ private:
+  friend class ConfigSection;
+  struct State;
+  std::shared_ptr<State> state_;
+  explicit Config(std::shared_ptr<State> state) : state_(std::move(state)) {}
+};
+
+// One table. read() leaves the field's default where the key is absent. finish() fails on keys nobody asked for.
+class ConfigSection {
+ public:
+  void read(const char* key, bool& value);
+  void read(const char* key, int& value, int low, int high);
+  void read(const char* key, std::uint64_t& value);
+  void read(const char* key, double& value, double low, double high);
+  void read(const char* key, std::string& value);
+  void read(const char* key, std::vector<std::string>& value);
+  void read(const char* key, std::vector<int>& value, int low, int high);
+  void require(const char* key);  // an error when absent
+
+  bool has(const char* key) const;
+  ConfigSection section(const char* key);               // an absent table reads as an empty one
+  std::vector<ConfigSection> sections(const char* key);  // [[key]]
+  void finish() const;
+  [[noreturn]] void fail_at(const char* key, const std::string& expected) const;  // for the caller's own checks
+
+ private:
+  friend class Config;
+  struct Node;
+  std::shared_ptr<Node> node_;
+};
+
+}  // namespace triage

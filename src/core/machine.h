@@ -1,0 +1,27 @@
+// Where a number was measured, and the files of record that hold such numbers.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "core/json.h"
+#include "core/statistics.h"
+
+namespace triage {
+
+// cpu, cores, flags (those that matter to kernels), memory, kernel, governor and frequency where the system tells.
+Json machine_context();
+std::string cpu_name();
+std::string git_revision();  // of the source tree at configure time, "-dirty" when it had changes
+std::string iso_time_now();
+
+// results/TOPIC.json (schema in docs/formats.md): one figure replaced or added at a time, written by the measurer.
+struct Figure {
+  double value = 0;
+  std::string unit;
+  std::optional<Interval> interval;
+  std::optional<int> n;
+};
+void record_figures(const fs::path& file, const std::string& command, const std::map<std::string, Figure>& figures);
+
+}  // namespace triage

@@ -1,0 +1,60 @@
+// CostTable: measured costs per stage, engine, threads and batch on one device; CostModel: how the rest asks for them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/statistics.h"
+#include "plan/arch.h"
+
+namespace triage::plan {
+
+inline constexpr int kCostTableVersion = 1;
+
+struct CostKey {
+  std::string stage;                 // the stage's name, or "plan" for a whole plan
+  std::string engine = "onnxruntime";
+  std::string provider = "cpu";
+  std::string precision = "fp32";
+  int threads = 1, batch = 1;
+  bool operator==(const CostKey&) const = default;
+};
+
+struct CostEntry {
+  CostKey key;
+  Summary latency_us;                // per run of `batch` images
+  double first_inference_us = 0, load_ms = 0;
+  bool stable = false;               // the last three windows agreed within 10 %
+};
+
+struct CostTable {
+  Json machine = Json::object();     // core/machine.h
+  std::string engine_version;
+  std::vector<CostEntry> entries;
+  const CostEntry* find(const CostKey& key) const;
+};
+
+Json to_json(const CostTable& table);
+CostTable cost_table_from_json(const Json& json, const std::string& origin);
+CostTable load_cost_table(const fs::path& file);
+void save_cost_table(const fs::path& file, const CostTable& table);
+std::string to_csv(const CostTable& table);
+
+// Expected cost of one image through stage `stage` alone, in µs. Implemented by a measured table today; predictors later.
+class CostModel {
+ public:
+  virtual ~CostModel() = default;
+  virtual double stage_latency_us(const std::string& stage) const = 0;
+};
+
+class MeasuredCosts : public CostModel {
+ public:
+  MeasuredCosts(CostTable table, CostKey key) : table_(std::move(table)), key_(std::move(key)) {}
+  double stage_latency_us(const std::string& stage) const override;  // mean; throws Error when it was never measured
+
+ private:
+  CostTable table_;
+  CostKey key_;  // engine, provider, precision, threads, batch; the stage is filled in
+};
+
+}  // namespace triage::plan

@@ -1,0 +1,82 @@
+// Plan: the deployable whole. A directory with plan.json (this file's struct, versioned) and one ONNX file per stage.
+// Stages are ordered; inference starts at stage 0 and, at each exit but the last, goes on while the exit's score
+// is above its threshold. Big/Little is two image stages; an early exit is followed by a feature stage.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/statistics.h"
+#include "plan/arch.h"
+
+namespace triage::plan {
+
+inline constexpr int kPlanVersion = 1;
+
+enum class StageInput { image, features };  // features: the carried map of stage Stage::source
+enum class PolicyKind { learned, confidence, entropy, margin };
+
+std::string to_string(PolicyKind kind);
+PolicyKind policy_from_string(const std::string& text, const std::string& where);
+
+// Two-layer perceptron on an exit's evidence: inputs are [pooled features (feature_width), confidence, entropy,
+// margin], standardised as (x - mean) * scale, then ReLU(hidden), then sigmoid: the escalation score g(x) in [0, 1].
+struct Router {
+  int feature_width = 0, hidden = 0;
+  std::vector<float> mean, scale;   // [inputs]
+  std::vector<float> weight1;       // [hidden, inputs], row-major
+  std::vector<float> bias1;         // [hidden]
+  std::vector<float> weight2;       // [hidden]
+  float bias2 = 0;
+  float skip = 0;                   // weight of the standardised confidence straight to the output
+  int inputs() const { return feature_width + 3; }
+};
+
+// Every exit but the last can escalate.
+struct Exit {
+  double temperature = 1;           // logits are divided by it before any probability is formed
+  std::optional<Router> router;     // present where a learned router was trained
+  double threshold = 1;             // escalate while score > threshold
+};
+
+struct StageCost {                  // measured on the plan's device; µs per image at batch 1
+  Summary latency_us;
+  double first_inference_us = 0, load_ms = 0;
+};
+
+struct Stage {
+  std::string name;                 // "little"
+  ArchSpec arch;
+  StageInput input = StageInput::image;
+  int source = -1;                  // for StageInput::features: index of an earlier stage
+  std::string onnx;                 // file name inside the plan directory
+  std::string sha256;               // of that file
+  int feature_width = 0;            // elements of the "features" output, 0 when there is none
+  std::int64_t macs = 0, parameters = 0;
+  Exit exit;
+  std::optional<StageCost> cost;
+};
+
+struct Prediction {                 // what the chosen thresholds promise, on the validation split
+  double accuracy = 0, mean_latency_us = 0;
+  std::vector<double> exit_share;   // fraction of images that leave at each exit
+};
+
+struct Plan {
+  std::string name;
+  InputShape input;
+  std::vector<std::string> classes;
+  PolicyKind policy = PolicyKind::learned;
+  std::vector<Stage> stages;
+  std::optional<Prediction> predicted;
+  Json provenance = Json::object();  // command, git, seed, data checksum, machine, engine: evidence, never read back
+};
+
+Json to_json(const Plan& plan);
+Plan plan_from_json(const Json& json, const std::string& origin);  // checks everything; throws Error
+
+Plan load_plan(const fs::path& directory);  // reads and checks plan.json; stage files are checked by the runtime
+void save_plan(const fs::path& directory, const Plan& plan);
+
+}  // namespace triage::plan
