@@ -1,0 +1,108 @@
+// Network: an ArchSpec as a trainable LibTorch module.
+//
+// A layer is: 3x3 convolution (no bias), [2x2 max pool], batch norm (scale fixed to 1, learned bias), ReLU. The head is
+// a global max pool and a linear layer with bias, its output times `head_scale`. On CPUs with AVX512-BF16 and with
+// `bf16` the layers run on our own kernels; elsewhere (fp32, CUDA, other CPUs) on ATen, with the same meaning.
+// Parameters, gradients and statistics are fp32 always. Activations are channels last: bf16 or fp32.
+// Methods, hyper-parameters and initialisation follow K. Jordan, "94% on CIFAR-10 in 3.29 Seconds" (2024).
+// Not thread-safe; one forward/backward at a time. Same seed, same inputs: same bits, for any number of threads.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "plan/arch.h"
+#include "supernet/named_tensors.h"
+
+namespace triage::supernet {
+
+struct NetworkOptions {
+  bool bf16 = true;          // activations; false: fp32
+  int features_block = 0;    // the block whose output, averaged over space, is the router's early features
+  bool freeze_stem = false;  // the first convolution's weights get no gradient
+  double head_scale = 1.0 / 9;
+  double momentum = 0.4;  // running = (1 - momentum) * running + momentum * batch
+  double epsilon = 1e-5;  // added to the variance
+};
+
+struct NetworkOutput {
+  at::Tensor logits;    // [N, classes] fp32
+  at::Tensor features;  // [N, width of features_block's last layer] fp32; undefined unless asked for
+};
+
+// A convolution with batch norm folded in: y = relu(max_pool_if(layer.pool, conv(x, weight) + bias)). fp32 on the CPU.
+struct FoldedLayer {
+  plan::ConvLayer layer;
+  at::Tensor weight;  // [out, in, 3, 3]
+  at::Tensor bias;    // [out]
+};
+struct FoldedHead {   // logits = max over space * weight^T + bias; head_scale is folded in
+  at::Tensor weight;  // [classes, width]
+  at::Tensor bias;    // [classes]
+};
+
+class NetworkImpl : public torch::nn::Module {
+ public:
+  // Initialised from `seed`: the first min(in, out) output channels of every convolution but the first are the
+  // identity, the rest and the first convolution kaiming-uniform (PyTorch's default), biases 0. Throws Error for a bad
+  // arch, classes < 1 or a features_block that does not exist.
+  NetworkImpl(plan::ArchSpec arch, plan::InputShape input, int classes, NetworkOptions options, std::uint64_t seed);
+
+  // Makes the first convolution a whitening of its 3x3 patches, measured on `images` ([N,C,H,W], some thousand
+  // suffice):
+  // +- the top width/2 eigenvectors of the patch covariance, each over sqrt(eigenvalue + epsilon). With fewer
+  // eigenvectors than width/2 the remaining channels stay as they are.
+  void whiten_stem(const at::Tensor& images, double epsilon = 5e-4);
+
+  // images: [N,C,H,W], channels last in memory, fp32 or bf16, on the module's device. In training mode batch statistics
+  // are used and the running ones updated (also without grad mode); in evaluation mode the running ones are used.
+  NetworkOutput forward(const at::Tensor& images, bool features = false);
+
+  // Between begin and end, forward() in training mode gathers exact statistics over all images it sees instead of
+  // moving averages (every batch is still normalised by its own); end() stores them as the running statistics. For use
+  // after weight averaging. Throws Error when no batch was seen.
+  void recalibrate_begin();
+  void recalibrate_end();
+
+  std::vector<FoldedLayer> folded() const;
+  FoldedHead folded_head() const;
+
+  // Everything that makes the network, running statistics included; the tensors share memory with the network.
+  NamedTensors state() const;
+  void load_state(const NamedTensors& state, const std::string& origin);  // in place; Error when it does not fit
+
+  // What the optimiser moves, apart: convolution weights (without a frozen stem) and head weight; norm and head biases.
+  NamedTensors trainable_weights() const;
+  NamedTensors trainable_biases() const;
+
+  const plan::ArchSpec& arch() const { return arch_; }
+  const plan::InputShape& input() const { return input_; }
+  const NetworkOptions& options() const { return options_; }
+  const std::vector<plan::ConvLayer>& layers() const { return layers_; }
+  int classes() const { return classes_; }
+  int feature_width() const { return arch_.blocks[options_.features_block].back(); }
+
+ private:
+  struct Layer {
+    at::Tensor weight, bias;               // [out,in,3,3], [out]
+    at::Tensor running_mean, running_var;  // [out]
+    at::Tensor sum_mean, sum_second;       // [out] double, while recalibrating: sums over values
+    double seen = 0;                       // values per channel in those sums
+  };
+  at::Tensor run_layer(std::size_t index, const at::Tensor& x);
+  void update_statistics(Layer& layer, const at::Tensor& mean, const at::Tensor& var, double count);
+
+  plan::ArchSpec arch_;
+  plan::InputShape input_;
+  int classes_;
+  NetworkOptions options_;
+  std::vector<plan::ConvLayer> layers_;
+  std::vector<Layer> weights_;
+  at::Tensor head_weight_, head_bias_;  // [classes, width], [classes]
+  bool recalibrating_ = false;
+};
+TORCH_MODULE(Network);
+
+}  // namespace triage::supernet
