@@ -1,0 +1,112 @@
+// triage profile: what a plan costs on this machine, stage by stage and as a whole.
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+
+#include "command.h"
+#include "core/progress.h"
+#include "core/rng.h"
+#include "data/dataset.h"
+#include "profile/stages.h"
+
+namespace triage::cli {
+namespace {
+
+constexpr std::uint32_t kImages = 512;
+
+// Pixels of up to kImages images in a seeded order; labels are not looked at. Test images are what a plan meets:
+// on images a net was trained on it is surer of itself and escalates less.
+std::vector<std::uint8_t> pick_images(const data::Dataset& dataset, const std::string& split) {
+  const data::DatasetInfo& info = dataset.info();
+  const std::uint32_t first = split == "test" ? info.train_count : 0;
+  const std::uint32_t available = split == "test" ? info.test_count : info.train_count;
+  if (available == 0) fail("--images {}: data set '{}' has no such images", split, info.name);
+  const std::vector<std::uint32_t> order = random_permutation(available, derive_seed(1, "profile"));
+  std::vector<std::uint8_t> pixels;
+  for (std::uint32_t i = 0; i < std::min(kImages, available); ++i) {
+    const std::uint8_t* image = dataset.image(first + order[i]);
+    pixels.insert(pixels.end(), image, image + dataset.image_bytes());
+  }
+  return pixels;
+}
+
+void print_table(const plan::CostTable& table) {
+  std::printf("%-12s %5s %7s %9s %9s %9s %9s %9s %9s %9s %8s %8s  %s\n", "stage", "batch", "threads", "min", "mean",
+              "median", "p90", "p95", "p99", "max", "first", "load", "stable");
+  std::printf("%-12s %5s %7s %9s %9s %9s %9s %9s %9s %9s %8s %8s\n", "", "", "", "us/run", "us/run", "us/run", "us/run",
+              "us/run", "us/run", "us/run", "us", "ms");
+  for (const plan::CostEntry& entry : table.entries) {
+    const Summary& s = entry.latency_us;
+    std::printf("%-12s %5d %7d %9.1f %9.1f %9.1f %9.1f %9.1f %9.1f %9.1f %8.0f %8.1f  %s\n", entry.key.stage.c_str(),
+                entry.key.batch, entry.key.threads, s.min, s.mean, s.median, s.p90, s.p95, s.p99, s.max,
+                entry.first_inference_us, entry.load_ms, entry.stable ? "yes" : "no");
+  }
+  if (std::ranges::any_of(table.entries, [](const plan::CostEntry& entry) { return !entry.stable; })) {
+    std::fprintf(stderr,
+                 "profile: some rows never settled to 10 %% over three windows; a quieter machine or a longer "
+                 "--seconds helps\n");
+  }
+}
+
+}  // namespace
+
+int profile_command(int argc, char** argv) {
+  CLI::App app{"Measures the latency of a plan: every stage alone and the whole plan, on real images"};
+  std::string plan_directory, data_file, out, csv, images_from = "test";
+  profile::ProfileOptions options;
+  bool json = false;
+  app.add_option("plan", plan_directory, "Plan directory")->required()->type_name("PLAN");
+  app.add_option("--data", data_file, "Data set file (triage data import) whose images are used")->required();
+  app.add_option("--images", images_from, "Which of its images (labels are not read)")
+      ->check(CLI::IsMember({"test", "train"}))
+      ->capture_default_str();
+  app.add_option("--batch", options.batches, "Images per run, several separated by commas")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
+  app.add_option("--threads", options.threads, "Engine threads, several separated by commas")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  app.add_option("--provider", options.provider, "Execution provider; the whole plan is measured with cpu only")
+      ->check(CLI::IsMember({"cpu", "xnnpack", "dnnl"}))
+      ->capture_default_str();
+  app.add_option("--pin", options.cores, "Cores to run on, separated by commas; at least one for each thread")
+      ->delimiter(',');
+  app.add_option("--seconds", options.measure.max_seconds, "Longest time for one row; stable rows end earlier")
+      ->check(CLI::Range(0.01, 3600.0))
+      ->capture_default_str();
+  app.add_option("--out", out, "Write the cost table here (JSON)");
+  app.add_option("--csv", csv, "Write the cost table here (CSV)");
+  app.add_flag("--json", json, "Print the cost table as JSON");
+  app.footer(
+      "Example:\n  triage profile runs/cifar10-pair/plan --data data/cifar10.triage --batch 1,8 --threads 1,2 --out "
+      "costs.json");
+  if (!parse_arguments(app, argc, argv)) return 0;
+  options.measure.min_seconds = std::min(options.measure.min_seconds, options.measure.max_seconds / 2);
+
+  install_stop_handler();
+  if (json) Progress::set_quiet(true);
+  const data::Dataset dataset = data::Dataset::open(data_file);
+  const std::vector<std::uint8_t> pixels = pick_images(dataset, images_from);
+  const profile::Images images{.pixels = pixels,
+                               .count = static_cast<int>(pixels.size() / dataset.image_bytes()),
+                               .height = dataset.info().height,
+                               .width = dataset.info().width,
+                               .channels = dataset.info().channels};
+
+  Progress progress("profile", 0, "rounds");
+  const profile::Profile measured =
+      profile::profile_plan(plan_directory, images, options, [&](std::size_t round) { progress.update(round); });
+  progress.finish();
+  if (!out.empty()) plan::save_cost_table(out, measured.table);
+  if (!csv.empty()) write_file_atomic(csv, plan::to_csv(measured.table));
+  if (json) {
+    std::cout << plan::to_json(measured.table).dump(2) << '\n';
+  } else {
+    print_table(measured.table);
+  }
+  return 0;
+}
+
+}  // namespace triage::cli

@@ -1,0 +1,53 @@
+// Costs of a plan: each stage on its own along the path the runtime takes, and the whole plan through the Classifier.
+//
+// What is timed for a stage is what an image costs that goes through it: conversion of the 8 bit pixels (a feature
+// stage starts from the carried map instead), the engine's run and, where the stage can hand over, the exit's score.
+// Inputs rotate through real images, so branchy engines and denormals show their true mix.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "plan/cost_table.h"
+#include "plan/plan.h"
+#include "profile/latency.h"
+
+namespace triage::profile {
+
+struct Images {                          // not owned
+  std::span<const std::uint8_t> pixels;  // [count, height, width, channels]
+  int count = 0, height = 0, width = 0, channels = 0;
+};
+
+struct ProfileOptions {
+  std::vector<int> batches{1};   // a run is one batch of this size
+  std::vector<int> threads{1};   // of the engine
+  std::string provider = "cpu";  // cpu, xnnpack, dnnl; the whole plan is measured with cpu alone
+  std::vector<int> cores;        // pin to these; at least as many as the largest of `threads`. Empty: not pinned
+  bool whole_plan = true;        // also the row "plan"
+  MeasureOptions measure;
+};
+
+struct Profile {
+  plan::CostTable table;
+  std::vector<Measurement> evidence;  // one per table entry, same order
+};
+
+// Rounds of all (stage, batch, threads) interleaved. `progress` gets the round's number, from 0. Throws Error when a
+// stage cannot be opened or run, or when the images do not have the plan's shape.
+Profile profile_plan(const fs::path& plan_directory, const Images& images, const ProfileOptions& options,
+                     const std::function<void(std::size_t round)>& progress = {});
+
+// The same for stages alone, of a plan that is still being put together: stage files lie in `directory`, routers and
+// thresholds may be missing. options.whole_plan is ignored.
+Profile profile_stages(const plan::Plan& plan, const fs::path& directory, const Images& images,
+                       const ProfileOptions& options, const std::function<void(std::size_t round)>& progress = {});
+
+// latency.json: {"unit": "us", "batch": 1, "threads": t, "engine": ..., "stages": {NAME: {"mean", "median", "p90",
+// "p95", "p99", "first_inference"}}} for the batch-1 entries with the fewest threads.
+Json latency_summary(const plan::CostTable& table);
+
+}  // namespace triage::profile
