@@ -1,0 +1,42 @@
+# make demo   packages, build, a whole run on real images (Fashion-MNIST), report
+# make test   packages, build, every test
+# make bench  the figures of record that are ratios and times
+# TRIAGE_SKIP_SETUP=1 leaves the machine's packages alone.
+JOBS ?= $(shell nproc)
+TRIAGE := build/release/triage
+
+.PHONY: demo test bench build setup zoo clean format tidy sanitize runtime-only
+
+build: setup
+	@cmake --preset release -DCMAKE_MESSAGE_LOG_LEVEL=WARNING
+	@cmake --build --preset release --parallel $(JOBS)
+
+setup:
+	@[ -n "$(TRIAGE_SKIP_SETUP)" ] || scripts/setup
+
+demo: build
+	@mkdir -p data
+	@[ -f data/fashion-mnist.tds ] || $(TRIAGE) data import fashion-mnist --out data/fashion-mnist.tds
+	$(TRIAGE) run configs/fashion-demo.toml --run runs/fashion-demo
+	@echo "The report: runs/fashion-demo/report.html"
+
+test: build sanitize runtime-only
+	@scripts/check_layers
+	@scripts/check_style
+	@ctest --preset release
+
+sanitize: setup
+	@cmake --preset asan -DCMAKE_MESSAGE_LOG_LEVEL=WARNING
+	@cmake --build --preset asan --parallel $(JOBS)
+	@ctest --preset asan
+
+runtime-only: setup
+	@cmake --preset runtime-only -DCMAKE_MESSAGE_LOG_LEVEL=WARNING
+	@cmake --build --preset runtime-only --parallel $(JOBS)
+	@ctest --preset runtime-only
+
+bench: build
+	@scripts/bench
+
+clean:
+	rm -rf build

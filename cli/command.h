@@ -1,0 +1,24 @@
+// The subcommands of the program. Each parses its own arguments and returns an exit code; errors are thrown.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "core/error.h"
+
+namespace triage::cli {
+
+int arch_command(int argc, char** argv);
+int build_command(int argc, char** argv);
+int data_command(int argc, char** argv);
+int eval_command(int argc, char** argv);
+int export_command(int argc, char** argv);
+int predict_command(int argc, char** argv);
+int profile_command(int argc, char** argv);
+int report_command(int argc, char** argv);
+int run_command(int argc, char** argv);
+int train_command(int argc, char** argv);
+
+// argv[0] is the subcommand's name. False: help was printed and the command ends with 0. Bad usage throws UsageError.
+bool parse_arguments(CLI::App& app, int argc, char** argv);
+
+}  // namespace triage::cli

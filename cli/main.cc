@@ -1,0 +1,67 @@
+// The program: a table of subcommands. Exit codes: 0 ok, 1 failed, 2 bad usage.
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+
+#include "cli/command.h"
+#include "core/machine.h"
+#include "core/progress.h"
+#include "triage/classifier.h"
+
+namespace {
+
+using namespace triage::cli;
+
+struct Command {
+  const char* name;
+  const char* help;
+  int (*run)(int argc, char** argv);
+};
+
+constexpr Command kCommands[] = {
+    {"data", "import, download or inspect a data set", data_command},
+    {"arch", "layers, MACs, parameters and memory of an architecture", arch_command},
+    {"train", "train the networks of a configuration (resumable)", train_command},
+    {"build", "turn trained networks into a plan: export, measure, route", build_command},
+    {"run", "train, build, eval and report in one go (resumable)", run_command},
+    {"profile", "measure latency of a plan's stages on this machine", profile_command},
+    {"eval", "accuracy and latency of a plan on the test split", eval_command},
+    {"report", "pictures and report.html of a run", report_command},
+    {"predict", "classify image files with a plan", predict_command},
+    {"export", "write a whole plan as one standard ONNX file", export_command},
+};
+
+int usage(std::FILE* out) {
+  std::fprintf(out, "triage %s: decides, per input image, how much network the image needs\n\nusage: triage COMMAND [OPTIONS]\n\n",
+               triage::version());
+  for (const Command& command : kCommands) std::fprintf(out, "  %-9s %s\n", command.name, command.help);
+  std::fprintf(out, "\n'triage COMMAND --help' explains a command and shows an example.\n");
+  return out == stdout ? 0 : 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  if (argc < 2) return usage(stderr);
+  if (!std::strcmp(argv[1], "--help") || !std::strcmp(argv[1], "-h") || !std::strcmp(argv[1], "help")) return usage(stdout);
+  if (!std::strcmp(argv[1], "--version")) {
+    std::printf("triage %s (%s)\n", triage::version(), triage::git_revision().c_str());
+    return 0;
+  }
+  for (const Command& command : kCommands) {
+    if (std::strcmp(argv[1], command.name) != 0) continue;
+    try {
+      return command.run(argc - 1, argv + 1);
+    } catch (const triage::UsageError& error) {
+      std::fprintf(stderr, "triage %s: %s\n'triage %s --help' shows the options.\n", command.name, error.what(), command.name);
+      return 2;
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "triage %s: %s\n", command.name, error.what());
+      return 1;
+    }
+  }
+  std::fprintf(stderr, "triage: '%s' is not a command.\n\n", argv[1]);
+  return usage(stderr);
+}

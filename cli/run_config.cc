@@ -1,0 +1,118 @@
+#include "cli/run_config.h"
+
+#include <algorithm>
+#include <set>
+
+namespace triage::cli {
+namespace {
+
+StageConfig read_stage(ConfigSection section) {
+  StageConfig stage;
+  section.require("name");
+  section.require("arch");
+  section.read("name", stage.name);
+  if (stage.name.empty() || stage.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string::npos) {
+    section.fail_at("name", "lower-case letters, digits and underscores");
+  }
+  std::string arch;
+  section.read("arch", arch);
+  stage.arch = plan::ArchSpec::parse(arch);
+  section.read("teacher", stage.teacher);
+  section.read("features_block", stage.features_block, 0, static_cast<int>(stage.arch.blocks.size()) - 1);
+  train::read_train_options(section, stage.train);
+  section.finish();
+  return stage;
+}
+
+// Every teacher exists and no chain of teachers comes back to where it began.
+void check_teachers(const RunConfig& config) {
+  for (const StageConfig& first : config.stages) {
+    std::set<std::string> seen;
+    for (const StageConfig* stage = &first; !stage->teacher.empty(); stage = &config.stage(stage->teacher)) {
+      if (!seen.insert(stage->name).second) fail("{}: stage '{}': teachers form a circle", config.origin, first.name);
+    }
+  }
+}
+
+}  // namespace
+
+const StageConfig& RunConfig::stage(const std::string& stage_name) const {
+  for (const StageConfig& candidate : stages) {
+    if (candidate.name == stage_name) return candidate;
+  }
+  fail("{}: expected a [[stage]] named '{}', found none", origin, stage_name);
+}
+
+RunConfig load_run_config(const fs::path& file) {
+  const Config parsed = Config::load(file);
+  ConfigSection root = parsed.root();
+  RunConfig config;
+  config.origin = parsed.origin();
+  config.text = parsed.text();
+  root.require("name");
+  root.read("name", config.name);
+  root.read("seed", config.seed);
+  root.read("device", config.device);
+  if (config.device != "auto" && config.device != "cpu" && config.device != "cuda") root.fail_at("device", "auto, cpu or cuda");
+  std::string precision = "bf16";
+  root.read("precision", precision);
+  if (precision != "bf16" && precision != "fp32") root.fail_at("precision", "bf16 or fp32");
+  config.precision = train::precision_from_string(precision);
+  root.read("threads", config.threads, 0, 1024);
+
+  root.require("data");
+  ConfigSection data = root.section("data");
+  data.require("file");
+  data.read("file", config.data);
+  data.read("shift", config.shift);
+  int route = static_cast<int>(config.splits.route), validation = static_cast<int>(config.splits.validation);
+  data.read("route", route, 1, 1 << 30);
+  data.read("validation", validation, 1, 1 << 30);
+  data.finish();
+  config.splits = {static_cast<std::uint32_t>(route), static_cast<std::uint32_t>(validation), config.seed};
+
+  for (ConfigSection& section : root.sections("stage")) config.stages.push_back(read_stage(std::move(section)));
+  if (config.stages.empty()) fail("{}: expected at least one [[stage]], found none", config.origin);
+  std::set<std::string> names;
+  for (const StageConfig& stage : config.stages) {
+    if (!names.insert(stage.name).second) fail("{}: two stages are named '{}'", config.origin, stage.name);
+  }
+  check_teachers(config);
+
+  ConfigSection router = root.section("router");
+  route::read_router_options(router, config.router);
+  router.finish();
+
+  ConfigSection build = root.section("build");
+  std::string policy = plan::to_string(config.policy);
+  build.read("policy", policy);
+  config.policy = plan::policy_from_string(policy, config.origin + ": build.policy");
+  if (build.has("latency_us")) build.read("latency_us", config.target.latency_us.emplace(), 0, 1e9);
+  if (build.has("accuracy")) build.read("accuracy", config.target.accuracy.emplace(), 0, 1);
+  if (config.target.latency_us && config.target.accuracy) build.fail_at("accuracy", "only one of latency_us and accuracy");
+  build.read("profile_seconds", config.profile_seconds, 0.01, 3600);
+  build.finish();
+  root.finish();
+  return config;
+}
+
+RunConfig run_config_of(const fs::path& run) {
+  const fs::path file = run / "config.toml";
+  if (!fs::exists(file)) fail("{}: expected a run directory with config.toml, found none", run.string());
+  return load_run_config(file);
+}
+
+void open_run(const fs::path& run, const RunConfig& config) {
+  const fs::path file = run / "config.toml";
+  if (fs::exists(file)) {
+    if (read_file(file) != config.text) {
+      fail("{}: this run began with another configuration than {}. Use another --run directory, or delete this one.",
+           file.string(), config.origin);
+    }
+    return;
+  }
+  fs::create_directories(run / "checkpoint");
+  write_file_atomic(file, config.text);
+}
+
+}  // namespace triage::cli

@@ -1,0 +1,58 @@
+#include "train/options.h"
+
+namespace triage::train {
+
+void read_train_options(ConfigSection& section, TrainOptions& o) {
+  section.read("epochs", o.epochs, 1, 10000);
+  section.read("batch", o.batch, 2, 65536);
+  section.read("lr", o.lr, 1e-8, 100);
+  section.read("momentum", o.momentum, 0, 0.9999);
+  section.read("weight_decay", o.weight_decay, 0, 1);
+  section.read("warmup", o.warmup, 0, 1);
+  section.read("final_lr", o.final_lr, 0, 1);
+  section.read("bias_lr_scale", o.bias_lr_scale, 0, 1000);
+  section.read("label_smoothing", o.label_smoothing, 0, 0.99);
+  section.read("average_decay", o.average_decay, 0, 0.999999);
+  section.read("whitened_stem", o.whitened_stem);
+  section.read("freeze_stem", o.freeze_stem);
+  section.read("head_scale", o.head_scale, 1e-4, 100);
+  section.read("validate_every", o.validate_every, 1, 10000);
+  ConfigSection augment = section.section("augment");
+  augment.read("shift", o.augment.shift, 0, 16);
+  augment.read("flip", o.augment.flip);
+  augment.read("cutout", o.augment.cutout, 0, 64);
+  augment.finish();
+  ConfigSection distill = section.section("distill");
+  distill.read("temperature", o.distill.temperature, 0.1, 100);
+  distill.read("mix", o.distill.mix, 0, 1);
+  distill.read("views", o.distill.views, 0, 10000);
+  distill.finish();
+}
+
+Json to_json(const TrainOptions& o) {
+  return {{"epochs", o.epochs},
+          {"batch", o.batch},
+          {"lr", o.lr},
+          {"momentum", o.momentum},
+          {"weight_decay", o.weight_decay},
+          {"warmup", o.warmup},
+          {"final_lr", o.final_lr},
+          {"bias_lr_scale", o.bias_lr_scale},
+          {"label_smoothing", o.label_smoothing},
+          {"average_decay", o.average_decay},
+          {"whitened_stem", o.whitened_stem},
+          {"freeze_stem", o.freeze_stem},
+          {"head_scale", o.head_scale},
+          {"validate_every", o.validate_every},
+          {"augment", {{"shift", o.augment.shift}, {"flip", o.augment.flip}, {"cutout", o.augment.cutout}}},
+          {"distill",
+           {{"temperature", o.distill.temperature}, {"mix", o.distill.mix}, {"views", o.distill.views}}}};
+}
+
+Precision precision_from_string(const std::string& text) {
+  if (text == "bf16") return Precision::bf16;
+  if (text == "fp32") return Precision::fp32;
+  fail("precision: expected 'bf16' or 'fp32', found '{}'", text);
+}
+
+}  // namespace triage::train

@@ -1,0 +1,43 @@
+// How one network is trained: a plain struct with defaults and units, read from a [[stage]] table of a configuration.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/config.h"
+#include "data/loader.h"
+
+namespace triage::train {
+
+// Knowledge distillation (Hinton, Vinyals, Dean 2015): loss = mix * T^2 * KL(teacher_T || student_T) + (1 - mix) * labels.
+struct DistillOptions {
+  double temperature = 2;
+  double mix = 0.9;       // 0: labels only, 1: teacher only
+  int views = 8;          // augmented views of each image the teacher is asked about; epochs cycle through them, so the
+                          // teacher runs in the first `views` epochs only (0: every epoch has views of its own)
+};
+
+struct TrainOptions {
+  int epochs = 20;
+  int batch = 512;
+  // Nesterov SGD on the mean loss. The rate rises linearly to `lr` over the first `warmup` of all steps, then falls
+  // linearly to `final_lr` * lr. Biases learn `bias_lr_scale` times as fast (Jordan 2024, airbench94).
+  double lr = 0.6, momentum = 0.85, weight_decay = 1.2e-3, warmup = 0.2, final_lr = 0.02, bias_lr_scale = 16;
+  double label_smoothing = 0.2;
+  double average_decay = 0.995;  // exponential moving average of the weights, per step; 0: none
+  bool whitened_stem = true;     // first layer starts as a whitening of the training patches (Jordan 2024) ...
+  bool freeze_stem = true;       // ... and stays so, which saves its whole backward pass
+  double head_scale = 0.125;     // logits are this times the linear layer's output
+  int validate_every = 1;        // epochs between validations; the last epoch always validates
+  data::AugmentOptions augment;
+  DistillOptions distill;
+};
+
+// Reads the keys of `section` over the defaults; unknown keys are the caller's to refuse (ConfigSection::finish).
+void read_train_options(ConfigSection& section, TrainOptions& options);
+Json to_json(const TrainOptions& options);  // every field: part of a checkpoint's identity
+
+enum class Precision { bf16, fp32 };
+Precision precision_from_string(const std::string& text);  // throws Error
+
+}  // namespace triage::train

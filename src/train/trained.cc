@@ -1,0 +1,109 @@
+// What surrounds the loop: making and loading networks, batches as tensors, accuracy, the learning rate.
+#include "core/rng.h"
+#include "train/trainer.h"
+
+namespace triage::train {
+namespace {
+
+constexpr std::uint32_t kStemImages = 4000;
+constexpr std::size_t kEvalBatch = 500;
+
+supernet::Network empty_network(const TrainJob& job, bool bf16) {
+  supernet::NetworkOptions options;
+  options.bf16 = bf16;
+  options.features_block = job.features_block;
+  options.freeze_stem = job.options.freeze_stem;
+  options.head_scale = job.options.head_scale;
+  const data::DatasetInfo& info = job.data->info();
+  const plan::InputShape input{info.channels, info.height, info.width};
+  supernet::Network network(job.arch, input, static_cast<int>(info.classes.size()), options, derive_seed(job.seed, "weights of " + job.name));
+  network->to(job.device);
+  return network;
+}
+
+}  // namespace
+
+at::Device device_from_string(const std::string& text) {
+  if (text == "cpu") return at::kCPU;
+  if (text != "auto" && text != "cuda") fail("device: expected auto, cpu or cuda, found '{}'", text);
+  if (torch::cuda::is_available()) return at::kCUDA;
+  if (text == "cuda") fail("device: expected a CUDA device, found none that this LibTorch ({}) can use", TORCH_VERSION);
+  return at::kCPU;
+}
+
+supernet::Network make_network(const TrainJob& job) {
+  supernet::Network network = empty_network(job, job.precision == Precision::bf16);
+  if (job.options.whitened_stem) {
+    const std::span<const std::uint32_t> all(job.splits->train);
+    const data::Batch batch = data::make_eval_batch(*job.data, all.first(std::min<std::size_t>(kStemImages, all.size())),
+                                                    job.normalization, data::PixelType::fp32);
+    network->whiten_stem(to_tensor(batch, *job.data, data::PixelType::fp32, job.device));
+  }
+  return network;
+}
+
+Json identity_of(const TrainJob& job) {
+  return {{"stage", job.name},
+          {"arch", job.arch.text()},
+          {"features_block", job.features_block},
+          {"options", to_json(job.options)},
+          {"seed", job.seed},
+          {"precision", job.precision == Precision::bf16 ? "bf16" : "fp32"},
+          {"device", job.device.str()},
+          {"data", job.data->info().sha256},
+          {"route", job.splits->route.size()},
+          {"validation", job.splits->validation.size()},
+          {"teacher", job.teacher_identity}};
+}
+
+supernet::Network load_trained(const TrainJob& job) {
+  const fs::path file = job.run / (job.name + "_best.pt");
+  supernet::Network network = empty_network(job, false);
+  const Tensors tensors = load_weights(file);
+  supernet::NamedTensors state;
+  for (const auto& [name, ignored] : network->state()) {
+    const auto found = tensors.find(name);
+    if (found == tensors.end()) fail("{}: expected a tensor '{}', found none", file.string(), name);
+    state.push_back({name, found->second});
+  }
+  network->load_state(state, file.string());
+  network->eval();
+  return network;
+}
+
+at::Tensor to_tensor(const data::Batch& batch, const data::Dataset& data, data::PixelType type, at::Device device) {
+  const data::DatasetInfo& info = data.info();
+  const std::int64_t c = info.channels, h = info.height, w = info.width;
+  auto* pixels = const_cast<std::uint8_t*>(batch.pixels.data());
+  const at::Tensor images = at::from_blob(pixels, {batch.size, c, h, w}, {h * w * c, 1, w * c, c},
+                                          type == data::PixelType::bf16 ? at::kBFloat16 : at::kFloat);
+  return device.is_cpu() ? images : images.to(device);
+}
+
+double accuracy(supernet::Network& network, const data::Dataset& data, std::span<const std::uint32_t> indices,
+                const data::Normalization& normalization) {
+  const torch::NoGradGuard no_grad;
+  const bool was_training = network->is_training();
+  network->eval();
+  const at::Device device = network->state().front().tensor.device();
+  const data::PixelType type = network->options().bf16 ? data::PixelType::bf16 : data::PixelType::fp32;
+  std::int64_t right = 0;
+  for (std::size_t first = 0; first < indices.size(); first += kEvalBatch) {
+    const auto part = indices.subspan(first, std::min(kEvalBatch, indices.size() - first));
+    const data::Batch batch = data::make_eval_batch(data, part, normalization, type);
+    const at::Tensor answer = network->forward(to_tensor(batch, data, type, device)).logits.argmax(1).cpu();
+    const std::int64_t* labels = answer.data_ptr<std::int64_t>();
+    for (int i = 0; i < batch.size; ++i) right += labels[i] == batch.labels[i];
+  }
+  network->train(was_training);
+  return indices.empty() ? 0 : static_cast<double>(right) / static_cast<double>(indices.size());
+}
+
+double learning_rate(const TrainOptions& options, std::uint64_t step, std::uint64_t total_steps) {
+  const double done = (static_cast<double>(step) + 0.5) / static_cast<double>(total_steps);
+  if (done < options.warmup) return options.lr * done / options.warmup;
+  const double left = options.warmup < 1 ? (1 - done) / (1 - options.warmup) : 0;
+  return options.lr * (options.final_lr + (1 - options.final_lr) * left);
+}
+
+}  // namespace triage::train

@@ -1,0 +1,281 @@
+// The training loop.
+//   Session        everything that changes while training: network, optimiser, average, teacher's logits, counters
+//   save/restore   Session <-> checkpoint file; metrics.jsonl is cut back to what the checkpoint knows
+//   train          epochs of steps; validation with the averaged weights; stop, divergence, final recalibration
+#include "train/trainer.h"
+
+#include <chrono>
+#include <cmath>
+
+#include "core/progress.h"
+#include "supernet/sgd.h"
+#include "train/distill.h"
+
+namespace triage::train {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr double kCheckpointSeconds = 30;
+constexpr int kRecalibrationBatches = 20;
+
+data::PixelType pixel_type(Precision precision) {
+  return precision == Precision::bf16 ? data::PixelType::bf16 : data::PixelType::fp32;
+}
+
+void add(Tensors& to, const std::string& prefix, const supernet::NamedTensors& from) {
+  for (const auto& [name, tensor] : from) to[prefix + name] = tensor;
+}
+
+
+// Checkpoints keep tensors by name; networks and optimisers want them in their own order.
+supernet::NamedTensors in_order_of(const supernet::NamedTensors& order, const Tensors& tensors, const std::string& prefix) {
+  supernet::NamedTensors result;
+  for (const auto& [name, ignored] : order) {
+    if (const auto found = tensors.find(prefix + name); found != tensors.end()) result.push_back({name, found->second});
+  }
+  return result;
+}
+
+std::vector<supernet::ParameterGroup> parameter_groups(supernet::Network& network, const TrainOptions& options) {
+  // The pull of weight decay on biases is kept as weak as on weights: their rate is higher, their decay lower.
+  const double scale = options.bias_lr_scale;
+  return {{network->trainable_weights(), 1, options.weight_decay},
+          {network->trainable_biases(), scale, scale > 0 ? options.weight_decay / scale : 0}};
+}
+
+data::LoaderOptions loader_options(const TrainJob& job) {
+  data::LoaderOptions options;
+  options.batch = job.options.batch;
+  options.seed = derive_seed(job.seed, "batches of " + job.name);
+  options.pixels = pixel_type(job.precision);
+  options.augment = job.options.augment;
+  if (job.teacher) options.views = job.options.distill.views;
+  return options;
+}
+
+class Session {
+ public:
+  explicit Session(const TrainJob& job)
+      : job_(job),
+        network(make_network(job)),
+        sgd(parameter_groups(network, job.options)),
+        average(network->state()),
+        best_state(supernet::clone_state(network->state())),
+        file_(job.run / "checkpoint" / (job.name + ".ckpt")),
+        metrics_(job.run / "metrics.jsonl") {
+    if (job.teacher) {
+      auto ask = [teacher = *job.teacher](const at::Tensor& images) mutable {
+        const torch::NoGradGuard no_grad;
+        return teacher->forward(images).logits;
+      };
+      teacher.emplace(ask, job.data->size(), network->classes(), job.options.distill.views);
+    }
+  }
+
+  bool restore() {
+    if (!fs::exists(file_)) return false;
+    const Checkpoint checkpoint = load_checkpoint(file_, identity_of(job_));
+    const JsonReader state(checkpoint.state, file_.string());
+    step = state.get<std::uint64_t>("step");
+    done = state.get<bool>("done");
+    seconds = state.get<double>("seconds");
+    validation = state.get<double>("validation_accuracy");
+    best = state.get<double>("best_validation_accuracy");
+    epoch_loss = state.get<double>("epoch_loss");
+    epoch_right = state.get<double>("epoch_right");
+    const Tensors& tensors = checkpoint.tensors;
+    network->load_state(in_order_of(network->state(), tensors, "network."), file_.string());
+    sgd.load_state(in_order_of(sgd.state(), tensors, "sgd."), file_.string());
+    average.load_state(in_order_of(average.state(), tensors, "average."), file_.string());
+    supernet::copy_state(best_state, in_order_of(best_state, tensors, "best."), file_.string());
+    if (teacher && !done) teacher->load(tensors);
+    if (const auto length = state.get<std::uint64_t>("metrics_bytes"); fs::exists(metrics_) && fs::file_size(metrics_) > length) {
+      fs::resize_file(metrics_, length);
+    }
+    return true;
+  }
+
+  void save() const {
+    Checkpoint checkpoint;
+    checkpoint.identity = identity_of(job_);
+    checkpoint.state = {{"step", step},
+                        {"done", done},
+                        {"seconds", seconds},
+                        {"validation_accuracy", validation},
+                        {"best_validation_accuracy", best},
+                        {"epoch_loss", epoch_loss},
+                        {"epoch_right", epoch_right},
+                        {"metrics_bytes", fs::exists(metrics_) ? fs::file_size(metrics_) : 0}};
+    add(checkpoint.tensors, "network.", network->state());
+    add(checkpoint.tensors, "sgd.", sgd.state());
+    add(checkpoint.tensors, "average.", average.state());
+    add(checkpoint.tensors, "best.", best_state);
+    if (teacher && !done) teacher->save(checkpoint.tensors);
+    save_checkpoint(file_, checkpoint);
+  }
+
+  void log(const Json& line) const { append_line(metrics_, line.dump()); }
+
+ private:
+  const TrainJob& job_;
+
+ public:
+  supernet::Network network;
+  supernet::Sgd sgd;
+  supernet::WeightAverage average;
+  supernet::NamedTensors best_state;
+  std::optional<TeacherLogits> teacher;
+  std::uint64_t step = 0;
+  bool done = false;
+  double seconds = 0, validation = 0, best = 0;
+  double epoch_loss = 0, epoch_right = 0;  // sums over the current epoch
+
+ private:
+  fs::path file_, metrics_;
+};
+
+// Exact statistics for the current weights, from the first augmented batches of a stream of its own.
+void recalibrate(const TrainJob& job, supernet::Network& network) {
+  const torch::NoGradGuard no_grad;
+  data::LoaderOptions options = loader_options(job);
+  options.seed = derive_seed(job.seed, "recalibration of " + job.name);
+  data::TrainLoader loader(*job.data, job.splits->train, job.normalization, options, 0);
+  network->train();
+  network->recalibrate_begin();
+  for (int i = 0; i < kRecalibrationBatches; ++i) {
+    const data::Batch batch = loader.next();
+    network->forward(to_tensor(batch, *job.data, options.pixels, job.device));
+  }
+  network->recalibrate_end();
+}
+
+// Validates the averaged weights and keeps them when they are the best so far.
+void validate(const TrainJob& job, Session& session) {
+  const bool averaged = job.options.average_decay > 0;
+  const supernet::NamedTensors raw = averaged ? supernet::clone_state(session.network->state()) : supernet::NamedTensors{};
+  if (averaged) session.average.store();
+  recalibrate(job, session.network);
+  session.validation = accuracy(session.network, *job.data, job.splits->validation, job.normalization);
+  if (session.validation > session.best) {
+    session.best = session.validation;
+    supernet::copy_state(session.best_state, session.network->state(), job.name);
+  }
+  if (averaged && !session.done) supernet::copy_state(session.network->state(), raw, job.name);
+}
+
+// One step; returns the mean loss and adds to the epoch's sums.
+double train_step(const TrainJob& job, Session& session, const data::Batch& batch, std::uint64_t epoch, double rate) {
+  const at::Tensor images = to_tensor(batch, *job.data, pixel_type(job.precision), job.device);
+  const at::Tensor labels = at::from_blob(const_cast<std::int64_t*>(batch.labels.data()), {batch.size}, at::kLong).to(job.device);
+  at::Tensor target;
+  if (session.teacher) target = (*session.teacher)(images, batch, epoch);
+  const at::Tensor logits = session.network->forward(images).logits;
+  const TrainOptions& options = job.options;
+  const at::Tensor loss =
+      session.teacher ? distillation_loss(logits, target, labels, options.distill.temperature, options.distill.mix, options.label_smoothing)
+                      : at::cross_entropy_loss(logits, labels, {}, at::Reduction::Mean, -100, options.label_smoothing);
+  loss.backward();
+  session.sgd.step({.learning_rate = rate, .momentum = options.momentum});
+  if (options.average_decay > 0) {
+    // A short memory first: the average must not carry the initial weights along.
+    const double warm = static_cast<double>(session.step + 1) / static_cast<double>(session.step + 10);
+    session.average.update(std::min(options.average_decay, warm));
+  }
+  const double value = loss.item<double>();
+  session.epoch_loss += value * batch.size;
+  session.epoch_right += logits.argmax(1).eq(labels).sum().item<double>();
+  return value;
+}
+
+void finish(const TrainJob& job, Session& session) {
+  Tensors last, best;
+  add(last, "", session.network->state());
+  add(best, "", session.best_state);
+  save_weights(job.run / (job.name + ".pt"), last);
+  save_weights(job.run / (job.name + "_best.pt"), best);
+}
+
+TrainResult result_of(const TrainJob& job, const Session& session) {
+  const double images = static_cast<double>(session.step) * job.options.batch;
+  return {session.validation, session.best, session.seconds, session.seconds > 0 ? images / session.seconds : 0};
+}
+
+}  // namespace
+
+TrainResult train(const TrainJob& job) {
+  Session session(job);
+  const bool resumed = session.restore();
+  if (session.done) {
+    finish(job, session);
+    return result_of(job, session);
+  }
+  const TrainOptions& options = job.options;
+  if (job.splits->train.size() < static_cast<std::size_t>(options.batch)) {
+    fail("stage '{}': batch: expected at most {} (the training images), found {}", job.name, job.splits->train.size(), options.batch);
+  }
+  data::TrainLoader loader(*job.data, job.splits->train, job.normalization, loader_options(job), session.step);
+  const std::uint64_t per_epoch = loader.steps_per_epoch(), total = per_epoch * options.epochs;
+  Progress progress("train " + job.name, total * options.batch, "images", session.step * options.batch);
+  if (resumed) progress.line(std::format("{}: resumed at step {} of {}", job.name, session.step, total));
+
+  const double chance = std::log(static_cast<double>(session.network->classes()));
+  double smoothed = -1;
+  auto mark = Clock::now(), saved = mark;
+  const double seconds_before = session.seconds;
+  const std::uint64_t first_step = session.step;
+  const auto elapsed = [&] { return seconds_before + std::chrono::duration<double>(Clock::now() - mark).count(); };
+  session.network->train();
+  while (session.step < total) {
+    data::Batch batch = loader.next();
+    const std::uint64_t epoch = session.step / per_epoch;
+    const double rate = learning_rate(options, session.step, total);
+    const double loss = train_step(job, session, batch, epoch, rate);
+    loader.recycle(std::move(batch));
+    smoothed = smoothed < 0 ? loss : 0.9 * smoothed + 0.1 * loss;
+    const double limit = 20 * chance * (job.teacher ? std::max(1.0, std::pow(options.distill.temperature, 2)) : 1);
+    if (!std::isfinite(loss) || smoothed > limit) {
+      fail("stage '{}' diverged at step {} (learning rate {:.4g}): expected a finite loss below {:.1f}, found {:.4g}. "
+           "Lower lr, or lengthen warmup; {} keeps the last good state.",
+           job.name, session.step, rate, limit, loss, (job.run / "checkpoint" / (job.name + ".ckpt")).string());
+    }
+    ++session.step;
+    const bool epoch_ends = session.step % per_epoch == 0;
+    if (epoch_ends) {
+      const double images = static_cast<double>(per_epoch) * options.batch;
+      session.done = session.step == total;
+      const bool validates = session.done || (epoch + 1) % options.validate_every == 0;
+      if (validates) validate(job, session);
+      session.network->train();
+      session.seconds = elapsed();
+      Json line = {{"stage", job.name},
+                   {"epoch", epoch + 1},
+                   {"step", session.step},
+                   {"loss", session.epoch_loss / images},
+                   {"train_accuracy", session.epoch_right / images},
+                   {"lr", rate},
+                   {"images_per_s", static_cast<double>(session.step - first_step) * options.batch / (session.seconds - seconds_before)},
+                   {"seconds", session.seconds}};
+      if (validates) line["validation_accuracy"] = session.validation;
+      session.log(line);
+      progress.line(std::format("{} epoch {:3d}/{}: loss {:.4f}  train {:.2f} %  validation {:.2f} %  {:.0f} images/s", job.name,
+                                epoch + 1, options.epochs, session.epoch_loss / images, 100 * session.epoch_right / images,
+                                100 * session.validation, line["images_per_s"].get<double>()));
+      session.epoch_loss = session.epoch_right = 0;
+    }
+    const bool stop = stop_requested() && !session.done;
+    if (session.done || stop || std::chrono::duration<double>(Clock::now() - saved).count() > kCheckpointSeconds) {
+      session.seconds = elapsed();
+      session.save();
+      saved = Clock::now();
+    }
+    if (stop) {
+      throw Interrupted(std::format("stopped at step {} of {} of '{}'; the same command goes on from here", session.step, total, job.name));
+    }
+    progress.update(session.step * options.batch, std::format("loss {:.3f}  validation {:.2f} %", smoothed, 100 * session.validation));
+  }
+  progress.finish(std::format("validation {:.2f} %", 100 * session.validation));
+  finish(job, session);
+  return result_of(job, session);
+}
+
+}  // namespace triage::train

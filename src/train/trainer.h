@@ -1,0 +1,65 @@
+// Trains one network, resumably: a run that is killed at any point and started again ends with the same bits as one
+// that was not. Files, in the run directory: checkpoint/NAME.ckpt while training and after; metrics.jsonl, a line per
+// epoch; NAME.pt (averaged weights of the end) and NAME_best.pt (of the best validation) when done.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "data/dataset.h"
+#include "data/loader.h"
+#include "supernet/network.h"
+#include "train/checkpoint.h"
+#include "train/options.h"
+
+namespace triage::train {
+
+struct TrainJob {
+  std::string name;
+  plan::ArchSpec arch;
+  int features_block = 1;
+  TrainOptions options;
+  std::uint64_t seed = 1;
+  Precision precision = Precision::bf16;
+  at::Device device = at::kCPU;
+  const data::Dataset* data = nullptr;          // not owned, as the next two
+  const data::Splits* splits = nullptr;
+  supernet::Network* teacher = nullptr;         // in inference mode; null: labels only
+  Json teacher_identity;                        // what the teacher is, part of this network's identity
+  data::Normalization normalization;
+  fs::path run;
+};
+
+struct TrainResult {
+  double validation_accuracy = 0, best_validation_accuracy = 0;  // of the averaged weights
+  double seconds = 0;                                             // of training, over all resumed parts
+  double images_per_second = 0;
+};
+
+// "auto", "cpu" or "cuda"; throws Error when CUDA is asked for and this LibTorch has none.
+at::Device device_from_string(const std::string& text);
+
+// The network of a job with freshly initialised weights.
+supernet::Network make_network(const TrainJob& job);
+
+// What a checkpoint of this job must agree with.
+Json identity_of(const TrainJob& job);
+
+// Blocks until done. Throws Interrupted after saving when a stop was requested, and Error when the loss turns NaN or
+// diverges (step and learning rate are named; the last good checkpoint stays).
+TrainResult train(const TrainJob& job);
+
+// The trained network, from NAME_best.pt, in inference mode and fp32.
+supernet::Network load_trained(const TrainJob& job);
+
+// Share of `indices` that the network labels right; in inference mode.
+double accuracy(supernet::Network& network, const data::Dataset& data, std::span<const std::uint32_t> indices,
+                const data::Normalization& normalization);
+
+// A batch as the [n, C, H, W] channels-last tensor that networks take, on `device`. The tensor borrows batch.pixels on CPU.
+at::Tensor to_tensor(const data::Batch& batch, const data::Dataset& data, data::PixelType type, at::Device device);
+
+// Learning rate of a step: linear rise, linear fall.
+double learning_rate(const TrainOptions& options, std::uint64_t step, std::uint64_t total_steps);
+
+}  // namespace triage::train
