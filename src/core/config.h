@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/file.h"
@@ -32,7 +33,8 @@ class Config {
   explicit Config(std::shared_ptr<State> state) : state_(std::move(state)) {}
 };
 
-// One table. read() leaves the field's default where the key is absent. finish() fails on keys nobody asked for.
+// One table; copies share what was asked for, and keep the file alive. read() leaves the field's default where the key
+// is absent. finish() fails on keys nobody asked for, in this table and in those taken from it: call it last.
 class ConfigSection {
  public:
   void read(const char* key, bool& value);
@@ -45,7 +47,7 @@ class ConfigSection {
   void require(const char* key);  // an error when absent
 
   bool has(const char* key) const;
-  ConfigSection section(const char* key);               // an absent table reads as an empty one
+  ConfigSection section(const char* key);                // an absent table reads as an empty one
   std::vector<ConfigSection> sections(const char* key);  // [[key]]
   void finish() const;
   [[noreturn]] void fail_at(const char* key, const std::string& expected) const;  // for the caller's own checks

@@ -1,7 +1,15 @@
 // JSON files with errors that name file, field, found and expected.
 #pragma once
 
+#include <cmath>
+#include <cstdint>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "core/error.h"
 #include "core/file.h"
@@ -10,7 +18,8 @@ namespace triage {
 
 using Json = nlohmann::ordered_json;  // files keep the order in which fields were written
 
-Json parse_json(std::string_view text, const std::string& origin);  // origin: what messages call the text
+// origin: what messages call the text. More than 128 levels of nesting are refused.
+Json parse_json(std::string_view text, const std::string& origin);
 Json read_json(const fs::path& path);
 void write_json(const fs::path& path, const Json& json);  // atomic, indented, ends with a newline
 
@@ -27,20 +36,27 @@ class JsonReader {
   JsonReader at(std::size_t index) const;
   std::size_t size() const;  // of an array; anything else is an error
 
+  // Strict: no silent conversions, integers and floats must fit T; vectors are checked element by element.
   template <class T>
   T as() const {
-    check_type(expected<T>(), matches<T>());
-    try {
+    if constexpr (is_vector<T>::value) {
+      T values;
+      values.reserve(size());
+      for (std::size_t i = 0; i < size(); ++i) values.push_back(at(i).as<typename T::value_type>());
+      return values;
+    } else {
+      if (!matches<T>()) fail_here(expected<T>());
       return json_->get<T>();
-    } catch (const nlohmann::json::exception&) {
-      check_type(expected<T>(), false);
-      throw;
     }
   }
   template <class T>
-  T get(const std::string& key) const { return at(key).as<T>(); }
+  T get(const std::string& key) const {
+    return at(key).as<T>();
+  }
   template <class T>
-  T get_or(const std::string& key, T fallback) const { return has(key) ? at(key).as<T>() : fallback; }
+  T get_or(const std::string& key, T fallback) const {
+    return has(key) ? at(key).as<T>() : fallback;
+  }
 
   // Every number of an array, checked to be finite.
   std::vector<float> floats(const std::string& key) const;
@@ -49,22 +65,36 @@ class JsonReader {
 
  private:
   template <class T>
-  static constexpr const char* expected() {
-    if constexpr (std::is_same_v<T, bool>) return "true or false";
-    else if constexpr (std::is_integral_v<T>) return "an integer";
-    else if constexpr (std::is_floating_point_v<T>) return "a number";
-    else if constexpr (std::is_same_v<T, std::string>) return "a string";
-    else return "a list of the right type";
+  struct is_vector : std::false_type {};
+  template <class T>
+  struct is_vector<std::vector<T>> : std::true_type {};
+
+  template <class T>
+  static std::string expected() {
+    if constexpr (std::is_same_v<T, bool>) {
+      return "true or false";
+    } else if constexpr (std::is_integral_v<T>) {
+      return std::format("an integer from {} to {}", std::numeric_limits<T>::min(), std::numeric_limits<T>::max());
+    } else if constexpr (std::is_floating_point_v<T>) {
+      return std::is_same_v<T, float> ? "a number in single precision" : "a number";
+    } else {
+      static_assert(std::is_same_v<T, std::string>, "read objects field by field");
+      return "a string";
+    }
   }
   template <class T>
   bool matches() const {
-    if constexpr (std::is_same_v<T, bool>) return json_->is_boolean();
-    else if constexpr (std::is_integral_v<T>) return json_->is_number_integer() && (std::is_signed_v<T> || json_->is_number_unsigned());
-    else if constexpr (std::is_floating_point_v<T>) return json_->is_number();
-    else if constexpr (std::is_same_v<T, std::string>) return json_->is_string();
-    else return json_->is_array();
+    if constexpr (std::is_same_v<T, bool>) {
+      return json_->is_boolean();
+    } else if constexpr (std::is_integral_v<T>) {
+      if (json_->is_number_unsigned()) return std::in_range<T>(json_->get<std::uint64_t>());
+      return json_->is_number_integer() && std::in_range<T>(json_->get<std::int64_t>());
+    } else if constexpr (std::is_floating_point_v<T>) {
+      return json_->is_number() && std::abs(json_->get<double>()) <= double{std::numeric_limits<T>::max()};
+    } else {
+      return json_->is_string();
+    }
   }
-  void check_type(const char* expected, bool ok) const;
 
   const Json* json_;
   std::string where_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "core/json.h"
@@ -12,7 +13,7 @@ namespace triage {
 // cpu, cores, flags (those that matter to kernels), memory, kernel, governor and frequency where the system tells.
 Json machine_context();
 std::string cpu_name();
-std::string git_revision();  // of the source tree at configure time, "-dirty" when it had changes
+std::string git_revision();  // of the source tree at build time, "-dirty" when it had changes; or "unknown"
 std::string iso_time_now();
 
 // results/TOPIC.json (schema in docs/formats.md): one figure replaced or added at a time, written by the measurer.

@@ -18,7 +18,7 @@ class Rng {
   explicit Rng(std::uint64_t seed);
   std::uint64_t next();
   double uniform() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }  // [0, 1)
-  std::uint32_t below(std::uint32_t n);                                        // [0, n), n > 0, no modulo bias
+  std::uint32_t below(std::uint32_t n);                                       // [0, n), n > 0, no modulo bias
   double normal();
 
   template <class T>

@@ -4,6 +4,7 @@
 // block works at the input's resolution; every later block halves it with a 2x2 max pool behind its first
 // convolution. A layer is: 3x3 convolution (stride 1, zero padding 1, no bias), [max pool], batch normalisation
 // (no learned scale, so the pool may be moved behind it), ReLU. The head is a global max pool and a linear layer.
+// An odd map loses its last row and column in a pool. Widths are 1 to 4096, at most 256 layers in all.
 #pragma once
 
 #include <cstdint>
@@ -30,20 +31,20 @@ struct ArchSpec {
 };
 
 struct ConvLayer {
-  int block = 0, index = 0;         // place in ArchSpec::blocks
+  int block = 0, index = 0;  // place in ArchSpec::blocks
   int in_channels = 0, out_channels = 0;
-  int height = 0, width = 0;        // of the convolution's input and output; a pool comes after
+  int height = 0, width = 0;  // of the convolution's input and output; a pool comes after
   bool pool = false;
-  std::int64_t macs = 0, parameters = 0;
-  std::string name() const;         // "block1.conv0"
+  std::int64_t macs = 0, parameters = 0;  // parameters: weights and the shift that batch norm folds into
+  std::string name() const;               // "block1.conv0"
 };
 
 // Throws Error when a block would pool a map smaller than 2x2.
 std::vector<ConvLayer> conv_layers(const ArchSpec& arch, const InputShape& input);
 
 struct ArchCost {
-  std::int64_t macs = 0, parameters = 0;          // per image; head included
-  std::int64_t peak_activation_elements = 0;      // largest input + output of one layer
+  std::int64_t macs = 0, parameters = 0;      // per image; head (with its bias) included
+  std::int64_t peak_activation_elements = 0;  // largest input + output of one convolution
 };
 ArchCost arch_cost(const ArchSpec& arch, const InputShape& input, int classes);
 

@@ -12,7 +12,7 @@ namespace triage::plan {
 inline constexpr int kCostTableVersion = 1;
 
 struct CostKey {
-  std::string stage;                 // the stage's name, or "plan" for a whole plan
+  std::string stage;  // the stage's name, or "plan" for a whole plan
   std::string engine = "onnxruntime";
   std::string provider = "cpu";
   std::string precision = "fp32";
@@ -22,13 +22,13 @@ struct CostKey {
 
 struct CostEntry {
   CostKey key;
-  Summary latency_us;                // per run of `batch` images
+  Summary latency_us;  // per run of `batch` images
   double first_inference_us = 0, load_ms = 0;
-  bool stable = false;               // the last three windows agreed within 10 %
+  bool stable = false;  // the last three windows agreed within 10 %
 };
 
 struct CostTable {
-  Json machine = Json::object();     // core/machine.h
+  Json machine = Json::object();  // core/machine.h
   std::string engine_version;
   std::vector<CostEntry> entries;
   const CostEntry* find(const CostKey& key) const;
@@ -40,7 +40,8 @@ CostTable load_cost_table(const fs::path& file);
 void save_cost_table(const fs::path& file, const CostTable& table);
 std::string to_csv(const CostTable& table);
 
-// Expected cost of one image through stage `stage` alone, in µs. Implemented by a measured table today; predictors later.
+// Expected cost of one image through stage `stage` alone, in µs. Implemented by a measured table today; predictors
+// later.
 class CostModel {
  public:
   virtual ~CostModel() = default;

@@ -24,43 +24,43 @@ PolicyKind policy_from_string(const std::string& text, const std::string& where)
 // margin], standardised as (x - mean) * scale, then ReLU(hidden), then sigmoid: the escalation score g(x) in [0, 1].
 struct Router {
   int feature_width = 0, hidden = 0;
-  std::vector<float> mean, scale;   // [inputs]
-  std::vector<float> weight1;       // [hidden, inputs], row-major
-  std::vector<float> bias1;         // [hidden]
-  std::vector<float> weight2;       // [hidden]
+  std::vector<float> mean, scale;  // [inputs]
+  std::vector<float> weight1;      // [hidden, inputs], row-major
+  std::vector<float> bias1;        // [hidden]
+  std::vector<float> weight2;      // [hidden]
   float bias2 = 0;
-  float skip = 0;                   // weight of the standardised confidence straight to the output
+  float skip = 0;  // weight of the standardised confidence straight to the output
   int inputs() const { return feature_width + 3; }
 };
 
 // Every exit but the last can escalate.
 struct Exit {
-  double temperature = 1;           // logits are divided by it before any probability is formed
-  std::optional<Router> router;     // present where a learned router was trained
-  double threshold = 1;             // escalate while score > threshold
+  double temperature = 1;        // logits are divided by it before any probability is formed
+  std::optional<Router> router;  // present where a learned router was trained
+  double threshold = 1;          // escalate while score > threshold
 };
 
-struct StageCost {                  // measured on the plan's device; µs per image at batch 1
+struct StageCost {  // measured on the plan's device; µs per image at batch 1
   Summary latency_us;
   double first_inference_us = 0, load_ms = 0;
 };
 
 struct Stage {
-  std::string name;                 // "little"
+  std::string name;  // "little"
   ArchSpec arch;
   StageInput input = StageInput::image;
-  int source = -1;                  // for StageInput::features: index of an earlier stage
-  std::string onnx;                 // file name inside the plan directory
-  std::string sha256;               // of that file
-  int feature_width = 0;            // elements of the "features" output, 0 when there is none
+  int source = -1;        // for StageInput::features: index of an earlier stage
+  std::string onnx;       // file name inside the plan directory
+  std::string sha256;     // of that file
+  int feature_width = 0;  // elements of the "features" output, 0 when there is none
   std::int64_t macs = 0, parameters = 0;
   Exit exit;
   std::optional<StageCost> cost;
 };
 
-struct Prediction {                 // what the chosen thresholds promise, on the validation split
+struct Prediction {  // what the chosen thresholds promise, on the validation split
   double accuracy = 0, mean_latency_us = 0;
-  std::vector<double> exit_share;   // fraction of images that leave at each exit
+  std::vector<double> exit_share;  // fraction of images that leave at each exit
 };
 
 struct Plan {

@@ -1,0 +1,238 @@
+// The parsed table lives in Config::State together with one Node per section that was asked for; sections are
+// pointers into it that keep it alive.
+#include "core/config.h"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <set>
+#include <sstream>
+#include <toml++/toml.hpp>
+
+#include "core/error.h"
+
+namespace triage {
+
+struct ConfigSection::Node {
+  Config::State* state = nullptr;
+  const toml::table* table = nullptr;  // null: the table is absent, every key has its default
+  std::string path;                    // "train.augment", empty for the root
+  std::set<std::string, std::less<>> asked;
+  std::map<std::string, std::vector<Node*>> children;
+
+  std::string name_of(std::string_view key) const { return (path.empty() ? "" : path + ".") + std::string(key); }
+  const toml::node* find(const char* key) const { return table == nullptr ? nullptr : table->get(key); }
+  const toml::node* ask(const char* key) {
+    asked.insert(key);
+    return find(key);
+  }
+};
+
+struct Config::State {
+  std::string text, origin;
+  toml::table table;
+  std::deque<ConfigSection::Node> nodes;
+
+  ConfigSection::Node* add(const toml::table* of, std::string path) {
+    return &nodes.emplace_back(ConfigSection::Node{this, of, std::move(path), {}, {}});
+  }
+};
+
+namespace {
+
+constexpr std::size_t kMaxBytes = 1 << 20;
+constexpr int kMaxDots = 16;
+constexpr std::size_t kShownBytes = 60;
+
+// toml++ bounds the nesting of values but not the parts of a dotted key, and freeing a table recurses.
+void check_size(std::string_view text, const std::string& origin) {
+  if (text.size() > kMaxBytes) fail("{}: expected at most {} bytes, found {}", origin, kMaxBytes, text.size());
+  int line = 1, dots = 0;
+  char before = 0;
+  for (const char c : text) {
+    if (c == '\n') ++line;
+    if (c == '\n' || c == '=' || c == ',' || c == '{' || c == '[') dots = 0;
+    if (c == '.' && before != '.' && ++dots > kMaxDots) {
+      fail("{}:{}: expected at most {} dots in a key, found more", origin, line, kMaxDots);
+    }
+    before = c;
+  }
+}
+
+std::string describe(const toml::node* node) {
+  if (node == nullptr) return "nothing";
+  if (const auto* table = node->as_table()) return std::format("a table of {} keys", table->size());
+  if (const auto* array = node->as_array()) return std::format("a list of {} elements", array->size());
+  std::ostringstream stream;
+  node->visit([&](const auto& value) { stream << value; });
+  std::string text = stream.str();
+  return text.size() <= kShownBytes ? text : text.substr(0, kShownBytes) + "...";
+}
+
+[[noreturn]] void fail_value(const std::string& origin, const std::string& name, const toml::node* node,
+                             const std::string& expected) {
+  const std::string line = node == nullptr ? "" : std::format(":{}", node->source().begin.line);
+  fail("{}{}: key '{}': expected {}, found {}", origin, line, name, expected, describe(node));
+}
+
+}  // namespace
+
+Config Config::parse(std::string_view text, std::string origin) {
+  check_size(text, origin);
+  auto state = std::make_shared<State>();
+  state->text = text;
+  state->origin = std::move(origin);
+  try {
+    state->table = toml::parse(std::string_view(state->text));
+  } catch (const toml::parse_error& error) {
+    const auto& place = error.source().begin;
+    fail("{}:{}:{}: not valid TOML: {}", state->origin, place.line, place.column, error.description());
+  }
+  state->add(&state->table, "");
+  return Config(std::move(state));
+}
+
+Config Config::load(const fs::path& path) { return parse(read_file(path), path.string()); }
+
+Config::~Config() = default;
+Config::Config(Config&&) noexcept = default;
+
+const std::string& Config::text() const { return state_->text; }
+const std::string& Config::origin() const { return state_->origin; }
+
+ConfigSection Config::root() const {
+  ConfigSection section;
+  section.node_ = std::shared_ptr<ConfigSection::Node>(state_, &state_->nodes.front());
+  return section;
+}
+
+void ConfigSection::read(const char* key, bool& value) {
+  const toml::node* node = node_->ask(key);
+  if (node == nullptr) return;
+  if (!node->is_boolean()) fail_at(key, "true or false");
+  value = node->as_boolean()->get();
+}
+
+void ConfigSection::read(const char* key, int& value, int low, int high) {
+  const toml::node* node = node_->ask(key);
+  if (node == nullptr) return;
+  const auto* number = node->as_integer();
+  if (number == nullptr || number->get() < low || number->get() > high) {
+    fail_at(key, std::format("an integer from {} to {}", low, high));
+  }
+  value = static_cast<int>(number->get());
+}
+
+void ConfigSection::read(const char* key, std::uint64_t& value) {
+  const toml::node* node = node_->ask(key);
+  if (node == nullptr) return;
+  const auto* number = node->as_integer();
+  if (number == nullptr || number->get() < 0) fail_at(key, "an integer of 0 or more");
+  value = static_cast<std::uint64_t>(number->get());
+}
+
+void ConfigSection::read(const char* key, double& value, double low, double high) {
+  const toml::node* node = node_->ask(key);
+  if (node == nullptr) return;
+  const auto number = node->is_number() ? node->value<double>() : std::nullopt;
+  if (!number || !(*number >= low && *number <= high)) {
+    fail_at(key, std::format("a number from {} to {}", low, high));
+  }
+  value = *number;
+}
+
+void ConfigSection::read(const char* key, std::string& value) {
+  const toml::node* node = node_->ask(key);
+  if (node == nullptr) return;
+  if (!node->is_string()) fail_at(key, "a string");
+  value = node->as_string()->get();
+}
+
+void ConfigSection::read(const char* key, std::vector<std::string>& value) {
+  const toml::node* node = node_->ask(key);
+  if (node == nullptr) return;
+  if (!node->is_array()) fail_at(key, "a list of strings");
+  std::vector<std::string> items;
+  for (const toml::node& item : *node->as_array()) {
+    if (!item.is_string()) fail_value(node_->state->origin, node_->name_of(key), &item, "strings in the list");
+    items.push_back(item.as_string()->get());
+  }
+  value = std::move(items);
+}
+
+void ConfigSection::read(const char* key, std::vector<int>& value, int low, int high) {
+  const toml::node* node = node_->ask(key);
+  if (node == nullptr) return;
+  if (!node->is_array()) fail_at(key, "a list of integers");
+  std::vector<int> items;
+  for (const toml::node& item : *node->as_array()) {
+    const auto* number = item.as_integer();
+    if (number == nullptr || number->get() < low || number->get() > high) {
+      fail_value(node_->state->origin, node_->name_of(key), &item,
+                 std::format("integers from {} to {} in the list", low, high));
+    }
+    items.push_back(static_cast<int>(number->get()));
+  }
+  value = std::move(items);
+}
+
+void ConfigSection::require(const char* key) {
+  if (has(key)) return;
+  const bool written = node_->table != nullptr && !node_->path.empty();
+  const std::string line = written ? std::format(":{}", node_->table->source().begin.line) : "";
+  fail("{}{}: key '{}' is missing", node_->state->origin, line, node_->name_of(key));
+}
+
+bool ConfigSection::has(const char* key) const { return node_->find(key) != nullptr; }
+
+ConfigSection ConfigSection::section(const char* key) {
+  const toml::node* node = node_->ask(key);
+  if (node != nullptr && !node->is_table()) fail_at(key, "a table");
+  auto& known = node_->children[key];
+  if (known.empty()) known.push_back(node_->state->add(node ? node->as_table() : nullptr, node_->name_of(key)));
+  ConfigSection child;
+  child.node_ = std::shared_ptr<Node>(node_, known.front());
+  return child;
+}
+
+std::vector<ConfigSection> ConfigSection::sections(const char* key) {
+  const toml::node* node = node_->ask(key);
+  if (node != nullptr && !node->is_array()) fail_at(key, "a list of tables");
+  auto& known = node_->children[key];
+  if (known.empty() && node != nullptr) {
+    for (const toml::node& item : *node->as_array()) {
+      if (!item.is_table()) fail_value(node_->state->origin, node_->name_of(key), &item, "tables in the list");
+      known.push_back(node_->state->add(item.as_table(), std::format("{}[{}]", node_->name_of(key), known.size())));
+    }
+  }
+  std::vector<ConfigSection> children;
+  for (Node* child : known) {
+    children.emplace_back();
+    children.back().node_ = std::shared_ptr<Node>(node_, child);
+  }
+  return children;
+}
+
+void ConfigSection::finish() const {
+  if (node_->table == nullptr) return;
+  for (const auto& [key, value] : *node_->table) {
+    if (node_->asked.contains(key.str())) continue;
+    std::string known;
+    for (const std::string& name : node_->asked) known += (known.empty() ? "" : ", ") + name;
+    fail("{}:{}: key '{}' is unknown; expected one of: {}", node_->state->origin, key.source().begin.line,
+         node_->name_of(key.str()), known);
+  }
+  for (const auto& [key, children] : node_->children) {
+    for (Node* child : children) {
+      ConfigSection section;
+      section.node_ = std::shared_ptr<Node>(node_, child);
+      section.finish();
+    }
+  }
+}
+
+void ConfigSection::fail_at(const char* key, const std::string& expected) const {
+  fail_value(node_->state->origin, node_->name_of(key), node_->find(key), expected);
+}
+
+}  // namespace triage

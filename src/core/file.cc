@@ -1,0 +1,225 @@
+#include "core/file.h"
+
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "core/error.h"
+
+namespace triage {
+namespace {
+
+std::string error_text(int error) { return std::generic_category().message(error); }
+
+struct Descriptor {
+  int fd = -1;
+  explicit Descriptor(int value) : fd(value) {}
+  ~Descriptor() {
+    if (fd >= 0) ::close(fd);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+};
+
+// Opens an existing regular file (or a pipe or device, whose size is 0) and tells its size.
+int open_for_reading(const fs::path& path, std::size_t& size) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) fail("{}: cannot open: {}", path.string(), error_text(errno));
+  struct stat status{};
+  if (::fstat(fd, &status) != 0 || S_ISDIR(status.st_mode)) {
+    const std::string reason = S_ISDIR(status.st_mode) ? "expected a file, found a directory" : error_text(errno);
+    ::close(fd);
+    fail("{}: cannot read: {}", path.string(), reason);
+  }
+  size = static_cast<std::size_t>(status.st_size);
+  return fd;
+}
+
+// Reads up to `bytes` at the file's position; 0 at the end.
+std::size_t read_some(int fd, void* data, std::size_t bytes, const fs::path& path) {
+  while (true) {
+    const ssize_t got = ::read(fd, data, bytes);
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno != EINTR) fail("{}: cannot read: {}", path.string(), error_text(errno));
+  }
+}
+
+// offset < 0: at the file's position.
+void write_all(int fd, const void* data, std::size_t bytes, std::int64_t offset, const fs::path& path) {
+  const char* next = static_cast<const char*>(data);
+  std::size_t left = bytes;
+  while (left > 0) {
+    const ssize_t put = offset < 0 ? ::write(fd, next, left) : ::pwrite(fd, next, left, offset);
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) {
+      fail("{}: cannot write: expected {} bytes to be stored, found room for {}: {}", path.string(), bytes,
+           bytes - left, put == 0 ? "nothing was written" : error_text(errno));
+    }
+    next += put;
+    left -= static_cast<std::size_t>(put);
+    if (offset >= 0) offset += put;
+  }
+}
+
+void sync_path(const fs::path& path, int flags) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | flags));
+  if (file.fd < 0) fail("{}: cannot open to flush: {}", path.string(), error_text(errno));
+  // Some file systems cannot flush a directory and say EINVAL; there is nothing more to be done there.
+  if (::fsync(file.fd) != 0 && !(flags & O_DIRECTORY && errno == EINVAL)) {
+    fail("{}: cannot flush to disk: {}", path.string(), error_text(errno));
+  }
+}
+
+fs::path parent_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+
+}  // namespace
+
+std::string read_file(const fs::path& path) {
+  std::size_t size = 0;
+  const Descriptor file(open_for_reading(path, size));
+  std::string content(size, '\0');
+  std::size_t used = 0;
+  while (true) {  // the size may be unknown (/proc) or change meanwhile: read to the end
+    if (used == content.size()) {
+      char extra[4096];
+      const std::size_t got = read_some(file.fd, extra, sizeof extra, path);
+      if (got == 0) return content;
+      content.append(extra, got);
+      used += got;
+    } else {
+      const std::size_t got = read_some(file.fd, content.data() + used, content.size() - used, path);
+      used += got;
+      if (got == 0) content.resize(used);
+      if (got == 0) return content;
+    }
+  }
+}
+
+void write_file_atomic(const fs::path& path, std::string_view content) {
+  AtomicFile file(path);
+  file.write(content.data(), content.size());
+  file.commit();
+}
+
+AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
+  static std::atomic<unsigned> counter{0};
+  if (!path_.has_filename()) fail("{}: cannot write: expected a file name", path_.string());
+  // EEXIST: left behind by a killed process whose id came round again; the next number is free.
+  do {
+    temporary_ =
+        path_.parent_path() / std::format(".{}.{}-{}.tmp", path_.filename().string(), ::getpid(), counter.fetch_add(1));
+    fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  } while (fd_ < 0 && errno == EEXIST);
+  if (fd_ < 0) fail("{}: cannot create a file beside it: {}", path_.string(), error_text(errno));
+}
+
+AtomicFile::~AtomicFile() {
+  if (fd_ < 0) return;
+  ::close(fd_);
+  ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::write(const void* data, std::size_t bytes) { write_all(fd_, data, bytes, -1, path_); }
+
+void AtomicFile::write_at(std::uint64_t offset, const void* data, std::size_t bytes) {
+  const off_t end = ::lseek(fd_, 0, SEEK_CUR);
+  if (offset > static_cast<std::uint64_t>(end) || bytes > static_cast<std::uint64_t>(end) - offset) {
+    fail("{}: cannot overwrite {} bytes at offset {}: only {} bytes were written", path_.string(), bytes, offset,
+         static_cast<std::int64_t>(end));
+  }
+  write_all(fd_, data, bytes, static_cast<std::int64_t>(offset), path_);
+}
+
+void AtomicFile::commit() {
+  sync_path(temporary_, 0);  // by name: a writer that wants a path may have put another file there
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    fail("{}: cannot be replaced: {}", path_.string(), error_text(errno));
+  }
+  ::close(fd_);
+  fd_ = -1;
+  sync_path(parent_of(path_), O_DIRECTORY);
+}
+
+void append_line(const fs::path& path, std::string_view line) {
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
+  if (file.fd < 0) fail("{}: cannot open to append: {}", path.string(), error_text(errno));
+  const off_t before = ::lseek(file.fd, 0, SEEK_END);
+  try {
+    write_all(file.fd, (std::string(line) + '\n').data(), line.size() + 1, -1, path);
+  } catch (const Error&) {  // no torn line stays
+    if (before >= 0 && ::ftruncate(file.fd, before) != 0) fail("{}: ends in a torn line: disk full", path.string());
+    throw;
+  }
+}
+
+MappedFile::MappedFile(const fs::path& path) {
+  const Descriptor file(open_for_reading(path, size_));
+  if (size_ == 0) return;
+  void* address = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.fd, 0);
+  if (address == MAP_FAILED) fail("{}: cannot map {} bytes: {}", path.string(), size_, error_text(errno));
+  data_ = static_cast<const std::uint8_t*>(address);
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(const_cast<std::uint8_t*>(data_), size_);
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+struct Sha256::State {
+  EVP_MD_CTX* context = EVP_MD_CTX_new();
+  ~State() { EVP_MD_CTX_free(context); }
+};
+
+Sha256::Sha256() : state_(std::make_unique<State>()) {
+  if (state_->context == nullptr || EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) != 1) {
+    fail("SHA-256 is not available in this OpenSSL");
+  }
+}
+
+Sha256::~Sha256() = default;
+
+void Sha256::update(const void* data, std::size_t bytes) {
+  if (EVP_DigestUpdate(state_->context, data, bytes) != 1) fail("SHA-256: update failed");
+}
+
+std::string Sha256::hex() {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int length = 0;
+  if (EVP_DigestFinal_ex(state_->context, digest, &length) != 1) fail("SHA-256: it was ended already");
+  std::string text;
+  for (unsigned int i = 0; i < length; ++i) text += std::format("{:02x}", digest[i]);
+  return text;
+}
+
+std::string sha256_hex(std::string_view bytes) {
+  Sha256 hash;
+  hash.update(bytes.data(), bytes.size());
+  return hash.hex();
+}
+
+std::string sha256_file(const fs::path& path) {
+  std::size_t size = 0;
+  const Descriptor file(open_for_reading(path, size));
+  Sha256 hash;
+  std::string buffer(std::size_t{1} << 18, '\0');
+  while (const std::size_t got = read_some(file.fd, buffer.data(), buffer.size(), path))
+    hash.update(buffer.data(), got);
+  return hash.hex();
+}
+
+}  // namespace triage

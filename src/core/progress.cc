@@ -1,0 +1,136 @@
+#include "core/progress.h"
+
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <format>
+
+namespace triage {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+bool g_quiet = false;
+volatile sig_atomic_t g_stop = 0;
+
+double seconds_between(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+std::string count_text(double count) {
+  if (count < 10'000) return std::format("{:.0f}", count);
+  if (count < 10'000'000) return std::format("{:.1f}k", count / 1e3);
+  return std::format("{:.1f}M", count / 1e6);
+}
+
+std::string rate_text(double rate) { return rate < 100 ? std::format("{:.1f}", rate) : count_text(rate); }
+
+std::string time_text(double seconds) {
+  const long total = std::lround(std::min(seconds, 359'999.0));
+  if (total >= 3600) return std::format("{}:{:02}:{:02}", total / 3600, total / 60 % 60, total % 60);
+  return std::format("{}:{:02}", total / 60, total % 60);
+}
+
+std::size_t terminal_columns() {
+  winsize size{};
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+void on_stop_signal(int) {
+  g_stop = 1;
+  ::signal(SIGINT, SIG_DFL);
+  ::signal(SIGTERM, SIG_DFL);
+}
+
+}  // namespace
+
+Progress::Progress(std::string label, std::uint64_t total, std::string unit, std::uint64_t first)
+    : label_(std::move(label)),
+      unit_(std::move(unit)),
+      total_(total),
+      first_(first),
+      count_(first),
+      start_(Clock::now()),
+      last_(start_),
+      terminal_(::isatty(STDERR_FILENO) == 1) {}
+
+Progress::~Progress() {
+  if (!finished_ && terminal_ && !g_quiet) std::fputs("\n", stderr);
+}
+
+void Progress::update(std::uint64_t count, const std::string& note) {
+  count_ = count;
+  const auto now = Clock::now();
+  if (seconds_between(last_, now) < (terminal_ ? 0.1 : 10.0)) return;
+  last_ = now;
+  draw(count, note, false);
+}
+
+void Progress::line(const std::string& text) {
+  if (!g_quiet) std::fputs((terminal_ ? "\r\x1b[K" + text + "\n" : text + "\n").c_str(), stderr);
+}
+
+void Progress::finish(const std::string& note) {
+  if (finished_) return;
+  finished_ = true;
+  draw(count_, note, true);
+}
+
+double Progress::rate() const {
+  const double elapsed = seconds_between(start_, Clock::now());
+  return elapsed > 0 && count_ > first_ ? static_cast<double>(count_ - first_) / elapsed : 0;
+}
+
+void Progress::draw(std::uint64_t count, const std::string& note, bool final) {
+  if (g_quiet) return;
+  const double done = static_cast<double>(count), total = static_cast<double>(total_);
+  std::string text = label_;
+  if (total_ > 0) {
+    const double share = std::min(1.0, done / total);
+    if (terminal_ && !final) {
+      const int filled = static_cast<int>(share * 20);
+      text += " [" + std::string(filled, '#') + std::string(20 - filled, '.') + "]";
+    }
+    text += std::format(" {:3.0f} %", std::floor(share * 100));
+  }
+  text += "  " + count_text(done);
+  if (total_ > 0) text += "/" + count_text(total);
+  text += " " + unit_;
+  const double speed = rate();
+  if (speed > 0) text += std::format("  {} {}/s", rate_text(speed), unit_);
+  if (final) {
+    text += "  in " + time_text(seconds_between(start_, Clock::now()));
+  } else if (speed > 0 && total_ > count) {
+    text += "  ETA " + time_text((total - done) / speed);
+  }
+  if (!note.empty()) text += "  " + note;
+  if (terminal_) {
+    if (!final) text = text.substr(0, terminal_columns() - 1);  // a wrapped line could not be redrawn
+    text = "\r\x1b[K" + text;
+  }
+  if (final || !terminal_) text += "\n";
+  std::fputs(text.c_str(), stderr);
+  std::fflush(stderr);
+}
+
+void Progress::set_quiet(bool quiet) { g_quiet = quiet; }
+
+void install_stop_handler() {
+  static const bool installed = [] {
+    struct sigaction action{};
+    action.sa_handler = on_stop_signal;
+    action.sa_flags = SA_RESTART;
+    sigemptyset(&action.sa_mask);
+    ::sigaction(SIGINT, &action, nullptr);
+    ::sigaction(SIGTERM, &action, nullptr);
+    return true;
+  }();
+  static_cast<void>(installed);
+}
+
+bool stop_requested() { return g_stop != 0; }
+
+}  // namespace triage

@@ -1,0 +1,142 @@
+#include "plan/cost_table.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace triage::plan {
+namespace {
+
+constexpr int kMaxThreads = 4096, kMaxBatch = 1 << 20;
+
+std::string describe(const CostKey& key) {
+  return std::format("stage '{}', engine {}, provider {}, precision {}, threads {}, batch {}", key.stage, key.engine,
+                     key.provider, key.precision, key.threads, key.batch);
+}
+
+Json to_json(const CostEntry& entry) {
+  return {{"stage", entry.key.stage},
+          {"engine", entry.key.engine},
+          {"provider", entry.key.provider},
+          {"precision", entry.key.precision},
+          {"threads", entry.key.threads},
+          {"batch", entry.key.batch},
+          {"latency_us", triage::to_json(entry.latency_us)},
+          {"first_inference_us", entry.first_inference_us},
+          {"load_ms", entry.load_ms},
+          {"stable", entry.stable}};
+}
+
+int positive(const JsonReader& json, const char* key, int high) {
+  const int value = json.get<int>(key);
+  if (value < 1 || value > high) json.at(key).fail_here(std::format("a number from 1 to {}", high));
+  return value;
+}
+
+double not_negative(const JsonReader& json, const char* key) {
+  const double value = json.get<double>(key);
+  if (value < 0) json.at(key).fail_here("a number of 0 or more");
+  return value;
+}
+
+CostEntry entry_from_json(const JsonReader& json) {
+  CostEntry entry;
+  entry.key = {.stage = json.get<std::string>("stage"),
+               .engine = json.get<std::string>("engine"),
+               .provider = json.get<std::string>("provider"),
+               .precision = json.get<std::string>("precision"),
+               .threads = positive(json, "threads", kMaxThreads),
+               .batch = positive(json, "batch", kMaxBatch)};
+  const JsonReader latency = json.at("latency_us");
+  for (const char* key : {"min", "mean", "median", "p90", "p95", "p99", "max", "stddev"}) not_negative(latency, key);
+  entry.latency_us = summary_from_json(latency);
+  entry.first_inference_us = not_negative(json, "first_inference_us");
+  entry.load_ms = not_negative(json, "load_ms");
+  entry.stable = json.get<bool>("stable");
+  return entry;
+}
+
+// RFC 4180: a text with a comma, a quote or a line break is quoted, quotes in it are doubled.
+std::string csv_text(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + '"';
+}
+
+}  // namespace
+
+const CostEntry* CostTable::find(const CostKey& key) const {
+  const auto found = std::ranges::find(entries, key, &CostEntry::key);
+  return found == entries.end() ? nullptr : &*found;
+}
+
+Json to_json(const CostTable& table) {
+  Json json = {{"version", kCostTableVersion},
+               {"machine", table.machine},
+               {"engine_version", table.engine_version},
+               {"entries", Json::array()}};
+  for (const CostEntry& entry : table.entries) json["entries"].push_back(to_json(entry));
+  return json;
+}
+
+CostTable cost_table_from_json(const Json& json, const std::string& origin) {
+  const JsonReader reader(json, origin);
+  if (reader.get<int>("version") != kCostTableVersion) {
+    reader.at("version").fail_here(std::to_string(kCostTableVersion));
+  }
+  CostTable table;
+  table.machine = reader.at("machine").json();
+  if (!table.machine.is_object()) reader.at("machine").fail_here("an object");
+  table.engine_version = reader.get<std::string>("engine_version");
+  const JsonReader entries = reader.at("entries");
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    CostEntry entry = entry_from_json(entries.at(i));
+    if (table.find(entry.key) != nullptr) {
+      fail("{}: expected one entry per key, found a second one for {}", entries.at(i).where(), describe(entry.key));
+    }
+    table.entries.push_back(std::move(entry));
+  }
+  return table;
+}
+
+CostTable load_cost_table(const fs::path& file) { return cost_table_from_json(read_json(file), file.string()); }
+
+void save_cost_table(const fs::path& file, const CostTable& table) {
+  const Json json = to_json(table);
+  cost_table_from_json(json, file.string());  // what could not be read back is not written
+  write_json(file, json);
+}
+
+std::string to_csv(const CostTable& table) {
+  const auto machine_text = [&](const char* key) {
+    if (!table.machine.contains(key)) return std::string();
+    const Json& value = table.machine[key];
+    return csv_text(value.is_string() ? value.get<std::string>() : value.dump());
+  };
+  std::string csv =
+      "stage,engine,engine_version,provider,precision,threads,batch,count,min_us,mean_us,median_us,p90_us,p95_us,"
+      "p99_us,max_us,stddev_us,first_inference_us,load_ms,stable,cpu,cores,flags\n";
+  for (const CostEntry& entry : table.entries) {
+    const CostKey& key = entry.key;
+    const Summary& us = entry.latency_us;
+    csv +=
+        std::format("{},{},{},{},{},{},{},", csv_text(key.stage), csv_text(key.engine), csv_text(table.engine_version),
+                    csv_text(key.provider), csv_text(key.precision), key.threads, key.batch);
+    csv += std::format("{},{},{},{},{},{},{},{},{},", us.count, us.min, us.mean, us.median, us.p90, us.p95, us.p99,
+                       us.max, us.stddev);
+    csv += std::format("{},{},{},{},{},{}\n", entry.first_inference_us, entry.load_ms, entry.stable,
+                       machine_text("cpu"), machine_text("cores"), machine_text("flags"));
+  }
+  return csv;
+}
+
+double MeasuredCosts::stage_latency_us(const std::string& stage) const {
+  CostKey key = key_;
+  key.stage = stage;
+  const CostEntry* entry = table_.find(key);
+  if (entry == nullptr) fail("cost table: expected a measurement for {}, found none", describe(key));
+  return entry->latency_us.mean / key.batch;
+}
+
+}  // namespace triage::plan

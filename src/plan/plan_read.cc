@@ -1,0 +1,203 @@
+// plan.json -> Plan. Every field is checked here, so that whoever holds a Plan may index without looking.
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "core/error.h"
+#include "plan/plan.h"
+
+namespace triage::plan {
+namespace {
+
+constexpr std::size_t kMaxStages = 64, kMaxClasses = 100'000;
+constexpr int kMaxFeatures = 65'536, kMaxHidden = 4096;
+
+template <class T>
+T in_range(const JsonReader& json, const char* key, T low, T high) {
+  const T value = json.get<T>(key);
+  if (!(value >= low && value <= high)) json.at(key).fail_here(std::format("a number from {} to {}", low, high));
+  return value;
+}
+
+double not_negative(const JsonReader& json, const char* key) {
+  return in_range(json, key, 0.0, std::numeric_limits<double>::max());
+}
+
+// Names stand in messages, tables and pictures.
+std::string printable(const JsonReader& json, const char* key) {
+  const std::string text = json.get<std::string>(key);
+  const auto control = [](unsigned char c) { return c < ' ' || c == 127; };
+  if (text.empty() || std::ranges::any_of(text, control)) json.at(key).fail_here("a name without control characters");
+  return text;
+}
+
+// A file beside plan.json and nowhere else.
+std::string plain_file_name(const JsonReader& json, const char* key) {
+  const std::string name = printable(json, key);
+  if (name.find_first_of("/\\") != std::string::npos || name.find("..") != std::string::npos || name == ".") {
+    json.at(key).fail_here("a plain file name (no slash, no '..')");
+  }
+  return name;
+}
+
+std::string checksum(const JsonReader& json, const char* key) {
+  const std::string text = json.get<std::string>(key);
+  const auto hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  if (!text.empty() && (text.size() != 64 || !std::ranges::all_of(text, hex))) {
+    json.at(key).fail_here("64 hexadecimal digits in lower case, or nothing");
+  }
+  return text;
+}
+
+std::vector<float> vector_of(const JsonReader& json, const char* key, std::size_t count) {
+  if (const JsonReader list = json.at(key); list.size() != count) list.fail_here(std::format("a list of {}", count));
+  return json.floats(key);
+}
+
+Router router_from_json(const JsonReader& json, int stage_features) {
+  Router router;
+  router.feature_width = in_range(json, "feature_width", 0, kMaxFeatures);
+  if (router.feature_width != stage_features) {
+    json.at("feature_width").fail_here(std::format("the stage's feature width {}", stage_features));
+  }
+  router.hidden = in_range(json, "hidden", 1, kMaxHidden);
+  const auto inputs = static_cast<std::size_t>(router.inputs()), hidden = static_cast<std::size_t>(router.hidden);
+  router.mean = vector_of(json, "mean", inputs);
+  router.scale = vector_of(json, "scale", inputs);
+  router.weight1 = vector_of(json, "weight1", inputs * hidden);
+  router.bias1 = vector_of(json, "bias1", hidden);
+  router.weight2 = vector_of(json, "weight2", hidden);
+  router.bias2 = json.get<float>("bias2");
+  router.skip = json.get<float>("skip");
+  return router;
+}
+
+Exit exit_from_json(const JsonReader& json, int stage_features) {
+  Exit exit;
+  exit.temperature = in_range(json, "temperature", 1e-3, 1e3);
+  exit.threshold = json.get<double>("threshold");
+  if (json.has("router")) exit.router = router_from_json(json.at("router"), stage_features);
+  return exit;
+}
+
+Summary latency_from_json(const JsonReader& json) {
+  for (const char* key : {"min", "mean", "median", "p90", "p95", "p99", "max", "stddev"}) not_negative(json, key);
+  return summary_from_json(json);
+}
+
+StageCost cost_from_json(const JsonReader& json) {
+  return {.latency_us = latency_from_json(json.at("latency_us")),
+          .first_inference_us = not_negative(json, "first_inference_us"),
+          .load_ms = not_negative(json, "load_ms")};
+}
+
+ArchSpec arch_from_json(const JsonReader& json) {
+  try {
+    return ArchSpec::parse(json.as<std::string>());
+  } catch (const Error& error) {
+    fail("{}: {}", json.where(), error.what());
+  }
+}
+
+Stage stage_from_json(const JsonReader& json, int index, const Plan& plan) {
+  Stage stage;
+  stage.name = printable(json, "name");
+  stage.arch = arch_from_json(json.at("arch"));
+  const std::string input = json.get<std::string>("input");
+  if (input == "features") {
+    stage.input = StageInput::features;
+    stage.source = json.get<int>("source");
+    if (stage.source < 0 || stage.source >= index) {
+      json.at("source").fail_here(index == 0 ? "input 'image' at the first stage"
+                                             : std::format("an earlier stage, 0 to {}", index - 1));
+    }
+  } else if (input == "image") {
+    if (json.has("source")) json.at("source").fail_here("no source for an image stage");
+    try {
+      conv_layers(stage.arch, plan.input);
+    } catch (const Error& error) {
+      fail("{}: {}", json.at("arch").where(), error.what());
+    }
+  } else {
+    json.at("input").fail_here("'image' or 'features'");
+  }
+  stage.onnx = plain_file_name(json, "onnx");
+  stage.sha256 = checksum(json, "sha256");
+  stage.feature_width = in_range(json, "feature_width", 0, kMaxFeatures);
+  stage.macs = in_range<std::int64_t>(json, "macs", 0, INT64_MAX);
+  stage.parameters = in_range<std::int64_t>(json, "parameters", 0, INT64_MAX);
+  stage.exit = exit_from_json(json.at("exit"), stage.feature_width);
+  if (json.has("cost")) stage.cost = cost_from_json(json.at("cost"));
+  return stage;
+}
+
+Prediction prediction_from_json(const JsonReader& json, std::size_t stages) {
+  Prediction prediction;
+  prediction.accuracy = in_range(json, "accuracy", 0.0, 1.0);
+  prediction.mean_latency_us = not_negative(json, "mean_latency_us");
+  const JsonReader shares = json.at("exit_share");
+  if (shares.size() != stages) shares.fail_here(std::format("one share per stage ({})", stages));
+  prediction.exit_share = shares.as<std::vector<double>>();
+  double sum = 0;
+  for (const double share : prediction.exit_share) {
+    if (!(share >= 0 && share <= 1)) fail("{}: expected shares from 0 to 1, found {}", shares.where(), share);
+    sum += share;
+  }
+  if (std::abs(sum - 1) > 1e-3) fail("{}: expected shares that add up to 1, found {}", shares.where(), sum);
+  return prediction;
+}
+
+std::vector<std::string> classes_from_json(const JsonReader& json) {
+  if (json.size() < 2 || json.size() > kMaxClasses) json.fail_here(std::format("2 to {} classes", kMaxClasses));
+  const auto classes = json.as<std::vector<std::string>>();
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    if (!names.insert(classes[i]).second) json.at(i).fail_here("a name that no other class has");
+  }
+  return classes;
+}
+
+}  // namespace
+
+PolicyKind policy_from_string(const std::string& text, const std::string& where) {
+  for (const auto kind : {PolicyKind::learned, PolicyKind::confidence, PolicyKind::entropy, PolicyKind::margin}) {
+    if (text == to_string(kind)) return kind;
+  }
+  fail("{}: expected learned, confidence, entropy or margin, found '{}'", where, text);
+}
+
+Plan plan_from_json(const Json& json, const std::string& origin) {
+  const JsonReader reader(json, origin);
+  if (reader.get<int>("version") != kPlanVersion) reader.at("version").fail_here(std::to_string(kPlanVersion));
+  Plan plan;
+  plan.name = printable(reader, "name");
+  plan.input = input_shape_from_json(reader.at("input"));
+  plan.classes = classes_from_json(reader.at("classes"));
+  plan.policy = policy_from_string(reader.get<std::string>("policy"), reader.at("policy").where());
+  const JsonReader stages = reader.at("stages");
+  if (stages.size() < 1 || stages.size() > kMaxStages) stages.fail_here(std::format("1 to {} stages", kMaxStages));
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < stages.size(); ++i) {
+    const JsonReader place = stages.at(i);
+    plan.stages.push_back(stage_from_json(place, static_cast<int>(i), plan));
+    const Stage& stage = plan.stages.back();
+    if (!names.insert(stage.name).second) place.at("name").fail_here("a name that no other stage has");
+    if (plan.policy == PolicyKind::learned && i + 1 < stages.size() && !stage.exit.router) {
+      fail("{}: field 'router' is missing: the policy 'learned' needs one at every exit but the last",
+           place.at("exit").where());
+    }
+  }
+  if (reader.has("predicted")) plan.predicted = prediction_from_json(reader.at("predicted"), stages.size());
+  if (reader.has("provenance")) {
+    plan.provenance = reader.at("provenance").json();
+    if (!plan.provenance.is_object()) reader.at("provenance").fail_here("an object");
+  }
+  return plan;
+}
+
+Plan load_plan(const fs::path& directory) {
+  const fs::path file = directory / "plan.json";
+  return plan_from_json(read_json(file), file.string());
+}
+
+}  // namespace triage::plan

@@ -1,0 +1,83 @@
+// Plan -> plan.json.
+#include "plan/plan.h"
+
+namespace triage::plan {
+namespace {
+
+Json to_json(const Router& router) {
+  return {{"feature_width", router.feature_width},
+          {"hidden", router.hidden},
+          {"mean", router.mean},
+          {"scale", router.scale},
+          {"weight1", router.weight1},
+          {"bias1", router.bias1},
+          {"weight2", router.weight2},
+          {"bias2", router.bias2},
+          {"skip", router.skip}};
+}
+
+Json to_json(const Exit& exit) {
+  Json json = {{"temperature", exit.temperature}, {"threshold", exit.threshold}};
+  if (exit.router) json["router"] = to_json(*exit.router);
+  return json;
+}
+
+Json to_json(const Stage& stage) {
+  Json json = {{"name", stage.name}, {"arch", stage.arch.text()}};
+  json["input"] = stage.input == StageInput::image ? "image" : "features";
+  if (stage.input == StageInput::features) json["source"] = stage.source;
+  json["onnx"] = stage.onnx;
+  json["sha256"] = stage.sha256;
+  json["feature_width"] = stage.feature_width;
+  json["macs"] = stage.macs;
+  json["parameters"] = stage.parameters;
+  json["exit"] = to_json(stage.exit);
+  if (stage.cost) {
+    json["cost"] = {{"latency_us", triage::to_json(stage.cost->latency_us)},
+                    {"first_inference_us", stage.cost->first_inference_us},
+                    {"load_ms", stage.cost->load_ms}};
+  }
+  return json;
+}
+
+}  // namespace
+
+std::string to_string(PolicyKind kind) {
+  switch (kind) {
+    case PolicyKind::learned:
+      return "learned";
+    case PolicyKind::confidence:
+      return "confidence";
+    case PolicyKind::entropy:
+      return "entropy";
+    case PolicyKind::margin:
+      return "margin";
+  }
+  return "unknown";
+}
+
+Json to_json(const Plan& plan) {
+  Json json = {{"version", kPlanVersion},          {"name", plan.name},
+               {"input", to_json(plan.input)},     {"classes", plan.classes},
+               {"policy", to_string(plan.policy)}, {"stages", Json::array()}};
+  for (const Stage& stage : plan.stages) json["stages"].push_back(to_json(stage));
+  if (plan.predicted) {
+    json["predicted"] = {{"accuracy", plan.predicted->accuracy},
+                         {"mean_latency_us", plan.predicted->mean_latency_us},
+                         {"exit_share", plan.predicted->exit_share}};
+  }
+  json["provenance"] = plan.provenance;
+  return json;
+}
+
+void save_plan(const fs::path& directory, const Plan& plan) {
+  const fs::path file = directory / "plan.json";
+  const Json json = to_json(plan);
+  plan_from_json(json, file.string());  // what could not be read back is not written
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (error) fail("{}: cannot create the directory: {}", directory.string(), error.message());
+  write_json(file, json);
+}
+
+}  // namespace triage::plan
