@@ -13,7 +13,6 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 
 #include "supernet/conv3x3_bf16.h"
@@ -27,16 +26,11 @@ namespace {
 
 constexpr std::size_t kPackedBytes = 320 << 10;  // input packed at a time by a thread: well within L2
 
-// Where the weight of (output, input, tap) lies in the fp32 array: strides in elements, taps reversed for
-// backward-data.
+// Where the 9 weights of (output, input) lie in the fp32 array: strides in elements; backward-data reverses the taps.
 struct WeightView {
   const float* data;
   std::size_t output_stride, input_stride;
   bool reversed;
-
-  float at(int output, int input, int tap) const {
-    return data[output * output_stride + input * input_stride + (reversed ? 8 - tap : tap)];
-  }
 };
 
 struct Problem {
@@ -45,19 +39,26 @@ struct Problem {
   std::size_t packed_row() const { return std::size_t{2} * kRows * width * pairs(); }  // elements
 };
 
-bf16 rounded(float value) { return std::bit_cast<bf16>(_mm_cvtness_sbh(value)); }
-
 // One block: [9 taps][pairs][lanes][2]. Missing channels are zero.
 void pack_weights(const WeightView& weights, const Problem& p, const LaneBlocks& blocks, int block, bf16* packed) {
+  alignas(64) std::uint16_t order[32] = {};  // interleaves the taps of the pair's two inputs
+  for (int tap = 0; tap < 9; ++tap) {
+    order[2 * tap] = static_cast<std::uint16_t>(weights.reversed ? 8 - tap : tap);
+    order[2 * tap + 1] = static_cast<std::uint16_t>(order[2 * tap] + 16);
+  }
+  const __m512i interleave = _mm512_load_si512(order);
   const int lanes = blocks.lanes(block), first = blocks.first(block), valid = blocks.valid(block);
+  const std::size_t tap_stride = std::size_t{1} * p.pairs() * lanes;  // in pairs of bf16
   for (int pair = 0; pair < p.pairs(); ++pair) {
-    const bool odd = 2 * pair + 1 < p.inputs;
     for (int lane = 0; lane < lanes; ++lane) {
-      for (int tap = 0; tap < 9; ++tap) {
-        bf16* to = packed + 2 * ((std::size_t{1} * tap * p.pairs() + pair) * lanes + lane);
-        to[0] = lane < valid ? rounded(weights.at(first + lane, 2 * pair, tap)) : bf16{0};
-        to[1] = lane < valid && odd ? rounded(weights.at(first + lane, 2 * pair + 1, tap)) : bf16{0};
-      }
+      const float* const even = weights.data + (first + lane) * weights.output_stride + 2 * pair * weights.input_stride;
+      const __mmask16 even_taps = lane < valid ? 0x1ff : 0, odd_taps = 2 * pair + 1 < p.inputs ? even_taps : 0;
+      const __m512 low = _mm512_maskz_loadu_ps(even_taps, even);
+      const __m512 high = _mm512_maskz_loadu_ps(odd_taps, even + weights.input_stride);
+      alignas(64) std::uint32_t taps[16];
+      _mm512_store_si512(taps, _mm512_permutexvar_epi16(interleave, (__m512i)_mm512_cvtne2ps_pbh(high, low)));
+      bf16* const to = packed + 2 * (std::size_t{1} * pair * lanes + lane);
+      for (int tap = 0; tap < 9; ++tap) std::memcpy(to + 2 * tap * tap_stride, &taps[tap], sizeof(taps[tap]));
     }
   }
 }

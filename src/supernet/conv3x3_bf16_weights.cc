@@ -12,6 +12,7 @@
 #if defined(__x86_64__)
 
 #include <immintrin.h>
+#include <omp.h>
 
 #include <algorithm>
 #include <vector>
@@ -27,8 +28,8 @@ namespace {
 
 constexpr std::size_t kPackedBytes = 512 << 10;  // x and dy packed at a time by a thread: within L2
 constexpr std::size_t kPartialBytes = 2 << 20;   // all partial gradients, unless a single one is larger
-constexpr int kMostSlots = 16, kItems = 16;      // items: enough to keep usual thread counts balanced
-constexpr std::size_t kSkew = 32;                // elements between packed blocks, against cache set conflicts
+constexpr int kMostSlots = 16;
+constexpr std::size_t kSkew = 32;  // elements between packed blocks, against cache set conflicts
 
 struct Split {
   explicit Split(const Conv3x3Shape& s) : blocks(s.out_channels), input_blocks((s.in_channels + 7) / 8) {
@@ -37,10 +38,9 @@ struct Split {
     const int pairs_in_batch = (s.batch + 1) / 2;
     slots = std::clamp<int>(static_cast<int>(kPartialBytes / (partial * sizeof(float))), 1,
                             std::min(kMostSlots, pairs_in_batch));
-    ranges = std::min(blocks.count, (kItems + slots - 1) / slots);
+    ranges = std::min(blocks.count, (2 * omp_get_max_threads() + slots - 1) / slots);
     slot_pairs = (pairs_in_batch + slots - 1) / slots;
-    const std::size_t lanes =
-        8 * input_blocks + std::min(blocks.padded(), (blocks.count + ranges - 1) / ranges * kMaxLanes);
+    const std::size_t lanes = 8 * input_blocks + std::min(blocks.padded(), kMaxLanes);
     const std::size_t pair_bytes = 2 * sizeof(bf16) * pixels * lanes;
     chunk_pairs = static_cast<int>(std::clamp<std::size_t>(kPackedBytes / pair_bytes, 1, slot_pairs));
   }
@@ -52,23 +52,37 @@ struct Split {
   int slots, ranges, slot_pairs, chunk_pairs;
 };
 
-// Up to 8 channels of two images (the second may be missing), missing channels as zeros -> [8][2].
-void interleave8(const bf16* first, const bf16* second, __mmask8 mask, bf16* packed) {
-  const __m256i low = _mm256_cvtepu16_epi32(_mm_maskz_loadu_epi16(mask, first));
-  const __m256i high = _mm256_cvtepu16_epi32(_mm_maskz_loadu_epi16(second ? mask : __mmask8{0}, second));
-  _mm256_store_si256(reinterpret_cast<__m256i*>(packed), _mm256_or_si256(low, _mm256_slli_epi32(high, 16)));
+// 16 channels (those in the mask) of two images, each into one half of the 32-bit lanes.
+__m512i interleave(const bf16* first, const bf16* second, __mmask16 mask, __mmask16 second_mask) {
+  const __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, first));
+  const __m512i high = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(second_mask, second));
+  return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
 }
 
-// Channels [first, first + valid) of `images` images -> [pixel][image pair][lanes][2].
-void pack_channels(const bf16* x, int images, std::size_t pixels, int channels, int first, int valid, int lanes,
-                   bf16* packed) {
+// Channels [first, first + valid) of `images` images, cut into blocks of `lanes` (8 or the last of `padded` lanes)
+// -> [block][pixel][image pair][lanes][2], blocks `block_stride` elements apart. Missing channels and images are zero.
+void pack_channels(const bf16* x, int images, std::size_t pixels, int channels, int first, int valid, int padded,
+                   int lanes, std::size_t block_stride, bf16* packed) {
   for (std::size_t pixel = 0; pixel < pixels; ++pixel) {
-    for (int image = 0; image < images; image += 2) {
+    for (int image = 0; image < images; image += 2, packed += 2 * lanes) {
       const bf16* const one = x + (image * pixels + pixel) * channels + first;
-      const bf16* const two = image + 1 < images ? one + pixels * channels : nullptr;
-      for (int lane = 0; lane < lanes; lane += 8, packed += 16) {
-        const int left = std::min(8, valid - lane);
-        interleave8(one + lane, two ? two + lane : nullptr, static_cast<__mmask8>((1u << left) - 1), packed);
+      const bool has_two = image + 1 < images;
+      const bf16* const two = has_two ? one + pixels * channels : one;
+      bf16* to = packed;
+      for (int lane = 0; lane < padded; lane += 16) {
+        const int left = valid - lane;
+        const __mmask16 mask = static_cast<__mmask16>(left >= 16 ? 0xffff : (1u << left) - 1);
+        const __m512i both = interleave(one + lane, two + lane, mask, has_two ? mask : __mmask16{0});
+        if (lanes != kRows && lane + 16 <= padded) {
+          _mm512_storeu_si512(to + 2 * lane, both);
+        } else {
+          _mm256_store_si256(reinterpret_cast<__m256i*>(to + (lanes == kRows ? lane / 8 * block_stride : 2 * lane)),
+                             _mm512_castsi512_si256(both));
+          if (lane + 16 <= padded) {
+            _mm256_store_si256(reinterpret_cast<__m256i*>(to + (lane / 8 + 1) * block_stride),
+                               _mm512_extracti64x4_epi64(both, 1));
+          }
+        }
       }
     }
   }
@@ -121,15 +135,12 @@ void add_item(const Conv3x3Shape& s, const Split& split, int slot, int block_beg
     const int images = std::min(chunk, image_end - image), pairs = (images + 1) / 2;
     bf16* const x_packed = x_space.reserve<bf16>(split.packed(kRows, pairs) * split.input_blocks);
     bf16* const dy_packed = dy_space.reserve<bf16>(split.packed(kMaxLanes, pairs));
-    for (int block = 0; block < split.input_blocks; ++block) {
-      pack_channels(x + image * split.pixels * s.in_channels, images, split.pixels, s.in_channels, block * kRows,
-                    std::min(kRows, s.in_channels - block * kRows), kRows,
-                    x_packed + block * split.packed(kRows, pairs));
-    }
+    pack_channels(x + image * split.pixels * s.in_channels, images, split.pixels, s.in_channels, 0, s.in_channels,
+                  kRows * split.input_blocks, kRows, split.packed(kRows, pairs), x_packed);
     for (int block = block_begin; block < block_end; ++block) {
       const int first = split.blocks.first(block), lanes = split.blocks.lanes(block);
       pack_channels(dy + image * split.pixels * s.out_channels, images, split.pixels, s.out_channels, first,
-                    split.blocks.valid(block), lanes, dy_packed);
+                    split.blocks.valid(block), lanes, lanes, 0, dy_packed);
       with_tile(lanes, [&]<int kVectors, int kHalf>() {
         add_block<kVectors, kHalf>(s, split, pairs, x_packed, dy_packed, image == image_begin, runs,
                                    partial + std::size_t{9} * 8 * split.input_blocks * first);
@@ -143,15 +154,19 @@ void write_gradient(const Conv3x3Shape& s, const Split& split, int block, const 
                     float* dweight) {
   const int first = split.blocks.first(block), lanes = split.blocks.lanes(block), valid = split.blocks.valid(block);
   partials += std::size_t{9} * 8 * split.input_blocks * first;
-  for (int lane = 0; lane < valid; ++lane) {
-    float* to = dweight + std::size_t{9} * s.in_channels * (first + lane);
-    for (int channel = 0; channel < s.in_channels; ++channel) {
-      for (int tap = 0; tap < 9; ++tap, ++to) {
-        const float* from = partials + (std::size_t{8} * tap * split.input_blocks + channel) * lanes + lane;
-        float sum = 0;
-        for (int slot = 0; slot < slots; ++slot, from += split.partial) sum += *from;
-        *to = sum;
+  for (int channel = 0; channel < s.in_channels; ++channel) {
+    float sums[9][kMaxLanes];
+    for (int tap = 0; tap < 9; ++tap) {
+      const float* from = partials + (std::size_t{8} * tap * split.input_blocks + channel) * lanes;
+      std::copy_n(from, lanes, sums[tap]);
+      for (int slot = 1; slot < slots; ++slot) {
+        from += split.partial;
+        for (int lane = 0; lane < lanes; ++lane) sums[tap][lane] += from[lane];
       }
+    }
+    for (int lane = 0; lane < valid; ++lane) {
+      float* const to = dweight + std::size_t{9} * (std::size_t{1} * s.in_channels * (first + lane) + channel);
+      for (int tap = 0; tap < 9; ++tap) to[tap] = sums[tap][lane];
     }
   }
 }
