@@ -11,7 +11,8 @@
 
 namespace triage {
 
-// Not owned. Pixels are 8 bit, interleaved rows: [height, width, channels], no padding; size and channels as the plan's input.
+// Not owned. Pixels are 8 bit, interleaved rows: [height, width, channels], no padding; size and channels as the plan's
+// input.
 struct ImageView {
   const std::uint8_t* pixels = nullptr;
   int height = 0, width = 0, channels = 0;
@@ -26,9 +27,9 @@ struct Outcome {
 };
 
 struct ClassifierOptions {
-  int threads = 1;                // of the engine, per call
-  bool allow_spinning = false;    // worker threads spin between calls: faster for big nets, burns a core
-  std::vector<double> thresholds; // empty: the plan's own; else one per exit but the last
+  int threads = 1;                 // of the engine, per call
+  bool allow_spinning = false;     // worker threads spin between calls: faster for big nets, burns a core
+  std::vector<double> thresholds;  // empty: the plan's own; else one per exit but the last
 };
 
 struct ClassifierInfo {
@@ -44,11 +45,12 @@ class Classifier {
   Classifier& operator=(Classifier&&) noexcept;
   ~Classifier();
 
-  // Thread-safe; blocks until done. Once each thread has classified an image, these allocate no heap memory of
-  // their own per image (the engine may).
+  // Thread-safe; blocks until done. Heap memory of its own is allocated only when more calls run at once than ever
+  // before, and for error messages (the engine may allocate).
   Result<Outcome> classify(const ImageView& image) const;
 
-  // Any batch size; outcomes.size() must equal images.size(). Images that escalate are compacted between stages.
+  // Any batch size; outcomes.size() must equal images.size(). Images that escalate are compacted between stages. All
+  // images are checked before the first one runs; on an error the outcomes are unspecified.
   Status classify(std::span<const ImageView> images, std::span<Outcome> outcomes) const;
 
   const ClassifierInfo& info() const;

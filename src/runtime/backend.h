@@ -12,13 +12,15 @@
 namespace triage::runtime {
 
 struct StageShape {
-  int input_size = 0;      // elements per image of the input
+  int input_size = 0;  // elements per image of the input
   int classes = 0;
-  int feature_width = 0;   // 0: the stage has no such output
-  int carry_size = 0;      // 0: the stage has no such output
+  int feature_width = 0;        // 0: the stage has no such output
+  int carry_size = 0;           // 0: the stage has no such output
+  std::string input_name;       // "image" or "carry_in"; empty where the backend does not know (the fake)
+  std::vector<int> input_dims;  // without the batch: [channels, height, width]; empty as above
 };
 
-struct StageBuffers {      // not owned; sizes follow StageShape times n; null where the output is not wanted
+struct StageBuffers {  // not owned; sizes follow StageShape times n; null where the output is not wanted
   const float* input = nullptr;
   float* logits = nullptr;
   float* features = nullptr;
@@ -36,7 +38,7 @@ class Backend {
 struct OnnxOptions {
   int threads = 1;
   bool allow_spinning = false;
-  std::string provider = "cpu";   // cpu, xnnpack, dnnl
+  std::string provider = "cpu";  // cpu, xnnpack, dnnl
 };
 
 // Loads a stage file. Outputs the runtime does not need (the portable "score") and the nodes behind them are cut off

@@ -9,10 +9,10 @@
 namespace triage::runtime {
 
 struct Evidence {
-  int label = 0;          // argmax of the logits, lowest index on ties
-  float confidence = 0;   // largest probability
-  float entropy = 0;      // of the probabilities, divided by log(classes): in [0, 1]
-  float margin = 0;       // largest minus second largest probability
+  int label = 0;         // argmax of the logits, lowest index on ties
+  float confidence = 0;  // largest probability
+  float entropy = 0;     // of the probabilities, divided by log(classes): in [0, 1]
+  float margin = 0;      // largest minus second largest probability
 };
 
 // Probabilities are softmax(logits / temperature).

@@ -1,0 +1,12 @@
+// Pixels to the networks' input. One function for every part that feeds a network, so that all see the same floats.
+#pragma once
+
+#include "triage/classifier.h"
+
+namespace triage::runtime {
+
+// uint8 [height, width, channels] -> float32 [channels, height, width], value / 255. `output` has image.height *
+// image.width * image.channels elements. Thread-safe, no allocation.
+void to_input(const ImageView& image, float* output);
+
+}  // namespace triage::runtime

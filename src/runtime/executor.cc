@@ -1,0 +1,220 @@
+#include "runtime/executor.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <mutex>
+
+#include "runtime/convert.h"
+#include "runtime/status.h"
+
+namespace triage::runtime {
+namespace {
+
+constexpr std::size_t kPieceBytes = 16 << 20;  // aim for the buffers of one piece
+
+// Left uninitialised, so that memory a call never touches stays virtual.
+using Buffer = std::unique_ptr<float[]>;
+Buffer make_buffer(std::size_t elements) { return std::make_unique_for_overwrite<float[]>(elements); }
+
+void expect(bool ok, const std::string& origin, const char* field, auto found, auto expected) {
+  if (!ok) fail_with(ErrorCode::damaged, "{}: {}: found {}, expected {}", origin, field, found, expected);
+}
+
+std::string text(std::span<const int> dims) {
+  std::string result;
+  for (int dim : dims) result += std::format("{}{}", result.empty() ? "" : "x", dim);
+  return result;
+}
+
+}  // namespace
+
+void check_stage(const plan::Plan& plan, int stage, const StageShape& shape, const StageShape* source,
+                 const std::string& origin) {
+  const plan::Stage& spec = plan.stages[stage];
+  if (spec.input == plan::StageInput::image) {
+    const std::vector<int> dims{plan.input.channels, plan.input.height, plan.input.width};
+    const int size = dims[0] * dims[1] * dims[2];
+    expect(shape.input_name.empty() || shape.input_name == "image", origin, "input's name", shape.input_name, "image");
+    expect(shape.input_dims.empty() || shape.input_dims == dims, origin, "input 'image' (channels x height x width)",
+           text(shape.input_dims), text(dims));
+    expect(shape.input_size == size, origin, "elements of input 'image'", shape.input_size, size);
+  } else {
+    const std::string& name = shape.input_name;
+    expect(name.empty() || name == "carry_in", origin, "input's name", name, "carry_in");
+    expect(source != nullptr, origin, "source of a feature stage", spec.source, "an earlier stage");
+    const std::string& giver = plan.stages[spec.source].name;
+    expect(source->carry_size > 0, origin, "elements of output 'carry' of the source stage", 0,
+           std::format("some, from stage '{}'", giver));
+    expect(shape.input_size == source->carry_size, origin, "elements of input 'carry_in'", shape.input_size,
+           std::format("{}, the 'carry' of stage '{}'", source->carry_size, giver));
+  }
+  const int classes = static_cast<int>(plan.classes.size());
+  expect(shape.classes == classes, origin, "width of output 'logits'", shape.classes, classes);
+  expect(shape.feature_width == spec.feature_width, origin, "width of output 'features'", shape.feature_width,
+         spec.feature_width);
+  if (plan.policy != plan::PolicyKind::learned || stage + 1 == static_cast<int>(plan.stages.size())) return;
+  expect(spec.exit.router.has_value(), origin, "exit.router in the plan", "none", "one, policy is learned");
+  const plan::Router& router = *spec.exit.router;
+  expect(router.feature_width == spec.feature_width, origin, "exit.router.feature_width in the plan",
+         router.feature_width, spec.feature_width);
+  const std::size_t inputs = router.inputs(), hidden = router.hidden;
+  const bool complete = router.mean.size() == inputs && router.scale.size() == inputs &&
+                        router.weight1.size() == hidden * inputs && router.bias1.size() == hidden &&
+                        router.weight2.size() == hidden;
+  expect(complete, origin, "exit.router in the plan", "lists of other lengths",
+         std::format("{} inputs and {} hidden units", inputs, hidden));
+}
+
+struct Executor::Workspace {
+  Buffer images, logits, features;
+  std::vector<Buffer> carries;      // per stage; empty where nobody reads it
+  std::vector<int> image;           // [rows] which image a row belongs to
+  std::vector<HandOver> handover;   // capacity for every buffer
+  std::unique_ptr<Workspace> next;  // in the pool
+};
+
+// A list that links the workspaces themselves, so that taking and returning one allocates nothing.
+class Executor::Pool {
+ public:
+  std::unique_ptr<Workspace> take() {
+    const std::lock_guard lock(mutex_);
+    std::unique_ptr<Workspace> space = std::move(free_);
+    if (space) free_ = std::move(space->next);
+    return space;
+  }
+  void give(std::unique_ptr<Workspace> space) {
+    const std::lock_guard lock(mutex_);
+    space->next = std::move(free_);
+    free_ = std::move(space);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::unique_ptr<Workspace> free_;
+};
+
+class Executor::Lease {
+ public:
+  explicit Lease(const Executor& executor) : pool_(*executor.pool_), space_(pool_.take()) {
+    if (space_) return;
+    const std::size_t rows = executor.rows_;
+    space_ = std::make_unique<Workspace>();
+    std::size_t widest = 0;
+    for (std::size_t s = 0; s < executor.backends_.size(); ++s) {
+      const StageShape& shape = executor.backends_[s]->shape();
+      if (executor.exits_[s].wants_features()) widest = std::max<std::size_t>(widest, shape.feature_width);
+      const bool read = executor.last_reader_[s] >= 0;
+      space_->carries.push_back(read ? make_buffer(rows * shape.carry_size) : nullptr);
+    }
+    const plan::InputShape& input = executor.plan_.input;
+    space_->images = make_buffer(rows * input.channels * input.height * input.width);
+    space_->logits = make_buffer(rows * executor.plan_.classes.size());
+    space_->features = make_buffer(rows * widest);
+    space_->image.resize(rows);
+    space_->handover.reserve(executor.backends_.size() + 1);
+  }
+  ~Lease() { pool_.give(std::move(space_)); }
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+  Workspace& operator*() const { return *space_; }
+
+ private:
+  Pool& pool_;
+  std::unique_ptr<Workspace> space_;
+};
+
+Executor::Executor(plan::Plan plan, std::vector<std::unique_ptr<Backend>> backends, std::span<const double> thresholds)
+    : plan_(std::move(plan)), backends_(std::move(backends)), pool_(std::make_unique<Pool>()) {
+  const std::size_t stages = plan_.stages.size();
+  if (stages == 0 || backends_.size() != stages) {
+    fail_with(ErrorCode::bad_input, "plan '{}': {} backends for {} stages", plan_.name, backends_.size(), stages);
+  }
+  if (!thresholds.empty() && thresholds.size() != stages - 1) {
+    fail_with(ErrorCode::bad_input, "thresholds: found {}, expected {} (one per exit but the last) for plan '{}'",
+              thresholds.size(), stages - 1, plan_.name);
+  }
+  for (std::size_t i = 0; i < thresholds.size(); ++i) {
+    if (std::isnan(thresholds[i])) fail_with(ErrorCode::bad_input, "thresholds[{}]: found NaN, expected a number", i);
+  }
+  last_reader_.assign(stages, -1);
+  std::size_t row_bytes = sizeof(float) * plan_.input.channels * plan_.input.height * plan_.input.width;
+  for (std::size_t s = 0; s < stages; ++s) {
+    const plan::Stage& stage = plan_.stages[s];
+    const bool reads_carry = stage.input == plan::StageInput::features;
+    const bool known = stage.source >= 0 && stage.source < static_cast<int>(s);
+    const StageShape* source = reads_carry && known ? &backends_[stage.source]->shape() : nullptr;
+    check_stage(plan_, static_cast<int>(s), backends_[s]->shape(), source, stage.onnx);
+    (source ? last_reader_[stage.source] : last_image_reader_) = static_cast<int>(s);
+    row_bytes += sizeof(float) * backends_[s]->shape().carry_size;
+    const double own = stage.exit.threshold;
+    exits_.emplace_back(plan_, static_cast<int>(s), s < thresholds.size() ? thresholds[s] : own);
+  }
+  rows_ = static_cast<int>(std::clamp<std::size_t>(kPieceBytes / row_bytes, 1, kMaxRows));
+}
+
+Executor::~Executor() = default;
+
+void Executor::check_images(std::span<const ImageView> images) const {
+  const plan::InputShape& input = plan_.input;
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    const ImageView& image = images[i];
+    if (image.height != input.height || image.width != input.width || image.channels != input.channels) {
+      fail_with(ErrorCode::bad_input, "images[{}]: found {}x{}x{}, expected {}x{}x{} (height x width x channels)", i,
+                image.height, image.width, image.channels, input.height, input.width, input.channels);
+    }
+    if (!image.pixels) fail_with(ErrorCode::bad_input, "images[{}]: pixels: found null", i);
+  }
+}
+
+Status Executor::classify(std::span<const ImageView> images, std::span<Outcome> outcomes) const {
+  try {
+    const auto start = std::chrono::steady_clock::now();
+    if (outcomes.size() != images.size()) {
+      fail_with(ErrorCode::bad_input, "outcomes: found {}, expected {}, the number of images", outcomes.size(),
+                images.size());
+    }
+    check_images(images);
+    if (images.empty()) return Ok{};
+    const Lease lease(*this);
+    for (std::size_t first = 0; first < images.size(); first += rows_) {
+      const std::size_t count = std::min<std::size_t>(rows_, images.size() - first);
+      run_rows(*lease, images.subspan(first, count), outcomes.subspan(first, count));
+    }
+    const std::chrono::duration<double, std::micro> spent = std::chrono::steady_clock::now() - start;
+    for (Outcome& outcome : outcomes) outcome.microseconds = spent.count() / static_cast<double>(images.size());
+    return Ok{};
+  } catch (...) {
+    return current_error();
+  }
+}
+
+void Executor::run_rows(Workspace& space, std::span<const ImageView> images, std::span<Outcome> outcomes) const {
+  const plan::InputShape& input = plan_.input;
+  const std::size_t image_size = static_cast<std::size_t>(input.channels) * input.height * input.width;
+  int n = static_cast<int>(images.size());
+  for (int i = 0; i < n; ++i) {
+    to_input(images[i], space.images.get() + i * image_size);
+    space.image[i] = i;
+  }
+  for (int s = 0; n > 0; ++s) {
+    const plan::Stage& stage = plan_.stages[s];
+    const bool from_image = stage.input == plan::StageInput::image;
+    const StageBuffers buffers{.input = (from_image ? space.images : space.carries[stage.source]).get(),
+                               .logits = space.logits.get(),
+                               .features = exits_[s].wants_features() ? space.features.get() : nullptr,
+                               .carry = space.carries[s].get()};
+    if (Status status = backends_[s]->run(n, buffers); !status) {
+      fail_with(status.error().code, "stage '{}': {}", stage.name, status.error().message);
+    }
+    space.handover.clear();
+    if (last_image_reader_ > s) space.handover.push_back({space.images.get(), image_size});
+    for (int k = 0; k <= s; ++k) {
+      const std::size_t row = backends_[k]->shape().carry_size;
+      if (last_reader_[k] > s) space.handover.push_back({space.carries[k].get(), row});
+    }
+    n = exits_[s].decide(n, space.logits.get(), space.features.get(), space.handover, space.image, outcomes);
+  }
+}
+
+}  // namespace triage::runtime

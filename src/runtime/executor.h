@@ -1,0 +1,53 @@
+// Runs a plan on one backend per stage. Classifier is this plus files; tests hand in fake backends.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "plan/plan.h"
+#include "runtime/backend.h"
+#include "runtime/exit_step.h"
+#include "triage/classifier.h"
+
+namespace triage::runtime {
+
+// The stage's inputs and outputs against what the plan says; `origin` is what messages call the stage's file.
+// `source`: shape of the stage whose carry this one reads, null for image stages. Throws Failure.
+void check_stage(const plan::Plan& plan, int stage, const StageShape& shape, const StageShape* source,
+                 const std::string& origin);
+
+class Executor {
+ public:
+  static constexpr int kMaxRows = 64;  // larger batches run in pieces of this size, fewer where images are large
+
+  // One backend per stage, in order. thresholds: empty for the plan's own, else one per exit but the last. Throws
+  // Failure when the backends, the plan and the thresholds do not fit together.
+  Executor(plan::Plan plan, std::vector<std::unique_ptr<Backend>> backends, std::span<const double> thresholds = {});
+  ~Executor();
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
+
+  // As Classifier::classify.
+  Status classify(std::span<const ImageView> images, std::span<Outcome> outcomes) const;
+  const plan::Plan& plan() const { return plan_; }
+
+ private:
+  struct Workspace;  // the buffers of one call
+  class Pool;        // those not in use
+  class Lease;
+
+  void check_images(std::span<const ImageView> images) const;
+  void run_rows(Workspace& space, std::span<const ImageView> images, std::span<Outcome> outcomes) const;
+
+  plan::Plan plan_;
+  std::vector<std::unique_ptr<Backend>> backends_;
+  std::vector<ExitStep> exits_;
+  std::vector<int> last_reader_;  // per stage: the last stage that reads its carry, -1 for none
+  int last_image_reader_ = 0;     // the last stage whose input is the image
+  int rows_ = kMaxRows;           // images per piece
+  std::unique_ptr<Pool> pool_;
+};
+
+}  // namespace triage::runtime

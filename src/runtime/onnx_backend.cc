@@ -1,0 +1,220 @@
+// One Ort::Env per process, one Ort::Session per stage, inputs and outputs bound to the caller's buffers.
+#include "runtime/onnx_backend.h"
+
+#include <dnnl_provider_options.h>
+#include <onnx/defs/schema.h>
+#include <onnxruntime_cxx_api.h>
+
+#include <algorithm>
+#include <array>
+
+#include "core/file.h"
+#include "runtime/onnx_trim.h"
+#include "runtime/status.h"
+
+namespace triage::runtime {
+namespace {
+
+constexpr std::array<std::string_view, 3> kOutputs{"logits", "features", "carry"};
+constexpr std::size_t kMaxRank = 8;
+
+// ONNX Runtime registers every operator schema when its environment is made. Where it shares libonnx with us, the
+// library has done so already, and each one again would print a "Schema error" line: forget the library's first.
+void forget_schemas() {
+  for (const onnx::OpSchema& schema : onnx::OpSchemaRegistry::get_all_schemas_with_history()) {
+    onnx::DeregisterSchema(schema.Name(), schema.SinceVersion(), schema.domain());
+  }
+}
+
+void add_provider(Ort::SessionOptions& session, const OnnxOptions& options, const std::string& origin) {
+  if (options.provider == "cpu") return;
+  const bool xnnpack = options.provider == "xnnpack", dnnl = options.provider == "dnnl";
+  const std::vector<std::string> available = Ort::GetAvailableProviders();
+  const std::string name = xnnpack ? "XnnpackExecutionProvider" : dnnl ? "DnnlExecutionProvider" : "";
+  if (name.empty() || std::ranges::find(available, name) == available.end()) {
+    std::string names;
+    for (const std::string& provider : available) names += (names.empty() ? "" : ", ") + provider;
+    fail_with(ErrorCode::unsupported,
+              "{}: provider: found '{}', expected cpu, xnnpack or dnnl; this ONNX Runtime has {}", origin,
+              options.provider, names);
+  }
+  if (xnnpack) {  // has its own threads; the session's would only compete
+    session.AppendExecutionProvider("XNNPACK", {{"intra_op_num_threads", std::to_string(options.threads)}});
+    session.SetIntraOpNumThreads(1);
+  } else {
+    session.AppendExecutionProvider_Dnnl(OrtDnnlProviderOptions{.use_arena = 1, .threadpool_args = nullptr});
+  }
+}
+
+Ort::SessionOptions session_options(const OnnxOptions& options, const std::string& origin) {
+  if (options.threads < 1 || options.threads > 1024) {
+    fail_with(ErrorCode::bad_input, "threads: found {}, expected 1 to 1024", options.threads);
+  }
+  Ort::SessionOptions session;
+  session.SetIntraOpNumThreads(options.threads);
+  session.SetInterOpNumThreads(1);
+  session.SetExecutionMode(ORT_SEQUENTIAL);
+  session.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
+  session.EnableMemPattern();
+  session.SetLogSeverityLevel(ORT_LOGGING_LEVEL_ERROR);
+  session.AddConfigEntry("session.intra_op.allow_spinning", options.allow_spinning ? "1" : "0");
+  add_provider(session, options, origin);
+  return session;
+}
+
+std::string text(const std::vector<std::int64_t>& dims) {
+  std::string result;
+  for (std::int64_t dim : dims) result += (result.empty() ? "" : ",") + (dim < 0 ? "?" : std::to_string(dim));
+  return "[" + result + "]";
+}
+
+// A float32 tensor whose first dimension, and no other, is free. Returns the others.
+std::vector<std::int64_t> check_tensor(const Ort::TypeInfo& type, const std::string& what) {
+  if (type.GetONNXType() != ONNX_TYPE_TENSOR) fail_with(ErrorCode::damaged, "{}: expected a tensor", what);
+  const auto tensor = type.GetTensorTypeAndShapeInfo();
+  if (tensor.GetElementType() != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT) {
+    fail_with(ErrorCode::damaged, "{}: found element type {}, expected {} (float32)", what,
+              static_cast<int>(tensor.GetElementType()), static_cast<int>(ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT));
+  }
+  std::vector<std::int64_t> dims = tensor.GetShape();
+  const bool fixed =
+      std::all_of(dims.begin() + !dims.empty(), dims.end(), [](std::int64_t dim) { return dim > 0 && dim <= 1 << 24; });
+  if (dims.size() < 2 || dims.size() > kMaxRank || dims[0] >= 0 || !fixed) {
+    fail_with(ErrorCode::damaged, "{}: found shape {}, expected a free batch dimension and fixed others", what,
+              text(dims));
+  }
+  dims.erase(dims.begin());
+  return dims;
+}
+
+int product(const std::vector<std::int64_t>& dims, const std::string& what) {
+  std::int64_t result = 1;
+  for (std::int64_t dim : dims) {
+    result *= dim;
+    if (result > 1 << 28) fail_with(ErrorCode::unsupported, "{}: found shape {}, too large", what, text(dims));
+  }
+  return static_cast<int>(result);
+}
+
+class OnnxBackend : public Backend {
+ public:
+  OnnxBackend(const std::string& model, std::string origin, const OnnxOptions& options)
+      : origin_(std::move(origin)),
+        session_(ort_environment(), model.data(), model.size(), session_options(options, origin_)),
+        memory_(Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeDefault)) {
+    const Ort::AllocatorWithDefaultOptions allocator;
+    if (session_.GetInputCount() != 1) {
+      fail_with(ErrorCode::damaged, "{}: inputs: found {}, expected one", origin_, session_.GetInputCount());
+    }
+    shape_.input_name = session_.GetInputNameAllocated(0, allocator).get();
+    if (shape_.input_name != "image" && shape_.input_name != "carry_in") {
+      fail_with(ErrorCode::damaged, "{}: input's name: found '{}', expected 'image' or 'carry_in'", origin_,
+                shape_.input_name);
+    }
+    const std::string what = std::format("{}: input '{}'", origin_, shape_.input_name);
+    input_dims_ = check_tensor(session_.GetInputTypeInfo(0), what);
+    shape_.input_size = product(input_dims_, what);
+    shape_.input_dims.assign(input_dims_.begin(), input_dims_.end());
+    for (std::size_t i = 0; i < session_.GetOutputCount(); ++i) read_output(i, allocator);
+    if (shape_.classes == 0) fail_with(ErrorCode::damaged, "{}: output 'logits': not found", origin_);
+  }
+
+  const StageShape& shape() const override { return shape_; }
+
+  Status run(int n, const StageBuffers& buffers) const override {
+    try {
+      if (n < 1 || !buffers.input || !buffers.logits) {
+        fail_with(ErrorCode::bad_input, "{}: run: expected n >= 1 (found {}), an input and a logits buffer", origin_,
+                  n);
+      }
+      const char* input_name = shape_.input_name.c_str();
+      const Ort::Value input = bind(input_dims_, const_cast<float*>(buffers.input), n);
+      std::array<Ort::Value, 3> outputs{Ort::Value(nullptr), Ort::Value(nullptr), Ort::Value(nullptr)};
+      std::array<const char*, 3> names{};
+      std::size_t count = 0;
+      const std::array<float*, 3> targets{buffers.logits, buffers.features, buffers.carry};
+      for (std::size_t k = 0; k < targets.size(); ++k) {
+        if (!targets[k]) continue;
+        if (output_dims_[k].empty()) {
+          fail_with(ErrorCode::bad_input, "{}: output '{}': wanted, but the stage has none", origin_, kOutputs[k]);
+        }
+        names[count] = kOutputs[k].data();
+        outputs[count++] = bind(output_dims_[k], targets[k], n);
+      }
+      session_.Run(Ort::RunOptions{nullptr}, &input_name, &input, 1, names.data(), outputs.data(), count);
+      return Ok{};
+    } catch (const Ort::Exception& exception) {
+      return ErrorInfo{ErrorCode::engine_failure, std::format("{}: ONNX Runtime: {}", origin_, exception.what())};
+    } catch (...) {
+      return current_error();
+    }
+  }
+
+ private:
+  void read_output(std::size_t index, const Ort::AllocatorWithDefaultOptions& allocator) {
+    const std::string name = session_.GetOutputNameAllocated(index, allocator).get();
+    const auto k = static_cast<std::size_t>(std::ranges::find(kOutputs, name) - kOutputs.begin());
+    const std::string what = std::format("{}: output '{}'", origin_, name);
+    output_dims_[k] = check_tensor(session_.GetOutputTypeInfo(index), what);
+    if (k < 2 && output_dims_[k].size() != 1) {
+      fail_with(ErrorCode::damaged, "{}: found shape {} behind the batch, expected one dimension", what,
+                text(output_dims_[k]));
+    }
+    (k == 0 ? shape_.classes : k == 1 ? shape_.feature_width : shape_.carry_size) = product(output_dims_[k], what);
+  }
+
+  // A view of the caller's memory, [n, image_dims].
+  Ort::Value bind(const std::vector<std::int64_t>& image_dims, float* data, int n) const {
+    std::array<std::int64_t, kMaxRank> dims{n};
+    std::ranges::copy(image_dims, dims.begin() + 1);
+    std::size_t count = n;
+    for (std::int64_t dim : image_dims) count *= static_cast<std::size_t>(dim);
+    return Ort::Value::CreateTensor<float>(memory_, data, count, dims.data(), image_dims.size() + 1);
+  }
+
+  std::string origin_;
+  mutable Ort::Session session_;  // Run() is thread-safe, its wrapper is not const
+  Ort::MemoryInfo memory_;
+  StageShape shape_;
+  std::vector<std::int64_t> input_dims_;                  // without the batch
+  std::array<std::vector<std::int64_t>, 3> output_dims_;  // as kOutputs; empty: the stage has no such output
+};
+
+}  // namespace
+
+// Never destroyed: sessions in static objects may outlive any order we could choose.
+Ort::Env& ort_environment() {
+  static Ort::Env* const env = [] {
+    forget_schemas();
+    return new Ort::Env(ORT_LOGGING_LEVEL_ERROR, "triage");
+  }();
+  return *env;
+}
+
+std::unique_ptr<Backend> make_onnx_backend(std::string_view model, const std::string& origin,
+                                           const OnnxOptions& options) {
+  const std::string trimmed = trim_model(model, kOutputs, origin);
+  try {
+    return std::make_unique<OnnxBackend>(trimmed, origin, options);
+  } catch (const Ort::Exception& exception) {
+    fail_with(ErrorCode::damaged, "{}: ONNX Runtime refuses the model: {}", origin, exception.what());
+  }
+}
+
+std::string read_model(const std::string& file) {
+  std::error_code error;
+  if (!fs::is_regular_file(file, error)) fail_with(ErrorCode::not_found, "{}: no such file", file);
+  return read_file(file);
+}
+
+Result<std::unique_ptr<Backend>> open_onnx(const std::string& file, const OnnxOptions& options) {
+  try {
+    return make_onnx_backend(read_model(file), file, options);
+  } catch (...) {
+    return current_error();
+  }
+}
+
+std::string onnx_runtime_version() { return Ort::GetVersionString(); }
+
+}  // namespace triage::runtime

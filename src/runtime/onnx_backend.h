@@ -1,0 +1,26 @@
+// What open_onnx() is made of, for callers that have the bytes already (the plan loader hashes them first).
+#pragma once
+
+#include <string_view>
+
+#include "runtime/backend.h"
+
+namespace Ort {
+struct Env;
+}
+
+namespace triage::runtime {
+
+// The process's one ONNX Runtime environment, made at the first call. Whoever opens a session of its own takes this
+// one: making it takes libonnx's operator schemas away first and ONNX Runtime registers them again, so onnx::checker
+// works before and after. Thread-safe.
+Ort::Env& ort_environment();
+
+// Throws Failure. `origin` is what messages call the model.
+std::unique_ptr<Backend> make_onnx_backend(std::string_view model, const std::string& origin,
+                                           const OnnxOptions& options);
+
+// Whole file; not_found when there is none. Throws Failure.
+std::string read_model(const std::string& file);
+
+}  // namespace triage::runtime
