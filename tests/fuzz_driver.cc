@@ -1,6 +1,6 @@
-// Drives a fuzz target where libFuzzer is not at hand: PROGRAM SEED_DIRECTORY [ROUNDS [FIRST_ROUND]]. Runs the target on
-// every seed file, then on the mutants FIRST_ROUND to ROUNDS - 1. A round's input depends on its number and the seeds
-// alone, so a failure is found again by bisecting the two numbers. Creates nothing.
+// Drives a fuzz target where libFuzzer is not at hand: PROGRAM SEED_DIRECTORY [ROUNDS [FIRST_ROUND]]. Runs the target
+// on every seed file, then on the mutants FIRST_ROUND to ROUNDS - 1. A round's input depends on its number and the
+// seeds alone, so a failure is found again by bisecting the two numbers. Creates nothing.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -20,8 +20,22 @@ using Bytes = std::vector<std::uint8_t>;
 constexpr std::size_t kMaxBytes = 1 << 16;  // mutants are cut here, seeds are not
 
 // Where parsers change their mind: brackets, digits, ends of ranges.
-constexpr std::string_view kTokens[] = {"{", "}", "[", "]", "\"", ",", ":", "=", "\n", "-1", "0", "1e999", "null",
-                                        "99999999999999999999", "\xff\xff\xff\xff", std::string_view("\0\0\0\0", 4)};
+constexpr std::string_view kTokens[] = {"{",
+                                        "}",
+                                        "[",
+                                        "]",
+                                        "\"",
+                                        ",",
+                                        ":",
+                                        "=",
+                                        "\n",
+                                        "-1",
+                                        "0",
+                                        "1e999",
+                                        "null",
+                                        "99999999999999999999",
+                                        "\xff\xff\xff\xff",
+                                        std::string_view("\0\0\0\0", 4)};
 
 std::size_t place(triage::Rng& rng, std::size_t size) { return rng.below(static_cast<std::uint32_t>(size + 1)); }
 

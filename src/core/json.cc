@@ -82,6 +82,12 @@ std::size_t JsonReader::size() const {
   return json_->size();
 }
 
+double JsonReader::not_negative(const std::string& key) const {
+  const double value = get<double>(key);
+  if (value < 0) at(key).fail_here("a number of 0 or more");
+  return value;
+}
+
 std::vector<float> JsonReader::floats(const std::string& key) const { return get<std::vector<float>>(key); }
 
 void JsonReader::fail_here(const std::string& expected) const {

@@ -58,6 +58,15 @@ class JsonReader {
     return has(key) ? at(key).as<T>() : fallback;
   }
 
+  // A number (or integer) from low to high.
+  template <class T>
+  T get_in(const std::string& key, T low, T high) const {
+    const T value = get<T>(key);
+    if (!(value >= low && value <= high)) at(key).fail_here(std::format("a number from {} to {}", low, high));
+    return value;
+  }
+  double not_negative(const std::string& key) const;
+
   // Every number of an array, checked to be finite.
   std::vector<float> floats(const std::string& key) const;
 

@@ -120,13 +120,9 @@ Json to_json(const InputShape& input) {
 }
 
 InputShape input_shape_from_json(const JsonReader& json) {
-  const auto side = [&](const char* key, int high) {
-    const int value = json.get<int>(key);
-    if (value < 1 || value > high) json.at(key).fail_here(std::format("a number from 1 to {}", high));
-    return value;
-  };
-  return {
-      .channels = side("channels", kMaxWidth), .height = side("height", kMaxSide), .width = side("width", kMaxSide)};
+  return {.channels = json.get_in("channels", 1, kMaxWidth),
+          .height = json.get_in("height", 1, kMaxSide),
+          .width = json.get_in("width", 1, kMaxSide)};
 }
 
 }  // namespace triage::plan

@@ -27,31 +27,17 @@ Json to_json(const CostEntry& entry) {
           {"stable", entry.stable}};
 }
 
-int positive(const JsonReader& json, const char* key, int high) {
-  const int value = json.get<int>(key);
-  if (value < 1 || value > high) json.at(key).fail_here(std::format("a number from 1 to {}", high));
-  return value;
-}
-
-double not_negative(const JsonReader& json, const char* key) {
-  const double value = json.get<double>(key);
-  if (value < 0) json.at(key).fail_here("a number of 0 or more");
-  return value;
-}
-
 CostEntry entry_from_json(const JsonReader& json) {
   CostEntry entry;
   entry.key = {.stage = json.get<std::string>("stage"),
                .engine = json.get<std::string>("engine"),
                .provider = json.get<std::string>("provider"),
                .precision = json.get<std::string>("precision"),
-               .threads = positive(json, "threads", kMaxThreads),
-               .batch = positive(json, "batch", kMaxBatch)};
-  const JsonReader latency = json.at("latency_us");
-  for (const char* key : {"min", "mean", "median", "p90", "p95", "p99", "max", "stddev"}) not_negative(latency, key);
-  entry.latency_us = summary_from_json(latency);
-  entry.first_inference_us = not_negative(json, "first_inference_us");
-  entry.load_ms = not_negative(json, "load_ms");
+               .threads = json.get_in("threads", 1, kMaxThreads),
+               .batch = json.get_in("batch", 1, kMaxBatch)};
+  entry.latency_us = latency_from_json(json.at("latency_us"));
+  entry.first_inference_us = json.not_negative("first_inference_us");
+  entry.load_ms = json.not_negative("load_ms");
   entry.stable = json.get<bool>("stable");
   return entry;
 }
@@ -65,6 +51,11 @@ std::string csv_text(const std::string& text) {
 }
 
 }  // namespace
+
+Summary latency_from_json(const JsonReader& json) {
+  for (const char* key : {"min", "mean", "median", "p90", "p95", "p99", "max", "stddev"}) json.not_negative(key);
+  return summary_from_json(json);
+}
 
 const CostEntry* CostTable::find(const CostKey& key) const {
   const auto found = std::ranges::find(entries, key, &CostEntry::key);

@@ -34,6 +34,8 @@ struct CostTable {
   const CostEntry* find(const CostKey& key) const;
 };
 
+Summary latency_from_json(const JsonReader& json);  // a Summary of which nothing is negative
+
 Json to_json(const CostTable& table);
 CostTable cost_table_from_json(const Json& json, const std::string& origin);
 CostTable load_cost_table(const fs::path& file);

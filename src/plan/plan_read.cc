@@ -4,6 +4,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "plan/cost_table.h"
 #include "plan/plan.h"
 
 namespace triage::plan {
@@ -11,17 +12,6 @@ namespace {
 
 constexpr std::size_t kMaxStages = 64, kMaxClasses = 100'000;
 constexpr int kMaxFeatures = 65'536, kMaxHidden = 4096;
-
-template <class T>
-T in_range(const JsonReader& json, const char* key, T low, T high) {
-  const T value = json.get<T>(key);
-  if (!(value >= low && value <= high)) json.at(key).fail_here(std::format("a number from {} to {}", low, high));
-  return value;
-}
-
-double not_negative(const JsonReader& json, const char* key) {
-  return in_range(json, key, 0.0, std::numeric_limits<double>::max());
-}
 
 // Names stand in messages, tables and pictures.
 std::string printable(const JsonReader& json, const char* key) {
@@ -56,11 +46,11 @@ std::vector<float> vector_of(const JsonReader& json, const char* key, std::size_
 
 Router router_from_json(const JsonReader& json, int stage_features) {
   Router router;
-  router.feature_width = in_range(json, "feature_width", 0, kMaxFeatures);
+  router.feature_width = json.get_in("feature_width", 0, kMaxFeatures);
   if (router.feature_width != stage_features) {
     json.at("feature_width").fail_here(std::format("the stage's feature width {}", stage_features));
   }
-  router.hidden = in_range(json, "hidden", 1, kMaxHidden);
+  router.hidden = json.get_in("hidden", 1, kMaxHidden);
   const auto inputs = static_cast<std::size_t>(router.inputs()), hidden = static_cast<std::size_t>(router.hidden);
   router.mean = vector_of(json, "mean", inputs);
   router.scale = vector_of(json, "scale", inputs);
@@ -74,21 +64,16 @@ Router router_from_json(const JsonReader& json, int stage_features) {
 
 Exit exit_from_json(const JsonReader& json, int stage_features) {
   Exit exit;
-  exit.temperature = in_range(json, "temperature", 1e-3, 1e3);
+  exit.temperature = json.get_in("temperature", 1e-3, 1e3);
   exit.threshold = json.get<double>("threshold");
   if (json.has("router")) exit.router = router_from_json(json.at("router"), stage_features);
   return exit;
 }
 
-Summary latency_from_json(const JsonReader& json) {
-  for (const char* key : {"min", "mean", "median", "p90", "p95", "p99", "max", "stddev"}) not_negative(json, key);
-  return summary_from_json(json);
-}
-
 StageCost cost_from_json(const JsonReader& json) {
   return {.latency_us = latency_from_json(json.at("latency_us")),
-          .first_inference_us = not_negative(json, "first_inference_us"),
-          .load_ms = not_negative(json, "load_ms")};
+          .first_inference_us = json.not_negative("first_inference_us"),
+          .load_ms = json.not_negative("load_ms")};
 }
 
 ArchSpec arch_from_json(const JsonReader& json) {
@@ -123,9 +108,9 @@ Stage stage_from_json(const JsonReader& json, int index, const Plan& plan) {
   }
   stage.onnx = plain_file_name(json, "onnx");
   stage.sha256 = checksum(json, "sha256");
-  stage.feature_width = in_range(json, "feature_width", 0, kMaxFeatures);
-  stage.macs = in_range<std::int64_t>(json, "macs", 0, INT64_MAX);
-  stage.parameters = in_range<std::int64_t>(json, "parameters", 0, INT64_MAX);
+  stage.feature_width = json.get_in("feature_width", 0, kMaxFeatures);
+  stage.macs = json.get_in<std::int64_t>("macs", 0, INT64_MAX);
+  stage.parameters = json.get_in<std::int64_t>("parameters", 0, INT64_MAX);
   stage.exit = exit_from_json(json.at("exit"), stage.feature_width);
   if (json.has("cost")) stage.cost = cost_from_json(json.at("cost"));
   return stage;
@@ -133,8 +118,8 @@ Stage stage_from_json(const JsonReader& json, int index, const Plan& plan) {
 
 Prediction prediction_from_json(const JsonReader& json, std::size_t stages) {
   Prediction prediction;
-  prediction.accuracy = in_range(json, "accuracy", 0.0, 1.0);
-  prediction.mean_latency_us = not_negative(json, "mean_latency_us");
+  prediction.accuracy = json.get_in("accuracy", 0.0, 1.0);
+  prediction.mean_latency_us = json.not_negative("mean_latency_us");
   const JsonReader shares = json.at("exit_share");
   if (shares.size() != stages) shares.fail_here(std::format("one share per stage ({})", stages));
   prediction.exit_share = shares.as<std::vector<double>>();

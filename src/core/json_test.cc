@@ -1,0 +1,83 @@
+#include "core/json.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/test_support.h"
+
+namespace triage {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+JsonReader reader_of(const Json& json) { return {json, "plan.json"}; }
+
+TEST(Json, SyntaxErrorsNameFileAndPlace) {
+  EXPECT_THAT(error_of([] { parse_json("{\n  \"a\": ]", "x.json"); }),
+              AllOf(HasSubstr("x.json: not valid JSON"), HasSubstr("line 2")));
+  EXPECT_THAT(error_of([] { parse_json("", "x.json"); }), HasSubstr("x.json"));
+  EXPECT_THAT(error_of([] { parse_json("[1e999]", "x.json"); }), HasSubstr("x.json"));
+  EXPECT_THAT(error_of([] { parse_json("\"\xff\"", "x.json"); }), HasSubstr("x.json"));
+}
+
+TEST(Json, DeepNestingIsRefusedAndDoesNotExhaustTheStack) {
+  EXPECT_THAT(error_of([] { parse_json(std::string(1'000'000, '['), "x.json"); }), HasSubstr("128 levels"));
+  EXPECT_NO_THROW(parse_json(std::string(128, '[') + std::string(128, ']'), "x.json"));
+  const std::string brackets_in_text = "[\"\\\"" + std::string(500, '[') + "\"]";
+  EXPECT_NO_THROW(parse_json(brackets_in_text, "x.json"));
+}
+
+TEST(JsonReader, NamesThePlaceTheExpectedAndTheFound) {
+  const Json json = parse_json(R"({"stages": [{"arch": 7}]})", "plan.json");
+  const JsonReader reader = reader_of(json);
+  EXPECT_EQ(error_of([&] { reader.at("stages").at(0).get<std::string>("arch"); }),
+            "plan.json: stages[0].arch: expected a string, found 7");
+  EXPECT_EQ(error_of([&] { reader.at("stages").at(0).at("onnx"); }), "plan.json: stages[0]: field 'onnx' is missing");
+  EXPECT_EQ(error_of([&] { reader.at("classes"); }), "plan.json: field 'classes' is missing");
+  EXPECT_EQ(error_of([&] { reader.at("stages").at(1); }), "plan.json: stages: expected element 1, found 1 elements");
+  EXPECT_EQ(error_of([&] { reader.size(); }), "plan.json: expected a list, found an object with 1 fields");
+  EXPECT_EQ(error_of([&] { reader.at("stages").at("x"); }),
+            "plan.json: stages: expected an object, found a list of 1 elements");
+}
+
+TEST(JsonReader, ConvertsNothingSilently) {
+  const Json json = parse_json(
+      R"({"big": 3000000000, "huge": 1e300, "half": 1.5, "minus": -1, "mixed": [1, 2.5], "text": "7", "ok": [1, 2]})",
+      "plan.json");
+  const JsonReader reader = reader_of(json);
+  EXPECT_THROW(reader.get<int>("big"), Error);  // above 2^31 - 1
+  EXPECT_EQ(reader.get<std::int64_t>("big"), 3'000'000'000);
+  EXPECT_THROW(reader.get<float>("huge"), Error);  // infinite in single precision
+  EXPECT_EQ(reader.get<double>("huge"), 1e300);
+  EXPECT_THROW(reader.get<int>("half"), Error);
+  EXPECT_THROW(reader.get<std::uint64_t>("minus"), Error);
+  EXPECT_THROW(reader.get<std::vector<int>>("mixed"), Error);
+  EXPECT_THROW(reader.get<double>("text"), Error);
+  EXPECT_EQ(reader.get<std::vector<int>>("ok"), (std::vector<int>{1, 2}));
+  EXPECT_EQ(reader.floats("mixed"), (std::vector<float>{1, 2.5}));
+  EXPECT_EQ(reader.get_or("absent", 4), 4);
+  EXPECT_THROW(reader.get_or("half", 4), Error);
+  EXPECT_EQ(reader.get_in("half", 0.0, 2.0), 1.5);
+  EXPECT_THROW(reader.get_in("half", 0.0, 1.0), Error);
+  EXPECT_THROW(reader.not_negative("minus"), Error);
+}
+
+TEST(JsonReader, MessagesStayShortAndPrintable) {
+  const Json json = {{"name", std::string(5000, 'x')}, {"bad", "\xff\n"}};
+  EXPECT_LT(error_of([&] { reader_of(json).get<int>("name"); }).size(), 200u);
+  EXPECT_THAT(error_of([&] { reader_of(json).get<int>("bad"); }), HasSubstr("\\n"));
+}
+
+TEST(Json, FilesKeepTheOrderOfFields) {
+  const TempDir directory;
+  const fs::path file = directory / "a.json";
+  write_json(file, {{"z", 1}, {"a", {1, 2}}});
+  EXPECT_EQ(read_file(file), "{\n  \"z\": 1,\n  \"a\": [\n    1,\n    2\n  ]\n}\n");
+  EXPECT_EQ(read_json(file).dump(), R"({"z":1,"a":[1,2]})");
+  EXPECT_THAT(error_of([&] { write_json(file, "\xff"); }), HasSubstr("a.json"));  // not UTF-8
+  EXPECT_THAT(error_of([&] { read_json(directory / "missing.json"); }), HasSubstr("missing.json"));
+}
+
+}  // namespace
+}  // namespace triage

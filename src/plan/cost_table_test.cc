@@ -1,0 +1,72 @@
+#include "plan/cost_table.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/test_support.h"
+
+namespace triage::plan {
+namespace {
+
+using testing::HasSubstr;
+
+CostTable small_table() {
+  CostTable table;
+  table.machine = {{"cpu", "Model \"X\", rev 2"}, {"cores", 2}, {"flags", "avx2 fma"}};
+  table.engine_version = "1.21";
+  const double little[] = {50, 60, 70}, batch[] = {800, 800};
+  table.entries.push_back(
+      {.key = {.stage = "little"}, .latency_us = summarize(little), .load_ms = 2.5, .stable = true});
+  table.entries.push_back({.key = {.stage = "little", .batch = 16}, .latency_us = summarize(batch)});
+  return table;
+}
+
+TEST(CostTable, SurvivesItsFile) {
+  const TempDir directory;
+  const fs::path file = directory / "costs.json";
+  save_cost_table(file, small_table());
+  const CostTable table = load_cost_table(file);
+  EXPECT_EQ(to_json(table).dump(), to_json(small_table()).dump());
+  const CostEntry* entry = table.find({.stage = "little", .batch = 16});
+  ASSERT_NE(entry, nullptr);
+  EXPECT_EQ(entry->latency_us.mean, 800);
+  EXPECT_FALSE(entry->stable);
+  EXPECT_EQ(table.find({.stage = "little", .threads = 2}), nullptr);
+}
+
+TEST(CostTable, RefusesByName) {
+  const auto refusal = [](const char* pointer, const Json& value) {
+    Json json = to_json(small_table());
+    json[Json::json_pointer(pointer)] = value;
+    return error_of([&] { cost_table_from_json(json, "costs.json"); });
+  };
+  EXPECT_EQ(refusal("/version", 9), "costs.json: version: expected 1, found 9");
+  EXPECT_EQ(refusal("/machine", 9), "costs.json: machine: expected an object, found 9");
+  EXPECT_EQ(refusal("/entries/0/threads", 0),
+            "costs.json: entries[0].threads: expected a number from 1 to 4096, found 0");
+  EXPECT_EQ(refusal("/entries/0/latency_us/mean", -1),
+            "costs.json: entries[0].latency_us.mean: expected a number of 0 or more, found -1");
+  EXPECT_EQ(refusal("/entries/0/stable", 1), "costs.json: entries[0].stable: expected true or false, found 1");
+  EXPECT_THAT(refusal("/entries/1/batch", 1), HasSubstr("found a second one for stage 'little', engine onnxruntime"));
+}
+
+TEST(CostTable, CsvCarriesTheMachine) {
+  EXPECT_EQ(to_csv(small_table()),
+            "stage,engine,engine_version,provider,precision,threads,batch,count,min_us,mean_us,median_us,p90_us,p95_us,"
+            "p99_us,max_us,stddev_us,first_inference_us,load_ms,stable,cpu,cores,flags\n"
+            "little,onnxruntime,1.21,cpu,fp32,1,1,3,50,60,60,68,69,69.8,70,10,0,2.5,true,\"Model \"\"X\"\", rev 2\",2,"
+            "avx2 fma\n"
+            "little,onnxruntime,1.21,cpu,fp32,1,16,2,800,800,800,800,800,800,800,0,0,0,false,"
+            "\"Model \"\"X\"\", rev 2\",2,avx2 fma\n");
+}
+
+TEST(MeasuredCosts, GivesTheMeanPerImageAndNamesWhatIsMissing) {
+  EXPECT_EQ(MeasuredCosts(small_table(), {}).stage_latency_us("little"), 60);
+  EXPECT_EQ(MeasuredCosts(small_table(), {.batch = 16}).stage_latency_us("little"), 50);
+  EXPECT_EQ(error_of([] { MeasuredCosts(small_table(), {}).stage_latency_us("big"); }),
+            "cost table: expected a measurement for stage 'big', engine onnxruntime, provider cpu, precision fp32, "
+            "threads 1, batch 1, found none");
+}
+
+}  // namespace
+}  // namespace triage::plan

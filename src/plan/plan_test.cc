@@ -1,0 +1,172 @@
+#include "plan/plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/test_support.h"
+
+namespace triage::plan {
+namespace {
+
+using testing::HasSubstr;
+
+Router small_router() {  // 2 features, 2 hidden units
+  return {.feature_width = 2,
+          .hidden = 2,
+          .mean = {0.1f, 0.2f, 0.3f, 0.4f, 0.5f},
+          .scale = {1, 2, 3, 4, 5},
+          .weight1 = {1, 2, 3, 4, 5, 6, 7, 8, 9, 1e-30f},
+          .bias1 = {0.5f, -0.5f},
+          .weight2 = {1.25f, -3},
+          .bias2 = 0.1f,
+          .skip = -2};
+}
+
+Plan pair() {
+  Plan plan;
+  plan.name = "pair";
+  plan.classes = {"cat", "dog", "ship"};
+  Stage little{.name = "little", .arch = ArchSpec::parse("8-16"), .onnx = "little.onnx"};
+  little.sha256 = std::string(64, 'a');
+  little.feature_width = 2;
+  little.macs = 1'000'000'000'000;
+  little.parameters = 1400;
+  little.exit = {.temperature = 1.3, .router = small_router(), .threshold = 0.4};
+  const double sample[] = {50, 60, 70};
+  little.cost = StageCost{.latency_us = summarize(sample), .first_inference_us = 900, .load_ms = 3};
+  Stage big{.name = "big", .arch = ArchSpec::parse("24-64,64"), .onnx = "big.onnx"};
+  plan.stages = {little, big};
+  plan.predicted = Prediction{.accuracy = 0.93, .mean_latency_us = 80.5, .exit_share = {0.75, 0.25}};
+  plan.provenance = {{"git", "abc"}, {"seed", 17}};
+  return plan;
+}
+
+TEST(Plan, SurvivesJsonToTheLastBit) {
+  const Plan plan = pair();
+  const Plan back = plan_from_json(parse_json(to_json(plan).dump(), "plan.json"), "plan.json");
+  EXPECT_EQ(to_json(back).dump(), to_json(plan).dump());
+  EXPECT_EQ(back.stages[0].exit.router->weight1, plan.stages[0].exit.router->weight1);
+  EXPECT_EQ(back.stages[0].exit.router->mean, plan.stages[0].exit.router->mean);
+  EXPECT_EQ(back.stages[0].arch, plan.stages[0].arch);
+  EXPECT_EQ(back.stages[0].cost->latency_us.mean, 60);
+  EXPECT_FALSE(back.stages[1].cost);
+  EXPECT_FALSE(back.stages[1].exit.router);
+  EXPECT_EQ(back.provenance["seed"], 17);
+}
+
+TEST(Plan, SavesAndLoadsADirectory) {
+  const TempDir directory;
+  save_plan(directory / "run/plan", pair());
+  EXPECT_EQ(to_json(load_plan(directory / "run/plan")).dump(), to_json(pair()).dump());
+  EXPECT_THAT(error_of([&] { load_plan(directory.path()); }), HasSubstr("plan.json: cannot open"));
+  Plan bad = pair();
+  bad.stages[0].exit.threshold = std::nan("");
+  EXPECT_THAT(error_of([&] { save_plan(directory / "bad", bad); }),
+              HasSubstr("plan.json: stages[0].exit.threshold: expected a number, found null"));
+  EXPECT_FALSE(fs::exists(directory / "bad"));
+}
+
+// The message that plan.json gives after `change` to the good plan's JSON.
+template <class Change>
+std::string refusal(Change change) {
+  Json json = to_json(pair());
+  change(json);
+  return error_of([&] { plan_from_json(json, "plan.json"); });
+}
+std::string refusal_at(const char* pointer, const Json& value) {
+  return refusal([&](Json& json) { json[Json::json_pointer(pointer)] = value; });
+}
+std::string refusal_without(const char* parent, const char* field) {
+  return refusal([&](Json& json) { json[Json::json_pointer(parent)].erase(field); });
+}
+
+TEST(Plan, RefusesByNameWithFoundAndExpected) {
+  EXPECT_EQ(refusal([](Json&) {}), "no error");
+  EXPECT_EQ(refusal_at("/version", 2), "plan.json: version: expected 1, found 2");
+  EXPECT_EQ(refusal_without("", "version"), "plan.json: field 'version' is missing");
+  EXPECT_EQ(refusal_at("/policy", "guess"),
+            "plan.json: policy: expected learned, confidence, entropy or margin, found 'guess'");
+  EXPECT_EQ(refusal_at("/stages/1/name", "little"),
+            "plan.json: stages[1].name: expected a name that no other stage has, found \"little\"");
+  EXPECT_EQ(refusal_at("/stages/0/arch", "8-x"),
+            "plan.json: stages[0].arch: architecture '8-x': expected a width from 1 to 4096, found 'x'");
+  EXPECT_THAT(refusal_at("/stages/0/arch", "8-8-8-8-8-8-8"), HasSubstr("would pool a map of 1x1"));
+  EXPECT_EQ(refusal_at("/stages", Json::array()),
+            "plan.json: stages: expected 1 to 64 stages, found a list of 0 elements");
+  EXPECT_EQ(refusal_at("/classes/1", "cat"),
+            "plan.json: classes[1]: expected a name that no other class has, found \"cat\"");
+  EXPECT_THAT(refusal_at("/classes", {"cat"}), HasSubstr("2 to 100000 classes"));
+  EXPECT_THAT(refusal_at("/name", ""), HasSubstr("plan.json: name"));
+  EXPECT_THAT(refusal_at("/name", "a\nb"), HasSubstr("control characters"));
+  EXPECT_THAT(refusal_at("/input/height", 0), HasSubstr("plan.json: input.height"));
+  EXPECT_THAT(refusal_at("/provenance", 1), HasSubstr("plan.json: provenance: expected an object, found 1"));
+  EXPECT_THAT(error_of([] { plan_from_json(Json::array(), "plan.json"); }), HasSubstr("expected an object"));
+}
+
+TEST(Plan, RefusesFilesOutsideItsDirectoryAndBadChecksums) {
+  for (const char* name : {"", ".", "..", "../little.onnx", "/etc/passwd", "a/b.onnx", "a\\b.onnx", "a..b"}) {
+    EXPECT_THAT(refusal_at("/stages/0/onnx", name), HasSubstr("plan.json: stages[0].onnx")) << name;
+  }
+  EXPECT_EQ(refusal_at("/stages/0/sha256", ""), "no error");
+  for (const auto& sum : {std::string(63, 'a'), std::string(64, 'A'), std::string(64, 'g'), std::string(65, '0')}) {
+    EXPECT_THAT(refusal_at("/stages/0/sha256", sum), HasSubstr("64 hexadecimal digits")) << sum;
+  }
+}
+
+TEST(Plan, RefusesBadExits) {
+  EXPECT_EQ(
+      refusal_without("/stages/0/exit", "router"),
+      "plan.json: stages[0].exit: field 'router' is missing: the policy 'learned' needs one at every exit but the "
+      "last");
+  EXPECT_EQ(refusal([](Json& json) {
+              json["policy"] = "confidence";
+              json["stages"][0]["exit"].erase("router");
+            }),
+            "no error");
+  EXPECT_THAT(refusal_at("/stages/0/exit/temperature", 0), HasSubstr("stages[0].exit.temperature"));
+  EXPECT_THAT(refusal_at("/stages/0/exit/temperature", -1), HasSubstr("stages[0].exit.temperature"));
+  EXPECT_THAT(refusal_at("/stages/0/exit/threshold", "0.5"), HasSubstr("expected a number, found \"0.5\""));
+  EXPECT_EQ(refusal_at("/stages/0/exit/threshold", -0.1), "no error");  // everything escalates
+  EXPECT_EQ(refusal_at("/stages/0/feature_width", 3),
+            "plan.json: stages[0].exit.router.feature_width: expected the stage's feature width 3, found 2");
+  for (const char* vector : {"mean", "scale", "weight1", "bias1", "weight2"}) {
+    const std::string field = std::string("/stages/0/exit/router/") + vector;
+    EXPECT_THAT(refusal_at(field.c_str(), {1.0}), HasSubstr(std::string("router.") + vector + ": expected a list of"));
+    EXPECT_THAT(refusal_at((field + "/0").c_str(), 1e39), HasSubstr("expected a number in single precision")) << vector;
+    EXPECT_THAT(refusal_at((field + "/0").c_str(), nullptr), HasSubstr("found null")) << vector;
+  }
+  EXPECT_THAT(refusal_at("/stages/0/exit/router/hidden", 1 << 30),
+              HasSubstr("hidden: expected a number from 1 to 4096"));
+  EXPECT_THAT(refusal_at("/stages/0/exit/router/bias2", std::numeric_limits<double>::infinity()), HasSubstr("bias2"));
+}
+
+TEST(Plan, FeatureStagesComeAfterTheirSource) {
+  const auto with_source = [](std::size_t stage, const Json& source) {
+    return refusal([&](Json& json) {
+      json["stages"][stage]["input"] = "features";
+      if (!source.is_null()) json["stages"][stage]["source"] = source;
+    });
+  };
+  EXPECT_EQ(with_source(1, 0), "no error");
+  EXPECT_EQ(with_source(1, 1), "plan.json: stages[1].source: expected an earlier stage, 0 to 0, found 1");
+  EXPECT_THAT(with_source(1, -1), HasSubstr("stages[1].source"));
+  EXPECT_THAT(with_source(0, 0), HasSubstr("expected input 'image' at the first stage"));
+  EXPECT_THAT(with_source(1, nullptr), HasSubstr("field 'source' is missing"));
+  EXPECT_THAT(refusal_at("/stages/1/source", 0), HasSubstr("no source for an image stage"));
+  EXPECT_THAT(refusal_at("/stages/1/input", "sound"), HasSubstr("expected 'image' or 'features', found \"sound\""));
+}
+
+TEST(Plan, RefusesImpossibleNumbers) {
+  EXPECT_THAT(refusal_at("/predicted/accuracy", 93), HasSubstr("predicted.accuracy: expected a number from 0 to 1"));
+  EXPECT_THAT(refusal_at("/predicted/mean_latency_us", -1), HasSubstr("predicted.mean_latency_us"));
+  EXPECT_THAT(refusal_at("/predicted/exit_share", {1.0}), HasSubstr("expected one share per stage (2)"));
+  EXPECT_THAT(refusal_at("/predicted/exit_share", {0.5, 0.6}), HasSubstr("add up to 1"));
+  EXPECT_THAT(refusal_at("/predicted/exit_share", {1.5, -0.5}), HasSubstr("shares from 0 to 1"));
+  EXPECT_THAT(refusal_at("/stages/0/macs", -5), HasSubstr("stages[0].macs"));
+  EXPECT_THAT(refusal_at("/stages/0/macs", 1.5), HasSubstr("expected an integer"));
+  EXPECT_THAT(refusal_at("/stages/0/cost/latency_us/mean", -5), HasSubstr("stages[0].cost.latency_us.mean"));
+  EXPECT_THAT(refusal_without("/stages/0/cost", "load_ms"), HasSubstr("stages[0].cost: field 'load_ms' is missing"));
+}
+
+}  // namespace
+}  // namespace triage::plan

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# The layer check on a small tree: quiet on a good one, one line and exit code 1 for each way to point upwards.
+set -euo pipefail
+check=$(cd "$(dirname "$0")/.." && pwd)/scripts/check_layers
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
+mkdir -p "$tree"/{include/triage,cli,src/{core,plan,data,runtime,train,evaluate}}
+put() { printf '%s\n' "${@:2}" > "$tree/$1"; }
+put include/triage/api.h '#include <vector>' '#include "triage/result.h"'
+put src/core/a.h '#include <string>'
+put src/plan/p.h '#include "core/a.h"'
+put src/train/heavy.h '#include <torch/torch.h>' '#include "plan/p.h"'
+put src/train/light.h '#include "plan/p.h"'
+put src/evaluate/e.cc '#include "train/light.h"' '#include "triage/api.h"'
+put src/data/d.cc '#include "core/a.h"'
+put cli/main.cc '#include "train/heavy.h"' '#include "cli/command.h"'
+"$check" "$tree"
+
+refuses() {  # FILE INCLUDE MESSAGE: the check fails and says MESSAGE about FILE when it includes that
+  local before=""
+  [ -e "$tree/$1" ] && before=$(cat "$tree/$1")
+  put "$1" '// first line' "#include $2"
+  if found=$("$check" "$tree"); then
+    echo "expected $1 with $2 to be refused"
+    exit 1
+  fi
+  if [[ $found != *"$1:2: $2: $3"* ]]; then
+    echo "expected '$1:2: $2: $3', found '$found'"
+    exit 1
+  fi
+  if [ -n "$before" ]; then put "$1" "$before"; else rm "$tree/$1"; fi
+}
+refuses include/triage/api.h '"core/a.h"' 'a public header may include nothing of src'
+refuses src/core/x.cc '"plan/p.h"' 'core may not include plan'
+refuses src/data/x.cc '"plan/p.h"' 'data may not include plan'
+refuses src/runtime/x.cc '"data/d.h"' 'runtime may not include data'
+refuses src/evaluate/x.cc '<torch/torch.h>' 'only supernet, train, export and route may include LibTorch'
+refuses src/evaluate/x.cc '"train/heavy.h"' 'evaluate would include LibTorch through it'
+refuses src/evaluate/x.cc '"e.h"' 'expected "module/file.h"'
+refuses src/evaluate/x.cc '"cli/command.h"' 'evaluate may not include cli'
+"$check" "$tree"
+echo "layer check: good tree passes, 8 bad ones are refused"
