@@ -153,8 +153,8 @@ void append_line(const fs::path& path, std::string_view line) {
   const off_t before = ::lseek(file.fd, 0, SEEK_END);
   try {
     write_all(file.fd, (std::string(line) + '\n').data(), line.size() + 1, -1, path);
-  } catch (const Error&) {  // no torn line stays
-    if (before >= 0 && ::ftruncate(file.fd, before) != 0) fail("{}: ends in a torn line: disk full", path.string());
+  } catch (const Error& error) {  // no torn line stays
+    if (before < 0 || ::ftruncate(file.fd, before) != 0) fail("{}; a part of the line may stay", error.what());
     throw;
   }
 }

@@ -39,6 +39,13 @@ std::size_t terminal_columns() {
   return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
+// At most `bytes` of a text, cut between UTF-8 characters.
+std::string first_bytes(const std::string& text, std::size_t bytes) {
+  if (text.size() <= bytes) return text;
+  while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xc0) == 0x80) --bytes;
+  return text.substr(0, bytes);
+}
+
 void on_stop_signal(int) {
   g_stop = 1;
   ::signal(SIGINT, SIG_DFL);
@@ -98,9 +105,8 @@ void Progress::draw(std::uint64_t count, const std::string& note, bool final) {
   }
   text += "  " + count_text(done);
   if (total_ > 0) text += "/" + count_text(total);
-  text += " " + unit_;
   const double speed = rate();
-  if (speed > 0) text += std::format("  {} {}/s", rate_text(speed), unit_);
+  text += speed > 0 ? std::format("  {} {}/s", rate_text(speed), unit_) : " " + unit_;
   if (final) {
     text += "  in " + time_text(seconds_between(start_, Clock::now()));
   } else if (speed > 0 && total_ > count) {
@@ -108,7 +114,7 @@ void Progress::draw(std::uint64_t count, const std::string& note, bool final) {
   }
   if (!note.empty()) text += "  " + note;
   if (terminal_) {
-    if (!final) text = text.substr(0, terminal_columns() - 1);  // a wrapped line could not be redrawn
+    if (!final) text = first_bytes(text, terminal_columns() - 1);  // a wrapped line could not be redrawn
     text = "\r\x1b[K" + text;
   }
   if (final || !terminal_) text += "\n";
