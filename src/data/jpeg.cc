@@ -1,8 +1,11 @@
 // libjpeg reports through longjmp, so each step that can fail is a function without objects to destroy.
-#include <jpeglib.h>
+// clang-format off
+#include <cstddef>
+#include <cstdio>
+#include <jpeglib.h>  // needs both of them
+// clang-format on
 
 #include <csetjmp>
-#include <cstdio>  // jpeglib.h needs FILE
 
 #include "core/error.h"
 #include "data/codec.h"
