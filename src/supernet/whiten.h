@@ -1,0 +1,23 @@
+// Patch whitening: the eigenvectors of the covariance of 3x3 image patches.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <vector>
+
+namespace triage::supernet {
+
+struct SymmetricEigen {
+  std::vector<double> values;                // descending
+  std::vector<std::vector<double>> vectors;  // vectors[i] belongs to values[i], length 1
+};
+// Cyclic Jacobi rotations (Golub, Van Loan, 8.5): exact to rounding, and the same on every machine and thread count.
+// matrix: [n][n], symmetric.
+SymmetricEigen symmetric_eigen(std::vector<std::vector<double>> matrix);
+
+// Filters [2 * k, C, 3, 3] fp32: the top k eigenvectors of the covariance (not centred, as in Jordan 2024) of all 3x3
+// patches that lie inside `images` ([N,C,H,W]), each over sqrt(eigenvalue + epsilon), then their negatives.
+// k = min(pairs, 9 * C). Throws Error for images smaller than 3x3 or none.
+at::Tensor whitening_filters(const at::Tensor& images, int pairs, double epsilon);
+
+}  // namespace triage::supernet
