@@ -1,9 +1,9 @@
 // The bf16 3x3 convolutions against LibTorch's (oneDNN): GFLOP/s of each pass on the layers of our nets, and the share
 // of this machine's vdpbf16ps peak. Both sides run interleaved in one process, the best of several rounds counts: other
 // load on the machine then hits both alike.
-// FLOPs are counted as usual, 18 * pixels * IC * OC: taps on the zero padding count although our kernels skip them, so
-// small maps can exceed 100 % of the peak.
-// Usage: conv3x3_bench [batch [seconds for each layer and pass]]
+// FLOPs are counted as usual, 18 * pixels * IC * OC. Direct kernels (oneDNN's too) skip the taps on the zero padding
+// and Winograd does fewer products, so all can exceed 100 % of the peak. Usage: conv3x3_bench [batch [seconds for each
+// layer and pass]]
 #include <malloc.h>
 #include <omp.h>
 #include <torch/torch.h>
@@ -50,16 +50,17 @@ double measured_peak() {
 }
 
 struct Times {
-  double ours = 1e9, torch = 1e9;
+  double direct = 1e9, winograd = 1e9, torch = 1e9;
 };
 
-Times measure(const std::function<void()>& ours, const std::function<void()>& torch, double seconds) {
+Times measure(const std::function<void()>& direct, const std::function<void()>& winograd,
+              const std::function<void()>& torch, double seconds) {
   Times best;
-  double used = seconds_of(ours) + seconds_of(torch);  // warm-up: workspaces, oneDNN's primitives
+  double used = seconds_of(direct) + seconds_of(winograd) + seconds_of(torch);  // warm-up: workspaces, primitives
   for (int round = 0; round < 3 || used < seconds; ++round) {
-    const double a = seconds_of(ours), b = seconds_of(torch);
-    best = {std::min(best.ours, a), std::min(best.torch, b)};
-    used += a + b;
+    const double a = seconds_of(direct), b = seconds_of(winograd), c = seconds_of(torch);
+    best = {std::min(best.direct, a), std::min(best.winograd, b), std::min(best.torch, c)};
+    used += a + b + c;
   }
   return best;
 }
@@ -82,19 +83,26 @@ void bench_layer(Conv3x3Shape s, double peak, double seconds) {
   };
   const double flops = 18.0 * s.batch * s.height * s.width * s.in_channels * s.out_channels;
   const auto report = [&](const char* pass, const Times& t) {
-    std::printf("%4d->%-4d @%-3d %-8s %8.1f %8.1f   x%-5.2f %6.0f %% %6.0f %%\n", s.in_channels, s.out_channels,
-                s.height, pass, flops / t.ours / 1e9, flops / t.torch / 1e9, t.torch / t.ours,
-                100 * flops / t.ours / 1e9 / peak, 100 * flops / t.torch / 1e9 / peak);
+    const auto percent = [&](double time) { return 100 * flops / time / 1e9 / peak; };
+    std::printf("%4d->%-4d @%-3d %-8s %8.1f %4.0f %% x%-5.2f  %8.1f %4.0f %% x%-5.2f  %8.1f %4.0f %%\n", s.in_channels,
+                s.out_channels, s.height, pass, flops / t.direct / 1e9, percent(t.direct), t.torch / t.direct,
+                flops / t.winograd / 1e9, percent(t.winograd), t.torch / t.winograd, flops / t.torch / 1e9,
+                percent(t.torch));
     std::fflush(stdout);
   };
+  const float* const w = weight.data_ptr<float>();
   report("forward",
-         measure([&] { conv3x3_forward(s, data(x), weight.data_ptr<float>(), data(y)); },
+         measure([&] { conv3x3_forward(s, data(x), w, data(y)); },
+                 [&] { conv3x3_winograd_forward(s, data(x), w, data(y)); },
                  [&] { at::convolution(x, torch_weight, {}, {1, 1}, {1, 1}, {1, 1}, false, {0, 0}, 1); }, seconds));
   if (s.in_channels >= 8) {  // nobody needs the gradient of the image
-    report("data", measure([&] { conv3x3_backward_data(s, data(dy), weight.data_ptr<float>(), data(dx)); },
+    report("data", measure([&] { conv3x3_backward_data(s, data(dy), w, data(dx)); },
+                           [&] { conv3x3_winograd_backward_data(s, data(dy), w, data(dx)); },
                            [&] { torch_backward(true, false); }, seconds));
   }
-  report("weights", measure([&] { conv3x3_backward_weights(s, data(x), data(dy), dweight.data_ptr<float>()); },
+  float* const dw = dweight.data_ptr<float>();
+  report("weights", measure([&] { conv3x3_backward_weights(s, data(x), data(dy), dw); },
+                            [&] { conv3x3_winograd_backward_weights(s, data(x), data(dy), dw); },
                             [&] { torch_backward(false, true); }, seconds));
 }
 
@@ -109,11 +117,11 @@ int main(int argc, char** argv) {
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
   const int batch = argc > 1 ? std::atoi(argv[1]) : 512;
-  const double seconds = argc > 2 ? std::atof(argv[2]) : 0.3;
+  const double seconds = argc > 2 ? std::atof(argv[2]) : 0.4;
   const torch::NoGradGuard no_grad;
   const double peak = measured_peak();
   std::printf("batch %d, %d threads, vdpbf16ps peak %.1f GFLOP/s\n", batch, omp_get_max_threads(), peak);
-  std::puts("layer          pass         ours    torch   ratio  of peak   torch");
+  std::puts("layer          pass     direct: GFLOP/s, of peak, to torch   Winograd: the same      torch");
   for (const auto& [in, out, size] : {std::array{24, 64, 32},
                                       {64, 64, 16},
                                       {64, 192, 16},

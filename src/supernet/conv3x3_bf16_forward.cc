@@ -26,43 +26,6 @@ namespace {
 
 constexpr std::size_t kPackedBytes = 320 << 10;  // input packed at a time by a thread: well within L2
 
-// Where the 9 weights of (output, input) lie in the fp32 array: strides in elements; backward-data reverses the taps.
-struct WeightView {
-  const float* data;
-  std::size_t output_stride, input_stride;
-  bool reversed;
-};
-
-struct Problem {
-  int batch, height, width, inputs, outputs;
-  int pairs() const { return (inputs + 1) / 2; }
-  std::size_t packed_row() const { return std::size_t{2} * kRows * width * pairs(); }  // elements
-};
-
-// One block: [9 taps][pairs][lanes][2]. Missing channels are zero.
-void pack_weights(const WeightView& weights, const Problem& p, const LaneBlocks& blocks, int block, bf16* packed) {
-  alignas(64) std::uint16_t order[32] = {};  // interleaves the taps of the pair's two inputs
-  for (int tap = 0; tap < 9; ++tap) {
-    order[2 * tap] = static_cast<std::uint16_t>(weights.reversed ? 8 - tap : tap);
-    order[2 * tap + 1] = static_cast<std::uint16_t>(order[2 * tap] + 16);
-  }
-  const __m512i interleave = _mm512_load_si512(order);
-  const int lanes = blocks.lanes(block), first = blocks.first(block), valid = blocks.valid(block);
-  const std::size_t tap_stride = std::size_t{1} * p.pairs() * lanes;  // in pairs of bf16
-  for (int pair = 0; pair < p.pairs(); ++pair) {
-    for (int lane = 0; lane < lanes; ++lane) {
-      const float* const even = weights.data + (first + lane) * weights.output_stride + 2 * pair * weights.input_stride;
-      const __mmask16 even_taps = lane < valid ? 0x1ff : 0, odd_taps = 2 * pair + 1 < p.inputs ? even_taps : 0;
-      const __m512 low = _mm512_maskz_loadu_ps(even_taps, even);
-      const __m512 high = _mm512_maskz_loadu_ps(odd_taps, even + weights.input_stride);
-      alignas(64) std::uint32_t taps[16];
-      _mm512_store_si512(taps, _mm512_permutexvar_epi16(interleave, (__m512i)_mm512_cvtne2ps_pbh(high, low)));
-      bf16* const to = packed + 2 * (std::size_t{1} * pair * lanes + lane);
-      for (int tap = 0; tap < 9; ++tap) std::memcpy(to + 2 * tap * tap_stride, &taps[tap], sizeof(taps[tap]));
-    }
-  }
-}
-
 void transpose8x8(__m256i r[8]) {
   __m256i a[8], b[8];
   for (int i = 0; i < 8; i += 2) {
@@ -81,21 +44,29 @@ void transpose8x8(__m256i r[8]) {
   }
 }
 
-// `pixels` pixels at x of `images` (at most 8) images, missing ones as zeros -> [pixel][pair][8 images][2].
-void pack_images(const bf16* x, std::size_t image_stride, int images, std::size_t pixels, int channels, bf16* packed) {
-  for (std::size_t pixel = 0; pixel < pixels; ++pixel, x += channels) {
-    for (int channel = 0; channel < channels; channel += 16) {
-      const int left = std::min(16, channels - channel);
-      const __mmask16 mask = static_cast<__mmask16>((1u << left) - 1);
-      __m256i rows[8];
-      for (int i = 0; i < 8; ++i) {
-        rows[i] = i < images ? _mm256_maskz_loadu_epi16(mask, x + i * image_stride + channel) : _mm256_setzero_si256();
-      }
-      transpose8x8(rows);
-      for (int pair = 0; 2 * pair < left; ++pair, packed += 2 * kRows) {
-        _mm256_store_si256(reinterpret_cast<__m256i*>(packed), rows[pair]);
-      }
+// One block: [9 taps][pairs][lanes][2]. Missing channels are zero.
+void pack_weights(const WeightView& weights, const Problem& p, const LaneBlocks& blocks, int block, bf16* packed) {
+  alignas(64) std::uint16_t order[32] = {};  // interleaves the taps of the pair's two inputs
+  for (int tap = 0; tap < 9; ++tap) {
+    order[2 * tap] = static_cast<std::uint16_t>(weights.reversed ? 8 - tap : tap);
+    order[2 * tap + 1] = static_cast<std::uint16_t>(order[2 * tap] + 16);
+  }
+  const __m512i interleave = _mm512_load_si512(order);
+  const int lanes = blocks.lanes(block), first = blocks.first(block), valid = blocks.valid(block);
+  const std::size_t tap_stride = std::size_t{2} * p.pairs() * lanes;
+  std::uint32_t rows[9][kMaxLanes];
+  for (int pair = 0; pair < p.pairs(); ++pair) {
+    for (int lane = 0; lane < lanes; ++lane) {
+      const float* const even = weights.data + (first + lane) * weights.output_stride + 2 * pair * weights.input_stride;
+      const __mmask16 even_taps = lane < valid ? 0x1ff : 0, odd_taps = 2 * pair + 1 < p.inputs ? even_taps : 0;
+      const __m512 low = _mm512_maskz_loadu_ps(even_taps, even);
+      const __m512 high = _mm512_maskz_loadu_ps(odd_taps, even + weights.input_stride);
+      alignas(64) std::uint32_t taps[16];
+      _mm512_store_si512(taps, _mm512_permutexvar_epi16(interleave, (__m512i)_mm512_cvtne2ps_pbh(high, low)));
+      for (int tap = 0; tap < 9; ++tap) rows[tap][lane] = taps[tap];
     }
+    bf16* const to = packed + std::size_t{2} * pair * lanes;
+    for (int tap = 0; tap < 9; ++tap) std::memcpy(to + tap * tap_stride, rows[tap], lanes * sizeof(rows[tap][0]));
   }
 }
 
@@ -197,6 +168,24 @@ void convolve(const Problem& p, const bf16* x, const WeightView& weights, bf16* 
 }
 
 }  // namespace
+
+void pack_images(const bf16* x, std::size_t image_stride, int images, std::size_t pixels, int channels, bf16* packed) {
+  for (std::size_t pixel = 0; pixel < pixels; ++pixel, x += channels) {
+    for (int channel = 0; channel < channels; channel += 16) {
+      const int left = std::min(16, channels - channel);
+      const __mmask16 mask = static_cast<__mmask16>((1u << left) - 1);
+      __m256i rows[8];
+      for (int i = 0; i < 8; ++i) {
+        rows[i] = i < images ? _mm256_maskz_loadu_epi16(mask, x + i * image_stride + channel) : _mm256_setzero_si256();
+      }
+      transpose8x8(rows);
+      for (int pair = 0; 2 * pair < left; ++pair, packed += 2 * kRows) {
+        _mm256_store_si256(reinterpret_cast<__m256i*>(packed), rows[pair]);
+      }
+    }
+  }
+}
+
 }  // namespace conv3x3
 
 void conv3x3_forward(const Conv3x3Shape& s, const bf16* x, const float* weight, bf16* y) {

@@ -40,19 +40,20 @@ struct Case {
     for (float& v : weight) v = normal(random);
   }
   std::size_t pixels() const { return std::size_t{1} * shape.batch * shape.height * shape.width; }
-  std::vector<bf16> forward() const {
+  std::vector<bf16> forward(bool winograd = false) const {
     std::vector<bf16> y(dy.size(), 0x7fc0);
-    conv3x3_forward(shape, x.data(), weight.data(), y.data());
+    (winograd ? conv3x3_winograd_forward : conv3x3_forward)(shape, x.data(), weight.data(), y.data());
     return y;
   }
-  std::vector<bf16> backward_data() const {
+  std::vector<bf16> backward_data(bool winograd = false) const {
     std::vector<bf16> dx(x.size(), 0x7fc0);
-    conv3x3_backward_data(shape, dy.data(), weight.data(), dx.data());
+    (winograd ? conv3x3_winograd_backward_data : conv3x3_backward_data)(shape, dy.data(), weight.data(), dx.data());
     return dx;
   }
-  std::vector<float> backward_weights() const {
+  std::vector<float> backward_weights(bool winograd = false) const {
     std::vector<float> dweight(weight.size(), NAN);
-    conv3x3_backward_weights(shape, x.data(), dy.data(), dweight.data());
+    (winograd ? conv3x3_winograd_backward_weights : conv3x3_backward_weights)(shape, x.data(), dy.data(),
+                                                                              dweight.data());
     return dweight;
   }
 };
@@ -109,6 +110,22 @@ void expect_near(const char* pass, const std::vector<Value>& got, const std::vec
   EXPECT_EQ(off, 0u) << pass << ": values off of " << got.size();
 }
 
+// The same for Winograd, against the standard deviation of a result.
+template <class Value, class ToFloat>
+void expect_near_on_average(const char* pass, const std::vector<Value>& got, const std::vector<Sum>& expected,
+                            double terms, ToFloat value_of) {
+  double squares = 0, largest = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const double error = std::abs(value_of(got[i]) - expected[i].value) / std::sqrt(terms);
+    squares += error * error;
+    largest = error <= largest ? largest : error;  // keeps a NaN
+  }
+  EXPECT_LE(largest, 8 * 0.006) << pass;
+  if (got.size() > 500) {
+    EXPECT_LE(std::sqrt(squares / static_cast<double>(got.size())), 0.006) << pass;
+  }
+}
+
 class Conv3x3Bf16 : public testing::TestWithParam<Conv3x3Shape> {
  protected:
   void SetUp() override {
@@ -119,23 +136,32 @@ class Conv3x3Bf16 : public testing::TestWithParam<Conv3x3Shape> {
 TEST_P(Conv3x3Bf16, AgreesWithSumsInDouble) {
   const Case c(GetParam());
   const Reference reference(c);
+  const auto same = [](float v) { return v; };
   expect_near("forward", c.forward(), reference.y, kRoundingTolerance, to_float);
   expect_near("backward-data", c.backward_data(), reference.dx, kRoundingTolerance, to_float);
-  expect_near("backward-weights", c.backward_weights(), reference.dweight, 0, [](float v) { return v; });
+  expect_near("backward-weights", c.backward_weights(), reference.dweight, 0, same);
+
+  const Conv3x3Shape& s = c.shape;
+  expect_near_on_average("Winograd forward", c.forward(true), reference.y, 9. * s.in_channels, to_float);
+  expect_near_on_average("Winograd backward-data", c.backward_data(true), reference.dx, 9. * s.out_channels, to_float);
+  expect_near_on_average("Winograd backward-weights", c.backward_weights(true), reference.dweight,
+                         static_cast<double>(c.pixels()), same);
 }
 
 TEST_P(Conv3x3Bf16, SameBitsForEveryThreadCountAndRun) {
   const Case c(GetParam(), 2);
   const int threads = omp_get_max_threads();
-  const auto y = c.forward(), dx = c.backward_data();
-  const auto dweight = c.backward_weights();
-  for (int count : {1, 2, 3, 5}) {
-    omp_set_num_threads(count);
-    EXPECT_EQ(c.forward(), y) << count << " threads";
-    EXPECT_EQ(c.backward_data(), dx) << count << " threads";
-    EXPECT_EQ(c.backward_weights(), dweight) << count << " threads";
+  for (bool winograd : {false, true}) {
+    const auto y = c.forward(winograd), dx = c.backward_data(winograd);
+    const auto dweight = c.backward_weights(winograd);
+    for (int count : {1, 2, 3, 5}) {
+      omp_set_num_threads(count);
+      EXPECT_EQ(c.forward(winograd), y) << count << " threads";
+      EXPECT_EQ(c.backward_data(winograd), dx) << count << " threads";
+      EXPECT_EQ(c.backward_weights(winograd), dweight) << count << " threads";
+    }
+    omp_set_num_threads(threads);
   }
-  omp_set_num_threads(threads);
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -75,8 +75,25 @@ class Workspace {
   std::size_t bytes_ = 0;
 };
 
+// The fp32 weights as one direction sees them: backward-data swaps inputs and outputs and reverses the taps.
+struct WeightView {
+  const float* data;
+  std::size_t output_stride, input_stride;  // in elements; the 9 taps of (output, input) are adjacent
+  bool reversed;
+};
+
+// Forward and backward-data are the same problem: inputs are what is summed over.
+struct Problem {
+  int batch, height, width, inputs, outputs;
+  int pairs() const { return (inputs + 1) / 2; }
+  std::size_t packed_row() const { return std::size_t{2} * kRows * width * pairs(); }  // elements, 8 images
+};
+
+// `pixels` pixels at x of `images` (at most 8) images, missing ones as zeros -> [pixel][pair][8 images][2].
+void pack_images(const bf16* x, std::size_t image_stride, int images, std::size_t pixels, int channels, bf16* packed);
+
 struct Run {
-  const bf16* left;   // [steps][kRows][2]
+  const bf16* left;   // [steps][kRows][2], or the first kRows of a longer step
   const bf16* right;  // [steps][lanes][2], 32-byte aligned
   int steps;
 };
@@ -85,8 +102,8 @@ struct Run {
 #pragma GCC target("avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")
 
 // One tile of kRows x (16 * kVectors + 8 * kHalf) fp32 sums in registers over all runs, then per row
-// store(row, full vectors, half vector).
-template <int kVectors, int kHalf, class Store>
+// store(row, full vectors, half vector). Steps of the left operand are kLeftStep elements apart.
+template <int kVectors, int kHalf, int kLeftStep = 2 * kRows, class Store>
 [[gnu::always_inline]] inline void sum_outer_products(const Run* runs, int count, const Store& store) {
   constexpr int kStep = 2 * (16 * kVectors + 8 * kHalf);
   __m512 sums[kRows][kVectors + 1];
@@ -100,7 +117,7 @@ template <int kVectors, int kHalf, class Store>
   for (const Run* run = runs; run != runs + count; ++run) {
     const bf16* left = run->left;
     const bf16* right = run->right;
-    for (int step = run->steps; step > 0; --step, left += 2 * kRows, right += kStep) {
+    for (int step = run->steps; step > 0; --step, left += kLeftStep, right += kStep) {
       __m512i lanes[kVectors + 1];
       __m256i half_lanes;
 #pragma GCC unroll 3
