@@ -1,0 +1,53 @@
+// triage eval: a plan on a data set's test split.
+#include <iostream>
+
+#include "cli/command.h"
+#include "core/progress.h"
+#include "evaluate/evaluate.h"
+
+namespace triage::cli {
+
+int eval_command(int argc, char** argv) {
+  evaluate::EvaluateOptions options;
+  std::string out, record, split = "test";
+  bool no_latency = false, accuracy_only = false, json = false;
+  CLI::App app{"Accuracy, latency, calibration and routing of a plan, on the test split alone", "triage eval"};
+  app.add_option("PLAN", options.plan, "plan directory (plan.json and its stages)")->required();
+  app.add_option("--data", options.data, "imported data set (triage data import)")->required();
+  app.add_option("--shift", options.shift, "a second data set: the same classes under distribution shift");
+  app.add_option("--split", split, "which images; only the test split is ever read here")
+      ->check(CLI::IsMember({"test"}))
+      ->capture_default_str();
+  app.add_option("--out", out, "write results.json here");
+  app.add_option("--scores", options.scores, "keep the networks' answers in this file and take them from it next time");
+  app.add_flag("--no-latency", no_latency, "do not run the plan image by image to measure its latency");
+  app.add_option("--latency-images", options.real_run.images, "images in the measured run")
+      ->check(CLI::Range(1u, 10'000'000u))
+      ->capture_default_str();
+  app.add_option("--figures", record, "record the figures in this results/*.json");
+  app.add_flag("--accuracy-only", accuracy_only, "with --figures: record only the stages' accuracies");
+  app.add_option("--threads", options.threads, "for scoring, never for latency; 0: all cores")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  app.add_option("--seed", options.comparison.seed, "of the random policy and the bootstrap")->capture_default_str();
+  app.add_flag("--json", json, "results.json on stdout instead of the table");
+  app.footer("Example: triage eval zoo/cifar10-pair --data data/cifar10.triage --out results.json");
+  if (!parse_arguments(app, argc, argv)) return 0;
+  if (json) Progress::set_quiet(true);
+  options.latency = !no_latency;
+  options.real_run.seed = options.comparison.seed;
+  options.command = "triage";
+  for (int i = 0; i < argc; ++i) options.command += std::string(" ") + argv[i];
+
+  const Json results = evaluate::evaluate_plan(options);
+  if (!out.empty()) write_json(out, results);
+  if (!record.empty()) record_figures(record, options.command, evaluate::figures(results, !accuracy_only));
+  if (json) {
+    std::cout << results.dump(2) << '\n';
+  } else {
+    std::cout << evaluate::readable(results);
+  }
+  return 0;
+}
+
+}  // namespace triage::cli

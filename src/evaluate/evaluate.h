@@ -1,0 +1,44 @@
+// A plan on a data set's test split -> results.json (format: docs/formats.md; read by report/).
+//   evaluate_set    one data set: static stages, policies, operating point, calibration, paired tests, examples
+//   evaluate_plan   test set, optional shifted set, real run, provenance
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/json.h"
+#include "core/machine.h"
+#include "evaluate/policies.h"
+#include "evaluate/real_run.h"
+
+namespace triage::evaluate {
+
+inline constexpr int kResultsVersion = 1;
+
+struct EvaluateOptions {
+  fs::path plan;              // directory
+  fs::path data;              // imported data set; only its test images are read
+  fs::path shift;             // the same under distribution shift; empty: none
+  fs::path scores;            // score table of the test split, kept for the next time; empty: not kept
+  bool latency = true;        // run the plan for real as well
+  int threads = 0;            // for scoring (never for latency); 0: all cores
+  std::size_t examples = 12;  // easiest and hardest images listed
+  ComparisonOptions comparison;
+  RealRunOptions real_run;
+  std::string command;  // for the provenance
+};
+
+// EVAL of results.json without "path" and "latency" (null). `dataset` is its name. The plan must have measured costs.
+Json evaluate_set(const plan::Plan& plan, const route::ScoreTable& table, const std::string& dataset,
+                  const EvaluateOptions& options);
+
+// Throws Error when the plan or a data set is damaged or they do not fit together. Writes nothing but options.scores.
+Json evaluate_plan(const EvaluateOptions& options);
+
+// Figures for results/*.json from a finished results.json: "<data set>.<stage>_accuracy" (%) and, with `routing`,
+// "routing.apgr_<policy>" and "eval.latency_error_percent" (absolute).
+std::map<std::string, Figure> figures(const Json& results, bool routing);
+
+std::string readable(const Json& results);  // a table for people
+
+}  // namespace triage::evaluate

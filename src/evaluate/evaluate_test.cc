@@ -1,0 +1,163 @@
+#include "evaluate/evaluate.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "route/router_training.h"
+#include "route/synthetic_test.h"
+
+namespace triage::evaluate {
+namespace {
+
+constexpr std::size_t kClasses = 10;
+
+plan::Plan make_plan() {
+  plan::Plan plan;
+  plan.name = "pair";
+  plan.policy = plan::PolicyKind::confidence;
+  for (std::size_t c = 0; c < kClasses; ++c) plan.classes.push_back("class" + std::to_string(c));
+  plan.stages.resize(2);
+  for (std::size_t s = 0; s < 2; ++s) {
+    plan::Stage& stage = plan.stages[s];
+    stage.name = s == 0 ? "little" : "big";
+    stage.arch = plan::ArchSpec::parse("8");
+    stage.cost.emplace().latency_us = Summary{.count = 100, .mean = s == 0 ? 100.0 : 600.0};
+  }
+  plan.stages[0].exit.threshold = 0.3;
+  return plan;
+}
+
+EvaluateOptions quick() {
+  EvaluateOptions options;
+  options.comparison.bootstrap_rounds = 200;
+  return options;
+}
+
+struct EvaluateSet : testing::Test {
+  plan::Plan plan = make_plan();
+  route::ScoreTable table = route::synthetic_table({.count = 3000, .seed = 8, .hopeless = 0.4});
+};
+
+TEST_F(EvaluateSet, NumbersAddUp) {
+  const Json eval = evaluate_set(plan, table, "synthetic", quick());
+  const Json& at = eval["operating_point"];
+  const double share = at["exit_share"][1];
+  EXPECT_NEAR(at["latency_us"].get<double>(), 100 + 600 * share, 1e-6);
+  EXPECT_NEAR(at["exit_share"][0].get<double>() + share, 1, 1e-9);
+  double right = 0, escalated = 0;
+  std::size_t count = 0, trace = 0;
+  for (std::size_t c = 0; c < kClasses; ++c) {
+    const Json& one = at["per_class"][c];
+    right += one["accuracy"].get<double>() * one["count"].get<double>();
+    escalated += one["escalation"].get<double>() * one["count"].get<double>();
+    for (std::size_t p = 0; p < kClasses; ++p) count += at["confusion"][c][p].get<std::size_t>();
+    trace += at["confusion"][c][c].get<std::size_t>();
+  }
+  EXPECT_EQ(count, 3000u);
+  EXPECT_NEAR(right / 3000, at["accuracy"].get<double>(), 1e-9);
+  EXPECT_NEAR(static_cast<double>(trace) / 3000, at["accuracy"].get<double>(), 1e-9);
+  EXPECT_NEAR(escalated / 3000, share, 1e-9);
+  EXPECT_LT(at["interval"][0].get<double>(), at["accuracy"].get<double>());
+  EXPECT_GT(at["interval"][1].get<double>(), at["accuracy"].get<double>());
+
+  // The curve's ends are the static nets.
+  const Json &confidence = eval["policies"]["confidence"], &curve = confidence["curve"];
+  EXPECT_LE(curve.size(), 200u);
+  EXPECT_NEAR(curve.front()["accuracy"].get<double>(), eval["static"][0]["accuracy"].get<double>(), 1e-9);
+  EXPECT_NEAR(curve.back()["accuracy"].get<double>(), eval["static"][1]["accuracy"].get<double>(), 1e-9);
+  EXPECT_EQ(eval["static"][1]["latency_us"], 600);  // alone, not behind the little one
+  EXPECT_LE(confidence["apgr"]["interval"][0].get<double>(), confidence["apgr"]["value"].get<double>());
+  EXPECT_GE(confidence["apgr"]["interval"][1].get<double>(), confidence["apgr"]["value"].get<double>());
+  EXPECT_GT(confidence["apgr"]["value"].get<double>(), 0.6);
+  EXPECT_NEAR(eval["policies"]["random"]["apgr"]["value"].get<double>(), 0.5, 0.08);
+  EXPECT_NEAR(eval["policies"]["oracle"]["between_random_and_oracle"]["value"].get<double>(), 1, 1e-9);
+  EXPECT_FALSE(eval["policies"].contains("learned"));
+  EXPECT_THAT(eval["calibration"], testing::SizeIs(2));
+}
+
+TEST_F(EvaluateSet, ExamplesAreTheExtremes) {
+  const Json eval = evaluate_set(plan, table, "synthetic", quick());
+  const Json &easiest = eval["examples"]["easiest"], &hardest = eval["examples"]["hardest"];
+  ASSERT_EQ(easiest.size(), 12u);
+  ASSERT_EQ(hardest.size(), 12u);
+  EXPECT_LE(easiest[0]["score"].get<double>(), easiest[11]["score"].get<double>());
+  EXPECT_GE(hardest[0]["score"].get<double>(), hardest[11]["score"].get<double>());
+  EXPECT_EQ(easiest[0]["exit"], 0);
+  EXPECT_EQ(hardest[0]["exit"], 1);
+  EXPECT_EQ(hardest[0]["label"], table.labels[hardest[0]["index"].get<std::size_t>()]);
+}
+
+TEST_F(EvaluateSet, LearnedRouterIsComparedAtEqualLatency) {
+  const std::vector<double> path = route::path_latency_us(plan);
+  route::RouterTrainingOptions training;
+  training.steps = 96, training.repeats = 1, training.objectives = {{false, 0.5}};
+  const route::ScoreTable route_split = route::synthetic_table({.count = 2000, .seed = 9, .hopeless = 0.4});
+  plan.stages[0].feature_width = 12;
+  plan.stages[0].exit.router = route::train_routers(route_split, std::vector<double>{1, 1}, path, training).routers[0];
+  const Json eval = evaluate_set(plan, table, "synthetic", quick());
+  const Json& difference = eval["apgr_differences"][0];
+  EXPECT_EQ(difference["a"], "learned");
+  EXPECT_EQ(difference["b"], "confidence");
+  EXPECT_GT(difference["interval"][0].get<double>(), 0);  // the planted rule is found beyond doubt
+  const Json& test = eval["paired_tests"][0];
+  EXPECT_EQ(test["a"], "learned");
+  EXPECT_NEAR(test["at_latency_us"].get<double>(), eval["operating_point"]["latency_us"].get<double>(), 1e-9);
+  EXPECT_GT(test["difference_points"].get<double>(), 0);
+  EXPECT_LT(test["mcnemar_p"].get<double>(), 0.05);
+}
+
+TEST_F(EvaluateSet, OneStageHasNothingToRoute) {
+  plan.stages.resize(1);
+  table.stages.resize(1);
+  const Json eval = evaluate_set(plan, table, "synthetic", quick());
+  EXPECT_TRUE(eval["policies"].empty());
+  EXPECT_TRUE(eval["paired_tests"].empty());
+  EXPECT_NEAR(eval["operating_point"]["accuracy"].get<double>(), eval["static"][0]["accuracy"].get<double>(), 1e-9);
+}
+
+TEST_F(EvaluateSet, ThreeStages) {
+  plan.stages.insert(plan.stages.begin() + 1, plan.stages[0]);
+  plan.stages[1].name = "deeper";
+  plan.stages[1].input = plan::StageInput::features;
+  plan.stages[1].source = 0;
+  table.stages.insert(table.stages.begin() + 1, table.stages[0]);
+  EvaluateOptions options = quick();
+  options.comparison.bootstrap_rounds = 20;
+  const Json eval = evaluate_set(plan, table, "synthetic", options);
+  EXPECT_EQ(eval["static"][1]["latency_us"], 200);
+  EXPECT_EQ(eval["operating_point"]["exit_share"].size(), 3u);
+  for (const auto& [name, policy] : eval["policies"].items()) {
+    EXPECT_EQ(policy["curve"][0]["thresholds"].size(), 2u) << name;
+    EXPECT_LE(policy["curve"].size(), 200u) << name;
+  }
+}
+
+TEST_F(EvaluateSet, FiguresAndTable) {
+  Json results{{"plan", {{"name", "pair"}, {"policy", "confidence"}, {"stages", Json::array({1, 2})}}},
+               {"test", evaluate_set(plan, table, "fashion-mnist", quick())},
+               {"shift", nullptr}};
+  results["test"]["latency"] = to_json(RealRun{.images = 100,
+                                               .measured_us = 200,
+                                               .predicted_us = 190,
+                                               .path_us = {1, 2},
+                                               .stored_predicted_us = 210,
+                                               .stored_path_us = {1, 2},
+                                               .agreement = 1});
+  const auto all = figures(results, true);
+  EXPECT_NEAR(all.at("fashion.big_accuracy").value, 100 * results["test"]["static"][1]["accuracy"].get<double>(), 1e-9);
+  EXPECT_TRUE(all.at("fashion.little_accuracy").interval.has_value());
+  EXPECT_DOUBLE_EQ(all.at("eval.latency_error_percent").value, 5);
+  EXPECT_TRUE(all.contains("routing.apgr_confidence"));
+  EXPECT_FALSE(figures(results, false).contains("routing.apgr_confidence"));
+  EXPECT_THAT(readable(results), testing::AllOf(testing::HasSubstr("little alone"), testing::HasSubstr("-5.0 %")));
+}
+
+TEST(PairedTest, ByHand) {
+  const std::vector<std::uint8_t> a{1, 1, 1, 1, 1, 0}, b{0, 0, 0, 0, 0, 0};
+  const Json test = paired_test("a", a, "b", b, 7, {.bootstrap_rounds = 200});
+  EXPECT_NEAR(test["difference_points"].get<double>(), 500.0 / 6, 1e-9);
+  EXPECT_NEAR(test["mcnemar_p"].get<double>(), 2.0 / 32, 1e-9);  // five discordant pairs, all one way
+}
+
+}  // namespace
+}  // namespace triage::evaluate

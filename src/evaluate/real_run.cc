@@ -1,0 +1,139 @@
+#include "evaluate/real_run.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "core/rng.h"
+#include "route/curve.h"
+#include "route/policy_scores.h"
+#include "triage/classifier.h"
+
+namespace triage::evaluate {
+namespace {
+
+class Setting {  // one way to run the plan, and what it took
+ public:
+  Setting(const ClassifyRow& classify, const std::function<double()>& now_us) : classify_(&classify), now_(&now_us) {}
+
+  Expected run(std::uint32_t row) {
+    const double start = (*now_)();
+    const Expected outcome = (*classify_)(row);
+    total_ += (*now_)() - start;
+    ++images_;
+    return outcome;
+  }
+  void warm_up(std::span<const std::uint32_t> rows) const {
+    for (std::uint32_t row : rows) (*classify_)(row);
+  }
+  double mean() const { return images_ > 0 ? total_ / static_cast<double>(images_) : 0; }
+
+ private:
+  const ClassifyRow* classify_;
+  const std::function<double()>* now_;
+  double total_ = 0;
+  std::size_t images_ = 0;
+};
+
+double expected_latency(std::span<const double> path_us, std::span<const std::size_t> exits) {
+  double total = 0, images = 0;
+  for (std::size_t k = 0; k < exits.size(); ++k) {
+    total += path_us[k] * static_cast<double>(exits[k]);
+    images += static_cast<double>(exits[k]);
+  }
+  return images > 0 ? total / images : 0;
+}
+
+// The images measure() counts, in its order.
+std::vector<std::uint32_t> rows_in_order(std::size_t split, const RealRunOptions& options) {
+  const auto order = random_permutation(static_cast<std::uint32_t>(split), derive_seed(options.seed, "real run"));
+  std::vector<std::uint32_t> rows;
+  for (std::size_t i = 0; i < options.images; ++i) rows.push_back(order[i % order.size()]);
+  return rows;
+}
+
+std::vector<std::size_t> count_exits(std::span<const std::uint32_t> rows, std::span<const Expected> expected,
+                                     std::size_t stages) {
+  std::vector<std::size_t> exits(stages);
+  for (std::uint32_t row : rows) ++exits.at(expected[row].exit);
+  return exits;
+}
+
+}  // namespace
+
+RealRun measure(const ClassifyRow& plan, std::span<const ClassifyRow> forced, std::span<const Expected> expected,
+                const std::function<double()>& now_us, const RealRunOptions& options) {
+  if (expected.empty() || options.images == 0 || options.window == 0) fail("real run: no images to classify");
+  std::vector<Setting> settings{{plan, now_us}};
+  for (const ClassifyRow& path : forced) settings.emplace_back(path, now_us);
+  const std::vector<std::uint32_t> rows = rows_in_order(expected.size(), options);
+  const std::span<const std::uint32_t> all(rows);
+  for (const Setting& setting : settings) setting.warm_up(all.first(std::min(options.warm_up, all.size())));
+
+  std::size_t agreed = 0;
+  for (std::size_t first = 0, round = 0; first < rows.size(); first += options.window, ++round) {
+    const auto window = all.subspan(first, std::min(options.window, rows.size() - first));
+    for (std::size_t turn = 0; turn < settings.size(); ++turn) {
+      const std::size_t which = (turn + round) % settings.size();  // no setting always comes first
+      for (std::uint32_t row : window) {
+        const Expected outcome = settings[which].run(row);
+        if (which == 0) agreed += outcome.exit == expected[row].exit && outcome.label == expected[row].label;
+      }
+    }
+  }
+  RealRun out;
+  out.images = rows.size();
+  out.measured_us = settings[0].mean();
+  for (std::size_t k = 1; k < settings.size(); ++k) out.path_us.push_back(settings[k].mean());
+  out.predicted_us = expected_latency(out.path_us, count_exits(rows, expected, forced.size()));
+  out.agreement = static_cast<double>(agreed) / static_cast<double>(rows.size());
+  return out;
+}
+
+RealRun run_plan(const std::string& directory, const plan::Plan& plan, const data::Dataset& dataset,
+                 std::span<const std::uint32_t> indices, std::span<const Expected> expected,
+                 const RealRunOptions& options) {
+  const std::size_t stages = plan.stages.size();
+  std::vector<Classifier> classifiers;
+  for (std::size_t setting = 0; setting <= stages; ++setting) {  // the plan's thresholds, then exits 0, 1, ... forced
+    ClassifierOptions how;
+    for (std::size_t e = 0; setting > 0 && e + 1 < stages; ++e) {
+      how.thresholds.push_back(e + 1 < setting ? route::kEscalateAll : route::kEscalateNone);
+    }
+    auto loaded = Classifier::load(directory, how);
+    if (!loaded) throw Error(loaded.error().message);
+    classifiers.push_back(std::move(*loaded));
+  }
+  std::vector<ClassifyRow> runs;
+  for (const Classifier& classifier : classifiers) {
+    runs.emplace_back([&](std::uint32_t row) {
+      const auto outcome =
+          classifier.classify({dataset.image(indices[row]), plan.input.height, plan.input.width, plan.input.channels});
+      if (!outcome) throw Error(outcome.error().message);
+      return Expected{static_cast<std::uint8_t>(outcome->exit), static_cast<std::uint8_t>(outcome->label)};
+    });
+  }
+  const auto now_us = [] {
+    return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  };
+  RealRun out = measure(runs[0], std::span(runs).subspan(1), expected, now_us, options);
+  out.stored_path_us = route::path_latency_us(plan);
+  out.stored_predicted_us =
+      expected_latency(out.stored_path_us, count_exits(rows_in_order(expected.size(), options), expected, stages));
+  return out;
+}
+
+double error_percent(double predicted, double measured) { return 100 * (predicted - measured) / measured; }
+
+Json to_json(const RealRun& run) {
+  return {{"predicted_us", run.predicted_us},
+          {"measured_us", run.measured_us},
+          {"error_percent", error_percent(run.predicted_us, run.measured_us)},
+          {"images", run.images},
+          {"agreement", run.agreement},
+          {"path_us", run.path_us},
+          {"stored_predicted_us", run.stored_predicted_us},
+          {"stored_error_percent", error_percent(run.stored_predicted_us, run.measured_us)},
+          {"stored_path_us", run.stored_path_us}};
+}
+
+}  // namespace triage::evaluate

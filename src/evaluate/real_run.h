@@ -1,0 +1,54 @@
+// The plan run for real, one image at a time: measured mean latency against the prediction, and whether every image
+// leaves where the offline table said. Why it is measured this way: docs/measuring.md.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/json.h"
+#include "data/dataset.h"
+#include "plan/plan.h"
+
+namespace triage::evaluate {
+
+struct RealRunOptions {
+  std::size_t images = 4096;  // through the plan, and through each forced path
+  std::size_t window = 64;    // images in a row with one setting, then the next setting takes the same images
+  std::size_t warm_up = 256;  // of each setting, not counted
+  std::uint64_t seed = 1;     // order of the images
+};
+
+struct Expected {  // by the table, per image of the split
+  std::uint8_t exit = 0, label = 0;
+};
+
+struct RealRun {
+  std::size_t images = 0;          // counted
+  double measured_us = 0;          // mean wall time of one classify call of the plan
+  double predicted_us = 0;         // from path_us and the exits the table expects of the same images
+  std::vector<double> path_us;     // [stages] mean time when every image is made to leave at that exit, same session
+  double stored_predicted_us = 0;  // the same from the costs stored in plan.json
+  std::vector<double> stored_path_us;
+  double agreement = 0;  // share of images with the expected exit and label
+};
+
+// Classifies image `row` of the split: calls are timed from outside. Throws Error on failure.
+using ClassifyRow = std::function<Expected(std::uint32_t row)>;
+
+// The measuring itself. forced[k]: leaves every image at exit k. expected: one per row. now_us: a clock. The stored_*
+// fields are left to run_plan().
+RealRun measure(const ClassifyRow& plan, std::span<const ClassifyRow> forced, std::span<const Expected> expected,
+                const std::function<double()>& now_us, const RealRunOptions& options);
+
+// Loads the plan directory through the public runtime (one thread) and measures it on the images `indices`.
+RealRun run_plan(const std::string& directory, const plan::Plan& plan, const data::Dataset& dataset,
+                 std::span<const std::uint32_t> indices, std::span<const Expected> expected,
+                 const RealRunOptions& options);
+
+double error_percent(double predicted, double measured);  // of the measured value, signed
+Json to_json(const RealRun& run);                         // results.json "latency"
+
+}  // namespace triage::evaluate

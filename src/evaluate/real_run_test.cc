@@ -1,0 +1,80 @@
+#include "evaluate/real_run.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace triage::evaluate {
+namespace {
+
+// A clock that the fake classifiers push: leaving at exit 0 takes 10 µs, at exit 1 50 µs, and the whole machine gets
+// slower with every call.
+struct FakeMachine {
+  double now = 0, slow = 1;
+  std::map<std::string, int> calls;
+  ClassifyRow run(const std::string& name, std::function<Expected(std::uint32_t)> answer) {
+    return [this, name, answer](std::uint32_t row) {
+      const Expected outcome = answer(row);
+      now += slow * (outcome.exit == 0 ? 10 : 50);
+      slow *= 1.0005;
+      ++calls[name];
+      return outcome;
+    };
+  }
+};
+
+struct RealRunTest : testing::Test {
+  FakeMachine machine;
+  std::vector<Expected> expected;
+  RealRunTest() {
+    for (std::uint8_t i = 0; i < 100; ++i) expected.push_back({static_cast<std::uint8_t>(i % 4 == 0), i});
+  }
+  RealRun run(const std::function<Expected(std::uint32_t)>& plan, const RealRunOptions& options) {
+    const auto forced = [&](std::uint8_t exit) {
+      return machine.run("forced", [this, exit](std::uint32_t row) { return Expected{exit, expected[row].label}; });
+    };
+    return measure(
+        machine.run("plan", plan), std::vector{forced(0), forced(1)}, expected, [this] { return machine.now; },
+        options);
+  }
+};
+
+TEST_F(RealRunTest, DriftHitsPredictionAndMeasurementAlike) {
+  const RealRun out =
+      run([this](std::uint32_t row) { return expected[row]; }, {.images = 1000, .window = 20, .warm_up = 7});
+  EXPECT_EQ(machine.calls["plan"], 1007);
+  EXPECT_EQ(machine.calls["forced"], 2 * 1007);
+  EXPECT_GT(out.measured_us, 1.3 * 20);  // a quarter leaves at exit 1: 20 µs on a machine that does not slow down
+  EXPECT_LT(std::abs(error_percent(out.predicted_us, out.measured_us)), 3);
+  EXPECT_NEAR(out.path_us[1] / out.path_us[0], 5, 0.25);
+  EXPECT_EQ(out.agreement, 1);
+}
+
+TEST_F(RealRunTest, ExactOnASteadyClock) {
+  machine.slow = 0;  // calls cost nothing but what the plan below adds
+  const auto steady = [this](std::uint8_t exit) {
+    return [this, exit](std::uint32_t row) {
+      machine.now += exit == 0 ? 10 : 50;
+      return Expected{exit, expected[row].label};
+    };
+  };
+  const std::vector<ClassifyRow> forced{steady(0), steady(1)};
+  const RealRun out = measure([&](std::uint32_t row) { return steady(expected[row].exit)(row); }, forced, expected,
+                              [this] { return machine.now; }, {.images = 250, .window = 64});
+  EXPECT_EQ(out.path_us, (std::vector<double>{10, 50}));
+  EXPECT_NEAR(out.measured_us, out.predicted_us, 1e-9);  // the same images, whatever remainder of the split was taken
+  EXPECT_EQ(out.images, 250u);
+}
+
+TEST_F(RealRunTest, CountsDisagreement) {
+  const auto wrong = [this](std::uint32_t row) {
+    Expected out = expected[row];
+    if (row < 10) ++out.label;
+    if (row >= 10 && row < 15) out.exit = 1 - out.exit;
+    return out;
+  };
+  EXPECT_NEAR(run(wrong, {.images = 100}).agreement, 0.85, 1e-12);
+}
+
+}  // namespace
+}  // namespace triage::evaluate

@@ -1,0 +1,113 @@
+#include "route/policy_scores.h"
+
+#include <algorithm>
+
+#include "core/rng.h"
+#include "runtime/score.h"
+
+namespace triage::route {
+
+Verdicts verdicts(const ScoreTable& table) {
+  Verdicts out;
+  for (std::size_t s = 0; s < table.stages.size(); ++s) {
+    auto& label = out.label.emplace_back(table.count());
+    auto& correct = out.correct.emplace_back(table.count());
+    for (std::size_t i = 0; i < table.count(); ++i) {
+      const auto logits = table.logits(s, i);
+      label[i] = static_cast<std::uint8_t>(std::ranges::max_element(logits) - logits.begin());
+      correct[i] = label[i] == table.labels[i];
+    }
+  }
+  return out;
+}
+
+ExitScores policy_scores(const plan::Plan& plan, plan::PolicyKind policy, const ScoreTable& table) {
+  if (plan.stages.size() != table.stages.size()) {
+    fail("score table: expected {} stages as in plan '{}', found {}", plan.stages.size(), plan.name,
+         table.stages.size());
+  }
+  ExitScores out;
+  for (std::size_t s = 0; s + 1 < plan.stages.size(); ++s) {
+    const plan::Exit& exit = plan.stages[s].exit;
+    if (policy == plan::PolicyKind::learned && !exit.router) {
+      fail("plan '{}': stages[{}] ('{}') has no router, which the policy 'learned' needs", plan.name, s,
+           plan.stages[s].name);
+    }
+    auto& scores = out.emplace_back(table.count());
+    for (std::size_t i = 0; i < table.count(); ++i) {
+      const runtime::Evidence seen = runtime::evidence(table.logits(s, i), static_cast<float>(exit.temperature));
+      scores[i] = runtime::escalation_score(policy, exit, table.features(s, i), seen);
+    }
+  }
+  return out;
+}
+
+ExitScores random_scores(std::size_t exits, std::size_t count, std::uint64_t seed) {
+  ExitScores out;
+  for (std::size_t e = 0; e < exits; ++e) {
+    Rng rng(derive_seed(seed, "random policy", e));
+    auto& scores = out.emplace_back(count);
+    for (float& score : scores) score = static_cast<float>(rng.next() >> 40) * 0x1.0p-24f;  // exact in a float, below 1
+  }
+  return out;
+}
+
+ExitScores oracle_scores(const Verdicts& verdicts) {
+  const std::size_t stages = verdicts.correct.size();
+  ExitScores out;
+  for (std::size_t s = 0; s + 1 < stages; ++s) {
+    auto& scores = out.emplace_back(verdicts.correct[s].size());
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      bool right_later = false, wrong_later = false;
+      for (std::size_t later = s + 1; later < stages; ++later) {
+        (verdicts.correct[later][i] ? right_later : wrong_later) = true;
+      }
+      const bool right = verdicts.correct[s][i];
+      scores[i] = !right && right_later ? 1.0f : right && wrong_later ? 0.0f : 0.5f;
+    }
+  }
+  return out;
+}
+
+std::vector<std::uint8_t> exits_taken(const ExitScores& scores, std::span<const double> thresholds) {
+  if (thresholds.size() != scores.size()) fail("thresholds: expected {}, found {}", scores.size(), thresholds.size());
+  std::vector<std::uint8_t> out(scores.empty() ? 0 : scores[0].size());
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    std::size_t exit = 0;
+    while (exit < scores.size() && scores[exit][i] > thresholds[exit]) ++exit;
+    out[i] = static_cast<std::uint8_t>(exit);
+  }
+  return out;
+}
+
+namespace {
+
+double stage_latency_us(const plan::Plan& plan, std::size_t stage) {
+  const auto& cost = plan.stages[stage].cost;
+  if (!cost || !(cost->latency_us.mean > 0)) {
+    fail("plan '{}': stages[{}] ('{}') has no measured latency; run `triage build` or `triage profile`", plan.name,
+         stage, plan.stages[stage].name);
+  }
+  return cost->latency_us.mean;
+}
+
+}  // namespace
+
+std::vector<double> path_latency_us(const plan::Plan& plan) {
+  std::vector<double> out;
+  for (std::size_t s = 0; s < plan.stages.size(); ++s) {
+    out.push_back((out.empty() ? 0 : out.back()) + stage_latency_us(plan, s));
+  }
+  return out;
+}
+
+double alone_latency_us(const plan::Plan& plan, std::size_t stage) {
+  double total = stage_latency_us(plan, stage);
+  while (plan.stages[stage].input == plan::StageInput::features) {
+    stage = static_cast<std::size_t>(plan.stages[stage].source);
+    total += stage_latency_us(plan, stage);
+  }
+  return total;
+}
+
+}  // namespace triage::route

@@ -1,0 +1,175 @@
+#include "route/score_table.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/progress.h"
+#include "runtime/convert.h"
+
+namespace triage::route {
+namespace {
+
+void check_fit(const plan::Plan& plan, const data::Dataset& dataset) {
+  const data::DatasetInfo& info = dataset.info();
+  if (info.channels != plan.input.channels || info.height != plan.input.height || info.width != plan.input.width) {
+    fail("data set '{}': images are {} x {} x {} (height, width, channels), the plan '{}' expects {} x {} x {}",
+         info.name, info.height, info.width, info.channels, plan.name, plan.input.height, plan.input.width,
+         plan.input.channels);
+  }
+  if (info.classes.size() != plan.classes.size()) {
+    fail("data set '{}': {} classes, the plan '{}' expects {}", info.name, info.classes.size(), plan.name,
+         plan.classes.size());
+  }
+  for (std::size_t i = 0; i < plan.classes.size(); ++i) {
+    if (info.classes[i] != plan.classes[i]) {
+      fail("data set '{}': class {} is '{}', the plan '{}' expects '{}'", info.name, i, info.classes[i], plan.name,
+           plan.classes[i]);
+    }
+  }
+}
+
+void check_shapes(const plan::Plan& plan, std::span<const std::unique_ptr<runtime::Backend>> backends) {
+  if (backends.size() != plan.stages.size()) {
+    fail("plan '{}': {} stages, {} backends given", plan.name, plan.stages.size(), backends.size());
+  }
+  for (std::size_t s = 0; s < backends.size(); ++s) {
+    const plan::Stage& stage = plan.stages[s];
+    const runtime::StageShape& shape = backends[s]->shape();
+    const bool carried = stage.input == plan::StageInput::features;
+    const int input = carried ? backends[static_cast<std::size_t>(stage.source)]->shape().carry_size
+                              : plan.input.channels * plan.input.height * plan.input.width;
+    if (shape.input_size != input || shape.classes != static_cast<int>(plan.classes.size()) ||
+        shape.feature_width != stage.feature_width) {
+      fail("stage '{}' ({}): expected {} inputs, {} classes, {} features; found {}, {}, {}", stage.name, stage.onnx,
+           input, plan.classes.size(), stage.feature_width, shape.input_size, shape.classes, shape.feature_width);
+    }
+  }
+}
+
+void check_finite(const plan::Stage& stage, const char* what, std::span<const float> values) {
+  if (!std::ranges::all_of(values, [](float v) { return std::isfinite(v); })) {
+    fail("stage '{}' ({}): expected finite {}, found a value that is not", stage.name, stage.onnx, what);
+  }
+}
+
+}  // namespace
+
+ScoreTable select(const ScoreTable& table, std::span<const std::uint32_t> rows) {
+  ScoreTable out{table.key, table.classes, {}, {}, {}};
+  for (std::uint32_t r : rows) {
+    out.indices.push_back(table.indices[r]);
+    out.labels.push_back(table.labels[r]);
+  }
+  for (std::size_t s = 0; s < table.stages.size(); ++s) {
+    StageScores& stage = out.stages.emplace_back(table.stages[s].name, table.stages[s].feature_width);
+    for (std::uint32_t r : rows) {
+      const auto l = table.logits(s, r), f = table.features(s, r);
+      stage.logits.insert(stage.logits.end(), l.begin(), l.end());
+      stage.features.insert(stage.features.end(), f.begin(), f.end());
+    }
+  }
+  return out;
+}
+
+std::string score_table_key(const plan::Plan& plan, const data::DatasetInfo& dataset,
+                            std::span<const std::uint32_t> indices) {
+  Sha256 sha;
+  const auto add = [&sha](const std::string& text) { sha.update(text.c_str(), text.size() + 1); };
+  add(dataset.sha256);
+  for (const plan::Stage& stage : plan.stages) {
+    add(stage.name);
+    add(stage.sha256);
+    add(std::to_string(stage.source));
+  }
+  sha.update(indices.data(), indices.size_bytes());
+  return sha.hex();
+}
+
+std::vector<std::unique_ptr<runtime::Backend>> open_stages(const plan::Plan& plan, const fs::path& directory,
+                                                           const runtime::OnnxOptions& options) {
+  std::vector<std::unique_ptr<runtime::Backend>> backends;
+  for (const plan::Stage& stage : plan.stages) {
+    auto backend = runtime::open_onnx((directory / stage.onnx).string(), options);
+    if (!backend) throw Error(backend.error().message);
+    backends.push_back(std::move(*backend));
+  }
+  return backends;
+}
+
+ScoreTable fill_score_table(const plan::Plan& plan, std::span<const std::unique_ptr<runtime::Backend>> backends,
+                            const data::Dataset& dataset, std::span<const std::uint32_t> indices,
+                            const FillOptions& options) {
+  check_fit(plan, dataset);
+  check_shapes(plan, backends);
+  const std::size_t count = indices.size(), stages = plan.stages.size(), classes = plan.classes.size();
+  const auto batch = static_cast<std::size_t>(std::max(options.batch, 1));
+  ScoreTable table{score_table_key(plan, dataset.info(), indices),
+                   static_cast<int>(classes),
+                   {indices.begin(), indices.end()},
+                   {},
+                   {}};
+  for (std::uint32_t index : indices) table.labels.push_back(dataset.label(index));
+
+  std::vector<std::vector<float>> carry(stages);
+  for (std::size_t s = 0; s < stages; ++s) {
+    const runtime::StageShape& shape = backends[s]->shape();
+    StageScores& out = table.stages.emplace_back(plan.stages[s].name, shape.feature_width);
+    out.logits.resize(count * classes);
+    out.features.resize(count * static_cast<std::size_t>(shape.feature_width));
+    const bool is_source = std::ranges::any_of(plan.stages, [s](const plan::Stage& other) {
+      return other.input == plan::StageInput::features && other.source == static_cast<int>(s);
+    });
+    if (is_source) carry[s].resize(batch * static_cast<std::size_t>(shape.carry_size));
+  }
+
+  const std::size_t image_size = dataset.image_bytes();
+  std::vector<float> images(batch * image_size);
+  Progress progress(options.label, count, "images");
+  for (std::size_t first = 0; first < count; first += batch) {
+    if (stop_requested()) throw Interrupted("stopped while scoring images; run the same command again");
+    const std::size_t n = std::min(batch, count - first);
+    for (std::size_t i = 0; i < n; ++i) {
+      const ImageView image{dataset.image(indices[first + i]), plan.input.height, plan.input.width,
+                            plan.input.channels};
+      runtime::to_input(image, images.data() + i * image_size);
+    }
+    for (std::size_t s = 0; s < stages; ++s) {
+      const plan::Stage& stage = plan.stages[s];
+      StageScores& out = table.stages[s];
+      runtime::StageBuffers buffers;
+      buffers.input =
+          stage.input == plan::StageInput::image ? images.data() : carry[static_cast<std::size_t>(stage.source)].data();
+      buffers.logits = out.logits.data() + first * classes;
+      if (out.feature_width > 0)
+        buffers.features = out.features.data() + first * static_cast<std::size_t>(out.feature_width);
+      if (!carry[s].empty()) buffers.carry = carry[s].data();
+      if (const Status status = backends[s]->run(static_cast<int>(n), buffers); !status) {
+        fail("stage '{}' ({}): {}", stage.name, stage.onnx, status.error().message);
+      }
+    }
+    progress.update(first + n);
+  }
+  progress.finish();
+  for (std::size_t s = 0; s < stages; ++s) {
+    check_finite(plan.stages[s], "logits", table.stages[s].logits);
+    check_finite(plan.stages[s], "features", table.stages[s].features);
+  }
+  return table;
+}
+
+ScoreTable score_plan(const plan::Plan& plan, const fs::path& directory, const data::Dataset& dataset,
+                      std::span<const std::uint32_t> indices, const fs::path& path, int threads,
+                      const FillOptions& options) {
+  if (!path.empty() && fs::exists(path)) {
+    ScoreTable stored = load_score_table(path);
+    if (stored.key == score_table_key(plan, dataset.info(), indices)) return stored;
+  }
+  runtime::OnnxOptions engine;
+  engine.threads = threads;
+  const auto backends = open_stages(plan, directory, engine);
+  ScoreTable table = fill_score_table(plan, backends, dataset, indices, options);
+  if (!path.empty()) save_score_table(path, table);
+  return table;
+}
+
+}  // namespace triage::route
