@@ -24,6 +24,17 @@ StageConfig read_stage(ConfigSection section) {
   return stage;
 }
 
+void read_router(ConfigSection& section, route::RouterTrainingOptions& options) {
+  section.read("hidden", options.hidden, 1, 4096);
+  section.read("members", options.members, 1, 100);
+  section.read("folds", options.folds, 2, 100);
+  section.read("repeats", options.repeats, 1, 100);
+  section.read("steps", options.steps, 1, 100000);
+  section.read("learning_rate", options.learning_rate, 1e-6, 10);
+  section.read("evidence", options.evidence, 0, 100);
+  section.finish();
+}
+
 // Every teacher exists and no chain of teachers comes back to where it began.
 void check_teachers(const RunConfig& config) {
   for (const StageConfig& first : config.stages) {
@@ -59,6 +70,7 @@ RunConfig load_run_config(const fs::path& file) {
   if (precision != "bf16" && precision != "fp32") root.fail_at("precision", "bf16 or fp32");
   config.precision = train::precision_from_string(precision);
   root.read("threads", config.threads, 0, 1024);
+  root.read("checkpoint_seconds", config.checkpoint_seconds, 0, 1e6);
 
   root.require("data");
   ConfigSection data = root.section("data");
@@ -69,6 +81,7 @@ RunConfig load_run_config(const fs::path& file) {
   data.read("route", route, 1, 1 << 30);
   data.read("validation", validation, 1, 1 << 30);
   data.finish();
+  config.router.seed = config.seed;
   config.splits = {static_cast<std::uint32_t>(route), static_cast<std::uint32_t>(validation), config.seed};
 
   for (ConfigSection& section : root.sections("stage")) config.stages.push_back(read_stage(std::move(section)));
@@ -80,8 +93,7 @@ RunConfig load_run_config(const fs::path& file) {
   check_teachers(config);
 
   ConfigSection router = root.section("router");
-  route::read_router_options(router, config.router);
-  router.finish();
+  read_router(router, config.router);
 
   ConfigSection build = root.section("build");
   std::string policy = plan::to_string(config.policy);

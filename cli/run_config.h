@@ -34,9 +34,10 @@ struct RunConfig {
   std::string data, shift;         // imported data set files; shift: the same classes under distribution shift, optional
   data::SplitOptions splits;
   std::vector<StageConfig> stages; // cheapest first: the order in which a plan asks them
-  route::RouterOptions router;
+  route::RouterTrainingOptions router;
   plan::PolicyKind policy = plan::PolicyKind::learned;
   BuildTarget target;
+  double checkpoint_seconds = 30;
   double profile_seconds = 2;      // per stage
   std::string origin;              // the file it was read from
   std::string text;                // its content, kept in the run directory as config.toml

@@ -109,8 +109,9 @@ struct TrainLoader::Impl {
     shape_batch(dataset, chosen, image_bytes, batch);
     batch.step = step;
     const DatasetInfo& info = dataset.info();
+    const std::uint64_t view = options.views > 0 ? epoch % static_cast<std::uint64_t>(options.views) : epoch;
     for (std::size_t i = 0; i < size; ++i) {
-      const Draw draw = make_draw(options.augment, info.height, info.width, options.seed, epoch, chosen[i]);
+      const Draw draw = make_draw(options.augment, info.height, info.width, options.seed, view, chosen[i]);
       pass.augmented(dataset.image(chosen[i]), draw, batch.pixels.data() + i * image_bytes);
     }
   }

@@ -50,12 +50,12 @@ NetworkImpl::NetworkImpl(plan::ArchSpec arch, plan::InputShape input, int classe
     std::string name = layer.name();
     Rng rng(derive_seed(seed, "weights/" + name));
     std::replace(name.begin(), name.end(), '.', '_');
-    const bool stem = i == 0;
+    const bool stem = i == 0, frozen = stem && options.freeze_stem;
     at::Tensor weight = uniform_weight({layer.out_channels, layer.in_channels, 3, 3}, rng);
     if (!stem) make_identity(weight);
     Layer tensors;
-    tensors.weight = register_parameter(name + "_weight", weight, !(stem && options.freeze_stem));
-    tensors.bias = register_parameter(name + "_bias", at::zeros({layer.out_channels}));
+    tensors.weight = register_parameter(name + "_weight", weight, !frozen);
+    tensors.bias = register_parameter(name + "_bias", at::zeros({layer.out_channels}), !frozen);
     tensors.running_mean = register_buffer(name + "_running_mean", at::zeros({layer.out_channels}));
     tensors.running_var = register_buffer(name + "_running_var", at::ones({layer.out_channels}));
     weights_.push_back(std::move(tensors));
@@ -185,7 +185,9 @@ NamedTensors NetworkImpl::trainable_weights() const {
 
 NamedTensors NetworkImpl::trainable_biases() const {
   NamedTensors result;
-  for (std::size_t i = 0; i < layers_.size(); ++i) result.push_back({layers_[i].name() + ".bias", weights_[i].bias});
+  for (std::size_t i = options_.freeze_stem ? 1 : 0; i < layers_.size(); ++i) {
+    result.push_back({layers_[i].name() + ".bias", weights_[i].bias});
+  }
   result.push_back({"head.bias", head_bias_});
   return result;
 }

@@ -21,7 +21,7 @@ namespace triage::supernet {
 struct NetworkOptions {
   bool bf16 = true;          // activations; false: fp32
   int features_block = 0;    // the block whose output, averaged over space, is the router's early features
-  bool freeze_stem = false;  // the first convolution's weights get no gradient
+  bool freeze_stem = false;  // the first layer gets no gradient, and no backward pass is run for it
   double head_scale = 1.0 / 9;
   double momentum = 0.4;  // running = (1 - momentum) * running + momentum * batch
   double epsilon = 1e-5;  // added to the variance

@@ -56,9 +56,9 @@ Json identity_of(const TrainJob& job) {
           {"teacher", job.teacher_identity}};
 }
 
-supernet::Network load_trained(const TrainJob& job) {
+supernet::Network load_trained(const TrainJob& job, Precision precision) {
   const fs::path file = job.run / (job.name + "_best.pt");
-  supernet::Network network = empty_network(job, false);
+  supernet::Network network = empty_network(job, precision == Precision::bf16);
   const Tensors tensors = load_weights(file);
   supernet::NamedTensors state;
   for (const auto& [name, ignored] : network->state()) {

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "core/progress.h"
+#include "core/rng.h"
 #include "supernet/sgd.h"
 #include "train/distill.h"
 
@@ -15,7 +16,6 @@ namespace triage::train {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr double kCheckpointSeconds = 30;
 constexpr int kRecalibrationBatches = 20;
 
 data::PixelType pixel_type(Precision precision) {
@@ -263,7 +263,7 @@ TrainResult train(const TrainJob& job) {
       session.epoch_loss = session.epoch_right = 0;
     }
     const bool stop = stop_requested() && !session.done;
-    if (session.done || stop || std::chrono::duration<double>(Clock::now() - saved).count() > kCheckpointSeconds) {
+    if (session.done || stop || std::chrono::duration<double>(Clock::now() - saved).count() > job.checkpoint_seconds) {
       session.seconds = elapsed();
       session.save();
       saved = Clock::now();

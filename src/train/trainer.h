@@ -27,6 +27,7 @@ struct TrainJob {
   supernet::Network* teacher = nullptr;         // in inference mode; null: labels only
   Json teacher_identity;                        // what the teacher is, part of this network's identity
   data::Normalization normalization;
+  double checkpoint_seconds = 30;               // between checkpoints; 0: after every step
   fs::path run;
 };
 
@@ -49,8 +50,8 @@ Json identity_of(const TrainJob& job);
 // diverges (step and learning rate are named; the last good checkpoint stays).
 TrainResult train(const TrainJob& job);
 
-// The trained network, from NAME_best.pt, in inference mode and fp32.
-supernet::Network load_trained(const TrainJob& job);
+// The trained network, from NAME_best.pt, in inference mode.
+supernet::Network load_trained(const TrainJob& job, Precision precision);
 
 // Share of `indices` that the network labels right; in inference mode.
 double accuracy(supernet::Network& network, const data::Dataset& data, std::span<const std::uint32_t> indices,

@@ -1,0 +1,86 @@
+// triage build: trained networks -> plan.
+#include <iostream>
+
+#include "cli/command.h"
+#include "cli/pipeline.h"
+#include "core/progress.h"
+
+namespace triage::cli {
+namespace {
+
+// "150us", "0.15ms", "150": microseconds.
+double parse_latency(const std::string& text) {
+  std::size_t used = 0;
+  double value = 0;
+  try {
+    value = std::stod(text, &used);
+  } catch (const std::exception&) {
+    used = 0;
+  }
+  const std::string unit = text.substr(used);
+  const double scale = unit.empty() || unit == "us" ? 1 : unit == "ms" ? 1e3 : unit == "s" ? 1e6 : 0;
+  if (used == 0 || scale == 0 || !(value > 0)) throw UsageError("--latency: expected a time such as 150us or 0.15ms, found '" + text + "'");
+  return value * scale;
+}
+
+// "90%", "0.9".
+double parse_accuracy(const std::string& text) {
+  std::size_t used = 0;
+  double value = -1;
+  try {
+    value = std::stod(text, &used);
+  } catch (const std::exception&) {
+    used = 0;
+  }
+  const std::string unit = text.substr(used);
+  if (unit == "%") value /= 100;
+  if (used == 0 || (!unit.empty() && unit != "%") || !(value > 0 && value <= 1)) {
+    throw UsageError("--accuracy: expected a share such as 90% or 0.9, found '" + text + "'");
+  }
+  return value;
+}
+
+}  // namespace
+
+int build_command(int argc, char** argv) {
+  CLI::App app{"Turns the trained networks of a run into a plan: ONNX files, routers, thresholds, measured costs", "triage build"};
+  std::string run, latency, accuracy, policy;
+  bool knee = false, json = false;
+  BuildOptions options;
+  app.add_option("RUN", run, "run directory of triage train")->required();
+  auto* budget = app.add_option("--latency", latency, "most accurate plan with at most this mean latency: 150us, 0.15ms");
+  auto* goal = app.add_option("--accuracy", accuracy, "cheapest plan with at least this validation accuracy: 90%")->excludes(budget);
+  app.add_flag("--knee", knee, "the point farthest above the line between the static nets (the default)")->excludes(budget)->excludes(goal);
+  app.add_option("--policy", policy, "learned, confidence, entropy or margin; default: the configuration's");
+  app.add_option("--threads", options.threads, "of the engine, for the measured costs")->capture_default_str()->check(CLI::Range(1, 1024));
+  app.add_flag("--remeasure", options.remeasure, "measure latencies again");
+  app.add_flag("--json", json, "the plan as JSON on stdout");
+  app.footer("Example: triage build runs/cifar10-pair --latency 250us");
+  if (!parse_arguments(app, argc, argv)) return 0;
+  install_stop_handler();
+  Progress::set_quiet(json);
+  const RunConfig config = run_config_of(run);
+  options.policy = policy.empty() ? config.policy : plan::policy_from_string(policy, "--policy");
+  options.target = config.target;
+  if (knee || !latency.empty() || !accuracy.empty()) options.target = {};
+  if (!latency.empty()) options.target.latency_us = parse_latency(latency);
+  if (!accuracy.empty()) options.target.accuracy = parse_accuracy(accuracy);
+  const plan::Plan plan = build_plan(Workspace(config, run), options);
+  if (json) {
+    std::cout << plan::to_json(plan).dump(2) << '\n';
+    return 0;
+  }
+  for (const plan::Stage& stage : plan.stages) {
+    std::printf("%-10s %-28s %7.2f MMAC %8.1f us", stage.name.c_str(), stage.arch.text().c_str(), static_cast<double>(stage.macs) / 1e6,
+                stage.cost ? stage.cost->latency_us.mean : 0.0);
+    if (&stage != &plan.stages.back()) std::printf("  goes on above %s %.4f", plan::to_string(plan.policy).c_str(), stage.exit.threshold);
+    std::printf("\n");
+  }
+  if (plan.predicted) {
+    std::printf("promised on the validation split: %.2f %% at %.1f us mean\n", 100 * plan.predicted->accuracy, plan.predicted->mean_latency_us);
+  }
+  std::printf("plan: %s\n", (fs::path(run) / "plan").c_str());
+  return 0;
+}
+
+}  // namespace triage::cli

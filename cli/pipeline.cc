@@ -1,0 +1,109 @@
+#include "cli/pipeline.h"
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <thread>
+
+#include "core/progress.h"
+
+namespace triage::cli {
+namespace {
+
+double now_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// The network of each stage that others learn from stays loaded while they do.
+struct Teachers {
+  std::map<std::string, supernet::Network> networks;
+  std::map<std::string, Json> identities;
+};
+
+train::TrainResult train_stage(const Workspace& workspace, const StageConfig& stage, Teachers& teachers) {
+  train::TrainJob job = workspace.job(stage);
+  if (!stage.teacher.empty()) {
+    job.teacher = &teachers.networks.at(stage.teacher);
+    job.teacher_identity = teachers.identities.at(stage.teacher);
+  }
+  const train::TrainResult result = train::train(job);
+  for (const StageConfig& other : workspace.config.stages) {
+    if (other.teacher != stage.name || teachers.networks.contains(stage.name)) continue;
+    supernet::Network network = train::load_trained(job, job.precision);
+    network->to(workspace.device);
+    teachers.networks.emplace(stage.name, network);
+    teachers.identities.emplace(stage.name, train::identity_of(job));
+  }
+  return result;
+}
+
+}  // namespace
+
+Workspace::Workspace(RunConfig run_config, fs::path run_directory)
+    : config(std::move(run_config)),
+      run(std::move(run_directory)),
+      dataset(data::Dataset::open(config.data)),
+      splits(data::make_splits(dataset, config.splits)),
+      normalization(data::measure_normalization(dataset, splits.train)),
+      device(train::device_from_string(config.device)) {
+  const unsigned cores = std::thread::hardware_concurrency();
+  torch::set_num_threads(config.threads > 0 ? config.threads : static_cast<int>(std::max(1u, cores)));
+}
+
+train::TrainJob Workspace::job(const StageConfig& stage) const {
+  train::TrainJob job;
+  job.name = stage.name;
+  job.arch = stage.arch;
+  job.features_block = stage.features_block;
+  job.options = stage.train;
+  job.seed = config.seed;
+  job.precision = config.precision;
+  job.device = device;
+  job.data = &dataset;
+  job.splits = &splits;
+  job.normalization = normalization;
+  job.checkpoint_seconds = config.checkpoint_seconds;
+  job.run = run;
+  return job;
+}
+
+std::vector<train::TrainResult> train_stages(const Workspace& workspace) {
+  const std::vector<StageConfig>& stages = workspace.config.stages;
+  std::vector<std::optional<train::TrainResult>> results(stages.size());
+  Teachers teachers;
+  for (std::size_t done = 0; done < stages.size();) {  // the configuration has no circles, so every pass finds one
+    for (std::size_t i = 0; i < stages.size(); ++i) {
+      const std::string& teacher = stages[i].teacher;
+      if (results[i] || !(teacher.empty() || teachers.networks.contains(teacher))) continue;
+      const StepTimer timer(workspace.run, "train " + stages[i].name);
+      results[i] = train_stage(workspace, stages[i], teachers);
+      ++done;
+    }
+  }
+  std::vector<train::TrainResult> all;
+  for (auto& result : results) all.push_back(*result);
+  return all;
+}
+
+StepTimer::StepTimer(fs::path run, std::string step) : run_(std::move(run)), step_(std::move(step)), start_(now_seconds()) {}
+
+StepTimer::~StepTimer() {
+  const fs::path file = run_ / "timing.json";
+  try {
+    Json timing = fs::exists(file) ? read_json(file) : Json{{"unit", "s"}, {"steps", Json::object()}};
+    Json& seconds = timing["steps"][step_];
+    seconds = (seconds.is_number() ? seconds.get<double>() : 0.0) + now_seconds() - start_;
+    write_json(file, timing);
+  } catch (const std::exception& error) {  // a lost timing must not lose the work that was timed
+    std::fprintf(stderr, "warning: %s\n", error.what());
+  }
+}
+
+double total_minutes(const fs::path& run) {
+  double seconds = 0;
+  const Json timing = read_json(run / "timing.json");
+  for (const auto& [step, value] : timing.at("steps").items()) seconds += value.get<double>();
+  return seconds / 60;
+}
+
+}  // namespace triage::cli

@@ -1,0 +1,55 @@
+// The steps from a configuration to a plan, each resumable: what a step has finished is found again in the run
+// directory and not repeated.
+#pragma once
+
+#include <vector>
+
+#include "cli/run_config.h"
+#include "data/dataset.h"
+#include "data/loader.h"
+#include "profile/stages.h"
+#include "train/trainer.h"
+
+namespace triage::cli {
+
+// An opened run: its configuration, data and splits. Stages are named by their index in RunConfig::stages.
+struct Workspace {
+  Workspace(RunConfig run_config, fs::path run_directory);
+
+  RunConfig config;
+  fs::path run;
+  data::Dataset dataset;
+  data::Splits splits;
+  data::Normalization normalization;  // of the train split
+  at::Device device;
+
+  train::TrainJob job(const StageConfig& stage) const;  // without its teacher
+};
+
+// Trains every stage, teachers first. Results in the order of RunConfig::stages.
+std::vector<train::TrainResult> train_stages(const Workspace& workspace);
+
+struct BuildOptions {
+  plan::PolicyKind policy = plan::PolicyKind::learned;
+  BuildTarget target;
+  int threads = 1;          // of the engine, for the measured costs
+  bool remeasure = false;   // measure latencies again although costs.json is there
+};
+
+// Exports, checks parity, measures, fits temperatures and routers, chooses thresholds; writes RUN/plan/ and, in RUN:
+// NAME.onnx, router.pt, costs.json, latency.json.
+plan::Plan build_plan(const Workspace& workspace, const BuildOptions& options);
+
+// Seconds of a named step, summed over all parts of a run that was interrupted: RUN/timing.json.
+class StepTimer {
+ public:
+  StepTimer(fs::path run, std::string step);
+  ~StepTimer();  // adds the time since construction
+ private:
+  fs::path run_;
+  std::string step_;
+  double start_;
+};
+double total_minutes(const fs::path& run);
+
+}  // namespace triage::cli

@@ -1,0 +1,81 @@
+// triage run: everything from a configuration to the report, in one resumable go.
+#include <iostream>
+
+#include "cli/command.h"
+#include "cli/pipeline.h"
+#include "core/machine.h"
+#include "core/progress.h"
+#include "evaluate/evaluate.h"
+#include "report/report.h"
+
+namespace triage::cli {
+namespace {
+
+Json evaluate_run(const Workspace& workspace, const std::string& command) {
+  const StepTimer timer(workspace.run, "eval");
+  evaluate::EvaluateOptions options;
+  options.plan = workspace.run / "plan";
+  options.data = workspace.config.data;
+  if (!workspace.config.shift.empty() && fs::exists(workspace.config.shift)) options.shift = workspace.config.shift;
+  options.scores = workspace.run / "scores" / "test.bin";
+  options.command = command;
+  const Json results = evaluate::evaluate_plan(options);
+  write_json(workspace.run / "results.json", results);
+  return results;
+}
+
+// results/*.json: what this run measured, under the configuration's first name ("cifar10" of "cifar10-pair").
+void record(const Workspace& workspace, const Json& results, const std::string& file, bool routing, const std::string& command) {
+  const std::string prefix = workspace.config.name.substr(0, workspace.config.name.find('-'));
+  std::map<std::string, Figure> figures;
+  for (const auto& [key, figure] : evaluate::figures(results, routing)) {
+    const std::string dataset = workspace.dataset.info().name + ".";
+    figures[key.starts_with(dataset) ? prefix + "." + key.substr(dataset.size()) : key] = figure;
+  }
+  figures[prefix + ".minutes"] = {.value = total_minutes(workspace.run), .unit = "min"};
+  for (const StageConfig& stage : workspace.config.stages) {
+    const plan::InputShape input{workspace.dataset.info().channels, workspace.dataset.info().height, workspace.dataset.info().width};
+    const int classes = static_cast<int>(workspace.dataset.info().classes.size());
+    figures[prefix + "." + stage.name + "_mmac"] = {.value = static_cast<double>(plan::arch_cost(stage.arch, input, classes).macs) / 1e6,
+                                                    .unit = "MMAC"};
+  }
+  record_figures(file, command, figures);
+}
+
+}  // namespace
+
+int run_command(int argc, char** argv) {
+  CLI::App app{"Trains, builds, evaluates and reports: everything from a configuration to report.html", "triage run"};
+  std::string config_file, run, figures;
+  bool json = false, accuracy_only = false;
+  app.add_option("CONFIG", config_file, "configuration (TOML)")->required();
+  app.add_option("--run", run, "run directory; default: runs/NAME of the configuration");
+  app.add_option("--figures", figures, "record the figures in this results/*.json");
+  app.add_flag("--accuracy-only", accuracy_only, "with --figures: record accuracies, sizes and minutes, not the routing figures");
+  app.add_flag("--json", json, "results.json on stdout, no progress");
+  app.footer("Example: triage run configs/cifar10-pair.toml --run runs/cifar10-pair");
+  if (!parse_arguments(app, argc, argv)) return 0;
+  install_stop_handler();
+  Progress::set_quiet(json);
+  std::string command = "triage";
+  for (int i = 0; i < argc; ++i) command += std::string(" ") + argv[i];
+
+  const RunConfig config = load_run_config(config_file);
+  const fs::path directory = run.empty() ? fs::path("runs") / config.name : fs::path(run);
+  const Workspace workspace(config, directory);
+  open_run(directory, config);
+  train_stages(workspace);
+  build_plan(workspace, {.policy = config.policy, .target = config.target});
+  const Json results = evaluate_run(workspace, command);
+  {
+    const StepTimer timer(directory, "report");
+    const report::ReportFiles files = report::write_report(directory, {.data = config.data});
+    for (const std::string& note : files.notes) std::fprintf(stderr, "report: %s\n", note.c_str());
+  }
+  if (!figures.empty()) record(workspace, results, figures, !accuracy_only, command);
+  if (json) std::cout << results.dump(2) << '\n';
+  else std::cout << evaluate::readable(results) << std::format("all steps: {:.1f} min\nreport: {}\n", total_minutes(directory), (directory / "report.html").string());
+  return 0;
+}
+
+}  // namespace triage::cli
