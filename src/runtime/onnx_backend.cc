@@ -101,7 +101,8 @@ class OnnxBackend : public Backend {
   OnnxBackend(const std::string& model, std::string origin, const OnnxOptions& options)
       : origin_(std::move(origin)),
         session_(ort_environment(), model.data(), model.size(), session_options(options, origin_)),
-        memory_(Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeDefault)) {
+        memory_(Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeDefault)),
+        one_by_one_(options.provider == "xnnpack") {
     const Ort::AllocatorWithDefaultOptions allocator;
     if (session_.GetInputCount() != 1) {
       fail_with(ErrorCode::damaged, "{}: inputs: found {}, expected one", origin_, session_.GetInputCount());
@@ -127,21 +128,9 @@ class OnnxBackend : public Backend {
         fail_with(ErrorCode::bad_input, "{}: run: expected n >= 1 (found {}), an input and a logits buffer", origin_,
                   n);
       }
-      const char* input_name = shape_.input_name.c_str();
-      const Ort::Value input = bind(input_dims_, const_cast<float*>(buffers.input), n);
-      std::array<Ort::Value, 3> outputs{Ort::Value(nullptr), Ort::Value(nullptr), Ort::Value(nullptr)};
-      std::array<const char*, 3> names{};
-      std::size_t count = 0;
-      const std::array<float*, 3> targets{buffers.logits, buffers.features, buffers.carry};
-      for (std::size_t k = 0; k < targets.size(); ++k) {
-        if (!targets[k]) continue;
-        if (output_dims_[k].empty()) {
-          fail_with(ErrorCode::bad_input, "{}: output '{}': wanted, but the stage has none", origin_, kOutputs[k]);
-        }
-        names[count] = kOutputs[k].data();
-        outputs[count++] = bind(output_dims_[k], targets[k], n);
-      }
-      session_.Run(Ort::RunOptions{nullptr}, &input_name, &input, 1, names.data(), outputs.data(), count);
+      const std::array<float*, 3> outputs{buffers.logits, buffers.features, buffers.carry};
+      const int step = one_by_one_ ? 1 : n;
+      for (int i = 0; i < n; i += step) run_rows(i, step, buffers.input, outputs);
       return Ok{};
     } catch (const Ort::Exception& exception) {
       return ErrorInfo{ErrorCode::engine_failure, std::format("{}: ONNX Runtime: {}", origin_, exception.what())};
@@ -151,6 +140,23 @@ class OnnxBackend : public Backend {
   }
 
  private:
+  void run_rows(int first, int n, const float* all_input, const std::array<float*, 3>& all_outputs) const {
+    const char* input_name = shape_.input_name.c_str();
+    const Ort::Value input = bind(input_dims_, const_cast<float*>(all_input), first, n);
+    std::array<Ort::Value, 3> outputs{Ort::Value(nullptr), Ort::Value(nullptr), Ort::Value(nullptr)};
+    std::array<const char*, 3> names{};
+    std::size_t count = 0;
+    for (std::size_t k = 0; k < all_outputs.size(); ++k) {
+      if (!all_outputs[k]) continue;
+      if (output_dims_[k].empty()) {
+        fail_with(ErrorCode::bad_input, "{}: output '{}': wanted, but the stage has none", origin_, kOutputs[k]);
+      }
+      names[count] = kOutputs[k].data();
+      outputs[count++] = bind(output_dims_[k], all_outputs[k], first, n);
+    }
+    session_.Run(Ort::RunOptions{nullptr}, &input_name, &input, 1, names.data(), outputs.data(), count);
+  }
+
   void read_output(std::size_t index, const Ort::AllocatorWithDefaultOptions& allocator) {
     const std::string name = session_.GetOutputNameAllocated(index, allocator).get();
     const auto k = static_cast<std::size_t>(std::ranges::find(kOutputs, name) - kOutputs.begin());
@@ -163,18 +169,20 @@ class OnnxBackend : public Backend {
     (k == 0 ? shape_.classes : k == 1 ? shape_.feature_width : shape_.carry_size) = product(output_dims_[k], what);
   }
 
-  // A view of the caller's memory, [n, image_dims].
-  Ort::Value bind(const std::vector<std::int64_t>& image_dims, float* data, int n) const {
+  // A view of rows [first, first + n) of the caller's memory, [n, image_dims].
+  Ort::Value bind(const std::vector<std::int64_t>& image_dims, float* data, int first, int n) const {
     std::array<std::int64_t, kMaxRank> dims{n};
     std::ranges::copy(image_dims, dims.begin() + 1);
-    std::size_t count = n;
-    for (std::int64_t dim : image_dims) count *= static_cast<std::size_t>(dim);
-    return Ort::Value::CreateTensor<float>(memory_, data, count, dims.data(), image_dims.size() + 1);
+    std::size_t size = 1;
+    for (std::int64_t dim : image_dims) size *= static_cast<std::size_t>(dim);
+    return Ort::Value::CreateTensor<float>(memory_, data + first * size, n * size, dims.data(), image_dims.size() + 1);
   }
 
   std::string origin_;
   mutable Ort::Session session_;  // Run() is thread-safe, its wrapper is not const
   Ort::MemoryInfo memory_;
+  // XNNPACK's Gemm takes a free batch dimension for 1 (onnxruntime issue 31153): it gets one image at a time.
+  bool one_by_one_;
   StageShape shape_;
   std::vector<std::int64_t> input_dims_;                  // without the batch
   std::array<std::vector<std::int64_t>, 3> output_dims_;  // as kOutputs; empty: the stage has no such output

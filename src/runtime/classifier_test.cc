@@ -1,0 +1,204 @@
+#include "triage/classifier.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "core/file.h"
+#include "plan/plan.h"
+#include "runtime/backend.h"
+#include "runtime/convert.h"
+#include "runtime/score.h"
+#include "runtime/test_models.h"
+
+namespace triage::runtime {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// A plan of three stages on disk: little (image, with a carry), deeper (an early exit on little's carry), big (image).
+class ClassifierTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    directory_ = fs::path(testing::TempDir()) / std::format("triage_classifier_test_{}", ::getpid());
+    fs::create_directories(directory_);
+    models_[0].with_carry = true;
+    models_[1].from_carry = true;
+    models_[1].seed = 2;
+    models_[2].seed = 3;
+    plan_ = {.name = "three", .input = {3, 4, 5}, .classes = {"ant", "bee", "cat", "dog"}};
+    plan_.policy = plan::PolicyKind::learned;
+    for (int s = 0; s < 3; ++s) {
+      plan::Stage stage{.name = kNames[s], .arch = plan::ArchSpec::parse("6"), .feature_width = 6};
+      stage.onnx = stage.name + ".onnx";
+      if (s == 1) {
+        stage.input = plan::StageInput::features;
+        stage.source = 0;
+      }
+      if (s < 2) stage.exit.router = router(s);
+      stage.exit.temperature = 0.5 + s;
+      stage.exit.threshold = 0.5;
+      plan_.stages.push_back(stage);
+      write_model(s, models_[s].bytes());
+    }
+    save();
+  }
+  void TearDown() override { fs::remove_all(directory_); }
+
+  plan::Router router(int s) const {
+    const TestModel source{.seed = 40u + s};
+    plan::Router made{
+        .feature_width = 6, .hidden = 5, .mean = std::vector<float>(9, 0.2f), .scale = std::vector<float>(9, 2)};
+    made.weight1 = source.weights(45, 0);
+    made.bias1 = source.weights(5, 1);
+    made.weight2 = source.weights(5, 2);
+    return made;
+  }
+  void write_model(int s, const std::string& bytes) {
+    write_file_atomic(directory_ / plan_.stages[s].onnx, bytes);
+    plan_.stages[s].sha256 = sha256_hex(bytes);
+  }
+  void save() { plan::save_plan(directory_, plan_); }
+  std::string load_error(ErrorCode code, const ClassifierOptions& options = {}) const {
+    const auto loaded = Classifier::load(directory_.string(), options);
+    if (loaded) return "no error";
+    EXPECT_EQ(loaded.error().code, code) << loaded.error().message;
+    return loaded.error().message;
+  }
+
+  static constexpr const char* kNames[] = {"little", "deeper", "big"};
+  fs::path directory_;
+  TestModel models_[3];
+  plan::Plan plan_;
+};
+
+TEST_F(ClassifierTest, OutcomesAreThoseOfThePlanStepByStep) {
+  constexpr int kCount = 100;
+  std::vector<std::uint8_t> pixels(kCount * 60);
+  unsigned state = 1;
+  for (std::uint8_t& pixel : pixels) pixel = static_cast<std::uint8_t>((state = state * 1664525u + 1013904223u) >> 24);
+  // Half of the images are flat, so that features, and with them exits, differ.
+  for (int i = 0; i < kCount / 2; ++i) std::fill_n(&pixels[i * 60], 60, static_cast<std::uint8_t>(i * 5));
+  std::vector<ImageView> views;
+  for (int i = 0; i < kCount; ++i) views.push_back({&pixels[i * 60], 4, 5, 3});
+
+  // What every stage would say of every image, by the plain loops of TestModel.
+  std::vector<Outcome> expected[3];
+  for (int s = 0; s < 3; ++s) {
+    const plan::Exit& exit = plan_.stages[s].exit;
+    std::vector<float> scores;
+    for (int i = 0; i < kCount; ++i) {
+      std::vector<float> input(60);
+      to_input(views[i], input.data());
+      if (s == 1) input = models_[0].carry(input);
+      const Evidence seen = evidence(models_[s].logits(input), static_cast<float>(exit.temperature));
+      const float score = s < 2 ? router_score(*exit.router, models_[s].pooled(input), seen) : 0;
+      expected[s].push_back({.label = seen.label, .probability = seen.confidence, .exit = s, .score = score});
+      scores.push_back(score);
+    }
+    std::ranges::sort(scores);  // half of the images go on, no score is near the threshold
+    int middle = kCount / 2;
+    while (s < 2 && scores[middle] - scores[middle - 1] < 1e-4f) ++middle;
+    plan_.stages[s].exit.threshold = (scores[middle] + scores[middle - 1]) / 2;
+  }
+  save();
+
+  const auto classifier = Classifier::load(directory_.string());
+  ASSERT_TRUE(classifier) << classifier.error().message;
+  EXPECT_THAT(classifier->info().stages, ElementsAre("little", "deeper", "big"));
+  EXPECT_THAT(classifier->info().classes, ElementsAre("ant", "bee", "cat", "dog"));
+  EXPECT_EQ(classifier->info().policy, "learned");
+  EXPECT_EQ(classifier->info().width, 5);
+  std::vector<Outcome> outcomes(kCount);
+  const Status status = classifier->classify(views, outcomes);
+  ASSERT_TRUE(status) << status.error().message;
+
+  int exits[3] = {};
+  for (int i = 0; i < kCount; ++i) {
+    int s = 0;
+    while (s < 2 && expected[s][i].score > plan_.stages[s].exit.threshold) ++s;
+    ++exits[s];
+    const auto single = classifier->classify(views[i]);
+    ASSERT_TRUE(single);
+    for (const Outcome& got : {outcomes[i], *single}) {
+      EXPECT_EQ(got.exit, s) << i;
+      EXPECT_EQ(got.label, expected[s][i].label) << i;
+      EXPECT_NEAR(got.probability, expected[s][i].probability, 1e-5);
+      EXPECT_NEAR(got.score, expected[s][i].score, 1e-5);
+    }
+  }
+  for (int s = 0; s < 3; ++s) EXPECT_GT(exits[s], 0) << "no image left at stage " << s;
+}
+
+TEST_F(ClassifierTest, ThresholdsOfTheOptionsCount) {
+  const auto classifier = Classifier::load(directory_.string(), {.thresholds = {-1, -1}});
+  ASSERT_TRUE(classifier);
+  const std::vector<std::uint8_t> pixels(60);
+  const auto outcome = classifier->classify({pixels.data(), 4, 5, 3});
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->exit, 2);
+  EXPECT_EQ(load_error(ErrorCode::bad_input, {.thresholds = {0.5}}),
+            "thresholds: found 1, expected 2 (one per exit but the last) for plan 'three'");
+  EXPECT_EQ(load_error(ErrorCode::bad_input, {.threads = -1}), "threads: found -1, expected 1 to 1024");
+}
+
+TEST_F(ClassifierTest, MovesAndOutlivesItsFiles) {
+  auto loaded = Classifier::load(directory_.string());
+  ASSERT_TRUE(loaded);
+  Classifier classifier = std::move(*loaded);
+  fs::remove_all(directory_);
+  const std::vector<std::uint8_t> pixels(60);
+  EXPECT_TRUE(classifier.classify({pixels.data(), 4, 5, 3}));
+  const auto wrong = classifier.classify({pixels.data(), 5, 4, 3});
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().message, "images[0]: found 5x4x3, expected 4x5x3 (height x width x channels)");
+}
+
+TEST_F(ClassifierTest, MissingFilesAreNamed) {
+  fs::remove(directory_ / "deeper.onnx");
+  EXPECT_EQ(load_error(ErrorCode::not_found), (directory_ / "deeper.onnx").string() + ": no such file");
+  fs::remove(directory_ / "plan.json");
+  EXPECT_EQ(load_error(ErrorCode::not_found),
+            (directory_ / "plan.json").string() + ": no such file; expected a plan directory");
+}
+
+TEST_F(ClassifierTest, DamagedFilesAreNamed) {
+  std::string bytes = models_[2].bytes();
+  bytes[bytes.size() / 2] ^= 1;
+  write_file_atomic(directory_ / "big.onnx", bytes);
+  EXPECT_THAT(load_error(ErrorCode::damaged), AllOf(HasSubstr((directory_ / "big.onnx").string() + ": sha256: found "),
+                                                    HasSubstr("expected " + plan_.stages[2].sha256)));
+  write_file_atomic(directory_ / "plan.json", "{\"version\": 1,");
+  EXPECT_THAT(load_error(ErrorCode::damaged), HasSubstr("plan.json"));
+}
+
+TEST_F(ClassifierTest, StagesThatDoNotFitThePlanAreNamed) {
+  TestModel other = models_[2];
+  other.classes = 5;
+  write_model(2, other.bytes());
+  save();
+  EXPECT_EQ(load_error(ErrorCode::damaged),
+            (directory_ / "big.onnx").string() + ": width of output 'logits': found 5, expected 4");
+  other = models_[2];
+  other.height = 6;
+  write_model(2, other.bytes());
+  save();
+  EXPECT_THAT(load_error(ErrorCode::damaged), HasSubstr("found 3x6x5, expected 3x4x5"));
+  write_model(2, models_[1].bytes());
+  save();
+  EXPECT_THAT(load_error(ErrorCode::damaged), HasSubstr("input's name: found carry_in, expected image"));
+  write_model(2, models_[2].bytes());
+  TestModel bare = models_[0];
+  bare.with_carry = false;
+  write_model(0, bare.bytes());
+  save();
+  EXPECT_THAT(load_error(ErrorCode::damaged),
+              AllOf(HasSubstr("deeper.onnx"), HasSubstr("expected some, from stage 'little'")));
+}
+
+TEST(Version, IsThatOfTheProject) { EXPECT_THAT(version(), testing::MatchesRegex("[0-9]+\\.[0-9]+\\.[0-9]+")); }
+
+}  // namespace
+}  // namespace triage::runtime
