@@ -1,0 +1,34 @@
+// From LibTorch to a StageModel, and a trained network as an Engine for parity checks.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "export/parity.h"
+#include "export/stage_model.h"
+#include "supernet/network.h"
+
+namespace triage::exporting {
+
+struct StageOptions {
+  std::string name = "stage";
+  std::vector<std::string> classes;  // as many as the network has
+  std::vector<float> mean, stddev;   // per channel, of values in [0, 1]: what the network was trained with
+  bool features = true;              // a "features" output, of the network's own features_block
+  std::optional<plan::Exit> exit;    // a "score" output; needs `policy`
+  plan::PolicyKind policy = plan::PolicyKind::learned;
+};
+
+// The network as it is in evaluation mode: running statistics folded into the convolutions, head_scale into the head.
+// The numbers are copied. Throws Error when they are not finite or the options do not fit.
+StageModel stage_from_network(const supernet::NetworkImpl& network, const StageOptions& options);
+
+// The network in fp32 on the CPU, evaluation mode, as an engine with the outputs "logits" and "features". It works on a
+// copy of its own, so `network` keeps its mode, precision and device. Not thread-safe.
+Engine network_engine(const supernet::NetworkImpl& network, const std::vector<float>& mean,
+                      const std::vector<float>& stddev);
+
+}  // namespace triage::exporting

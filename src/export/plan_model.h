@@ -1,0 +1,28 @@
+// A whole plan as ONE standard ONNX model: stage 0, its score, Greater(score, threshold) and an If whose then-branch
+// holds stage 1 and so on, whose else-branch gives stage 0's logits. Any ONNX engine that knows If runs it, without
+// this program's runtime.
+//
+// Input "image" float32 [1, C, H, W] in [0, 1]; outputs "logits" float32 [1, classes] of the stage the image left at,
+// "exit" int64 [1], the index of that stage. Batch 1: an If takes one decision for everything it is given.
+// Metadata: triage.version, triage.plan (name), triage.policy, triage.stages, triage.thresholds, triage.classes (JSON).
+//
+// Names: each stage's values are prefixed with "<stage name>/". Branches read the image and carried maps of earlier
+// stages from the enclosing graph. The score is made from plan.json (policy, temperature, router, threshold), which is
+// what the runtime follows; a "score" output of the stage file is dropped.
+#pragma once
+
+#include <span>
+
+#include "export/graph_builder.h"
+#include "plan/plan.h"
+
+namespace triage::exporting {
+
+// stages: one model per stage of the plan, as stage_to_onnx makes them. Throws Error naming the stage, what was found
+// and what was expected where they do not fit the plan. The result is checked (check_model).
+onnx::ModelProto compose_plan(const plan::Plan& plan, std::span<const onnx::ModelProto> stages);
+
+// The same from a plan directory: plan.json and the stage files it names, whose checksums are verified.
+onnx::ModelProto compose_plan(const fs::path& directory);
+
+}  // namespace triage::exporting
