@@ -34,6 +34,9 @@ void check(const Conv3x3Shape& s) {
 void conv3x3_forward(const Conv3x3Shape& s, const bf16*, const float*, bf16*) { conv3x3::check(s); }
 void conv3x3_backward_data(const Conv3x3Shape& s, const bf16*, const float*, bf16*) { conv3x3::check(s); }
 void conv3x3_backward_weights(const Conv3x3Shape& s, const bf16*, const bf16*, float*) { conv3x3::check(s); }
+void conv3x3_winograd_forward(const Conv3x3Shape& s, const bf16*, const float*, bf16*) { conv3x3::check(s); }
+void conv3x3_winograd_backward_data(const Conv3x3Shape& s, const bf16*, const float*, bf16*) { conv3x3::check(s); }
+void conv3x3_winograd_backward_weights(const Conv3x3Shape& s, const bf16*, const bf16*, float*) { conv3x3::check(s); }
 #endif
 
 }  // namespace triage::supernet

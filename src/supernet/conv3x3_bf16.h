@@ -2,14 +2,19 @@
 //
 // Layout: activations and their gradients are bf16, channels last, dense ([N,H,W,C]); weights and their gradients are
 // the fp32 masters, dense [OC,IC,3,3]. Stride 1, zero padding 1. Products are bf16 x bf16 (weights are rounded to bf16
-// inside), sums are fp32, activations are rounded to nearest even at the end. Like the instruction vdpbf16ps, all three
-// treat denormals as zero. Sizes: any height, width >= 1, any batch and channel counts >= 1. Fastest where the batch is
-// a multiple of 8 and channel counts are multiples of 8: the batch is what fills the register tiles, a batch of 1 costs
-// as much as 8. Threads: each call runs on the OpenMP pool (omp_get_max_threads()) and returns when all is written.
-// Calls from several threads at once are fine as long as their outputs do not overlap. Memory: each thread that takes
-// part keeps a workspace (a few MB at most for usual layers) that grows and is freed with the thread. Buffers belong to
-// the caller, need no alignment and must not overlap. Determinism: the same inputs give the same bits on every run and
-// for every number of threads.
+// inside), sums are fp32, activations are rounded to nearest even at the end. Like the instruction vdpbf16ps, all treat
+// denormals as zero.
+//
+// Sizes: any height, width >= 1, any batch and channel counts >= 1. Fastest where the batch is a multiple of 8 and
+// channel counts are multiples of 8: the batch is what fills the register tiles, a batch of 1 costs as much as 8.
+//
+// Threads: each call runs on the OpenMP pool (omp_get_max_threads()) and returns when all is written. Calls from
+// several threads at once are fine as long as their outputs do not overlap.
+//
+// Memory: each thread that takes part keeps a workspace (a few MB; up to 20 MB for Winograd backward-weights) that
+// grows and is freed with the thread. Buffers belong to the caller, need no alignment and must not overlap.
+//
+// Determinism: the same inputs give the same bits on every run and for every number of threads.
 #pragma once
 
 #include <cstdint>

@@ -1,12 +1,11 @@
 // Forward and backward-data: the same direct convolution, the second with flipped and transposed weights.
 //
-//   pack_weights   fp32 [OC,IC,3,3] -> bf16 [block][3][3][input pair][lanes][2], each block one stretch
-//   pack_images    8 images, a band of rows -> [row][column][input pair][image][2]: the images are the tile's rows, so
-//   every
-//                  pixel, whatever its borders, is the same three contiguous Runs (one for each row of taps)
-//   convolve_block a band of output pixels x one block of output channels
-//   convolve       cuts the work into items (a set of 8-image groups x a band of rows) whose packed input stays in L2
-//                  while all weight blocks pass by; threads take items
+// pack_weights: fp32 [OC,IC,3,3] -> bf16 [block][3][3][input pair][lanes][2], each block one stretch.
+// pack_images: 8 images, a band of rows -> [row][column][input pair][image][2]. The images are the rows of the register
+//   tile, so every pixel, whatever its borders, is at most three contiguous Runs, one for each row of taps.
+// convolve_block: a band of output pixels x one block of output channels.
+// convolve: cuts the work into items (a set of 8-image groups x a band of rows) whose packed input stays in L2
+//   while all weight blocks pass by; threads take items.
 #if defined(__x86_64__)
 
 #include <immintrin.h>

@@ -1,14 +1,12 @@
 // Backward-weights: dweight[oc][ic][tap] = sum over images and pixels of dy[n][pixel][oc] * x[n][pixel + tap][ic].
 //
-//   pack_channels   a chunk of images -> [channel block][row][column][image pair][lanes][2]: pairing images, not
-//   pixels, lets
-//                   every tap shift x against dy without breaking a pair
-//   add_block       one block of output channels: for each tap and 8 input channels one register tile, summed over all
-//                   pixels and image pairs of the chunk, added to a partial gradient
-//   write_gradient  adds the partial gradients in a fixed order and brings them into the layout of the weights
-//   Split           cuts the work into items = slots (fixed parts of the batch, each with its own partial gradient) x
-//   ranges
-//                   of output channel blocks. It depends on the shape only, hence the result on nothing else.
+// pack_channels: a chunk of images -> [channel block][row][column][image pair][lanes][2]. Pairing images, not pixels,
+//   lets every tap shift x against dy without breaking a pair.
+// add_block: one block of output channels. For each tap and 8 input channels one register tile, summed over all pixels
+//   and image pairs of the chunk, is added to a partial gradient.
+// write_gradient: adds the partial gradients in a fixed order and brings them into the layout of the weights.
+// Split: cuts the work into items = slots (parts of the batch, each with its own partial gradient) x ranges of output
+//   channel blocks. Slots and chunks, all that rounding depends on, follow from the shape; ranges from the threads.
 #if defined(__x86_64__)
 
 #include <immintrin.h>

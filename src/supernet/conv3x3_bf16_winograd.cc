@@ -3,12 +3,11 @@
 // sums over input channels happen between the transforms, as 16 independent matrix products, one for each of the 16
 // points.
 //
-//   transform_weights fp32 [OC,IC,3,3] -> G g G^T, bf16 [block][16 points][input pair][lanes][2]
-//   transform_input   packed 8 images (pack_images) -> B^T d B, bf16 [tile][16 points][input pair][image][2]
-//   multiply          a tile of 8 images x one block of output channels: 16 register tiles -> fp32 [16][8][lanes]
-//   transform_output  A^T m A -> bf16 pixels
-//   convolve          cuts the work into items (a group of 8 images x rows of tiles) whose transformed input stays in
-//   L2
+// transform_weights: fp32 [OC,IC,3,3] -> G g G^T, bf16 [block][16 points][input pair][lanes][2].
+// transform_input: a tile of 8 packed images (pack_images) -> B^T d B, bf16 [16 points][input pair][image][2].
+// multiply: such a tile x one block of output channels, 16 register tiles -> fp32 [16 points][8 images][lanes].
+// transform_output: A^T m A -> bf16 pixels.
+// convolve: cuts the work into items (a group of 8 images x rows of tiles) whose transformed input stays in L2.
 #if defined(__x86_64__)
 
 #include <immintrin.h>

@@ -1,15 +1,13 @@
 // Backward-weights by Winograd, the derivative of F(2x2, 3x3) (see conv3x3_bf16_winograd.cc):
 // dg = G^T [ sum (A dy A^T) . (B^T d B) ] G over all tiles of 2x2 pixels of dy (4x4 of x) and all images.
 //
-//   transform_steps  a step is one tile of a pair of images; of a chunk of steps x -> [16 points][input
-//   block][step][16][2]
-//                    and dy -> [16 points][output block][step][lanes][2], bf16: whole cache lines
-//   add_chunk        for each point the product of the two, added to a partial gradient fp32 [16][..]; point by point,
-//   so
-//                    that only a sixteenth of the transformed chunk has to be in L2
-//   write_gradient   adds the partial gradients in a fixed order, G^T m G, to the layout of the weights
-//   Split            cuts all steps into slots (each with its own partial gradient) and these into chunks, by the shape
-//                    only; where there are more threads than slots, output blocks are spread over threads too
+// transform_steps: a step is one tile of a pair of images. x of a chunk -> [16 points][input block][step][16][2],
+//   dy -> [16 points][output block][step][lanes][2], bf16: whole cache lines.
+// add_block: for one point the product of the two, added to a partial gradient. Point by point, so that only a part of
+//   the transformed chunk has to be in L2.
+// write_gradient: adds the partial gradients in a fixed order, G^T m G, to the layout of the weights.
+// Split: cuts all steps into slots (each with its own partial gradient) and these into chunks, by the shape only; where
+//   there are more threads than slots, output blocks are spread over threads too.
 #if defined(__x86_64__)
 
 #include <immintrin.h>
