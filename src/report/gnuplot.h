@@ -1,0 +1,25 @@
+// gnuplot through a pipe.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/file.h"
+
+namespace triage::report {
+
+// Runs a script; blocks until gnuplot ends. Throws Error when gnuplot is missing (package gnuplot-nox) or fails, with
+// its first words. Not thread-safe (SIGPIPE is ignored meanwhile).
+void run_gnuplot(const std::string& script);
+
+// A gnuplot string literal. Single quotes: gnuplot neither substitutes commands nor interprets escapes in them, so
+// text from files is only text. Control characters become spaces.
+std::string literal(std::string_view text);
+
+// Width and height from a PNG's header; throws Error when the file is not a PNG.
+struct PngSize {
+  int width = 0, height = 0;
+};
+PngSize png_size(std::string_view bytes, const std::string& origin);
+
+}  // namespace triage::report

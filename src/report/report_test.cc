@@ -1,0 +1,209 @@
+#include "report/report.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <set>
+
+#include "data/image.h"
+#include "report/figures.h"
+#include "report/fixture_test.h"
+#include "report/gnuplot.h"
+#include "report/html.h"
+#include "report/page.h"
+#include "report/results.h"
+
+namespace triage::report {
+namespace {
+
+using testing::ContainsRegex;
+using testing::HasSubstr;
+using testing::Not;
+
+fs::path fresh(const std::string& name) {
+  const fs::path directory = fs::path(testing::TempDir()) / name;
+  fs::remove_all(directory);
+  return directory;
+}
+
+template <class Call>
+std::string error_of(Call call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+// More than a few colours: something was drawn.
+std::size_t colors(const data::Image& image) {
+  std::set<std::uint32_t> seen;
+  for (std::size_t i = 0; i + 2 < image.pixels.size(); i += 3) {
+    seen.insert(image.pixels[i] << 16 | image.pixels[i + 1] << 8 | image.pixels[i + 2]);
+  }
+  return seen.size();
+}
+
+// tests/report_chromium_test.sh opens what this one leaves in TempDir()/triage_report_fixture.
+TEST(Report, WritesPicturesAndOneSelfContainedPage) {
+  const fs::path run = fresh("triage_report_fixture");
+  write_simulated_run(run);
+  const ReportFiles files = write_report(run);
+  EXPECT_THAT(files.notes, testing::IsEmpty());
+
+  std::vector<std::string> names;
+  for (const fs::path& file : files.pictures) {
+    names.push_back(file.filename().string());
+    const std::string bytes = read_file(file);
+    const data::Image image = data::decode_image({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()},
+                                                 file.string());  // a real decoder
+    EXPECT_EQ(image.width, 2240) << file;
+    EXPECT_GE(image.height, 400) << file;
+    EXPECT_LE(image.height, 2000) << file;
+    EXPECT_GT(colors(image), 50u) << file;
+    EXPECT_EQ(png_size(bytes, file.string()).width, image.width);
+  }
+  EXPECT_THAT(names, testing::UnorderedElementsAre("acc_vs_latency.png", "routing_gain.png",
+                                                   "escalation_vs_threshold.png", "reliability.png", "per_class.png",
+                                                   "latency.png", "training.png", "easiest.png", "hardest.png"));
+  const std::string html = read_file(files.html);
+  EXPECT_THAT(html, Not(HasSubstr("http:")));
+  EXPECT_THAT(html, Not(HasSubstr("https:")));
+  EXPECT_THAT(html, Not(ContainsRegex("(src|href|srcset)=\"[^d#]")));  // data URIs and anchors only
+  EXPECT_THAT(html, HasSubstr("prefers-color-scheme: dark"));
+  for (const char* word : {"Accuracy", "Mean latency", "Speed-up", "Sent on", "Policies", "Stages", "Paired tests",
+                           "Distribution shift", "Provenance", "Simulated CPU"}) {
+    EXPECT_THAT(html, HasSubstr(word));
+  }
+  for (const fs::directory_entry& entry : fs::directory_iterator(run)) {
+    EXPECT_NE(entry.path().extension(), ".tmp") << entry.path();
+  }
+}
+
+TEST(Report, WorksWithTheLeastThatEvalWrites) {
+  const fs::path run = fresh("triage_report_least");
+  fs::create_directories(run);
+  Json results = simulated_results({.shift = false, .learned = false});
+  for (const char* key : {"calibration", "paired_tests", "latency", "examples"}) results["test"].erase(key);
+  results["test"]["operating_point"].erase("confusion");
+  results["test"]["operating_point"]["per_class"] = Json::array();
+  write_json(run / "results.json", results);
+  const fs::path out = run / "elsewhere";
+  const ReportFiles files = write_report(run, {.output = out});
+  EXPECT_EQ(files.html, out / "report.html");
+  EXPECT_EQ(files.pictures.size(), 3u);
+  EXPECT_FALSE(fs::exists(run / "report.html"));
+}
+
+TEST(Report, TextFromFilesStaysText) {
+  const fs::path run = fresh("triage_report_hostile");
+  fs::create_directories(run);
+  const fs::path evil = run / "evil";
+  const std::string name =
+      std::format("</td><script>x</script> `touch {0}` $(touch {0}) ' \" @m \\n {{/Bold b}} ^2", evil.string());
+  Json results = simulated_results({.shift = false, .first_class = name});
+  results["plan"]["name"] = name;
+  results["test"]["dataset"] = name;
+  results["provenance"]["note"] = name;
+  write_json(run / "results.json", results);
+  const ReportFiles files = write_report(run);
+  EXPECT_FALSE(fs::exists(evil)) << "a command in a class name was run";
+  const std::string html = read_file(files.html);
+  EXPECT_THAT(html, Not(HasSubstr("<script>x")));
+  EXPECT_THAT(html, HasSubstr("&lt;script&gt;x"));
+}
+
+TEST(Report, AHundredClassesAreDrawnAndListed) {
+  const Run run{.results = results_from_json(simulated_results({.shift = false, .classes = 100}), "test")};
+  const fs::path out = fresh("triage_report_hundred");
+  fs::create_directories(out);
+  for (const Drawing& drawing : drawings(run)) {
+    if (drawing.picture.name != "per_class") continue;
+    const PngSize size = png_size(render(run, drawing, dark_theme(), out / "per_class.png"), "per_class.png");
+    EXPECT_GT(size.height, 2500);
+    EXPECT_LT(size.height, 4000);
+  }
+  const std::string html = page(run, {}, {});
+  EXPECT_THAT(html, HasSubstr("The most frequent mistakes"));
+}
+
+TEST(Report, SaysWhatIsMissing) {
+  const fs::path run = fresh("triage_report_missing");
+  fs::create_directories(run);
+  EXPECT_THAT(error_of([&] { write_report(run); }), HasSubstr("results.json: not found; `triage eval` writes it"));
+  Json results = simulated_results({.shift = false});
+  results["test"]["path"] = "/nowhere/cifar10.triage";
+  write_json(run / "results.json", results);
+  const ReportFiles files = write_report(run);
+  ASSERT_EQ(files.notes.size(), 1u);
+  EXPECT_THAT(files.notes[0], HasSubstr("/nowhere/cifar10.triage"));
+  EXPECT_THAT(read_file(files.html), HasSubstr("/nowhere/cifar10.triage"));
+  EXPECT_THAT(error_of([&] { write_report(run, {.data = "/nowhere/else.triage"}); }),
+              HasSubstr("/nowhere/else.triage"));
+}
+
+TEST(Report, RefusesADataSetThatWasNotEvaluated) {
+  const fs::path run = fresh("triage_report_other");
+  write_simulated_run(run);
+  Json results = read_json(run / "results.json");
+  Json& label = results["test"]["examples"]["hardest"][0]["label"];
+  label = (label.get<int>() + 1) % 4;
+  write_json(run / "results.json", results);
+  EXPECT_THAT(error_of([&] { write_report(run, {.data = run / "data.triage"}); }),
+              HasSubstr("this is not the data set that was evaluated"));
+}
+
+TEST(Results, NamesFileAndField) {
+  const auto message = [](auto change) {
+    Json json = simulated_results({.shift = false});
+    change(json);
+    return error_of([&] { results_from_json(json, "results.json"); });
+  };
+  EXPECT_THAT(message([](Json& j) { j["version"] = 2; }), HasSubstr("version"));
+  EXPECT_THAT(message([](Json& j) { j["test"]["static"][1]["accuracy"] = 93.1; }),
+              HasSubstr("results.json: test.static[1].accuracy"));
+  EXPECT_THAT(message([](Json& j) { j["test"]["policies"]["entropy"]["curve"] = Json::array(); }),
+              HasSubstr("test.policies.entropy"));
+  EXPECT_THAT(message([](Json& j) { j["test"]["examples"]["hardest"][0]["exit"] = 7; }), HasSubstr("exits below 2"));
+  EXPECT_THAT(message([](Json& j) { j["test"]["operating_point"]["exit_share"] = {1.0}; }), HasSubstr("exit_share"));
+  EXPECT_THAT(message([](Json& j) { j.erase("test"); }), HasSubstr("test"));
+}
+
+TEST(Gnuplot, ReportsItsOwnErrors) {
+  EXPECT_THAT(error_of([] { run_gnuplot("plot nonsense(\n"); }), HasSubstr("gnuplot: failed"));
+}
+
+TEST(Gnuplot, AMissingProgramIsNamed) {
+  const std::string path = std::getenv("PATH");
+  setenv("PATH", "/nowhere", 1);
+  const std::string message = error_of([] { run_gnuplot("print 1\n"); });
+  setenv("PATH", path.c_str(), 1);
+  EXPECT_THAT(message, HasSubstr("gnuplot-nox"));
+}
+
+TEST(Gnuplot, LiteralsCannotBeLeft) { EXPECT_EQ(literal("it's\n`x`"), "'it''s `x`'"); }
+
+TEST(Html, Escape) { EXPECT_EQ(escape("<a href='x'>&\"\x01"), "&lt;a href=&#39;x&#39;&gt;&amp;&quot; "); }
+
+TEST(Html, Base64) {  // RFC 4648, section 10
+  EXPECT_EQ(base64(""), "");
+  EXPECT_EQ(base64("f"), "Zg==");
+  EXPECT_EQ(base64("fo"), "Zm8=");
+  EXPECT_EQ(base64("foo"), "Zm9v");
+  EXPECT_EQ(base64("foobar"), "Zm9vYmFy");
+}
+
+TEST(Theme, Numbers) {
+  EXPECT_EQ(duration_us(4.321), "4.32 µs");
+  EXPECT_EQ(duration_us(142.6), "143 µs");
+  EXPECT_EQ(duration_us(12345), "12.3 ms");
+  EXPECT_EQ(grouped(0), "0");
+  EXPECT_EQ(grouped(1234567), "1,234,567");
+  EXPECT_EQ(count_text(111.4e6), "111 M");
+  EXPECT_EQ(percent(0.93125, 2), "93.12 %");
+}
+
+}  // namespace
+}  // namespace triage::report

@@ -1,0 +1,311 @@
+#include "report/tables.h"
+
+#include <algorithm>
+#include <cmath>
+#include <format>
+
+#include "report/html.h"
+#include "report/theme.h"
+
+namespace triage::report {
+namespace {
+
+constexpr std::size_t kConfusionClasses = 20;  // more are listed as the most frequent mistakes
+constexpr std::size_t kConfusionList = 20;
+
+std::string interval_text(const Interval& interval, int digits = 1) {
+  return std::format("[{:.{}f}, {:.{}f}]", 100 * interval.low, digits, 100 * interval.high, digits);
+}
+std::string with_interval(double fraction, const Interval& interval) {
+  return percent(fraction, 2) + " " + interval_text(interval);
+}
+std::string or_never(const std::optional<double>& share) { return share ? percent(*share) : "never"; }
+
+std::string p_value(double p) { return p < 0.001 ? "< 0.001" : std::format("{:.3f}", p); }
+
+// A colour both themes can show: the dots of policies and stages.
+std::string policy_dot(const std::string& policy) { return std::format("var(--{})", policy); }
+std::string stage_dot(std::size_t stage, std::size_t stages) {
+  return std::format("light-dark({},{})", stage_color(light_theme(), stage, stages),
+                     stage_color(dark_theme(), stage, stages));
+}
+
+double accuracy_at(const Policy& policy, double latency_us) {
+  const auto above = std::ranges::lower_bound(policy.curve, latency_us, {}, &CurvePoint::latency_us);
+  if (above == policy.curve.begin()) return policy.curve.front().accuracy;
+  if (above == policy.curve.end()) return policy.curve.back().accuracy;
+  const CurvePoint &a = *std::prev(above), &b = *above;
+  return std::lerp(a.accuracy, b.accuracy, (latency_us - a.latency_us) / std::max(b.latency_us - a.latency_us, 1e-12));
+}
+
+std::string policies(const Evaluation& evaluation) {
+  const double at = evaluation.operating_point.latency_us;
+  Table table({"policy", "APGR [95 %]", "calls for 50 %", "for 80 %", "for 95 % of the gap",
+               std::format("accuracy at {}", duration_us(at))});
+  for (const Policy& policy : evaluation.policies) {
+    std::string apgr = std::format("{:.3f}", policy.apgr);
+    if (policy.apgr_interval) {
+      apgr += std::format(" [{:.3f}, {:.3f}]", policy.apgr_interval->low, policy.apgr_interval->high);
+    }
+    table.row(
+        {{policy_title(policy.name), policy_dot(policy.name), "", policy.name == evaluation.operating_point.policy},
+         {apgr},
+         {or_never(policy.calls_for[0])},
+         {or_never(policy.calls_for[1])},
+         {or_never(policy.calls_for[2])},
+         {percent(accuracy_at(policy, at), 2)}});
+  }
+  return table.html();
+}
+
+std::string stages(const Results& results) {
+  Table table({"stage", "widths", "MACs", "parameters", "alone", "leave here", "mean", "median", "p90", "p95", "p99",
+               "first run"});
+  const std::size_t count = results.stages.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    const StageInfo& stage = results.stages[i];
+    const StaticNet* alone = results.test.find_static(stage.name);
+    const auto timing = [&](double Summary::* field) {
+      return stage.measured ? duration_us(stage.measured->us.*field) : std::string("–");
+    };
+    const std::string mean = stage.measured     ? duration_us(stage.measured->us.mean)
+                             : stage.latency_us ? duration_us(*stage.latency_us)
+                                                : "–";
+    table.row({{stage.name, stage_dot(i, count), "", true},
+               {stage.arch},
+               {count_text(static_cast<double>(stage.macs))},
+               {count_text(static_cast<double>(stage.parameters))},
+               {alone ? with_interval(alone->accuracy, alone->interval) : "–"},
+               {percent(results.test.operating_point.exit_share[i])},
+               {mean},
+               {timing(&Summary::median)},
+               {timing(&Summary::p90)},
+               {timing(&Summary::p95)},
+               {timing(&Summary::p99)},
+               {stage.measured && stage.measured->first_inference_us ? duration_us(*stage.measured->first_inference_us)
+                                                                     : "–"}});
+  }
+  return table.html();
+}
+
+std::string per_class(const Results& results) {
+  const std::vector<ClassFigures>& classes = results.test.operating_point.per_class;
+  if (classes.empty()) return {};
+  const bool shifted = results.shift && results.shift->operating_point.per_class.size() == classes.size();
+  std::vector<std::string> header{"class", "images", "accuracy", "sent on"};
+  if (shifted) header.insert(header.end(), {"accuracy, shifted", "sent on, shifted"});
+  Table table(header);
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    const ClassFigures& one = classes[i];
+    std::vector<Cell> row{{one.name}, {grouped(one.count)}, {percent(one.accuracy)}, {percent(one.escalation)}};
+    if (shifted) {
+      const ClassFigures& other = results.shift->operating_point.per_class[i];
+      row.push_back({percent(other.accuracy)});
+      row.push_back({percent(other.escalation)});
+    }
+    table.row(row);
+  }
+  return table.html();
+}
+
+std::string confusion(const Results& results) {
+  const auto& table_of = results.test.operating_point.confusion;
+  const std::size_t n = results.classes.size();
+  if (table_of.size() != n || std::ranges::any_of(table_of, [&](const auto& row) { return row.size() != n; }))
+    return {};
+  std::size_t worst = 1;
+  for (std::size_t t = 0; t < n; ++t) {
+    for (std::size_t p = 0; p < n; ++p) worst = t == p ? worst : std::max(worst, table_of[t][p]);
+  }
+  if (n <= kConfusionClasses) {
+    std::vector<std::string> header{"true \\ answered"};
+    header.insert(header.end(), results.classes.begin(), results.classes.end());
+    Table table(header);
+    for (std::size_t t = 0; t < n; ++t) {
+      std::vector<Cell> row{{results.classes[t], "", "", true}};
+      for (std::size_t p = 0; p < n; ++p) {
+        const double strength = static_cast<double>(table_of[t][p]) / static_cast<double>(worst);
+        row.push_back({std::to_string(table_of[t][p]), "",
+                       t == p ? "rgb(0 158 115 / 0.16)" : std::format("rgb(213 94 0 / {:.2f})", 0.6 * strength)});
+      }
+      table.row(row);
+    }
+    return table.html("confusion");
+  }
+  std::vector<std::array<std::size_t, 3>> mistakes;
+  for (std::size_t t = 0; t < n; ++t) {
+    for (std::size_t p = 0; p < n; ++p) {
+      if (t != p && table_of[t][p]) mistakes.push_back({table_of[t][p], t, p});
+    }
+  }
+  std::ranges::stable_sort(mistakes, std::greater{}, [](const auto& mistake) { return mistake[0]; });
+  Table table({"true", "answered", "images"});
+  for (std::size_t i = 0; i < std::min(kConfusionList, mistakes.size()); ++i) {
+    table.row({{results.classes[mistakes[i][1]]}, {results.classes[mistakes[i][2]]}, {std::to_string(mistakes[i][0])}});
+  }
+  return table.html();
+}
+
+std::string calibration(const Results& results) {
+  if (results.test.calibration.empty()) return {};
+  Table table({"stage", "temperature", "ECE before", "ECE after", "ECE before, shifted", "ECE after, shifted"});
+  for (const Calibration& stage : results.test.calibration) {
+    const Calibration* shifted = nullptr;
+    if (results.shift) {
+      const auto found = std::ranges::find(results.shift->calibration, stage.stage, &Calibration::stage);
+      if (found != results.shift->calibration.end()) shifted = &*found;
+    }
+    table.row({{stage.stage, "", "", true},
+               {std::format("{:.3f}", stage.temperature)},
+               {percent(stage.before.ece, 2)},
+               {percent(stage.after.ece, 2)},
+               {shifted ? percent(shifted->before.ece, 2) : "–"},
+               {shifted ? percent(shifted->after.ece, 2) : "–"}});
+  }
+  return table.html();
+}
+
+std::string shift(const Results& results) {
+  if (!results.shift) return {};
+  const Evaluation &test = results.test, &other = *results.shift;
+  Table table({"", test.dataset, other.dataset, "change"});
+  const auto points = [](double a, double b) { return std::format("{:+.2f} points", 100 * (b - a)); };
+  const auto add = [&](const std::string& name, double a, double b) {
+    table.row({{name}, {percent(a, 2)}, {percent(b, 2)}, {points(a, b)}});
+  };
+  add("accuracy of the plan", test.operating_point.accuracy, other.operating_point.accuracy);
+  for (const StaticNet& net : test.static_nets) {
+    if (const StaticNet* same = other.find_static(net.stage)) add(net.stage + " alone", net.accuracy, same->accuracy);
+  }
+  add("images sent on", test.escalation(), other.escalation());
+  table.row(
+      {{"mean latency"},
+       {duration_us(test.operating_point.latency_us)},
+       {duration_us(other.operating_point.latency_us)},
+       {std::format("{:+.1f} %", 100 * (other.operating_point.latency_us / test.operating_point.latency_us - 1))}});
+  for (const Policy& policy : test.policies) {
+    const Policy* same = other.find_policy(policy.name);
+    if (!same || policy.name == "random" || policy.name == "oracle") continue;
+    table.row({{"APGR, " + policy_title(policy.name), policy_dot(policy.name)},
+               {std::format("{:.3f}", policy.apgr)},
+               {std::format("{:.3f}", same->apgr)},
+               {std::format("{:+.3f}", same->apgr - policy.apgr)}});
+  }
+  return table.html();
+}
+
+std::string paired(const Evaluation& evaluation) {
+  if (evaluation.paired_tests.empty()) return {};
+  Table table({"comparison", "at latency", "difference [95 %], points", "McNemar p"});
+  for (const PairedTest& test : evaluation.paired_tests) {
+    table.row(
+        {{test.a + " against " + test.b},
+         {duration_us(test.at_latency_us)},
+         {std::format("{:+.2f} [{:+.2f}, {:+.2f}]", test.difference_points, test.interval.low, test.interval.high)},
+         {p_value(test.mcnemar_p)}});
+  }
+  return table.html();
+}
+
+std::string latency_check(const Results& results) {
+  Table table({"data set", "images", "predicted mean", "measured mean", "error", "same exit and label"});
+  const auto add = [&](const Evaluation& evaluation) {
+    if (!evaluation.latency) return;
+    const MeasuredLatency& l = *evaluation.latency;
+    table.row({{evaluation.dataset},
+               {grouped(l.images)},
+               {duration_us(l.predicted_us)},
+               {duration_us(l.measured_us)},
+               {std::format("{:+.1f} %", l.error_percent)},
+               {l.agreement ? percent(*l.agreement, 2) : "–"}});
+  };
+  add(results.test);
+  if (results.shift) add(*results.shift);
+  return table.empty() ? std::string() : table.html();
+}
+
+void flatten(const Json& json, const std::string& name, Table& table) {
+  if (json.is_object()) {
+    for (const auto& [key, value] : json.items()) flatten(value, name.empty() ? key : name + "." + key, table);
+  } else if (!json.is_null()) {
+    table.row({{name}, {json.is_string() ? json.get<std::string>() : json.dump()}});
+  }
+}
+
+std::string provenance(const Json& json) {
+  Table table({"what", "value"});
+  flatten(json, "", table);
+  return table.empty() ? std::string() : table.html("provenance");
+}
+
+std::string tile(const std::string& name, const std::string& value, const std::string& detail) {
+  return std::format("<div class=\"tile\"><span>{}</span><b>{}</b><small>{}</small></div>\n", escape(name),
+                     escape(value), escape(detail));
+}
+
+}  // namespace
+
+std::string headline(const Results& results) {
+  const Evaluation& test = results.test;
+  const OperatingPoint& chosen = test.operating_point;
+  const StageInfo& last = results.stages.back();
+  const StaticNet* big = test.find_static(last.name);
+  std::string html = "<div class=\"tiles\">\n";
+  html += tile("Accuracy", percent(chosen.accuracy, 2),
+               std::format("95 % interval {}; {} images", interval_text(chosen.interval, 2), grouped(test.count)));
+  html += tile("Mean latency", duration_us(chosen.latency_us),
+               test.latency ? std::format("measured {} ({:+.1f} %)", duration_us(test.latency->measured_us),
+                                          test.latency->error_percent)
+                            : "per image, batch 1");
+  if (big) {
+    html += tile("Speed-up", std::format("{:.2f} ×", big->latency_us / chosen.latency_us),
+                 std::format("against {} alone: {} at {} ({:+.2f} points)", last.name, percent(big->accuracy, 2),
+                             duration_us(big->latency_us), 100 * (chosen.accuracy - big->accuracy)));
+  }
+  html +=
+      tile("Sent on", percent(test.escalation()),
+           std::format("{} answers {} of the images", results.stages.front().name, percent(chosen.exit_share.front())));
+  return html + "</div>\n";
+}
+
+std::vector<Section> table_sections(const Run& run) {
+  const Results& results = run.results;
+  std::vector<Section> sections;
+  const auto add = [&](Section section) {
+    if (!section.html.empty()) sections.push_back(std::move(section));
+  };
+  add({"policies", "Policies",
+       "APGR is the area between a policy and random routing, scaled so that random is 0.5 in expectation and always "
+       "taking "
+       "the big net's accuracy is 1; calls are the share of images the big net must see for that much of the accuracy "
+       "gap.",
+       policies(results.test)});
+  if (results.shift) {
+    add({"policies-shift", "Policies under shift", "The same policies on " + results.shift->dataset + ".",
+         policies(*results.shift)});
+  }
+  add({"stages", "Stages",
+       "Accuracy of each stage alone; latencies of one image with one thread, percentiles over all runs.",
+       stages(results)});
+  add({"latency-check", "Predicted and measured latency",
+       "The plan was run for real on these images, router and copies included, and compared with the prediction from "
+       "the cost "
+       "table.",
+       latency_check(results)});
+  add({"paired", "Paired tests",
+       "Both sides answer the same images at the same mean latency; the interval is from a paired bootstrap.",
+       paired(results.test)});
+  add({"shift", "Distribution shift", "The same plan and thresholds on shifted images.", shift(results)});
+  add({"calibration-table", "Calibration", "Expected calibration error over 15 bins of equal width.",
+       calibration(results)});
+  add({"classes", "Classes", "", per_class(results)});
+  add({"confusion", "Confusion",
+       results.classes.size() <= kConfusionClasses
+           ? "Rows are true classes; orange marks mistakes, darker where frequent."
+           : "The most frequent mistakes.",
+       confusion(results)});
+  add({"provenance", "Provenance", "Where these numbers come from.", provenance(results.provenance)});
+  return sections;
+}
+
+}  // namespace triage::report
