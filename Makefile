@@ -5,7 +5,7 @@
 JOBS ?= $(shell nproc)
 TRIAGE := build/release/triage
 
-.PHONY: demo test bench build setup zoo clean format tidy sanitize runtime-only
+.PHONY: demo test bench build setup zoo clean sanitize runtime-only
 
 build: setup
 	@cmake --preset release -DCMAKE_MESSAGE_LOG_LEVEL=WARNING
@@ -37,6 +37,9 @@ runtime-only: setup
 
 bench: build
 	@scripts/bench
+
+zoo: build
+	@scripts/zoo
 
 clean:
 	rm -rf build

@@ -59,12 +59,13 @@ int build_command(int argc, char** argv) {
   if (!parse_arguments(app, argc, argv)) return 0;
   install_stop_handler();
   Progress::set_quiet(json);
+  BuildTarget target;
+  if (!latency.empty()) target.latency_us = parse_latency(latency);
+  if (!accuracy.empty()) target.accuracy = parse_accuracy(accuracy);
   const RunConfig config = run_config_of(run);
   options.policy = policy.empty() ? config.policy : plan::policy_from_string(policy, "--policy");
-  options.target = config.target;
-  if (knee || !latency.empty() || !accuracy.empty()) options.target = {};
-  if (!latency.empty()) options.target.latency_us = parse_latency(latency);
-  if (!accuracy.empty()) options.target.accuracy = parse_accuracy(accuracy);
+  options.target = knee || target.latency_us || target.accuracy ? target : config.target;
+  const RunLock lock = open_run(run, config);
   const plan::Plan plan = build_plan(Workspace(config, run), options);
   if (json) {
     std::cout << plan::to_json(plan).dump(2) << '\n';

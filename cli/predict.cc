@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <iostream>
 
-#include "command.h"
+#include "cli/command.h"
 #include "core/json.h"
 #include "data/image.h"
 #include "triage/classifier.h"

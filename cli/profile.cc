@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <iostream>
 
-#include "command.h"
+#include "cli/command.h"
 #include "core/progress.h"
 #include "core/rng.h"
 #include "data/dataset.h"

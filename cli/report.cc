@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <iostream>
 
-#include "command.h"
+#include "cli/command.h"
 #include "core/json.h"
 
 namespace triage::cli {

@@ -1,6 +1,11 @@
 #include "cli/run_config.h"
 
-#include <algorithm>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 #include <set>
 
 namespace triage::cli {
@@ -114,17 +119,35 @@ RunConfig run_config_of(const fs::path& run) {
   return load_run_config(file);
 }
 
-void open_run(const fs::path& run, const RunConfig& config) {
+RunLock::RunLock(const fs::path& run) {
+  const fs::path file = run / "checkpoint" / "lock";
+  fd_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (fd_ < 0) fail("{}: {}", file.string(), std::strerror(errno));
+  if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+    ::close(fd_);
+    fail("{}: expected a run that nobody works on, found another process at it", run.string());
+  }
+}
+
+RunLock::~RunLock() { ::close(fd_); }
+
+RunLock open_run(const fs::path& run, const RunConfig& config) {
   const fs::path file = run / "config.toml";
-  if (fs::exists(file)) {
-    if (read_file(file) != config.text) {
-      fail("{}: this run began with another configuration than {}. Use another --run directory, or delete this one.",
-           file.string(), config.origin);
-    }
-    return;
+  if (fs::exists(file) && read_file(file) != config.text) {
+    fail("{}: this run began with another configuration than {}. Use another --run directory, or delete this one.",
+         file.string(), config.origin);
   }
   fs::create_directories(run / "checkpoint");
-  write_file_atomic(file, config.text);
+  RunLock lock(run);
+  for (const fs::path& directory : {run, run / "checkpoint", run / "plan", run / "scores"}) {
+    if (!fs::exists(directory)) continue;
+    for (const fs::directory_entry& entry : fs::directory_iterator(directory)) {
+      const std::string name = entry.path().filename();
+      if (name.starts_with('.') && name.ends_with(".tmp")) fs::remove(entry.path());
+    }
+  }
+  if (!fs::exists(file)) write_file_atomic(file, config.text);
+  return lock;
 }
 
 }  // namespace triage::cli

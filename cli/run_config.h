@@ -50,7 +50,20 @@ RunConfig load_run_config(const fs::path& file);
 // The configuration that was copied into a run directory when it began.
 RunConfig run_config_of(const fs::path& run);
 
-// Makes the run directory and its config.toml; an existing one must hold the same text.
-void open_run(const fs::path& run, const RunConfig& config);
+// Holds a run directory for this process alone, until destroyed (flock: also released when the process is killed).
+class RunLock {
+ public:
+  explicit RunLock(const fs::path& run);  // throws Error when another process holds it
+  ~RunLock();
+  RunLock(const RunLock&) = delete;
+  RunLock& operator=(const RunLock&) = delete;
+
+ private:
+  int fd_;
+};
+
+// Makes the run directory and its config.toml; an existing one must hold the same text. Temporary files of a process
+// that was killed are removed.
+RunLock open_run(const fs::path& run, const RunConfig& config);
 
 }  // namespace triage::cli

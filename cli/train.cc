@@ -21,7 +21,7 @@ int train_command(int argc, char** argv) {
   const RunConfig config = load_run_config(config_file);
   const fs::path directory = run.empty() ? fs::path("runs") / config.name : fs::path(run);
   const Workspace workspace(config, directory);
-  open_run(directory, config);
+  const RunLock lock = open_run(directory, config);
   const std::vector<train::TrainResult> results = train_stages(workspace);
   Json out = Json::array();
   for (std::size_t i = 0; i < results.size(); ++i) {

@@ -1,1 +1,86 @@
-exit 77
+#!/usr/bin/env bash
+# What a user can get wrong: each case must end with the right exit code and a message that says what is wrong, and
+# leave nothing half-written behind.
+# usage: bad_input_test.sh TRIAGE SOURCE_DIR
+set -euo pipefail
+triage=$1 source=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+cases=0 failed=0
+
+# expect CODE 'words that the message must have' command...
+expect() {
+  local code=$1 words=$2 found=0
+  shift 2
+  "$@" > out.txt 2> err.txt || found=$?
+  cases=$((cases + 1))
+  if [ $found -ne "$code" ] || ! grep -qF -- "$words" err.txt; then
+    failed=$((failed + 1))
+    echo "FAILED: $*"
+    echo "  expected exit code $code and '$words', found $found and:"
+    sed 's/^/  /' err.txt
+  fi
+}
+# changed NAME 'sed expression': tiny.toml with a change
+changed() { sed "$2" tiny.toml > "$1"; echo "$1"; }
+
+"$triage" data generate --out tiny.tds --train 1400 --test 200 > /dev/null
+sed "s|DATA|tiny.tds|" "$source/tests/tiny.toml" > tiny.toml
+
+# The command line.
+expect 2 "usage" "$triage"
+expect 2 "'fly' is not a command" "$triage" fly
+expect 2 "--nonsense" "$triage" train tiny.toml --nonsense
+expect 2 "required" "$triage" train
+expect 2 "--latency: expected a time" "$triage" build run --latency soon
+expect 2 "--accuracy: expected a share" "$triage" build run --accuracy 9000
+expect 2 "3x32x32" "$triage" arch 8-16 --input large
+expect 1 "16,x" "$triage" arch 8-16,x
+
+# Configurations.
+expect 1 "none.toml" "$triage" train none.toml
+expect 1 "epochz" "$triage" train "$(changed a.toml 's/^epochs = 3/epochz = 3/')"
+expect 1 "epochs" "$triage" train "$(changed b.toml 's/^epochs = 3/epochs = "three"/')"
+expect 1 "epochs" "$triage" train "$(changed c.toml 's/^epochs = 3/epochs = 0/')"
+expect 1 "expected a [[stage]] named 'huge'" "$triage" train "$(changed d.toml 's/teacher = "big"/teacher = "huge"/')"
+expect 1 "circle" "$triage" train "$(changed e.toml 's/^name = "big"/name = "big"\nteacher = "little"/')"
+expect 1 "two stages are named" "$triage" train "$(changed f.toml 's/^name = "little"/name = "big"/')"
+expect 1 "batch" "$triage" train "$(changed g.toml 's/^batch = 100/batch = 5000/')" --run big-batch
+expect 1 "none.tds" "$triage" train "$(changed h.toml 's/tiny.tds/none.tds/')"
+expect 1 "route" "$triage" train "$(changed i.toml 's/^route = 200/route = 2000/')"
+
+# Training that diverges says where.
+expect 1 "diverged at step" "$triage" train "$(changed j.toml 's/^batch = 100/batch = 100\nlr = 100\nwarmup = 0\nweight_decay = 1/')" --run diverged
+[ ! -f diverged/big.pt ] || { echo "FAILED: a diverged run left big.pt"; failed=$((failed + 1)); }
+
+# A run directory of another configuration; damaged checkpoints.
+"$triage" train tiny.toml --run run > /dev/null 2>&1
+expect 1 "began with another configuration" "$triage" train "$(changed k.toml 's/^seed = 7/seed = 8/')" --run run
+cp -r run damaged
+printf 'x' | dd of=damaged/checkpoint/big.ckpt bs=1 seek=5000 conv=notrunc status=none
+expect 1 "big.ckpt: damaged" "$triage" train tiny.toml --run damaged
+head -c 1000 run/checkpoint/big.ckpt > damaged/checkpoint/big.ckpt
+expect 1 "big.ckpt" "$triage" train tiny.toml --run damaged
+sed 's/^seed = 7/seed = 8/' tiny.toml > damaged/config.toml
+cp run/checkpoint/big.ckpt damaged/checkpoint/big.ckpt
+expect 1 "seed: expected 8, found 7" "$triage" train damaged/config.toml --run damaged
+
+# Budgets nobody can meet; plans that are not plans.
+expect 1 "latency" "$triage" build run --latency 0.001us
+[ ! -f run/plan/plan.json ] || { echo "FAILED: an impossible budget left a plan"; failed=$((failed + 1)); }
+"$triage" build run > /dev/null 2>&1
+expect 1 "plan.json" "$triage" eval tiny.toml --data tiny.tds
+expect 1 "not-an-image" bash -c "echo hello > not-an-image.png; '$triage' predict run/plan not-an-image.png"
+expect 1 "missing.png" "$triage" predict run/plan missing.png
+cp -r run/plan cut && head -c 500 run/plan/big.onnx > cut/big.onnx
+expect 1 "big.onnx" "$triage" predict cut run/easiest.png
+sed -i 's/"version": 1/"version": 99/' cut/plan.json
+expect 1 "version" "$triage" predict cut run/easiest.png
+"$triage" data generate --out other.tds --classes 6 --train 600 --test 60 > /dev/null
+expect 1 "classes" "$triage" eval run/plan --data other.tds
+expect 1 "results.json" "$triage" report run
+
+[ -z "$(find . -name '*.tmp')" ] || { echo "FAILED: temporary files were left behind"; failed=$((failed + 1)); }
+echo "bad_input_test: $cases cases, $failed failed"
+[ $failed -eq 0 ]

@@ -1,1 +1,51 @@
-exit 77
+#!/usr/bin/env bash
+# The whole pipeline on generated images, as a user runs it: every file it promises, and what they must agree on.
+# usage: end_to_end_test.sh TRIAGE SOURCE_DIR
+set -euo pipefail
+triage=$1 source=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+fail() { echo "end_to_end_test: $*" >&2; exit 1; }
+
+"$triage" data generate --out "$work/tiny.tds" --train 1400 --test 200 > /dev/null
+"$triage" data info "$work/tiny.tds" --json > "$work/info.json"
+sed "s|DATA|$work/tiny.tds|" "$source/tests/tiny.toml" > "$work/tiny.toml"
+"$triage" run "$work/tiny.toml" --run "$work/run" --figures "$work/figures.json" > "$work/out.txt" 2> "$work/log.txt" ||
+  { cat "$work/log.txt"; fail "triage run failed"; }
+! grep -q "Schema error" "$work/log.txt" || fail "ONNX Runtime printed schema errors"
+
+for file in config.toml metrics.jsonl timing.json costs.json latency.json results.json report.html router.pt router.json \
+  little.pt little_best.pt big.pt big_best.pt little.onnx big.onnx acc_vs_latency.png escalation_vs_threshold.png \
+  plan/plan.json plan/plan.onnx plan/little.onnx plan/big.onnx; do
+  [ -s "$work/run/$file" ] || fail "expected $file in the run directory, found none"
+done
+[ -z "$(find "$work/run" -name '*.tmp')" ] || fail "temporary files were left behind"
+
+# 200 test images, 4 classes, shapes: both nets must be far above chance, the plan at least as good as the little net.
+jq -e '.test | .static[0].accuracy > 0.6 and .operating_point.accuracy >= .static[0].accuracy - 0.02' "$work/run/results.json" > /dev/null ||
+  fail "expected little above 0.6 and the plan no worse: $(jq -c '.test | [.static[].accuracy, .operating_point.accuracy]' "$work/run/results.json")"
+jq -e '.test.latency.agreement == 1' "$work/run/results.json" > /dev/null || fail "the real run left at other exits than predicted"
+jq -e '.figures["tiny.big_accuracy"].value > 60 and .figures["tiny.minutes"].value > 0' "$work/figures.json" > /dev/null || fail "figures are missing"
+
+# The same command again repeats nothing that is done, and gives the same networks.
+cp "$work/run/little.pt" "$work/little.pt"
+"$triage" run "$work/tiny.toml" --run "$work/run" > /dev/null 2> "$work/again.txt"
+cmp "$work/little.pt" "$work/run/little.pt"
+! grep -q "epoch" "$work/again.txt" || fail "a finished run trained again"
+
+# The same seed in another directory: the same weights.
+"$triage" train "$work/tiny.toml" --run "$work/twin" > /dev/null 2>&1
+cmp "$work/run/big.pt" "$work/twin/big.pt"
+cmp "$work/run/little.pt" "$work/twin/little.pt"
+
+# Another point of the curve; the whole plan as one file; single images.
+"$triage" build "$work/run" --policy confidence --accuracy 50% --json > "$work/plan.json"
+jq -e '.policy == "confidence" and .predicted.accuracy >= 0.5' "$work/plan.json" > /dev/null || fail "expected a confidence plan"
+"$triage" build "$work/run" > /dev/null 2>&1
+"$triage" export "$work/run/plan" --out "$work/plan.onnx" --check-data "$work/tiny.tds" > /dev/null
+"$triage" profile "$work/run/plan" --data "$work/tiny.tds" --seconds 0.2 --batch 1,8 --csv "$work/costs.csv" > /dev/null 2>&1
+grep -q little "$work/costs.csv" || fail "expected a row for little in the CSV"
+"$triage" predict "$work/run/plan" "$work/run/easiest.png" --json > "$work/predict.json" 2> /dev/null
+jq -e '.images[0].label | IN("disc", "cross", "triangle", "ring")' "$work/predict.json" > /dev/null || fail "predict gave no label"
+/usr/bin/python3 "$source/tests/onnx_client_test.py" "$work/run/plan" || [ $? = 77 ]
+echo "end_to_end_test: ok"

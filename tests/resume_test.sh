@@ -33,5 +33,6 @@ for name in little big little_best big_best; do cmp "$work/whole/$name.pt" "$wor
 # The log has every epoch once, with the same losses (times differ).
 strip='s/,"images_per_s":.*"seconds":[^,}]*//'
 diff <(sed "$strip" "$work/whole/metrics.jsonl") <(sed "$strip" "$work/killed/metrics.jsonl")
-ls "$work"/killed/*.tmp* "$work"/killed/checkpoint/*.tmp* 2> /dev/null | head -3 || true
+left=$(find "$work/killed" -name '*.tmp')
+[ -z "$left" ] || { echo "resume_test: temporary files were left behind: $left"; exit 1; }
 echo "resume_test: $kills kills, same bits"

@@ -1,0 +1,156 @@
+// The parts of training that can be checked without training: rates, losses, checkpoints, the teacher's memory.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "train/checkpoint.h"
+#include "train/distill.h"
+#include "train/trainer.h"
+
+namespace triage::train {
+namespace {
+
+fs::path scratch(const std::string& name) {
+  const fs::path directory = fs::temp_directory_path() / ("triage_train_test_" + std::to_string(getpid()));
+  fs::create_directories(directory);
+  return directory / name;
+}
+
+std::string error_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
+TEST(LearningRate, RisesToThePeakAndFallsToTheEnd) {
+  TrainOptions options;
+  options.lr = 2;
+  options.warmup = 0.25;
+  options.final_lr = 0.1;
+  // 100 steps: the middle of step 12 is at 12.5 / 25 of the rise; of step 62 half way down from 2 to 0.2.
+  EXPECT_NEAR(learning_rate(options, 12, 100), 1.0, 1e-12);
+  EXPECT_NEAR(learning_rate(options, 62, 100), 1.1, 1e-12);
+  EXPECT_GT(learning_rate(options, 99, 100), 0.2);
+  EXPECT_LT(learning_rate(options, 99, 100), 0.22);
+  options.warmup = 0;
+  EXPECT_NEAR(learning_rate(options, 0, 100), 2 * (0.1 + 0.9 * 0.995), 1e-12);
+}
+
+TEST(DistillationLoss, IsTheSumOfBothParts) {
+  const at::Tensor logits = at::tensor({2.0, 0.0, 0.0, 1.0}).view({2, 2}), teacher = at::tensor({0.0, 2.0, 3.0, 0.0}).view({2, 2});
+  const at::Tensor labels = at::tensor({0, 1}, at::kLong);
+  const double t = 2, mix = 0.7;
+  double expected = 0;
+  for (int i = 0; i < 2; ++i) {
+    double z[2], u[2];
+    for (int k = 0; k < 2; ++k) z[k] = logits[i][k].item<double>(), u[k] = teacher[i][k].item<double>();
+    const auto softmax = [](const double* v, int k, double s) { return std::exp(v[k] / s) / (std::exp(v[0] / s) + std::exp(v[1] / s)); };
+    for (int k = 0; k < 2; ++k) {
+      const double p = softmax(u, k, t);
+      expected += 0.5 * mix * t * t * p * std::log(p / softmax(z, k, t));
+    }
+    const int label = static_cast<int>(labels[i].item<std::int64_t>());
+    // Smoothing 0.2 over two classes: 0.9 on the label, 0.1 on the other.
+    expected -= 0.5 * (1 - mix) * (0.9 * std::log(softmax(z, label, 1)) + 0.1 * std::log(softmax(z, 1 - label, 1)));
+  }
+  EXPECT_NEAR(distillation_loss(logits, teacher, labels, t, mix, 0.2).item<double>(), expected, 1e-6);
+  // A student that says what the teacher says has nothing left to learn from it.
+  EXPECT_NEAR(distillation_loss(teacher, teacher, labels, t, 1, 0).item<double>(), 0, 1e-6);
+}
+
+data::Batch batch_of(std::vector<std::uint32_t> indices) {
+  data::Batch batch;
+  batch.size = static_cast<int>(indices.size());
+  batch.indices = std::move(indices);
+  return batch;
+}
+
+TEST(TeacherLogits, AsksOnceForEachView) {
+  std::vector<std::int64_t> asked;
+  TeacherLogits teacher(
+      [&](const at::Tensor& images) {
+        asked.push_back(images.size(0));
+        return images.view({images.size(0), 2}) * 2;
+      },
+      10, 2, 2);
+  const at::Tensor images = at::arange(6, at::kFloat).view({3, 2, 1, 1});
+  const at::Tensor first = teacher(images, batch_of({4, 1, 7}), 0);
+  EXPECT_TRUE(at::equal(first, images.view({3, 2}) * 2));
+  EXPECT_TRUE(at::equal(teacher(images, batch_of({4, 1, 7}), 2), first));                                // the same view
+  EXPECT_TRUE(at::equal(teacher(images.flip(0), batch_of({7, 1, 4}), 4), first.flip(0)));                // another order
+  EXPECT_EQ(asked, (std::vector<std::int64_t>{3}));
+  teacher(images, batch_of({4, 2, 3}), 0);  // two of them are new
+  EXPECT_EQ(asked, (std::vector<std::int64_t>{3, 2}));
+  teacher(images, batch_of({4, 1, 7}), 1);  // the other view
+  EXPECT_EQ(asked, (std::vector<std::int64_t>{3, 2, 3}));
+
+  Tensors saved;
+  teacher.save(saved);
+  TeacherLogits copy([](const at::Tensor&) -> at::Tensor { throw Error("must not be asked"); }, 10, 2, 2);
+  copy.load(saved);
+  EXPECT_TRUE(at::equal(copy(images, batch_of({4, 1, 7}), 0), first));
+}
+
+TEST(Checkpoint, RoundTripsAndRefusesWhatIsDamagedOrForeign) {
+  const fs::path file = scratch("a.ckpt");
+  Checkpoint written;
+  written.identity = {{"arch", "8-8"}, {"options", {{"lr", 0.5}}}};
+  written.state = {{"step", 3}};
+  written.tensors = {{"a", at::arange(5, at::kFloat)}, {"b", at::ones({2, 2}, at::kHalf)}};
+  save_checkpoint(file, written);
+  const Checkpoint read = load_checkpoint(file, written.identity);
+  EXPECT_EQ(read.state, written.state);
+  EXPECT_TRUE(at::equal(read.tensors.at("a"), written.tensors.at("a")));
+  EXPECT_EQ(read.tensors.at("b").scalar_type(), at::kHalf);
+
+  Json other = written.identity;
+  other["options"]["lr"] = 0.25;
+  EXPECT_NE(error_of([&] { load_checkpoint(file, other); }).find("options.lr: expected 0.25, found 0.5"), std::string::npos);
+
+  const std::string good = read_file(file);
+  for (std::size_t place = 0; place < good.size(); place += 1 + good.size() / 50) {
+    std::string bad = good;
+    bad[place] = static_cast<char>(bad[place] ^ 0x10);
+    write_file_atomic(file, bad);
+    EXPECT_FALSE(error_of([&] { load_checkpoint(file, written.identity); }).empty()) << "flipped byte " << place;
+  }
+  for (const std::size_t length : {std::size_t{0}, std::size_t{7}, std::size_t{100}, good.size() - 1}) {
+    write_file_atomic(file, good.substr(0, length));
+    EXPECT_NE(error_of([&] { load_checkpoint(file, written.identity); }).find("a.ckpt"), std::string::npos);
+  }
+  fs::remove_all(file.parent_path());
+}
+
+TEST(Weights, RoundTripAsAPlainDict) {
+  const fs::path file = scratch("net.pt");
+  save_weights(file, {{"block0_conv0_weight", at::randn({4, 3, 3, 3})}, {"head_bias", at::zeros({10})}});
+  EXPECT_EQ(load_weights(file).size(), 2U);
+  write_file_atomic(file, "no pickle");
+  EXPECT_NE(error_of([&] { load_weights(file); }).find("net.pt"), std::string::npos);
+  fs::remove_all(file.parent_path());
+}
+
+TEST(Options, AreReadStrictly) {
+  TrainOptions options;
+  const Config good = Config::parse("epochs = 3\nlr = 0.1\n[augment]\nflip = false\n[distill]\nviews = 0\n", "t.toml");
+  ConfigSection section = good.root();
+  read_train_options(section, options);
+  section.finish();
+  EXPECT_EQ(options.epochs, 3);
+  EXPECT_FALSE(options.augment.flip);
+  EXPECT_EQ(options.distill.views, 0);
+  EXPECT_EQ(options.momentum, TrainOptions{}.momentum);
+  const Config bad = Config::parse("[augment]\nflop = true\n", "t.toml");
+  EXPECT_NE(error_of([&] {
+              ConfigSection s = bad.root();
+              read_train_options(s, options);
+            }).find("flop"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace triage::train
