@@ -60,11 +60,13 @@ int export_command(int argc, char** argv) {
   const auto model = exporting::compose_plan(fs::path(directory));
   std::optional<exporting::PlanCheck> checked;
   if (!data_file.empty()) checked = check(model, directory, data_file, static_cast<std::uint32_t>(count));
-  exporting::save_model(out, model);
+  const bool good = !checked || checked->ok();
+  if (good) exporting::save_model(out, model);
 
-  const auto bytes = fs::file_size(out);
+  const auto bytes = model.ByteSizeLong();
   if (json) {
     Json result{{"file", out},
+                {"written", good},
                 {"bytes", bytes},
                 {"opset", exporting::kOpset},
                 {"policy", exporting::metadata(model, "triage.policy")},
@@ -72,8 +74,9 @@ int export_command(int argc, char** argv) {
     if (checked) result["check"] = exporting::to_json(*checked);
     std::cout << result.dump(2) << "\n";
   } else {
-    std::printf("%s: %.2f MB, operator set %d, accepted by the ONNX checker\n", out.c_str(), bytes / 1e6,
-                exporting::kOpset);
+    if (good)
+      std::printf("%s: %.2f MB, operator set %d, accepted by the ONNX checker\n", out.c_str(), bytes / 1e6,
+                  exporting::kOpset);
     if (checked) {
       std::printf(
           "%zu images against the runtime: largest probability error %.2g, %zu on the border of a threshold;"
@@ -83,10 +86,12 @@ int export_command(int argc, char** argv) {
       std::printf("\n");
     }
   }
-  if (checked && !checked->ok())
-    fail("{}: does not decide like the runtime: {} exits, {} labels, {} probabilities of {} images differ; first: {}",
-         out, checked->exit_disagreements, checked->label_disagreements, checked->probability_disagreements,
-         checked->images, checked->first);
+  if (!good)
+    fail(
+        "{}: not written: the model does not decide like the runtime: {} exits, {} labels, {} probabilities of {} "
+        "images differ; first: {}",
+        out, checked->exit_disagreements, checked->label_disagreements, checked->probability_disagreements,
+        checked->images, checked->first);
   return 0;
 }
 
