@@ -62,8 +62,8 @@ PixelPass::PixelPass(const DatasetInfo& info, const Normalization& normalization
   for (std::size_t c = 0; c < channels; ++c) {
     const float mean = normalization.mean[c], stddev = normalization.stddev[c];
     if (!std::isfinite(mean) || !std::isfinite(stddev) || stddev <= 0) {
-      fail("{}: normalisation of channel {} with mean {} and deviation {}, expected a positive deviation", info.name, c,
-           mean, stddev);
+      fail("{}: normalisation of channel {} with mean {:.4g} and deviation {:.4g}, expected a positive deviation",
+           info.name, c, mean, stddev);
     }
     for (int v = 0; v < 256; ++v) {
       const float value = (static_cast<float>(v) / 255.0f - mean) / stddev;

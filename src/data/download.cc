@@ -53,12 +53,21 @@ std::uint64_t size_or_zero(const fs::path& path) {
   return error ? 0 : size;
 }
 
+struct RemoveIfEmpty {
+  const fs::path& path;
+  ~RemoveIfEmpty() {
+    std::error_code ignored;
+    if (size_or_zero(path) == 0) fs::remove(path, ignored);
+  }
+};
+
 struct Failure {
   Outcome outcome = Outcome::done;
   std::string reason;
 };
 
-// One attempt, going on at the end of `part`.
+// One attempt, going on at the end of `part`. A part that is whole already (status 416) counts as done: libcurl says
+// so.
 Failure fetch(const std::string& url, const fs::path& part, const DownloadOptions& options, Progress& progress) {
   static std::once_flag once;
   std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
@@ -100,7 +109,6 @@ Failure fetch(const std::string& url, const fs::path& part, const DownloadOption
   long status = 0;
   curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
   if (code == CURLE_HTTP_RETURNED_ERROR) {
-    if (status == 416 && transfer.first > 0) return {Outcome::restart, "the server has no bytes behind the part"};
     if (status >= 400 && status < 500 && status != 408 && status != 429) {
       fail("{}: HTTP status {}, expected 200", url, status);
     }
@@ -168,23 +176,20 @@ void download_file(const DownloadSource& source, const fs::path& path, const Dow
   }
   if (path.has_parent_path()) fs::create_directories(path.parent_path());
   const fs::path part = path.string() + ".part";
+  const RemoveIfEmpty remove_if_empty{part};
   Progress progress("download", 0, "MB", size_or_zero(part) >> 20);
   int delay = options.retry_delay_ms;
-  for (int attempt = 1, restarts = 0;;) {
+  bool restarted = false;
+  for (int attempt = 1;;) {
     const std::uint64_t before = size_or_zero(part);
     const Failure failure = fetch(source.url, part, options, progress);
     if (failure.outcome == Outcome::done) break;
-    if (failure.outcome == Outcome::restart && restarts++ == 0) {
-      // A part that is already whole is asked for bytes behind its end: only the checksum can tell.
-      if (!source.checksum.empty()) {
-        const Checksum expected = parse_checksum(source.checksum);
-        if (file_digest(part, expected.algorithm) == expected.hex) break;
-      }
+    if (failure.outcome == Outcome::restart && !restarted) {
+      restarted = true;
       fs::remove(part);
       continue;
     }
     const std::uint64_t have = size_or_zero(part);
-    if (have == 0) fs::remove(part);
     if (have > before) attempt = 1, delay = options.retry_delay_ms;  // it moves: count anew
     if (attempt++ >= options.attempts) {
       fail("{}: {}{}", source.url, failure.reason, have > 0 ? "; the same command goes on from there" : "");

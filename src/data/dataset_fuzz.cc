@@ -1,0 +1,43 @@
+// Any bytes as a data set file, first as they are, then with a right header checksum, so that mutants get past it to
+// the fields: refused with an Error, or every image and label can be read.
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+#include "core/error.h"
+#include "data/dataset_format.h"
+
+namespace {
+
+using namespace triage::data;
+
+void read_all(std::span<const std::uint8_t> file) {
+  try {
+    const DatasetLayout layout = read_dataset_head(file, "data set");
+    check_dataset_content(file, layout, false, "data set");
+    std::uint64_t sum = 0;
+    for (const std::uint8_t byte : file.subspan(layout.pixels_offset, layout.pixels_bytes)) sum += byte;
+    for (const std::uint8_t label : file.subspan(layout.labels_offset, layout.labels_bytes)) {
+      if (label >= layout.info.classes.size()) std::abort();
+    }
+    if (sum > 255 * layout.pixels_bytes) std::abort();
+  } catch (const triage::Error&) {
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  read_all({data, size});
+  if (size < kDatasetPage) return 0;
+  std::vector<std::uint8_t> file(data, data + size);
+  std::uint64_t offset = 0;
+  std::memcpy(&offset, &file[16], sizeof offset);
+  if (offset > size || offset < kDatasetInfoAt) return 0;
+  const std::uint64_t file_bytes = size;
+  std::memcpy(&file[48], &file_bytes, sizeof file_bytes);
+  const std::string hash = dataset_head_checksum(file, offset);
+  std::copy(hash.begin(), hash.end(), file.begin() + kDatasetHashAt);
+  read_all(file);
+  return 0;
+}

@@ -1,0 +1,332 @@
+// Every importer on good files and on each kind of bad ones; messages name file, place, expected and found.
+#include "data/import.h"
+
+#include <zlib.h>
+
+#include "data/cifar.h"
+#include "data/data_test_support.h"
+#include "data/idx.h"
+
+namespace triage::data {
+namespace {
+
+constexpr int kRecord = 3073;
+
+CifarLayout tiny10() {
+  CifarLayout layout = cifar10_layout();
+  layout.train_records = layout.test_records = 4;
+  return layout;
+}
+
+// Record r of file f has label (f + r) % 10 and in plane c, pixel i the byte 50 c + i + r.
+Bytes cifar_file(int f, int records) {
+  Bytes bytes;
+  for (int r = 0; r < records; ++r) {
+    bytes.push_back(static_cast<std::uint8_t>((f + r) % 10));
+    for (int c = 0; c < 3; ++c) {
+      for (int i = 0; i < 1024; ++i) bytes.push_back(static_cast<std::uint8_t>(50 * c + i + r));
+    }
+  }
+  return bytes;
+}
+
+void write_cifar10(const fs::path& dir) {
+  for (int f = 1; f <= 5; ++f) write_bytes(dir / std::format("data_batch_{}.bin", f), cifar_file(f, 4));
+  write_bytes(dir / "test_batch.bin", cifar_file(6, 4));
+}
+
+TEST(Cifar, PlanesBecomeInterleavedPixels) {
+  const TempDir dir;
+  write_cifar10(dir.path());
+  const RawDataset raw = import_cifar(dir.path(), tiny10());
+  EXPECT_EQ(raw.info.train_count, 20u);
+  EXPECT_EQ(raw.info.test_count, 4u);
+  EXPECT_EQ(raw.info.classes[9], "truck");
+  ASSERT_EQ(raw.pixels.size(), 24u * 3072);
+  EXPECT_EQ(raw.labels[5], 3);         // file 2, record 1
+  const std::size_t image = 5 * 3072;  // of record 1
+  EXPECT_EQ(raw.pixels[image + 7 * 3 + 0], 7 + 1);
+  EXPECT_EQ(raw.pixels[image + 7 * 3 + 1], 50 + 7 + 1);
+  EXPECT_EQ(raw.pixels[image + 7 * 3 + 2], 100 + 7 + 1);
+}
+
+TEST(Cifar, NamesComeFromTheFileWhenItIsThere) {
+  const TempDir dir;
+  write_cifar10(dir.path());
+  write_file_atomic(dir / "batches.meta.txt", "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n\n");
+  EXPECT_EQ(import_cifar(dir.path(), tiny10()).info.classes[9], "j");
+  write_file_atomic(dir / "batches.meta.txt", "a\nb\n");
+  EXPECT_THAT(error_of([&] { import_cifar(dir.path(), tiny10()); }),
+              HasSubstr("batches.meta.txt: 2 class names, expected 10"));
+}
+
+TEST(Cifar, BadFiles) {
+  const TempDir dir;
+  const fs::path bad = dir / "data_batch_3.bin";
+  const auto error = [&] { return error_of([&] { import_cifar(dir.path(), tiny10()); }); };
+  write_cifar10(dir.path());
+  Bytes bytes = cifar_file(3, 4);
+  bytes.resize(2 * kRecord + 100);
+  write_bytes(bad, bytes);
+  EXPECT_THAT(error(), HasSubstr("data_batch_3.bin: truncated: 6246 bytes, expected 12292 (4 records of 3073 bytes); "
+                                 "ends at record 2, offset 6246"));
+  write_bytes(bad, cifar_file(3, 3));
+  EXPECT_THAT(error(), HasSubstr("truncated: 9219 bytes"));
+  bytes = cifar_file(3, 4);
+  bytes.push_back(0);
+  write_bytes(bad, bytes);
+  EXPECT_THAT(error(), HasSubstr("oversized: 12293 bytes, expected 12292 (4 records of 3073 bytes); should end at "
+                                 "record 4, offset 12292"));
+  bytes.pop_back();
+  bytes[2 * kRecord] = 10;
+  write_bytes(bad, bytes);
+  EXPECT_THAT(error(), HasSubstr("data_batch_3.bin: label 10 in record 2 at offset 6146, expected 0 to 9"));
+  fs::remove(bad);
+  EXPECT_THAT(error(), HasSubstr("data_batch_3.bin: no such file"));
+}
+
+TEST(Cifar, TheOfficialSizesAreAskedFor) {
+  const TempDir dir;
+  write_cifar10(dir.path());
+  EXPECT_THAT(error_of([&] { import_cifar10(dir.path()); }),
+              HasSubstr("expected 30730000 (10000 records of 3073 bytes)"));
+  write_bytes(dir / "train.bin", {1});
+  write_bytes(dir / "test.bin", {1});
+  EXPECT_THAT(error_of([&] { import_cifar100(dir.path()); }),
+              HasSubstr("expected 153700000 (50000 records of 3074 bytes)"));
+}
+
+TEST(Cifar, HundredClassesUseTheFineLabelAndCheckBoth) {
+  const TempDir dir;
+  CifarLayout layout = cifar100_layout();
+  ASSERT_EQ(layout.classes.size(), 100u);
+  EXPECT_TRUE(std::is_sorted(layout.classes.begin(), layout.classes.end()));
+  layout.train_records = layout.test_records = 2;
+  Bytes bytes(2 * 3074, 9);
+  bytes[3074] = 19;
+  bytes[3075] = 99;
+  write_bytes(dir / "train.bin", bytes);
+  write_bytes(dir / "test.bin", bytes);
+  const RawDataset raw = import_cifar(dir.path(), layout);
+  EXPECT_EQ(raw.labels, (Bytes{9, 99, 9, 99}));
+  EXPECT_EQ(raw.info.classes[99], "worm");
+  bytes[3074] = 20;
+  write_bytes(dir / "test.bin", bytes);
+  EXPECT_THAT(error_of([&] { import_cifar(dir.path(), layout); }),
+              HasSubstr("test.bin: label 20 in record 1 at offset 3074, expected 0 to 19"));
+  bytes[3074] = 0;
+  bytes[3075] = 100;
+  write_bytes(dir / "test.bin", bytes);
+  EXPECT_THAT(error_of([&] { import_cifar(dir.path(), layout); }),
+              HasSubstr("test.bin: label 100 in record 1 at offset 3075, expected 0 to 99"));
+}
+
+Bytes idx(const std::vector<std::uint32_t>& sizes, const Bytes& values) {
+  Bytes bytes = {0, 0, 8, static_cast<std::uint8_t>(sizes.size())};
+  for (const std::uint32_t size : sizes) {
+    for (int shift = 24; shift >= 0; shift -= 8) bytes.push_back(static_cast<std::uint8_t>(size >> shift));
+  }
+  bytes.insert(bytes.end(), values.begin(), values.end());
+  return bytes;
+}
+
+Bytes gzip(const Bytes& bytes) {
+  z_stream stream{};
+  deflateInit2(&stream, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
+  Bytes out(deflateBound(&stream, bytes.size()) + 64);
+  stream.next_in = const_cast<Bytef*>(bytes.data());
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  stream.next_out = out.data();
+  stream.avail_out = static_cast<uInt>(out.size());
+  deflate(&stream, Z_FINISH);
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
+  return out;
+}
+
+Bytes counting(std::size_t count) {
+  Bytes bytes(count);
+  for (std::size_t i = 0; i < count; ++i) bytes[i] = static_cast<std::uint8_t>(i * 7);
+  return bytes;
+}
+
+class IdxImport : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    write_bytes(dir_ / "train-images-idx3-ubyte.gz", gzip(idx({4, 3, 2}, counting(24))));
+    write_bytes(dir_ / "train-labels-idx1-ubyte", idx({4}, {0, 1, 2, 1}));
+    write_bytes(dir_ / "t10k-images-idx3-ubyte", idx({2, 3, 2}, counting(12)));
+    write_bytes(dir_ / "t10k-labels-idx1-ubyte.gz", gzip(idx({2}, {2, 0})));
+  }
+  std::string error(const std::string& name = "digits") {
+    return error_of([&] { import_idx(dir_.path(), name); });
+  }
+  const TempDir dir_;
+};
+
+TEST_F(IdxImport, RawAndGzipMix) {
+  const RawDataset raw = import_idx(dir_.path(), "digits");
+  EXPECT_EQ(raw.info.height, 3);
+  EXPECT_EQ(raw.info.width, 2);
+  EXPECT_EQ(raw.info.channels, 1);
+  EXPECT_EQ(raw.info.classes, (std::vector<std::string>{"0", "1", "2"}));
+  EXPECT_EQ(raw.labels, (Bytes{0, 1, 2, 1, 2, 0}));
+  Bytes expected = counting(24);
+  const Bytes test = counting(12);
+  expected.insert(expected.end(), test.begin(), test.end());
+  EXPECT_EQ(raw.pixels, expected);
+}
+
+TEST_F(IdxImport, LabelsThatDoNotFit) {
+  EXPECT_THAT(error("fashion-mnist"), HasSubstr("no image has label 3 (dress)"));
+  write_bytes(dir_ / "train-labels-idx1-ubyte", idx({4}, {0, 1, 3, 1}));
+  EXPECT_THAT(error(), HasSubstr("train-labels-idx1-ubyte: no image has label 2 (2)"));
+  write_bytes(dir_ / "train-labels-idx1-ubyte", idx({4}, {0, 1, 0, 1}));
+  EXPECT_THAT(error(),
+              HasSubstr("t10k-labels-idx1-ubyte.gz: label 2 in record 0 at unpacked offset 8, expected 0 to 1"));
+  write_bytes(dir_ / "train-labels-idx1-ubyte", idx({3}, {0, 1, 2}));
+  EXPECT_THAT(error(), AllOf(HasSubstr("train-labels-idx1-ubyte: 3 labels, expected 4 as there are images in"),
+                             HasSubstr("train-images-idx3-ubyte.gz")));
+}
+
+TEST_F(IdxImport, BadHeaders) {
+  const fs::path bad = dir_ / "t10k-images-idx3-ubyte";
+  Bytes bytes = idx({2, 3, 2}, counting(12));
+  bytes[2] = 0x0d;
+  write_bytes(bad, bytes);
+  EXPECT_THAT(error(), HasSubstr("t10k-images-idx3-ubyte: IDX magic 00 00 0d at offset 0, expected 00 00 08"));
+  write_bytes(bad, idx({12}, counting(12)));
+  EXPECT_THAT(error(), HasSubstr("1 dimensions at offset 3, expected 3 (images, rows, columns)"));
+  write_bytes(bad, idx({2, 0, 2}, {}));
+  EXPECT_THAT(error(), HasSubstr("size 0 at offset 8, expected at least 1"));
+  write_bytes(bad, idx({2, 3, 2}, counting(11)));
+  EXPECT_THAT(error(), HasSubstr("t10k-images-idx3-ubyte: truncated: 27 bytes, expected 28 by the sizes at offset 4"));
+  write_bytes(bad, idx({2, 3, 2}, counting(13)));
+  EXPECT_THAT(error(), HasSubstr("oversized: 29 bytes, expected 28"));
+  write_bytes(bad, idx({0xffffffff, 0xffffffff, 0xffffffff}, {}));
+  EXPECT_THAT(error(), HasSubstr("over 2147483648 values by the sizes at offset 4"));
+  write_bytes(bad, idx({2, 2, 3}, counting(12)));
+  EXPECT_THAT(error(), HasSubstr("t10k-images-idx3-ubyte: images of 2x3, expected 3x2 as in"));
+  write_bytes(bad, {0, 0});
+  EXPECT_THAT(error(), HasSubstr("truncated: 2 bytes, expected an IDX header of 16"));
+  fs::remove(bad);
+  EXPECT_THAT(error(), HasSubstr("t10k-images-idx3-ubyte: no such file, raw or with .gz"));
+}
+
+TEST_F(IdxImport, BadGzip) {
+  const fs::path bad = dir_ / "train-images-idx3-ubyte.gz";
+  const Bytes good = gzip(idx({4, 3, 2}, counting(24)));
+  for (const std::size_t size : {std::size_t{5}, std::size_t{20}, good.size() - 1}) {
+    write_bytes(bad, {good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size)});
+    EXPECT_THAT(error(), AllOf(HasSubstr("train-images-idx3-ubyte.gz: truncated gzip: "),
+                               HasSubstr(std::format("{} bytes in", size))));
+  }
+  Bytes flipped = good;
+  flipped[flipped.size() - 6] ^= 1;  // in the CRC
+  write_bytes(bad, flipped);
+  EXPECT_THAT(error(), AllOf(HasSubstr("damaged gzip at offset"), HasSubstr("incorrect data check")));
+  Bytes longer = good;
+  longer.push_back(1);
+  write_bytes(bad, longer);
+  EXPECT_THAT(error(), HasSubstr("1 bytes behind the end of the gzip data"));
+  EXPECT_THAT(error_of([&] { gunzip(gzip(Bytes(100000)), 5000, "bomb"); }), HasSubstr("bomb: unpacks to over 5000"));
+}
+
+Image plain(int height, int width, int channels, std::uint8_t value) {
+  return {height, width, channels, Bytes(static_cast<std::size_t>(height) * width * channels, value)};
+}
+
+void write_png(const fs::path& path, const Image& image) { write_bytes(path, encode_png(image)); }
+
+class FolderImport : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    Progress::set_quiet(true);
+    for (const char* split : {"train", "test"}) {
+      write_png(dir_ / split / "cat" / "b.png", plain(2, 3, 1, 20));
+      write_png(dir_ / split / "cat" / "a.png", plain(2, 3, 1, 10));
+      write_png(dir_ / split / "dog" / "x.png", plain(2, 3, 1, 30));
+    }
+  }
+  void TearDown() override { Progress::set_quiet(false); }
+  std::string error(const FolderOptions& options = {}) {
+    return error_of([&] { import_folder(dir_.path(), "pets", options); });
+  }
+  struct Root {
+    TempDir temp;
+    fs::path operator/(const fs::path& name) const { return temp.path() / name; }
+    fs::path path() const { return temp.path(); }
+  } dir_;
+};
+
+TEST_F(FolderImport, ClassesAndFilesByName) {
+  write_file_atomic(dir_ / "train/cat/.hidden", "not an image");
+  const RawDataset raw = import_folder(dir_.path(), "pets", {});
+  EXPECT_EQ(raw.info.classes, (std::vector<std::string>{"cat", "dog"}));
+  EXPECT_EQ(raw.info.train_count, 3u);
+  EXPECT_EQ(raw.info.test_count, 3u);
+  EXPECT_EQ(raw.info.channels, 1);
+  EXPECT_EQ(raw.labels, (Bytes{0, 0, 1, 0, 0, 1}));
+  ASSERT_EQ(raw.pixels.size(), 36u);
+  EXPECT_EQ(raw.pixels[0], 10);
+  EXPECT_EQ(raw.pixels[6], 20);
+  EXPECT_EQ(raw.pixels[12], 30);
+}
+
+TEST_F(FolderImport, OneColourImageMakesAllColour) {
+  Image red = plain(2, 3, 3, 0);
+  for (std::size_t i = 0; i < red.pixels.size(); i += 3) red.pixels[i] = 200;
+  write_png(dir_ / "test/cat/b.png", red);
+  const RawDataset raw = import_folder(dir_.path(), "pets", {});
+  EXPECT_EQ(raw.info.channels, 3);
+  ASSERT_EQ(raw.pixels.size(), 6u * 18);
+  EXPECT_EQ(raw.pixels[18 + 4], 20);
+  EXPECT_EQ(raw.pixels[4 * 18], 200);
+  EXPECT_EQ(raw.pixels[4 * 18 + 1], 0);
+  FolderOptions grey;
+  grey.channels = 1;
+  EXPECT_EQ(import_folder(dir_.path(), "pets", grey).pixels[4 * 6], 60);  // 0.299 * 200
+}
+
+TEST_F(FolderImport, MixedSizesNeedAResize) {
+  write_png(dir_ / "train/dog/x.png", plain(4, 4, 1, 30));
+  EXPECT_THAT(error(), AllOf(HasSubstr("train/dog/x.png: 4x4 pixels, expected 2x3 as in"),
+                             HasSubstr("train/cat/a.png; --height and --width resize")));
+  FolderOptions options;
+  options.height = options.width = 5;
+  const RawDataset raw = import_folder(dir_.path(), "pets", options);
+  EXPECT_EQ(raw.info.height, 5);
+  EXPECT_EQ(raw.pixels.size(), 6u * 25);
+  options.width = 0;
+  EXPECT_THAT(error(options), HasSubstr("height 5 and width 0: expected both"));
+}
+
+TEST_F(FolderImport, BadImagesAreNamed) {
+  write_bytes(dir_ / "train/dog/y.jpg", {0xff, 0xd8, 0xff, 0xe0, 0, 16, 'J', 'F', 'I', 'F'});
+  EXPECT_THAT(error(), HasSubstr("train/dog/y.jpg: unreadable JPEG: "));
+  write_file_atomic(dir_ / "train/dog/y.jpg", "hello");
+  EXPECT_THAT(error(), HasSubstr("train/dog/y.jpg: starts with bytes 68 65 6c 6c, expected a JPEG or PNG image"));
+  write_file_atomic(dir_ / "train/dog/y.jpg", "");
+  EXPECT_THAT(error(), HasSubstr("train/dog/y.jpg: empty file"));
+}
+
+TEST_F(FolderImport, BadFolders) {
+  fs::create_directories(dir_ / "train/dog/more");
+  EXPECT_THAT(error(), HasSubstr("train/dog/more: a folder inside a class folder"));
+  fs::remove(dir_ / "train/dog/more");
+  fs::remove(dir_ / "test/dog/x.png");
+  EXPECT_THAT(error(), HasSubstr("test/dog: class without images, expected at least one"));
+  fs::remove(dir_ / "test/dog");
+  EXPECT_THAT(error(), HasSubstr("test: class dog is missing, expected the classes of"));
+  fs::create_directories(dir_ / "test/dog");
+  fs::create_directories(dir_ / "test/cow");
+  EXPECT_THAT(error(), HasSubstr("test: class cow is not in"));
+  fs::remove_all(dir_ / "test");
+  EXPECT_THAT(error(), HasSubstr("test: no such directory, expected class folders in it"));
+  fs::remove_all(dir_ / "train");
+  fs::create_directories(dir_ / "train");
+  EXPECT_THAT(error(), HasSubstr("train: no class folders, expected one per class"));
+}
+
+}  // namespace
+}  // namespace triage::data
