@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "export/onnx_engine.h"
+#include "export/plan_check.h"
 #include "export/test_models.h"
 
 namespace triage::exporting {
@@ -221,6 +222,62 @@ TEST_F(PlanDirectoryTest, ComposesFromFiles) {
   const auto model = compose_plan(directory_);
   save_model(directory_ / "plan.onnx", model);
   EXPECT_EQ(load_model(directory_ / "plan.onnx").SerializeAsString(), model.SerializeAsString());
+}
+
+class PlanCheckTest : public PlanDirectoryTest {
+ protected:
+  // Grey-level noise of growing contrast, and a threshold that splits it.
+  void SetUp() override {
+    PlanDirectoryTest::SetUp();
+    Rng rng(71);
+    pixels_.resize(std::size_t{kImages} * kPixels);
+    for (auto& value : pixels_) value = static_cast<std::uint8_t>(rng.below(256));
+    for (int i = 0; i < kImages; ++i)
+      views_.push_back({pixels_.data() + i * kPixels, kInput.height, kInput.width, kInput.channels});
+    std::vector<float> scores;
+    set_threshold(2);  // all leave at the first exit
+    const auto classifier = Classifier::load(directory_.string());
+    ASSERT_TRUE(classifier) << classifier.error().message;
+    for (const auto& view : views_) scores.push_back(classifier->classify(view)->score);
+    std::ranges::sort(scores);
+    set_threshold(0.5 * (double(scores[kImages / 2]) + scores[kImages / 2 + 1]));
+  }
+
+  void set_threshold(double threshold) {
+    made_.plan.stages[0].exit.threshold = threshold;
+    plan::save_plan(directory_, made_.plan);
+  }
+
+  static constexpr int kPixels = kInput.channels * kInput.height * kInput.width;
+  std::vector<std::uint8_t> pixels_;
+  std::vector<ImageView> views_;
+};
+
+TEST_F(PlanCheckTest, ComposedPlanDecidesLikeTheRuntime) {
+  const auto check = check_plan_model(compose_plan(directory_), directory_, views_);
+  EXPECT_TRUE(check.ok()) << check.first;
+  EXPECT_EQ(check.images, std::size_t{kImages});
+  EXPECT_EQ(check.exits, (std::vector<std::size_t>{kImages / 2 + 1, kImages / 2 - 1}));
+  EXPECT_LT(check.max_probability_error, 1e-5);
+}
+
+TEST_F(PlanCheckTest, FindsAModelOfAnotherThreshold) {
+  const auto model = compose_plan(directory_);
+  set_threshold(2);
+  const auto check = check_plan_model(model, directory_, views_);
+  EXPECT_FALSE(check.ok());
+  EXPECT_EQ(check.exit_disagreements, std::size_t{kImages / 2 - 1});
+  EXPECT_THAT(check.first, HasSubstr("found exit 1, expected 0 (the runtime's)"));
+  EXPECT_EQ(to_json(check)["ok"], false);
+}
+
+TEST_F(PlanCheckTest, FindsAModelOfOtherWeights) {
+  auto changed = made_;
+  changed.models[1].head_bias[0] += 3;
+  changed.files[1] = stage_to_onnx(changed.models[1]);
+  const auto check = check_plan_model(compose_plan(changed.plan, changed.files), directory_, views_);
+  EXPECT_EQ(check.exit_disagreements, 0u);
+  EXPECT_EQ(check.label_disagreements + check.probability_disagreements, std::size_t{kImages / 2 - 1});
 }
 
 TEST_F(PlanDirectoryTest, NamesADamagedStageFile) {
