@@ -9,6 +9,8 @@
 namespace triage::report {
 namespace {
 
+constexpr const char* kShiftDash = "(5,4)";
+
 struct LineStyle {
   double width;
   const char* dash;
@@ -16,7 +18,7 @@ struct LineStyle {
 LineStyle line_style(const std::string& policy) {
   if (policy == "learned") return {3.0, "1"};
   if (policy == "random") return {1.6, "'_'"};
-  if (policy == "oracle") return {1.4, "'.'"};
+  if (policy == "oracle") return {1.4, "(8,4,2,4)"};
   return {1.8, "1"};
 }
 
@@ -54,7 +56,7 @@ struct Range {
     high = std::max(high, value);
   }
   Range padded(double below, double above) const {
-    const double span = std::max(high - low, 1e-9);
+    const double span = high > low ? high - low : std::max(std::abs(high), 1.0);
     return {low - below * span, high + above * span};
   }
 };
@@ -98,7 +100,7 @@ std::string apgr_line(const Evaluation& evaluation) {
   std::string line = "APGR";
   for (const Policy* policy : by_merit(evaluation)) {
     if (policy->name == "random" || policy->name == "oracle") continue;
-    line += std::format("{} {} {:.3f}", line.size() > 4 ? " ·" : "", policy->name, policy->apgr);
+    if (policy->apgr) line += std::format("{} {} {:.3f}", line.size() > 4 ? " ·" : "", policy->name, *policy->apgr);
   }
   return line;
 }
@@ -299,7 +301,7 @@ std::string draw_escalation_vs_threshold(const Run& run, const Picture& picture,
       all.push_back(rows);
       const std::string style =
           std::format("with lines lw {} dt {} lc rgb '{}'", dashed ? 1.3 : line_style(policy->name).width,
-                      dashed ? "'.'" : "1", policy_color(theme, policy->name));
+                      dashed ? kShiftDash : "1", policy_color(theme, policy->name));
       parts.insert(parts.begin(), std::format("${}{} using 1:2 {}", policy->name, suffix, style));
       if (!dashed) keys.push_back(std::format("keyentry {} title {}", style, literal(policy_title(policy->name))));
     }
@@ -307,8 +309,8 @@ std::string draw_escalation_vs_threshold(const Run& run, const Picture& picture,
   add_curves(run.results.test, "", false);
   if (run.results.shift) {
     add_curves(*run.results.shift, "_shift", true);
-    keys.push_back(std::format("keyentry with lines lw 1.3 dt '.' lc rgb '{}' title {}", theme.muted,
-                               literal("dotted: " + run.results.shift->dataset)));
+    keys.push_back(std::format("keyentry with lines lw 1.3 dt {} lc rgb '{}' title {}", kShiftDash, theme.muted,
+                               literal("dashed: " + run.results.shift->dataset)));
   }
   const OperatingPoint& chosen = run.results.test.operating_point;
   if (!chosen.thresholds.empty()) {

@@ -24,12 +24,14 @@ std::vector<Drawing> drawings(const Run& run) {
           1120, 420},
          draw_routing_gain});
   }
-  list.push_back(
-      {{"escalation_vs_threshold", "Escalation against threshold",
-        "How many images are sent on when an image goes on while its score is above the threshold; a steep place "
-        "is where a small change of the threshold moves the cost most.",
-        1120, 460},
-       draw_escalation_vs_threshold});
+  if (!test.policies.empty()) {
+    list.push_back(
+        {{"escalation_vs_threshold", "Escalation against threshold",
+          "How many images are sent on when an image goes on while its score is above the threshold; a steep place "
+          "is where a small change of the threshold moves the cost most.",
+          1120, 460},
+         draw_escalation_vs_threshold});
+  }
   if (!test.calibration.empty()) {
     const int rows = static_cast<int>((2 * test.calibration.size() + 3) / 4);
     list.push_back({{"reliability", "Calibration",

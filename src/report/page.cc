@@ -70,11 +70,19 @@ std::string figure(const PagePicture& item) {
       p.height, escape(p.title + ". " + p.how_to_read));
 }
 
+// Numbers stay on one line with their units.
+std::string keep_units(std::string text) {
+  for (const char* unit : {" %", " µs", " ms", " points"}) {
+    for (std::size_t at = 0; (at = text.find(unit, at)) != std::string::npos; at += 2) text.replace(at, 1, "\u00a0");
+  }
+  return text;
+}
+
 std::string lead(const Results& results) {
   const Evaluation& test = results.test;
   const OperatingPoint& chosen = test.operating_point;
   std::string text =
-      std::format("{} answers {} test images of {} with {} accuracy at {} per image on average, routed by {}.",
+      std::format("{} answers {} test images of {} with {} accuracy at {} per image on average (routed by: {}).",
                   results.plan_name, grouped(test.count), test.dataset, percent(chosen.accuracy, 2),
                   duration_us(chosen.latency_us), policy_title(chosen.policy));
   if (results.shift) {
@@ -102,8 +110,8 @@ std::string page(const Run& run, const std::vector<PagePicture>& pictures, const
       "<body><main>\n<header><h1>{0}</h1><p>Triage report: {4}</p></header>\n",
       escape(results.plan_name), variables(light_theme()), variables(dark_theme()), kStyle,
       escape(std::format("{}, {} stages, policy {}", results.test.dataset, results.stages.size(), results.policy)));
-  html += headline(results);
-  html += std::format("<p class=\"lead\">{}</p>\n<nav>", escape(lead(results)));
+  html += keep_units(headline(results));
+  html += std::format("<p class=\"lead\">{}</p>\n<nav>", escape(keep_units(lead(results))));
   for (const PagePicture& item : pictures) {
     html += std::format("<a href=\"#{}\">{}</a>", escape(item.picture.name), escape(item.picture.title));
   }

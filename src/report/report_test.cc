@@ -97,6 +97,32 @@ TEST(Report, WorksWithTheLeastThatEvalWrites) {
   EXPECT_FALSE(fs::exists(run / "report.html"));
 }
 
+TEST(Report, APlanOfOneStageHasNoRouting) {
+  Json json = simulated_results({.shift = false});
+  json["plan"]["stages"].erase(0);
+  Json& test = json["test"];
+  test["policies"] = Json::object();
+  test["apgr_differences"] = Json::array();
+  test["static"].erase(0);
+  test["operating_point"]["thresholds"] = Json::array();
+  test["operating_point"]["exit_share"] = {1.0};
+  test["examples"] = {{"easiest", Json::array()}, {"hardest", Json::array()}};
+  const fs::path run = fresh("triage_report_single");
+  fs::create_directories(run);
+  write_json(run / "results.json", json);
+  const ReportFiles files = write_report(run);
+  EXPECT_TRUE(fs::exists(run / "acc_vs_latency.png"));
+  EXPECT_FALSE(fs::exists(run / "escalation_vs_threshold.png"));
+  EXPECT_THAT(read_file(files.html), HasSubstr("100.0\u00a0% of the images"));
+}
+
+TEST(Report, NumbersThatDoNotExistAreDashes) {
+  Json json = simulated_results({.shift = false});
+  json["test"]["policies"]["margin"]["apgr"] = {{"value", nullptr}, {"interval", nullptr}};
+  const report::Run run{.results = results_from_json(json, "test")};
+  EXPECT_THAT(page(run, {}, {}), HasSubstr("margin</td><td>–</td>"));
+}
+
 TEST(Report, TextFromFilesStaysText) {
   const fs::path run = fresh("triage_report_hostile");
   fs::create_directories(run);
@@ -116,7 +142,7 @@ TEST(Report, TextFromFilesStaysText) {
 }
 
 TEST(Report, AHundredClassesAreDrawnAndListed) {
-  const Run run{.results = results_from_json(simulated_results({.shift = false, .classes = 100}), "test")};
+  const report::Run run{.results = results_from_json(simulated_results({.shift = false, .classes = 100}), "test")};
   const fs::path out = fresh("triage_report_hundred");
   fs::create_directories(out);
   for (const Drawing& drawing : drawings(run)) {
@@ -203,6 +229,9 @@ TEST(Theme, Numbers) {
   EXPECT_EQ(grouped(1234567), "1,234,567");
   EXPECT_EQ(count_text(111.4e6), "111 M");
   EXPECT_EQ(percent(0.93125, 2), "93.12 %");
+  EXPECT_EQ(signed_number(-0.214, 2), "−0.21");
+  EXPECT_EQ(signed_number(0.4, 1), "+0.4");
+  EXPECT_EQ(signed_number(-0.0001, 2), "±0.00");
 }
 
 }  // namespace

@@ -61,8 +61,11 @@ Policy read_policy(const std::string& name, const JsonReader& reader) {
   std::ranges::stable_sort(policy.curve, {}, &CurvePoint::latency_us);
   if (present(reader, "apgr")) {
     const JsonReader apgr = reader.at("apgr");
-    policy.apgr = apgr.get<double>("value");
+    policy.apgr = optional_number(apgr, "value");
     if (present(apgr, "interval")) policy.apgr_interval = interval(apgr, "interval");
+  }
+  if (present(reader, "between_random_and_oracle")) {
+    policy.between_random_and_oracle = optional_number(reader.at("between_random_and_oracle"), "value");
   }
   if (present(reader, "calls_for")) {
     const JsonReader calls = reader.at("calls_for");
@@ -121,6 +124,14 @@ Calibration read_calibration(const JsonReader& reader) {
           .after = read_reliability(reader.at("after"))};
 }
 
+ApgrDifference read_difference(const JsonReader& reader) {
+  ApgrDifference difference{.a = reader.get<std::string>("a"),
+                            .b = reader.get<std::string>("b"),
+                            .value = optional_number(reader, "apgr_difference")};
+  if (present(reader, "interval")) difference.interval = interval(reader, "interval");
+  return difference;
+}
+
 PairedTest read_paired(const JsonReader& reader) {
   return {.a = reader.get<std::string>("a"),
           .b = reader.get<std::string>("b"),
@@ -166,6 +177,7 @@ Evaluation read_evaluation(const JsonReader& reader, std::size_t classes, std::s
     reader.at("operating_point").at("exit_share").fail_here(std::format("{} shares, one for each stage", stages));
   }
   e.calibration = list<Calibration>(reader, "calibration", read_calibration);
+  e.apgr_differences = list<ApgrDifference>(reader, "apgr_differences", read_difference);
   e.paired_tests = list<PairedTest>(reader, "paired_tests", read_paired);
   if (present(reader, "latency")) {
     const JsonReader latency = reader.at("latency");
@@ -173,6 +185,7 @@ Evaluation read_evaluation(const JsonReader& reader, std::size_t classes, std::s
                  .measured_us = positive(latency, "measured_us"),
                  .error_percent = latency.get<double>("error_percent"),
                  .agreement = optional_number(latency, "agreement"),
+                 .stored_predicted_us = optional_number(latency, "stored_predicted_us"),
                  .images = latency.get<std::size_t>("images")};
   }
   if (present(reader, "examples")) {

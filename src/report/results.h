@@ -21,8 +21,9 @@ struct CurvePoint {
 struct Policy {
   std::string name;  // learned, confidence, entropy, margin, random, oracle
   std::vector<CurvePoint> curve;
-  double apgr = 0;
+  std::optional<double> apgr;  // absent when both nets are equally good
   std::optional<Interval> apgr_interval;
+  std::optional<double> between_random_and_oracle;
   std::array<std::optional<double>, 3> calls_for;  // share of images sent on for 50, 80, 95 % of the accuracy gap
 };
 
@@ -61,6 +62,12 @@ struct Calibration {
   Reliability before, after;
 };
 
+struct ApgrDifference {
+  std::string a, b;
+  std::optional<double> value;
+  std::optional<Interval> interval;
+};
+
 struct PairedTest {
   std::string a, b;
   double at_latency_us = 0, difference_points = 0, mcnemar_p = 1;
@@ -69,7 +76,7 @@ struct PairedTest {
 
 struct MeasuredLatency {
   double predicted_us = 0, measured_us = 0, error_percent = 0;
-  std::optional<double> agreement;
+  std::optional<double> agreement, stored_predicted_us;
   std::size_t images = 0;
 };
 
@@ -83,9 +90,10 @@ struct Evaluation {
   std::string dataset, path;
   std::size_t count = 0;
   std::vector<StaticNet> static_nets;
-  std::vector<Policy> policies;  // in the file's order
+  std::vector<Policy> policies;  // in the file's order; none for a plan of one stage
   OperatingPoint operating_point;
   std::vector<Calibration> calibration;
+  std::vector<ApgrDifference> apgr_differences;
   std::vector<PairedTest> paired_tests;
   std::optional<MeasuredLatency> latency;
   std::vector<Example> easiest, hardest;

@@ -1,6 +1,7 @@
 #include "report/tables.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <format>
 
@@ -21,7 +22,19 @@ std::string with_interval(double fraction, const Interval& interval) {
 }
 std::string or_never(const std::optional<double>& share) { return share ? percent(*share) : "never"; }
 
+std::string number_with_interval(const std::optional<double>& value, const std::optional<Interval>& interval) {
+  if (!value) return "–";
+  std::string text = std::format("{:.3f}", *value);
+  if (interval) text += std::format(" [{:.3f}, {:.3f}]", interval->low, interval->high);
+  return text;
+}
+
 std::string p_value(double p) { return p < 0.001 ? "< 0.001" : std::format("{:.3f}", p); }
+
+std::string signed_interval(double value, const Interval& interval, int digits) {
+  return std::format("{} [{}, {}]", signed_number(value, digits), signed_number(interval.low, digits),
+                     signed_number(interval.high, digits));
+}
 
 // A colour both themes can show: the dots of policies and stages.
 std::string policy_dot(const std::string& policy) { return std::format("var(--{})", policy); }
@@ -40,16 +53,14 @@ double accuracy_at(const Policy& policy, double latency_us) {
 
 std::string policies(const Evaluation& evaluation) {
   const double at = evaluation.operating_point.latency_us;
-  Table table({"policy", "APGR [95 %]", "calls for 50 %", "for 80 %", "for 95 % of the gap",
+  if (evaluation.policies.empty()) return {};
+  Table table({"policy", "APGR [95 %]", "random 0, oracle 1", "calls for 50 %", "for 80 %", "for 95 % of the gap",
                std::format("accuracy at {}", duration_us(at))});
   for (const Policy& policy : evaluation.policies) {
-    std::string apgr = std::format("{:.3f}", policy.apgr);
-    if (policy.apgr_interval) {
-      apgr += std::format(" [{:.3f}, {:.3f}]", policy.apgr_interval->low, policy.apgr_interval->high);
-    }
     table.row(
         {{policy_title(policy.name), policy_dot(policy.name), "", policy.name == evaluation.operating_point.policy},
-         {apgr},
+         {number_with_interval(policy.apgr, policy.apgr_interval)},
+         {policy.between_random_and_oracle ? std::format("{:.3f}", *policy.between_random_and_oracle) : "–"},
          {or_never(policy.calls_for[0])},
          {or_never(policy.calls_for[1])},
          {or_never(policy.calls_for[2])},
@@ -59,15 +70,12 @@ std::string policies(const Evaluation& evaluation) {
 }
 
 std::string stages(const Results& results) {
-  Table table({"stage", "widths", "MACs", "parameters", "alone", "leave here", "mean", "median", "p90", "p95", "p99",
-               "first run"});
+  Table table(
+      {"stage", "widths", "MACs", "parameters", "accuracy alone [95 %]", "mean latency", "images that leave here"});
   const std::size_t count = results.stages.size();
   for (std::size_t i = 0; i < count; ++i) {
     const StageInfo& stage = results.stages[i];
     const StaticNet* alone = results.test.find_static(stage.name);
-    const auto timing = [&](double Summary::* field) {
-      return stage.measured ? duration_us(stage.measured->us.*field) : std::string("–");
-    };
     const std::string mean = stage.measured     ? duration_us(stage.measured->us.mean)
                              : stage.latency_us ? duration_us(*stage.latency_us)
                                                 : "–";
@@ -76,16 +84,27 @@ std::string stages(const Results& results) {
                {count_text(static_cast<double>(stage.macs))},
                {count_text(static_cast<double>(stage.parameters))},
                {alone ? with_interval(alone->accuracy, alone->interval) : "–"},
-               {percent(results.test.operating_point.exit_share[i])},
                {mean},
-               {timing(&Summary::median)},
-               {timing(&Summary::p90)},
-               {timing(&Summary::p95)},
-               {timing(&Summary::p99)},
-               {stage.measured && stage.measured->first_inference_us ? duration_us(*stage.measured->first_inference_us)
-                                                                     : "–"}});
+               {percent(results.test.operating_point.exit_share[i])}});
   }
   return table.html();
+}
+
+std::string percentiles(const Results& results) {
+  Table table({"stage", "runs", "min", "mean", "median", "p90", "p95", "p99", "max", "first run", "load"});
+  const std::size_t count = results.stages.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    const StageInfo& stage = results.stages[i];
+    if (!stage.measured) continue;
+    const Summary& s = stage.measured->us;
+    std::vector<Cell> row{{stage.name, stage_dot(i, count), "", true}, {grouped(s.count)}};
+    for (const double us : {s.min, s.mean, s.median, s.p90, s.p95, s.p99, s.max}) row.push_back({duration_us(us)});
+    const auto& [us, first, load] = *stage.measured;
+    row.push_back({first ? duration_us(*first) : "–"});
+    row.push_back({load ? duration_us(*load * 1e3) : "–"});
+    table.row(row);
+  }
+  return table.empty() ? std::string() : table.html();
 }
 
 std::string per_class(const Results& results) {
@@ -169,7 +188,7 @@ std::string shift(const Results& results) {
   if (!results.shift) return {};
   const Evaluation &test = results.test, &other = *results.shift;
   Table table({"", test.dataset, other.dataset, "change"});
-  const auto points = [](double a, double b) { return std::format("{:+.2f} points", 100 * (b - a)); };
+  const auto points = [](double a, double b) { return signed_number(100 * (b - a), 2) + " points"; };
   const auto add = [&](const std::string& name, double a, double b) {
     table.row({{name}, {percent(a, 2)}, {percent(b, 2)}, {points(a, b)}});
   };
@@ -185,30 +204,45 @@ std::string shift(const Results& results) {
        {std::format("{:+.1f} %", 100 * (other.operating_point.latency_us / test.operating_point.latency_us - 1))}});
   for (const Policy& policy : test.policies) {
     const Policy* same = other.find_policy(policy.name);
-    if (!same || policy.name == "random" || policy.name == "oracle") continue;
+    if (!same || !same->apgr || !policy.apgr || policy.name == "random" || policy.name == "oracle") continue;
     table.row({{"APGR, " + policy_title(policy.name), policy_dot(policy.name)},
-               {std::format("{:.3f}", policy.apgr)},
-               {std::format("{:.3f}", same->apgr)},
-               {std::format("{:+.3f}", same->apgr - policy.apgr)}});
+               {std::format("{:.3f}", *policy.apgr)},
+               {std::format("{:.3f}", *same->apgr)},
+               {signed_number(*same->apgr - *policy.apgr, 3)}});
   }
   return table.html();
+}
+
+std::string apgr_differences(const Results& results) {
+  Table table({"comparison", "data set", "APGR difference [95 %]"});
+  const auto add = [&](const Evaluation& evaluation) {
+    for (const ApgrDifference& one : evaluation.apgr_differences) {
+      if (!one.value) continue;
+      table.row({{one.a + " against " + one.b},
+                 {evaluation.dataset},
+                 {one.interval ? signed_interval(*one.value, *one.interval, 4) : signed_number(*one.value, 4)}});
+    }
+  };
+  add(results.test);
+  if (results.shift) add(*results.shift);
+  return table.empty() ? std::string() : table.html();
 }
 
 std::string paired(const Evaluation& evaluation) {
   if (evaluation.paired_tests.empty()) return {};
   Table table({"comparison", "at latency", "difference [95 %], points", "McNemar p"});
   for (const PairedTest& test : evaluation.paired_tests) {
-    table.row(
-        {{test.a + " against " + test.b},
-         {duration_us(test.at_latency_us)},
-         {std::format("{:+.2f} [{:+.2f}, {:+.2f}]", test.difference_points, test.interval.low, test.interval.high)},
-         {p_value(test.mcnemar_p)}});
+    table.row({{test.a + " against " + test.b},
+               {duration_us(test.at_latency_us)},
+               {signed_interval(test.difference_points, test.interval, 2)},
+               {p_value(test.mcnemar_p)}});
   }
   return table.html();
 }
 
 std::string latency_check(const Results& results) {
-  Table table({"data set", "images", "predicted mean", "measured mean", "error", "same exit and label"});
+  Table table(
+      {"data set", "images", "predicted mean", "measured mean", "error", "from plan.json", "same exit and label"});
   const auto add = [&](const Evaluation& evaluation) {
     if (!evaluation.latency) return;
     const MeasuredLatency& l = *evaluation.latency;
@@ -216,7 +250,8 @@ std::string latency_check(const Results& results) {
                {grouped(l.images)},
                {duration_us(l.predicted_us)},
                {duration_us(l.measured_us)},
-               {std::format("{:+.1f} %", l.error_percent)},
+               {signed_number(l.error_percent, 1) + " %"},
+               {l.stored_predicted_us ? duration_us(*l.stored_predicted_us) : "–"},
                {l.agreement ? percent(*l.agreement, 2) : "–"}});
   };
   add(results.test);
@@ -254,13 +289,14 @@ std::string headline(const Results& results) {
   html += tile("Accuracy", percent(chosen.accuracy, 2),
                std::format("95 % interval {}; {} images", interval_text(chosen.interval, 2), grouped(test.count)));
   html += tile("Mean latency", duration_us(chosen.latency_us),
-               test.latency ? std::format("measured {} ({:+.1f} %)", duration_us(test.latency->measured_us),
-                                          test.latency->error_percent)
-                            : "per image, batch 1");
+               test.latency
+                   ? std::format("per image; run for real {}, predicted to {} %",
+                                 duration_us(test.latency->measured_us), signed_number(test.latency->error_percent, 1))
+                   : "per image, batch 1");
   if (big) {
     html += tile("Speed-up", std::format("{:.2f} ×", big->latency_us / chosen.latency_us),
-                 std::format("against {} alone: {} at {} ({:+.2f} points)", last.name, percent(big->accuracy, 2),
-                             duration_us(big->latency_us), 100 * (chosen.accuracy - big->accuracy)));
+                 std::format("against {} alone: {} at {} ({} points)", last.name, percent(big->accuracy, 2),
+                             duration_us(big->latency_us), signed_number(100 * (chosen.accuracy - big->accuracy), 2)));
   }
   html +=
       tile("Sent on", percent(test.escalation()),
@@ -275,28 +311,30 @@ std::vector<Section> table_sections(const Run& run) {
     if (!section.html.empty()) sections.push_back(std::move(section));
   };
   add({"policies", "Policies",
-       "APGR is the area between a policy and random routing, scaled so that random is 0.5 in expectation and always "
-       "taking "
-       "the big net's accuracy is 1; calls are the share of images the big net must see for that much of the accuracy "
-       "gap.",
+       "APGR: area under accuracy over cost, scaled so that the first stage for every image is 0 and the last for "
+       "every image "
+       "is 1; random routing is about 0.5. Calls: share of images sent on to win that much of the accuracy gap.",
        policies(results.test)});
   if (results.shift) {
     add({"policies-shift", "Policies under shift", "The same policies on " + results.shift->dataset + ".",
          policies(*results.shift)});
   }
-  add({"stages", "Stages",
-       "Accuracy of each stage alone; latencies of one image with one thread, percentiles over all runs.",
-       stages(results)});
+  add({"apgr-differences", "Policies compared",
+       "Intervals from the same bootstrap resamples for both, so the differences are paired.",
+       apgr_differences(results)});
+  add({"stages", "Stages", "", stages(results)});
+  add({"percentiles", "Stage latencies", "One image at a time, over all runs of the measurement that made the plan.",
+       percentiles(results)});
   add({"latency-check", "Predicted and measured latency",
        "The plan was run for real on these images, router and copies included, and compared with the prediction from "
        "the cost "
        "table.",
        latency_check(results)});
   add({"paired", "Paired tests",
-       "Both sides answer the same images at the same mean latency; the interval is from a paired bootstrap.",
+       "Both sides answer the same images; policies stand at the plan's mean latency, stages run alone at their own.",
        paired(results.test)});
   add({"shift", "Distribution shift", "The same plan and thresholds on shifted images.", shift(results)});
-  add({"calibration-table", "Calibration", "Expected calibration error over 15 bins of equal width.",
+  add({"calibration-table", "Calibration error", "Expected calibration error over 15 bins of equal width.",
        calibration(results)});
   add({"classes", "Classes", "", per_class(results)});
   add({"confusion", "Confusion",

@@ -86,6 +86,12 @@ std::string count_text(double count) {
   return scaled(count / 1e9, "G");
 }
 
+std::string signed_number(double value, int digits) {
+  const std::string text = std::format("{:.{}f}", std::abs(value), digits);
+  if (text.find_first_not_of("0.") == std::string::npos) return "±" + text;
+  return (value < 0 ? "−" : "+") + text;
+}
+
 std::string grouped(std::size_t count) {
   std::string text = std::to_string(count);
   for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, ",");

@@ -24,6 +24,7 @@ std::string stage_color(const Theme& theme, std::size_t stage, std::size_t stage
 std::string percent(double fraction, int digits = 1);  // "93.1 %"
 std::string duration_us(double microseconds);          // "143 µs", "1.23 ms"
 std::string count_text(double count);                  // "111 M", "4.2 k"
+std::string signed_number(double value, int digits);   // "+0.42", "−0.21" with a true minus
 std::string grouped(std::size_t count);                // "10,000"
 std::string policy_title(const std::string& policy);   // "learned router"
 
