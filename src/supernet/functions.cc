@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "supernet/buffers.h"
+#include "supernet/convolution.h"
 #include "supernet/norm_act.h"
 
 namespace triage::supernet {
@@ -103,7 +104,8 @@ class TrainLayer : public Function<TrainLayer> {
       const at::Tensor scratch = pool ? range_scratch(shape) : at::Tensor();
       over_ranges(shape, [&](const NormActShape& part, int first) {
         bf16* const conv = pool ? data<bf16>(scratch) : data<bf16>(z) + first * stride.z;
-        conv3x3_forward(convolution_of(part, x.size(1)), data<bf16>(x) + first * stride.x, data<float>(weight), conv);
+        convolution_forward(convolution_of(part, x.size(1)), data<bf16>(x) + first * stride.x, data<float>(weight),
+                            conv);
         norm_statistics(part, conv, data<bf16>(z) + first * stride.z,
                         pool ? data<std::uint8_t>(argmax) + first * stride.z : nullptr,
                         sums + std::size_t(2) * (first / kGroupImages) * shape.channels);
@@ -178,10 +180,11 @@ class TrainLayer : public Function<TrainLayer> {
       if (needs_weight) {
         if (first > 0 && !dweight_range.defined()) dweight_range = at::empty_like(dweight);
         const at::Tensor& into = first > 0 ? dweight_range : dweight;
-        conv3x3_backward_weights(convolution, data<bf16>(x) + first * stride.x, dconv, data<float>(into));
+        convolution_backward_weights(convolution, data<bf16>(x) + first * stride.x, dconv, data<float>(into));
         if (first > 0) dweight += dweight_range;
       }
-      if (needs_x) conv3x3_backward_data(convolution, dconv, data<float>(weight), data<bf16>(dx) + first * stride.x);
+      if (needs_x)
+        convolution_backward_data(convolution, dconv, data<float>(weight), data<bf16>(dx) + first * stride.x);
     });
     result[0] = dx;
     result[1] = dweight;
@@ -259,8 +262,8 @@ at::Tensor infer_layer(const at::Tensor& x, const at::Tensor& weight, const at::
   const Strides stride = strides_of(shape, input.size(1));
   const at::Tensor scratch = range_scratch(shape);
   over_ranges(shape, [&](const NormActShape& part, int first) {
-    conv3x3_forward(convolution_of(part, input.size(1)), data<bf16>(input) + first * stride.x, data<float>(weight),
-                    data<bf16>(scratch));
+    convolution_forward(convolution_of(part, input.size(1)), data<bf16>(input) + first * stride.x, data<float>(weight),
+                        data<bf16>(scratch));
     norm_act_inference(part, data<bf16>(scratch), norm, data<bf16>(y) + first * stride.z);
   });
   return y;

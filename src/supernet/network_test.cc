@@ -1,9 +1,10 @@
 // Layers, networks and optimiser against plain ATen operations and torch::nn modules.
 //
 // Tolerances. fp32: both sides sum the same products in different orders; 1e-4 of the largest value leaves room for
-// sums of some thousand terms. bf16: every activation is rounded to 8 bits, so single elements may take another side of
-// a ReLU or another pixel of a pool window; the Euclidean error of a whole tensor is held instead, at 2 % of its norm
-// (three to five roundings of 2^-9, relative, with the sensitivity of batch norm).
+// sums of some thousand terms. bf16: the plain side rounds at the same places (convolution output, activations), so
+// what remains is a rounding of 2^-9 here and there that falls the other way, and with it, rarely, a ReLU or a pool's
+// choice: the Euclidean error of a whole tensor is held, at 2 % of its norm. Winograd convolutions round once more
+// before the pool and the ReLU decide: 10 %.
 #include "supernet/network.h"
 
 #include <gmock/gmock.h>
@@ -23,7 +24,7 @@ constexpr double kEpsilon = 1e-5;
 
 double relative_error(const at::Tensor& a, const at::Tensor& b) {
   const at::Tensor x = a.detach().to(at::kDouble), y = b.detach().to(at::kDouble);
-  return (x - y).norm().item<double>() / (y.norm().item<double>() + 1e-30);
+  return (x - y).norm().item<double>() / (y.norm().item<double>() + 1e-2);
 }
 
 void expect_close(const at::Tensor& found, const at::Tensor& expected, double tolerance, const std::string& what) {
@@ -41,13 +42,14 @@ struct Case {
   bool pool;
 };
 
-// The layer in plain differentiable operations.
-at::Tensor plain_layer(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool pool) {
-  at::Tensor z = at::conv2d(x, weight, {}, 1, 1);
+// The layer in plain differentiable operations; `round`: activations rounded to bf16 where ours are.
+at::Tensor plain_layer(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool pool, bool round) {
+  const auto rounded = [&](const at::Tensor& t) { return round ? t.to(at::kBFloat16).to(at::kFloat) : t; };
+  at::Tensor z = rounded(at::conv2d(x, weight, {}, 1, 1));
   if (pool) z = at::max_pool2d(z, 2);
   const at::Tensor mean = z.mean(at::IntArrayRef{0, 2, 3}, true);
   const at::Tensor variance = (z - mean).square().mean(at::IntArrayRef{0, 2, 3}, true);
-  return at::relu((z - mean) * (variance + kEpsilon).rsqrt() + bias.view({1, -1, 1, 1}));
+  return rounded(at::relu((z - mean) * (variance + kEpsilon).rsqrt() + bias.view({1, -1, 1, 1})));
 }
 
 struct Gradients {
@@ -80,16 +82,16 @@ class LayerTest : public testing::TestWithParam<Case> {
       return train_layer(a, w, b, GetParam().pool, kEpsilon).y;
     });
   }
-  Gradients plain(const at::Tensor& input) const {
-    return gradients_of(input, weight, bias, dy, [](const auto& a, const auto& w, const auto& b) {
-      return plain_layer(a, w, b, GetParam().pool);
+  Gradients plain(const at::Tensor& input, bool round) const {
+    return gradients_of(input, weight, bias, dy, [&](const auto& a, const auto& w, const auto& b) {
+      return plain_layer(a, w, b, GetParam().pool, round);
     });
   }
   at::Tensor x, weight, bias, dy;
 };
 
 TEST_P(LayerTest, Fp32MatchesPlainOperations) {
-  const Gradients found = ours(x), expected = plain(x);
+  const Gradients found = ours(x), expected = plain(x, false);
   expect_close(found.y, expected.y, 1e-4, "y");
   expect_close(found.x, expected.x, 1e-4, "dx");
   expect_close(found.weight, expected.weight, 1e-4, "dweight");
@@ -100,14 +102,14 @@ TEST_P(LayerTest, Bf16MatchesPlainOperationsByRounding) {
   const at::Tensor rounded = x.to(at::kBFloat16);
   weight = weight.to(at::kBFloat16).to(at::kFloat);
   dy = dy.to(at::kBFloat16).to(at::kFloat);
-  const Gradients found = ours(rounded), expected = plain(rounded.to(at::kFloat));
+  const Gradients found = ours(rounded), expected = plain(rounded.to(at::kFloat), true);
   EXPECT_EQ(found.y.scalar_type(), at::kBFloat16);
   EXPECT_EQ(found.weight.scalar_type(), at::kFloat);
+  const double tolerance = std::min(GetParam().in, GetParam().out) >= 16 ? 0.1 : 0.02;
   EXPECT_LT(relative_error(found.y, expected.y), 0.01);
-  // A pooled pixel or a ReLU may be decided otherwise by a rounding: those gradients move as a whole.
-  EXPECT_LT(relative_error(found.x, expected.x), 0.1);
-  EXPECT_LT(relative_error(found.weight, expected.weight), 0.1);
-  EXPECT_LT(relative_error(found.bias, expected.bias), 0.05);
+  EXPECT_LT(relative_error(found.x, expected.x), tolerance);
+  EXPECT_LT(relative_error(found.weight, expected.weight), tolerance);
+  EXPECT_LT(relative_error(found.bias, expected.bias), tolerance);
 }
 
 TEST_P(LayerTest, InferenceMatchesPlainOperations) {
@@ -124,11 +126,13 @@ TEST_P(LayerTest, InferenceMatchesPlainOperations) {
   EXPECT_LT(relative_error(half, slow), 0.01);
 }
 
-// Odd maps, channel counts that leave vectors of 16, 8 and 1, batches that leave a part of a group of 8.
+// Odd maps, channel counts that leave vectors of 16, 8 and 1, batches that leave a part of a group of 8; the last is
+// wide enough for Winograd and large enough for two ranges of images.
 INSTANTIATE_TEST_SUITE_P(Shapes, LayerTest,
                          testing::Values(Case{3, 3, 24, 8, 8, false}, Case{16, 8, 16, 6, 6, true},
                                          Case{11, 5, 21, 7, 7, true}, Case{9, 24, 64, 4, 6, false},
-                                         Case{1, 1, 1, 2, 2, true}, Case{33, 16, 40, 9, 5, true}));
+                                         Case{1, 1, 1, 2, 2, true}, Case{33, 16, 40, 9, 5, true},
+                                         Case{70, 64, 96, 16, 16, true}));
 
 TEST(Layer, SkipsWhatNeedsNoGradient) {
   const at::Tensor x = images(4, 3, 6, 6, at::kBFloat16), weight = at::randn({8, 3, 3, 3});

@@ -1,0 +1,166 @@
+// Images per second of a whole training step (augmentation, forward, loss, backward, SGD), and against PyTorch eager.
+//
+//   train_step_bench                                      our figure alone, and where its time goes
+//   train_step_bench --compare 3 --record results/pair.json
+// runs ours and bench/pytorch_train.py in turns, so that other load on the machine hits all alike; the fastest step of
+// each counts. PyTorch's best is the better of its two bf16 modes.
+#include <stdlib.h>
+#include <torch/torch.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <iostream>
+#include <memory>
+#include <numeric>
+
+#include "core/machine.h"
+#include "data/import.h"
+#include "data/loader.h"
+#include "supernet/network.h"
+#include "supernet/sgd.h"
+
+namespace {
+
+using namespace triage;
+
+struct Options {
+  std::string arch = "24-64,64-192,192-256,256";
+  int batch = 512, warmup = 2, steps = 5, compare = 0;
+  std::string python = "python3", script = "bench/pytorch_train.py", record;
+};
+
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+struct Timing {
+  std::vector<double> steps;                               // seconds
+  double wait = 0, forward = 0, backward = 0, update = 0;  // seconds of the fastest step
+};
+
+// Random pixels as an imported data set, so that the loader does its real work.
+data::Dataset random_images(int count, const fs::path& file) {
+  data::GeneratedOptions generated;
+  generated.classes = 10;
+  generated.height = generated.width = 32;
+  generated.train_count = count;
+  generated.test_count = 10;
+  data::write_dataset(data::generate(generated), file);
+  return data::Dataset::open(file);
+}
+
+Timing train_steps(const Options& options, const data::Dataset& images) {
+  std::vector<std::uint32_t> indices(images.info().train_count);
+  std::iota(indices.begin(), indices.end(), 0u);
+  data::LoaderOptions loading;
+  loading.batch = options.batch;
+  data::TrainLoader loader(images, indices, data::measure_normalization(images, indices), loading, 0);
+  supernet::Network net(plan::ArchSpec::parse(options.arch), plan::InputShape{}, 10, supernet::NetworkOptions{}, 1);
+  supernet::Sgd sgd({{net->trainable_weights(), 1, 1e-3}, {net->trainable_biases(), 16, 1e-3}});
+  Timing timing;
+  for (int step = 0; step < options.warmup + options.steps; ++step) {
+    const double start = now();
+    data::Batch batch = loader.next();
+    const double loaded = now();
+    const at::Tensor x =
+        at::from_blob(batch.pixels.data(), {batch.size, 32, 32, 3}, at::kBFloat16).permute({0, 3, 1, 2});
+    const at::Tensor labels = at::from_blob(batch.labels.data(), {batch.size}, at::kLong);
+    const at::Tensor loss = at::cross_entropy_loss(net->forward(x).logits, labels, {}, at::Reduction::Mean, -100, 0.2);
+    const double forward = now();
+    loss.backward();
+    const double backward = now();
+    sgd.step({.learning_rate = 0.01});
+    loader.recycle(std::move(batch));
+    const double end = now();
+    if (step < options.warmup) continue;
+    timing.steps.push_back(end - start);
+    if (end - start > *std::min_element(timing.steps.begin(), timing.steps.end())) continue;
+    timing.wait = loaded - start;
+    timing.forward = forward - loaded;
+    timing.backward = backward - forward;
+    timing.update = end - backward;
+  }
+  return timing;
+}
+
+double pytorch_images_per_second(const Options& options, const std::string& mode) {
+  const std::string command =
+      std::format("{} {} --mode {} --arch {} --batch {} --warmup {} --steps {}", options.python, options.script, mode,
+                  options.arch, options.batch, options.warmup, options.steps);
+  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), pclose);
+  if (!pipe) fail("{}: cannot be started", command);
+  std::string output;
+  for (int c; (c = fgetc(pipe.get())) != EOF;) output.push_back(static_cast<char>(c));
+  const Json json = parse_json(output, command);
+  return JsonReader(json, command).get<double>("images_per_second");
+}
+
+void compare(const Options& options, const data::Dataset& images, const std::string& command) {
+  struct Side {
+    const char* name;
+    double best = 0;
+  } sides[] = {{"ours"}, {"bf16"}, {"bf16-pure"}, {"default"}};
+  for (int round = 0; round < options.compare; ++round) {
+    for (Side& side : sides) {
+      double rate = 0;
+      if (&side == sides) {
+        const Timing timing = train_steps(options, images);
+        rate = options.batch / *std::min_element(timing.steps.begin(), timing.steps.end());
+      } else {
+        rate = pytorch_images_per_second(options, side.name);
+      }
+      side.best = std::max(side.best, rate);
+      std::cout << std::format("round {}  {:<9}  {:7.1f} images/s\n", round + 1, side.name, rate) << std::flush;
+    }
+  }
+  const double best = std::max(sides[1].best, sides[2].best);
+  std::cout << std::format("ours {:.1f} images/s: {:.2f} x PyTorch's best ({:.1f}), {:.2f} x its default ({:.1f})\n",
+                           sides[0].best, sides[0].best / best, best, sides[0].best / sides[3].best, sides[3].best);
+  if (options.record.empty()) return;
+  const auto figure = [&](double value, const char* unit) {
+    return Figure{.value = value, .unit = unit, .interval = std::nullopt, .n = options.compare};
+  };
+  record_figures(options.record, command,
+                 {{"train.speedup_vs_pytorch_best", figure(sides[0].best / best, "x")},
+                  {"train.speedup_vs_pytorch_default", figure(sides[0].best / sides[3].best, "x")},
+                  {"train.images_per_second", figure(sides[0].best, "images/s")},
+                  {"train.pytorch_best_images_per_second", figure(best, "images/s")},
+                  {"train.pytorch_default_images_per_second", figure(sides[3].best, "images/s")}});
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  CLI::App app{"Images per second of training, alone or against PyTorch eager"};
+  app.add_option("--arch", options.arch, "Widths of the net")->capture_default_str();
+  app.add_option("--batch", options.batch, "Images per step")->capture_default_str();
+  app.add_option("--warmup", options.warmup, "Steps before timing")->capture_default_str();
+  app.add_option("--steps", options.steps, "Timed steps; the fastest counts")->capture_default_str();
+  app.add_option("--compare", options.compare, "Rounds against PyTorch; 0: ours alone")->capture_default_str();
+  app.add_option("--python", options.python, "Interpreter that has PyTorch")->capture_default_str();
+  app.add_option("--script", options.script, "Path of pytorch_train.py")->capture_default_str();
+  app.add_option("--record", options.record, "File of record that gets the figures");
+  CLI11_PARSE(app, argc, argv);
+  try {
+    std::string directory = fs::temp_directory_path() / "train_step_bench-XXXXXX";
+    if (!mkdtemp(directory.data())) fail("{}: cannot be created", directory);
+    const data::Dataset images = random_images(4 * options.batch, fs::path(directory) / "random.data");
+    fs::remove_all(directory);  // the map stays
+    if (options.compare > 0) {
+      std::string command;
+      for (int i = 0; i < argc; ++i) command += (i ? " " : "") + (i ? std::string(argv[i]) : "train_step_bench");
+      compare(options, images, command);
+      return 0;
+    }
+    const Timing timing = train_steps(options, images);
+    const double best = *std::min_element(timing.steps.begin(), timing.steps.end());
+    std::cout << std::format(
+        "{:.1f} images/s: step {:.1f} ms = data {:.1f} + forward and loss {:.1f} + backward {:.1f} + SGD {:.1f}\n",
+        options.batch / best, 1e3 * best, 1e3 * timing.wait, 1e3 * timing.forward, 1e3 * timing.backward,
+        1e3 * timing.update);
+  } catch (const std::exception& error) {
+    std::cerr << "train_step_bench: " << error.what() << "\n";
+    return 1;
+  }
+}
