@@ -10,7 +10,8 @@ namespace triage::report {
 namespace {
 
 constexpr std::size_t kPanelsPerRow = 4;
-constexpr std::size_t kFewImages = 20;  // bins with fewer are drawn pale: their accuracy says little
+constexpr std::size_t kClassCharacters = 15;  // of a class name beside its bar
+constexpr std::size_t kFewImages = 20;        // bins with fewer are drawn pale: their accuracy says little
 
 void reliability_panel(Script& script, const Theme& theme, const std::string& title, const std::string& color,
                        const Reliability& reliability, const std::string& id, bool labelled) {
@@ -92,7 +93,7 @@ std::string draw_per_class(const Run& run, const Picture& picture, const Theme& 
     lowest = std::min(lowest, interval.low);
     highest = std::max(highest, interval.high);
     most = std::max(most, one.escalation);
-    tics += std::format("{}{} {}", i ? ", " : "", literal(one.name), i);
+    tics += std::format("{}{} {}", i ? ", " : "", literal(shortened(one.name, kClassCharacters)), i);
   }
   const OperatingPoint& chosen = run.results.test.operating_point;
   const double mean_escalation = run.results.test.escalation();

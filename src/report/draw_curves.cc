@@ -9,7 +9,8 @@
 namespace triage::report {
 namespace {
 
-constexpr const char* kShiftDash = "(5,4)";
+constexpr double kLeft = 78;  // CSS pixels for tick labels and axis title
+constexpr const char* kShiftDash = "'-'";
 
 struct LineStyle {
   double width;
@@ -18,7 +19,7 @@ struct LineStyle {
 LineStyle line_style(const std::string& policy) {
   if (policy == "learned") return {3.0, "1"};
   if (policy == "random") return {1.6, "'_'"};
-  if (policy == "oracle") return {1.4, "(8,4,2,4)"};
+  if (policy == "oracle") return {1.4, "'-.'"};
   return {1.8, "1"};
 }
 
@@ -97,10 +98,10 @@ std::string boxed_label(int tag, const std::string& text, double x, double y, co
 
 // APGR of every policy with a score, best first.
 std::string apgr_line(const Evaluation& evaluation) {
-  std::string line = "APGR";
+  std::string line;
   for (const Policy* policy : by_merit(evaluation)) {
     if (policy->name == "random" || policy->name == "oracle") continue;
-    if (policy->apgr) line += std::format("{} {} {:.3f}", line.size() > 4 ? " ·" : "", policy->name, *policy->apgr);
+    if (policy->apgr) line += std::format("{} {} {:.3f}", line.empty() ? "APGR" : " ·", policy->name, *policy->apgr);
   }
   return line;
 }
@@ -118,6 +119,9 @@ void extent(const Evaluation& evaluation, Range& x, Range& y) {
     y.include(100 * net.interval.low);
     y.include(100 * net.interval.high);
   }
+  x.include(evaluation.operating_point.latency_us);
+  y.include(100 * evaluation.operating_point.interval.low);
+  y.include(100 * evaluation.operating_point.interval.high);
 }
 
 // Finds places for labels above points: above every routing curve within the label's width (curves rise and flatten,
@@ -256,11 +260,11 @@ std::string one_or_two(const Run& run, const Picture& picture, const Theme& them
   };
   const double split = run.results.shift ? w / 2 - 15 : w - 20;
   Script script;
-  script.add("set multiplot").area(70, split, top, bottom, w, h);
-  panel(script, test, name("Test", test), split - 70);
+  script.add("set multiplot").area(kLeft, split, top, bottom, w, h);
+  panel(script, test, name("Test", test), split - kLeft);
   if (run.results.shift) {
-    script.area(w / 2 + 70, w - 15, top, bottom, w, h);
-    panel(script, *run.results.shift, name("Shifted", *run.results.shift), w / 2 - 85);
+    script.area(w / 2 + kLeft, w - 15, top, bottom, w, h);
+    panel(script, *run.results.shift, name("Shifted", *run.results.shift), w / 2 - kLeft - 15);
   }
   legend(script, keys_of(test, theme, with_oracle), picture);
   return script.add("unset multiplot").text();

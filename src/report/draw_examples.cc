@@ -42,17 +42,6 @@ struct Canvas {  // [height, width, 3]
   }
 };
 
-// Cuts between characters of UTF-8, not within one.
-std::string shortened(const std::string& text, std::size_t characters) {
-  std::size_t seen = 0, bytes = 0;
-  while (bytes < text.size() && seen < characters) {
-    ++bytes;
-    while (bytes < text.size() && (static_cast<unsigned char>(text[bytes]) & 0xc0) == 0x80) ++bytes;
-    ++seen;
-  }
-  return bytes == text.size() ? text : text.substr(0, bytes) + "…";
-}
-
 std::string draw(const std::vector<ExampleImage>& images, const Run& run, const Picture& picture, const Theme& theme) {
   const Results& results = run.results;
   Canvas canvas(picture.width * kRatio, picture.height * kRatio, theme.background);

@@ -103,6 +103,16 @@ std::string policy_title(const std::string& policy) {
   return policy;
 }
 
+std::string shortened(const std::string& text, std::size_t characters) {
+  std::size_t seen = 0, bytes = 0;
+  while (bytes < text.size() && seen < characters) {
+    ++bytes;
+    while (bytes < text.size() && (static_cast<unsigned char>(text[bytes]) & 0xc0) == 0x80) ++bytes;
+    ++seen;
+  }
+  return bytes == text.size() ? text : text.substr(0, bytes) + "…";
+}
+
 LatencyUnit latency_unit(double largest_us) {
   if (largest_us >= 1e4) return {1e3, "ms"};
   return {};
