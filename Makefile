@@ -36,6 +36,7 @@ runtime-only: setup
 	@ctest --preset runtime-only
 
 bench: build
+	@[ -n "$(TRIAGE_SKIP_SETUP)" ] || scripts/setup bench
 	@scripts/bench
 
 zoo: build

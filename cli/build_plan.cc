@@ -146,9 +146,8 @@ void choose_point(plan::Plan& plan, const route::ScoreTable& validation, const B
                                    : target.accuracy ? route::cheapest(curve, *target.accuracy)
                                                      : route::knee(curve);
   plan::Prediction prediction{point.accuracy, point.latency_us, std::vector<double>(plan.stages.size())};
-  for (const std::uint8_t exit : route::exits_taken(scores, point.thresholds)) {
-    prediction.exit_share[exit] += 1.0 / static_cast<double>(validation.count());
-  }
+  for (const std::uint8_t exit : route::exits_taken(scores, point.thresholds)) prediction.exit_share[exit] += 1;
+  for (double& share : prediction.exit_share) share /= static_cast<double>(validation.count());
   for (std::size_t i = 0; i + 1 < plan.stages.size(); ++i) plan.stages[i].exit.threshold = point.thresholds[i];
   plan.predicted = prediction;
 }

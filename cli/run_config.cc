@@ -129,7 +129,9 @@ RunLock::RunLock(const fs::path& run) {
   }
 }
 
-RunLock::~RunLock() { ::close(fd_); }
+RunLock::~RunLock() {
+  if (fd_ >= 0) ::close(fd_);
+}
 
 RunLock open_run(const fs::path& run, const RunConfig& config) {
   const fs::path file = run / "config.toml";

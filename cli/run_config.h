@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "data/dataset.h"
@@ -55,8 +56,7 @@ class RunLock {
  public:
   explicit RunLock(const fs::path& run);  // throws Error when another process holds it
   ~RunLock();
-  RunLock(const RunLock&) = delete;
-  RunLock& operator=(const RunLock&) = delete;
+  RunLock(RunLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
 
  private:
   int fd_;
