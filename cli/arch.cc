@@ -1,9 +1,10 @@
 // triage arch: what an architecture costs before anything is trained.
+#include "plan/arch.h"
+
 #include <cstdio>
 #include <iostream>
 
 #include "cli/command.h"
-#include "plan/arch.h"
 
 namespace triage::cli {
 namespace {
@@ -21,9 +22,12 @@ Json describe(const plan::ArchSpec& arch, const plan::InputShape& input, int cla
                       {"macs", layer.macs},
                       {"parameters", layer.parameters}});
   }
-  return {{"arch", arch.text()},           {"input", plan::to_json(input)},
-          {"classes", classes},            {"macs", cost.macs},
-          {"parameters", cost.parameters}, {"peak_activation_elements", cost.peak_activation_elements},
+  return {{"arch", arch.text()},
+          {"input", plan::to_json(input)},
+          {"classes", classes},
+          {"macs", cost.macs},
+          {"parameters", cost.parameters},
+          {"peak_activation_elements", cost.peak_activation_elements},
           {"layers", layers}};
 }
 
@@ -33,11 +37,13 @@ void print(const Json& d) {
     std::printf("%-14s %9s %9s %5s %12lld %12lld\n", layer["name"].get<std::string>().c_str(),
                 std::format("{}>{}", layer["in_channels"].get<int>(), layer["out_channels"].get<int>()).c_str(),
                 std::format("{}x{}", layer["height"].get<int>(), layer["width"].get<int>()).c_str(),
-                layer["pool"].get<bool>() ? "2x2" : "", layer["macs"].get<long long>(), layer["parameters"].get<long long>());
+                layer["pool"].get<bool>() ? "2x2" : "", layer["macs"].get<long long>(),
+                layer["parameters"].get<long long>());
   }
-  std::printf("total (with the head): %.2f MMAC, %.1f k parameters (%.2f MB in fp32), largest activations %.0f KB in fp32\n",
-              d["macs"].get<double>() / 1e6, d["parameters"].get<double>() / 1e3, d["parameters"].get<double>() * 4 / 1e6,
-              d["peak_activation_elements"].get<double>() * 4 / 1024);
+  std::printf(
+      "total (with the head): %.2f MMAC, %.1f k parameters (%.2f MB in fp32), largest activations %.0f KB in fp32\n",
+      d["macs"].get<double>() / 1e6, d["parameters"].get<double>() / 1e3, d["parameters"].get<double>() * 4 / 1e6,
+      d["peak_activation_elements"].get<double>() * 4 / 1024);
 }
 
 }  // namespace
@@ -60,8 +66,10 @@ int arch_command(int argc, char** argv) {
     throw UsageError("--input: expected CHANNELSxHEIGHTxWIDTH such as 3x32x32, found '" + input_text + "'");
   }
   const Json description = describe(plan::ArchSpec::parse(text), input, classes);
-  if (json) std::cout << description.dump(2) << '\n';
-  else print(description);
+  if (json)
+    std::cout << description.dump(2) << '\n';
+  else
+    print(description);
   return 0;
 }
 

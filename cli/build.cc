@@ -19,7 +19,8 @@ double parse_latency(const std::string& text) {
   }
   const std::string unit = text.substr(used);
   const double scale = unit.empty() || unit == "us" ? 1 : unit == "ms" ? 1e3 : unit == "s" ? 1e6 : 0;
-  if (used == 0 || scale == 0 || !(value > 0)) throw UsageError("--latency: expected a time such as 150us or 0.15ms, found '" + text + "'");
+  if (used == 0 || scale == 0 || !(value > 0))
+    throw UsageError("--latency: expected a time such as 150us or 0.15ms, found '" + text + "'");
   return value * scale;
 }
 
@@ -43,16 +44,23 @@ double parse_accuracy(const std::string& text) {
 }  // namespace
 
 int build_command(int argc, char** argv) {
-  CLI::App app{"Turns the trained networks of a run into a plan: ONNX files, routers, thresholds, measured costs", "triage build"};
+  CLI::App app{"Turns the trained networks of a run into a plan: ONNX files, routers, thresholds, measured costs",
+               "triage build"};
   std::string run, latency, accuracy, policy;
   bool knee = false, json = false;
   BuildOptions options;
   app.add_option("RUN", run, "run directory of triage train")->required();
-  auto* budget = app.add_option("--latency", latency, "most accurate plan with at most this mean latency: 150us, 0.15ms");
-  auto* goal = app.add_option("--accuracy", accuracy, "cheapest plan with at least this validation accuracy: 90%")->excludes(budget);
-  app.add_flag("--knee", knee, "the point farthest above the line between the static nets (the default)")->excludes(budget)->excludes(goal);
+  auto* budget =
+      app.add_option("--latency", latency, "most accurate plan with at most this mean latency: 150us, 0.15ms");
+  auto* goal = app.add_option("--accuracy", accuracy, "cheapest plan with at least this validation accuracy: 90%")
+                   ->excludes(budget);
+  app.add_flag("--knee", knee, "the point farthest above the line between the static nets (the default)")
+      ->excludes(budget)
+      ->excludes(goal);
   app.add_option("--policy", policy, "learned, confidence, entropy or margin; default: the configuration's");
-  app.add_option("--threads", options.threads, "of the engine, for the measured costs")->capture_default_str()->check(CLI::Range(1, 1024));
+  app.add_option("--threads", options.threads, "of the engine, for the measured costs")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1024));
   app.add_flag("--remeasure", options.remeasure, "measure latencies again");
   app.add_flag("--json", json, "the plan as JSON on stdout");
   app.footer("Example: triage build runs/cifar10-pair --latency 250us");
@@ -72,13 +80,15 @@ int build_command(int argc, char** argv) {
     return 0;
   }
   for (const plan::Stage& stage : plan.stages) {
-    std::printf("%-10s %-28s %7.2f MMAC %8.1f us", stage.name.c_str(), stage.arch.text().c_str(), static_cast<double>(stage.macs) / 1e6,
-                stage.cost ? stage.cost->latency_us.mean : 0.0);
-    if (&stage != &plan.stages.back()) std::printf("  goes on above %s %.4f", plan::to_string(plan.policy).c_str(), stage.exit.threshold);
+    std::printf("%-10s %-28s %7.2f MMAC %8.1f us", stage.name.c_str(), stage.arch.text().c_str(),
+                static_cast<double>(stage.macs) / 1e6, stage.cost ? stage.cost->latency_us.mean : 0.0);
+    if (&stage != &plan.stages.back())
+      std::printf("  goes on above %s %.4f", plan::to_string(plan.policy).c_str(), stage.exit.threshold);
     std::printf("\n");
   }
   if (plan.predicted) {
-    std::printf("promised on the validation split: %.2f %% at %.1f us mean\n", 100 * plan.predicted->accuracy, plan.predicted->mean_latency_us);
+    std::printf("promised on the validation split: %.2f %% at %.1f us mean\n", 100 * plan.predicted->accuracy,
+                plan.predicted->mean_latency_us);
   }
   std::printf("plan: %s\n", (fs::path(run) / "plan").c_str());
   return 0;

@@ -19,8 +19,8 @@ constexpr std::size_t kProfileImages = 512;
 
 std::string serialized(const onnx::ModelProto& model) { return model.SerializeAsString(); }
 
-exporting::StageModel stage_model(const Workspace& w, const StageConfig& stage, bool last, const std::optional<plan::Exit>& exit,
-                                  plan::PolicyKind policy) {
+exporting::StageModel stage_model(const Workspace& w, const StageConfig& stage, bool last,
+                                  const std::optional<plan::Exit>& exit, plan::PolicyKind policy) {
   exporting::StageOptions options;
   options.name = stage.name;
   options.classes = w.dataset.info().classes;
@@ -46,14 +46,16 @@ void check_stage_parity(const Workspace& w, const StageConfig& stage, bool last,
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint8_t* from = w.dataset.image(w.splits.validation[i]);
     for (std::size_t p = 0; p < plane; ++p) {
-      for (int c = 0; c < info.channels; ++c) images[i * pixels + c * plane + p] = static_cast<float>(from[p * info.channels + c]) / 255.0f;
+      for (int c = 0; c < info.channels; ++c)
+        images[i * pixels + c * plane + p] = static_cast<float>(from[p * info.channels + c]) / 255.0f;
     }
   }
   exporting::ParityOptions options;
   options.outputs = {"logits"};
   if (!last) options.outputs.push_back("features");
-  exporting::require_parity(exporting::check_parity(exporting::network_engine(*network, w.normalization.mean, w.normalization.stddev),
-                                                    exporting::backend_engine("onnxruntime " + stage.name, backend), images, count, options));
+  exporting::require_parity(
+      exporting::check_parity(exporting::network_engine(*network, w.normalization.mean, w.normalization.stddev),
+                              exporting::backend_engine("onnxruntime " + stage.name, backend), images, count, options));
 }
 
 // Stage entries with files, hashes and sizes; nothing measured or routed yet.
@@ -93,16 +95,18 @@ std::vector<std::uint8_t> profile_pixels(const Workspace& w) {
   return pixels;
 }
 
-plan::CostTable measured_costs(const Workspace& w, const plan::Plan& plan, const fs::path& directory, const BuildOptions& options) {
+plan::CostTable measured_costs(const Workspace& w, const plan::Plan& plan, const fs::path& directory,
+                               const BuildOptions& options) {
   const fs::path file = w.run / "costs.json";
   std::vector<std::string> hashes;
   for (const plan::Stage& stage : plan.stages) hashes.push_back(stage.sha256);
   const Json made_from = {{"stages", hashes}, {"threads", options.threads}};
   const fs::path key = w.run / "checkpoint" / "costs.key.json";
-  if (!options.remeasure && fs::exists(file) && fs::exists(key) && read_json(key) == made_from) return plan::load_cost_table(file);
+  if (!options.remeasure && fs::exists(file) && fs::exists(key) && read_json(key) == made_from)
+    return plan::load_cost_table(file);
   const std::vector<std::uint8_t> pixels = profile_pixels(w);
-  const profile::Images images{pixels, static_cast<int>(pixels.size() / w.dataset.image_bytes()), plan.input.height, plan.input.width,
-                               plan.input.channels};
+  const profile::Images images{pixels, static_cast<int>(pixels.size() / w.dataset.image_bytes()), plan.input.height,
+                               plan.input.width, plan.input.channels};
   profile::ProfileOptions profile_options;
   profile_options.threads = {options.threads};
   profile_options.measure.max_seconds = w.config.profile_seconds * 3;
@@ -128,8 +132,10 @@ void attach_costs(plan::Plan& plan, const plan::CostTable& table, int threads) {
   }
 }
 
-void attach_routers(const Workspace& w, plan::Plan& plan, const route::ScoreTable& table, const std::vector<double>& temperatures) {
-  const route::TrainedRouters trained = route::train_routers(table, temperatures, route::path_latency_us(plan), w.config.router);
+void attach_routers(const Workspace& w, plan::Plan& plan, const route::ScoreTable& table,
+                    const std::vector<double>& temperatures) {
+  const route::TrainedRouters trained =
+      route::train_routers(table, temperatures, route::path_latency_us(plan), w.config.router);
   for (std::size_t i = 0; i < trained.routers.size(); ++i) plan.stages[i].exit.router = trained.routers[i];
   route::save_router_pt(w.run / "router.pt", trained.routers);
   write_json(w.run / "router.json", trained.report);
@@ -181,10 +187,11 @@ plan::Plan build_plan(const Workspace& w, const BuildOptions& options) {
   plan::Plan plan = bare_plan(w, options.policy, directory);
   attach_costs(plan, measured_costs(w, plan, directory, options), options.threads);
   const int threads = torch::get_num_threads();
-  const route::ScoreTable route_scores =
-      route::score_plan(plan, directory, w.dataset, w.splits.route, scores / "route.bin", threads, {.label = "score route split"});
-  const route::ScoreTable validation_scores = route::score_plan(plan, directory, w.dataset, w.splits.validation,
-                                                                scores / "validation.bin", threads, {.label = "score validation split"});
+  const route::ScoreTable route_scores = route::score_plan(
+      plan, directory, w.dataset, w.splits.route, scores / "route.bin", threads, {.label = "score route split"});
+  const route::ScoreTable validation_scores =
+      route::score_plan(plan, directory, w.dataset, w.splits.validation, scores / "validation.bin", threads,
+                        {.label = "score validation split"});
 
   const std::vector<double> temperatures = route::fit_temperatures(route_scores);
   for (std::size_t i = 0; i < plan.stages.size(); ++i) plan.stages[i].exit.temperature = temperatures[i];
@@ -195,7 +202,8 @@ plan::Plan build_plan(const Workspace& w, const BuildOptions& options) {
     const bool last = i + 1 == plan.stages.size();
     plan::Stage& stage = plan.stages[i];
     const std::optional<plan::Exit> exit = last ? std::nullopt : std::optional(stage.exit);
-    const std::string bytes = serialized(exporting::stage_to_onnx(stage_model(w, w.config.stages[i], last, exit, plan.policy)));
+    const std::string bytes =
+        serialized(exporting::stage_to_onnx(stage_model(w, w.config.stages[i], last, exit, plan.policy)));
     write_file_atomic(directory / stage.onnx, bytes);
     write_file_atomic(w.run / stage.onnx, bytes);
     stage.sha256 = sha256_hex(bytes);

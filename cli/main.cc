@@ -33,8 +33,10 @@ constexpr Command kCommands[] = {
 };
 
 int usage(std::FILE* out) {
-  std::fprintf(out, "triage %s: decides, per input image, how much network the image needs\n\nusage: triage COMMAND [OPTIONS]\n\n",
-               triage::version());
+  std::fprintf(
+      out,
+      "triage %s: decides, per input image, how much network the image needs\n\nusage: triage COMMAND [OPTIONS]\n\n",
+      triage::version());
   for (const Command& command : kCommands) std::fprintf(out, "  %-9s %s\n", command.name, command.help);
   std::fprintf(out, "\n'triage COMMAND --help' explains a command and shows an example.\n");
   return out == stdout ? 0 : 2;
@@ -45,7 +47,8 @@ int usage(std::FILE* out) {
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   if (argc < 2) return usage(stderr);
-  if (!std::strcmp(argv[1], "--help") || !std::strcmp(argv[1], "-h") || !std::strcmp(argv[1], "help")) return usage(stdout);
+  if (!std::strcmp(argv[1], "--help") || !std::strcmp(argv[1], "-h") || !std::strcmp(argv[1], "help"))
+    return usage(stdout);
   if (!std::strcmp(argv[1], "--version")) {
     std::printf("triage %s (%s)\n", triage::version(), triage::git_revision().c_str());
     return 0;
@@ -55,7 +58,8 @@ int main(int argc, char** argv) {
     try {
       return command.run(argc - 1, argv + 1);
     } catch (const triage::UsageError& error) {
-      std::fprintf(stderr, "triage %s: %s\n'triage %s --help' shows the options.\n", command.name, error.what(), command.name);
+      std::fprintf(stderr, "triage %s: %s\n'triage %s --help' shows the options.\n", command.name, error.what(),
+                   command.name);
       return 2;
     } catch (const std::exception& error) {
       std::fprintf(stderr, "triage %s: %s\n", command.name, error.what());

@@ -85,7 +85,8 @@ std::vector<train::TrainResult> train_stages(const Workspace& workspace) {
   return all;
 }
 
-StepTimer::StepTimer(fs::path run, std::string step) : run_(std::move(run)), step_(std::move(step)), start_(now_seconds()) {}
+StepTimer::StepTimer(fs::path run, std::string step)
+    : run_(std::move(run)), step_(std::move(step)), start_(now_seconds()) {}
 
 StepTimer::~StepTimer() {
   const fs::path file = run_ / "timing.json";

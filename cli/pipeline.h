@@ -32,8 +32,8 @@ std::vector<train::TrainResult> train_stages(const Workspace& workspace);
 struct BuildOptions {
   plan::PolicyKind policy = plan::PolicyKind::learned;
   BuildTarget target;
-  int threads = 1;          // of the engine, for the measured costs
-  bool remeasure = false;   // measure latencies again although costs.json is there
+  int threads = 1;         // of the engine, for the measured costs
+  bool remeasure = false;  // measure latencies again although costs.json is there
 };
 
 // Exports, checks parity, measures, fits temperatures and routers, chooses thresholds; writes RUN/plan/ and, in RUN:

@@ -25,7 +25,8 @@ Json evaluate_run(const Workspace& workspace, const std::string& command) {
 }
 
 // results/*.json: what this run measured, under the configuration's first name ("cifar10" of "cifar10-pair").
-void record(const Workspace& workspace, const Json& results, const std::string& file, bool routing, const std::string& command) {
+void record(const Workspace& workspace, const Json& results, const std::string& file, bool routing,
+            const std::string& command) {
   const std::string prefix = workspace.config.name.substr(0, workspace.config.name.find('-'));
   std::map<std::string, Figure> figures;
   for (const auto& [key, figure] : evaluate::figures(results, routing)) {
@@ -34,10 +35,11 @@ void record(const Workspace& workspace, const Json& results, const std::string& 
   }
   figures[prefix + ".minutes"] = {.value = total_minutes(workspace.run), .unit = "min"};
   for (const StageConfig& stage : workspace.config.stages) {
-    const plan::InputShape input{workspace.dataset.info().channels, workspace.dataset.info().height, workspace.dataset.info().width};
+    const plan::InputShape input{workspace.dataset.info().channels, workspace.dataset.info().height,
+                                 workspace.dataset.info().width};
     const int classes = static_cast<int>(workspace.dataset.info().classes.size());
-    figures[prefix + "." + stage.name + "_mmac"] = {.value = static_cast<double>(plan::arch_cost(stage.arch, input, classes).macs) / 1e6,
-                                                    .unit = "MMAC"};
+    figures[prefix + "." + stage.name + "_mmac"] = {
+        .value = static_cast<double>(plan::arch_cost(stage.arch, input, classes).macs) / 1e6, .unit = "MMAC"};
   }
   record_figures(file, command, figures);
 }
@@ -51,7 +53,8 @@ int run_command(int argc, char** argv) {
   app.add_option("CONFIG", config_file, "configuration (TOML)")->required();
   app.add_option("--run", run, "run directory; default: runs/NAME of the configuration");
   app.add_option("--figures", figures, "record the figures in this results/*.json");
-  app.add_flag("--accuracy-only", accuracy_only, "with --figures: record accuracies, sizes and minutes, not the routing figures");
+  app.add_flag("--accuracy-only", accuracy_only,
+               "with --figures: record accuracies, sizes and minutes, not the routing figures");
   app.add_flag("--json", json, "results.json on stdout, no progress");
   app.footer("Example: triage run configs/cifar10-pair.toml --run runs/cifar10-pair");
   if (!parse_arguments(app, argc, argv)) return 0;
@@ -73,8 +76,12 @@ int run_command(int argc, char** argv) {
     for (const std::string& note : files.notes) std::fprintf(stderr, "report: %s\n", note.c_str());
   }
   if (!figures.empty()) record(workspace, results, figures, !accuracy_only, command);
-  if (json) std::cout << results.dump(2) << '\n';
-  else std::cout << evaluate::readable(results) << std::format("all steps: {:.1f} min\nreport: {}\n", total_minutes(directory), (directory / "report.html").string());
+  if (json)
+    std::cout << results.dump(2) << '\n';
+  else
+    std::cout << evaluate::readable(results)
+              << std::format("all steps: {:.1f} min\nreport: {}\n", total_minutes(directory),
+                             (directory / "report.html").string());
   return 0;
 }
 

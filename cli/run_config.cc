@@ -16,7 +16,8 @@ StageConfig read_stage(ConfigSection section) {
   section.require("name");
   section.require("arch");
   section.read("name", stage.name);
-  if (stage.name.empty() || stage.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string::npos) {
+  if (stage.name.empty() ||
+      stage.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string::npos) {
     section.fail_at("name", "lower-case letters, digits and underscores");
   }
   std::string arch;
@@ -69,7 +70,8 @@ RunConfig load_run_config(const fs::path& file) {
   root.read("name", config.name);
   root.read("seed", config.seed);
   root.read("device", config.device);
-  if (config.device != "auto" && config.device != "cpu" && config.device != "cuda") root.fail_at("device", "auto, cpu or cuda");
+  if (config.device != "auto" && config.device != "cpu" && config.device != "cuda")
+    root.fail_at("device", "auto, cpu or cuda");
   std::string precision = "bf16";
   root.read("precision", precision);
   if (precision != "bf16" && precision != "fp32") root.fail_at("precision", "bf16 or fp32");
@@ -106,7 +108,8 @@ RunConfig load_run_config(const fs::path& file) {
   config.policy = plan::policy_from_string(policy, config.origin + ": build.policy");
   if (build.has("latency_us")) build.read("latency_us", config.target.latency_us.emplace(), 0, 1e9);
   if (build.has("accuracy")) build.read("accuracy", config.target.accuracy.emplace(), 0, 1);
-  if (config.target.latency_us && config.target.accuracy) build.fail_at("accuracy", "only one of latency_us and accuracy");
+  if (config.target.latency_us && config.target.accuracy)
+    build.fail_at("accuracy", "only one of latency_us and accuracy");
   build.read("profile_seconds", config.profile_seconds, 0.01, 3600);
   build.finish();
   root.finish();

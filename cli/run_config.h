@@ -15,33 +15,33 @@
 namespace triage::cli {
 
 struct StageConfig {
-  std::string name;          // also the name of its files: NAME.pt, NAME.onnx
+  std::string name;  // also the name of its files: NAME.pt, NAME.onnx
   plan::ArchSpec arch;
-  std::string teacher;       // another stage it is distilled from; empty: labels only
-  int features_block = 1;    // its pooled output feeds the router
+  std::string teacher;     // another stage it is distilled from; empty: labels only
+  int features_block = 1;  // its pooled output feeds the router
   train::TrainOptions train;
 };
 
-struct BuildTarget {         // which point of the policy's curve becomes the plan: at most one of these; none: the knee
+struct BuildTarget {  // which point of the policy's curve becomes the plan: at most one of these; none: the knee
   std::optional<double> latency_us, accuracy;
 };
 
 struct RunConfig {
   std::string name;
   std::uint64_t seed = 1;
-  std::string device = "auto";     // auto, cpu, cuda
+  std::string device = "auto";  // auto, cpu, cuda
   train::Precision precision = train::Precision::bf16;
-  int threads = 0;                 // of the training; 0: all cores
-  std::string data, shift;         // imported data set files; shift: the same classes under distribution shift, optional
+  int threads = 0;          // of the training; 0: all cores
+  std::string data, shift;  // imported data set files; shift: the same classes under distribution shift, optional
   data::SplitOptions splits;
-  std::vector<StageConfig> stages; // cheapest first: the order in which a plan asks them
+  std::vector<StageConfig> stages;  // cheapest first: the order in which a plan asks them
   route::RouterTrainingOptions router;
   plan::PolicyKind policy = plan::PolicyKind::learned;
   BuildTarget target;
   double checkpoint_seconds = 30;
-  double profile_seconds = 2;      // per stage
-  std::string origin;              // the file it was read from
-  std::string text;                // its content, kept in the run directory as config.toml
+  double profile_seconds = 2;  // per stage
+  std::string origin;          // the file it was read from
+  std::string text;            // its content, kept in the run directory as config.toml
 
   const StageConfig& stage(const std::string& stage_name) const;
 };

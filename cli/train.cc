@@ -8,7 +8,8 @@
 namespace triage::cli {
 
 int train_command(int argc, char** argv) {
-  CLI::App app{"Trains every network of a configuration; a run that was stopped or killed goes on where it was", "triage train"};
+  CLI::App app{"Trains every network of a configuration; a run that was stopped or killed goes on where it was",
+               "triage train"};
   std::string config_file, run;
   bool json = false;
   app.add_option("CONFIG", config_file, "configuration (TOML)")->required();
@@ -31,13 +32,15 @@ int train_command(int argc, char** argv) {
                    {"seconds", results[i].seconds},
                    {"images_per_second", results[i].images_per_second}});
     if (!json) {
-      std::printf("%-10s validation %.2f %% (best epoch %.2f %%), %.0f s, %.0f images/s\n", config.stages[i].name.c_str(),
-                  100 * results[i].validation_accuracy, 100 * results[i].best_validation_accuracy, results[i].seconds,
-                  results[i].images_per_second);
+      std::printf("%-10s validation %.2f %% (best epoch %.2f %%), %.0f s, %.0f images/s\n",
+                  config.stages[i].name.c_str(), 100 * results[i].validation_accuracy,
+                  100 * results[i].best_validation_accuracy, results[i].seconds, results[i].images_per_second);
     }
   }
-  if (json) std::cout << out.dump(2) << '\n';
-  else std::printf("next: triage build %s\n", directory.c_str());
+  if (json)
+    std::cout << out.dump(2) << '\n';
+  else
+    std::printf("next: triage build %s\n", directory.c_str());
   return 0;
 }
 

@@ -12,12 +12,12 @@
 namespace triage::data {
 
 struct DatasetInfo {
-  std::string name;      // "cifar10"
-  std::string source;    // how it was imported, for people
+  std::string name;    // "cifar10"
+  std::string source;  // how it was imported, for people
   int channels = 0, height = 0, width = 0;
   std::vector<std::string> classes;
   std::uint32_t train_count = 0, test_count = 0;
-  std::string sha256;    // of pixels and labels
+  std::string sha256;  // of pixels and labels
 };
 
 class Dataset {
@@ -42,8 +42,8 @@ class Dataset {
 
 // What an importer hands over, and how it becomes a file (atomic; nothing half-written stays, also on a full disk).
 struct RawDataset {
-  DatasetInfo info;                     // sha256 is filled in by the writer
-  std::vector<std::uint8_t> pixels;     // [train_count + test_count, height, width, channels]
+  DatasetInfo info;                  // sha256 is filled in by the writer
+  std::vector<std::uint8_t> pixels;  // [train_count + test_count, height, width, channels]
   std::vector<std::uint8_t> labels;
 };
 void write_dataset(const RawDataset& raw, const fs::path& path);
@@ -57,6 +57,7 @@ struct SplitOptions {
 struct Splits {
   std::vector<std::uint32_t> train, route, validation, test;
 };
-Splits make_splits(const Dataset& dataset, const SplitOptions& options);  // throws Error when a class has too few images
+Splits make_splits(const Dataset& dataset,
+                   const SplitOptions& options);  // throws Error when a class has too few images
 
 }  // namespace triage::data

@@ -28,8 +28,8 @@ void download_file(const DownloadSource& source, const fs::path& path, const Dow
 // The official archive of "cifar10" or "cifar100" with its published MD5; any other name is an error that lists them.
 DownloadSource official_source(const std::string& name);
 
-// Downloads the archive next to `out`, unpacks it, imports it and writes `out`; then removes archive and files. What was
-// downloaded stays after a failure, so that no byte is fetched twice; anything else is removed.
+// Downloads the archive next to `out`, unpacks it, imports it and writes `out`; then removes archive and files. What
+// was downloaded stays after a failure, so that no byte is fetched twice; anything else is removed.
 void get_dataset(const std::string& name, const DownloadSource& source, const fs::path& out,
                  const DownloadOptions& options = {});
 

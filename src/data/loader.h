@@ -11,12 +11,12 @@
 namespace triage::data {
 
 struct AugmentOptions {
-  int shift = 2;          // pixels, reflected border, uniform in [-shift, shift] in x and y
-  bool flip = true;       // horizontal; alternating: images flipped in odd epochs are not in even ones (Jordan 2024)
-  int cutout = 0;         // side of a square set to the mean; 0: none
+  int shift = 2;     // pixels, reflected border, uniform in [-shift, shift] in x and y
+  bool flip = true;  // horizontal; alternating: images flipped in odd epochs are not in even ones (Jordan 2024)
+  int cutout = 0;    // side of a square set to the mean; 0: none
 };
 
-struct Normalization {    // per channel, of values in [0, 1]: (x - mean) / stddev
+struct Normalization {  // per channel, of values in [0, 1]: (x - mean) / stddev
   std::vector<float> mean, stddev;
 };
 Normalization measure_normalization(const Dataset& dataset, std::span<const std::uint32_t> indices);
@@ -28,17 +28,17 @@ struct LoaderOptions {
   std::uint64_t seed = 1;
   PixelType pixels = PixelType::bf16;
   AugmentOptions augment;
-  int prefetch = 3;       // batches made ahead
-  int views = 0;          // augmentation repeats after this many epochs (order does not), so that something computed
-                          // for an augmented image can be kept; 0: every epoch differs
+  int prefetch = 3;  // batches made ahead
+  int views = 0;     // augmentation repeats after this many epochs (order does not), so that something computed
+                     // for an augmented image can be kept; 0: every epoch differs
 };
 
 struct Batch {
   std::uint64_t step = 0;
   int size = 0;
-  std::vector<std::uint8_t> pixels;       // [size, height, width, channels] of PixelType, normalised
+  std::vector<std::uint8_t> pixels;  // [size, height, width, channels] of PixelType, normalised
   std::vector<std::int64_t> labels;
-  std::vector<std::uint32_t> indices;     // into the Dataset
+  std::vector<std::uint32_t> indices;  // into the Dataset
 };
 
 // Infinite stream of full batches over `indices`, reshuffled each epoch; the remainder of an epoch is dropped.
@@ -48,8 +48,8 @@ class TrainLoader {
               LoaderOptions options, std::uint64_t first_step);
   ~TrainLoader();
   std::uint64_t steps_per_epoch() const;
-  Batch next();                    // blocks; throws what the thread threw
-  void recycle(Batch&& batch);     // optional: hands the buffers back
+  Batch next();                 // blocks; throws what the thread threw
+  void recycle(Batch&& batch);  // optional: hands the buffers back
 
  private:
   struct Impl;
@@ -57,7 +57,7 @@ class TrainLoader {
 };
 
 // Evaluation: `indices[first, first + count)` in order, no augmentation.
-Batch make_eval_batch(const Dataset& dataset, std::span<const std::uint32_t> indices, const Normalization& normalization,
-                      PixelType pixels);
+Batch make_eval_batch(const Dataset& dataset, std::span<const std::uint32_t> indices,
+                      const Normalization& normalization, PixelType pixels);
 
 }  // namespace triage::data

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <map>
 #include <numeric>
 #include <set>
 
@@ -183,6 +184,28 @@ TEST_F(LoaderTest, ALoaderOpenedAtAnyStepYieldsTheSameBytes) {
     TrainLoader other(dataset_, first(30), simple(3), options, 0);
     EXPECT_FALSE(same(other.next(), batches[0]));
   }
+}
+
+TEST_F(LoaderTest, ViewsRepeatTheAugmentationButNotTheOrder) {
+  LoaderOptions options;
+  options.batch = 6;
+  options.views = 2;
+  TrainLoader loader(dataset_, first(30), simple(3), options, 0);
+  std::vector<std::map<std::uint32_t, std::vector<std::uint8_t>>> epochs(4);  // image -> its pixels in that epoch
+  std::vector<std::vector<std::uint32_t>> orders(4);
+  for (std::size_t step = 0; step < 20; ++step) {
+    const Batch batch = loader.next();
+    const std::size_t bytes = batch.pixels.size() / batch.size;
+    for (int i = 0; i < batch.size; ++i) {
+      const auto begin = batch.pixels.begin() + static_cast<std::ptrdiff_t>(i * bytes);
+      epochs[step / 5][batch.indices[i]].assign(begin, begin + static_cast<std::ptrdiff_t>(bytes));
+      orders[step / 5].push_back(batch.indices[i]);
+    }
+  }
+  EXPECT_EQ(epochs[0], epochs[2]);
+  EXPECT_EQ(epochs[1], epochs[3]);
+  EXPECT_NE(epochs[0], epochs[1]);
+  EXPECT_NE(orders[0], orders[2]);
 }
 
 TEST_F(LoaderTest, BadOptionsAreErrors) {

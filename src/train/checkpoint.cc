@@ -21,7 +21,8 @@ Tensors unpickle(std::string_view bytes, const std::string& origin) {
     for (const auto& item : value.toGenericDict()) tensors[item.key().toStringRef()] = item.value().toTensor();
     return tensors;
   } catch (const c10::Error& error) {
-    fail("{}: expected a pickled dict of named tensors, found something else ({})", origin, error.what_without_backtrace());
+    fail("{}: expected a pickled dict of named tensors, found something else ({})", origin,
+         error.what_without_backtrace());
   }
 }
 
@@ -35,7 +36,8 @@ std::string difference(const Json& expected, const Json& found, const std::strin
       if (std::string text = difference(value, found.at(key), name); !text.empty()) return text;
     }
     for (const auto& [key, value] : found.items()) {
-      if (!expected.contains(key)) return (place.empty() ? key : place + "." + key) + ": expected nothing, found " + value.dump();
+      if (!expected.contains(key))
+        return (place.empty() ? key : place + "." + key) + ": expected nothing, found " + value.dump();
     }
     return {};
   }
@@ -81,7 +83,8 @@ Checkpoint load_checkpoint(const fs::path& file, const Json& identity) {
   checkpoint.identity = reader.at("identity").json();
   checkpoint.state = reader.at("state").json();
   if (std::string text = difference(identity, checkpoint.identity, ""); !text.empty()) {
-    fail("{}: belongs to another run: {}. Use another --run directory, or delete this one to start again.", origin, text);
+    fail("{}: belongs to another run: {}. Use another --run directory, or delete this one to start again.", origin,
+         text);
   }
   checkpoint.tensors = unpickle(std::string_view(content).substr(kFixed + sizes[0], sizes[1]), origin);
   return checkpoint;

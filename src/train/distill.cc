@@ -4,7 +4,8 @@
 
 namespace triage::train {
 
-TeacherLogits::TeacherLogits(Ask ask, std::uint32_t count, int classes, int views) : ask_(std::move(ask)), views_(views) {
+TeacherLogits::TeacherLogits(Ask ask, std::uint32_t count, int classes, int views)
+    : ask_(std::move(ask)), views_(views) {
   if (views > 0) kept_ = at::full({views, count, classes}, std::numeric_limits<double>::quiet_NaN(), at::kHalf);
 }
 
@@ -17,7 +18,8 @@ at::Tensor TeacherLogits::operator()(const at::Tensor& images, const data::Batch
   const at::Tensor missing = at::isnan(known.select(1, 0)).nonzero().squeeze(1);
   if (missing.numel() > 0) {
     const bool all = missing.numel() == batch.size;
-    const at::Tensor part = all ? images : images.index_select(0, missing.to(images.device())).contiguous(at::MemoryFormat::ChannelsLast);
+    const at::Tensor part =
+        all ? images : images.index_select(0, missing.to(images.device())).contiguous(at::MemoryFormat::ChannelsLast);
     const at::Tensor answer = ask_(part).to(at::kCPU, at::kHalf);
     view.index_copy_(0, index.index_select(0, missing), answer);
     known = view.index_select(0, index);

@@ -45,8 +45,7 @@ Json to_json(const TrainOptions& o) {
           {"head_scale", o.head_scale},
           {"validate_every", o.validate_every},
           {"augment", {{"shift", o.augment.shift}, {"flip", o.augment.flip}, {"cutout", o.augment.cutout}}},
-          {"distill",
-           {{"temperature", o.distill.temperature}, {"mix", o.distill.mix}, {"views", o.distill.views}}}};
+          {"distill", {{"temperature", o.distill.temperature}, {"mix", o.distill.mix}, {"views", o.distill.views}}}};
 }
 
 Precision precision_from_string(const std::string& text) {

@@ -9,12 +9,13 @@
 
 namespace triage::train {
 
-// Knowledge distillation (Hinton, Vinyals, Dean 2015): loss = mix * T^2 * KL(teacher_T || student_T) + (1 - mix) * labels.
+// Knowledge distillation (Hinton, Vinyals, Dean 2015): loss = mix * T^2 * KL(teacher_T || student_T) + (1 - mix) *
+// labels.
 struct DistillOptions {
   double temperature = 2;
-  double mix = 0.9;       // 0: labels only, 1: teacher only
-  int views = 8;          // augmented views of each image the teacher is asked about; epochs cycle through them, so the
-                          // teacher runs in the first `views` epochs only (0: every epoch has views of its own)
+  double mix = 0.9;  // 0: labels only, 1: teacher only
+  int views = 8;     // augmented views of each image the teacher is asked about; epochs cycle through them, so the
+                     // teacher runs in the first `views` epochs only (0: every epoch has views of its own)
 };
 
 struct TrainOptions {

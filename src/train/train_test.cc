@@ -41,14 +41,17 @@ TEST(LearningRate, RisesToThePeakAndFallsToTheEnd) {
 }
 
 TEST(DistillationLoss, IsTheSumOfBothParts) {
-  const at::Tensor logits = at::tensor({2.0, 0.0, 0.0, 1.0}).view({2, 2}), teacher = at::tensor({0.0, 2.0, 3.0, 0.0}).view({2, 2});
+  const at::Tensor logits = at::tensor({2.0, 0.0, 0.0, 1.0}).view({2, 2}),
+                   teacher = at::tensor({0.0, 2.0, 3.0, 0.0}).view({2, 2});
   const at::Tensor labels = at::tensor({0, 1}, at::kLong);
   const double t = 2, mix = 0.7;
   double expected = 0;
   for (int i = 0; i < 2; ++i) {
     double z[2], u[2];
     for (int k = 0; k < 2; ++k) z[k] = logits[i][k].item<double>(), u[k] = teacher[i][k].item<double>();
-    const auto softmax = [](const double* v, int k, double s) { return std::exp(v[k] / s) / (std::exp(v[0] / s) + std::exp(v[1] / s)); };
+    const auto softmax = [](const double* v, int k, double s) {
+      return std::exp(v[k] / s) / (std::exp(v[0] / s) + std::exp(v[1] / s));
+    };
     for (int k = 0; k < 2; ++k) {
       const double p = softmax(u, k, t);
       expected += 0.5 * mix * t * t * p * std::log(p / softmax(z, k, t));
@@ -80,8 +83,8 @@ TEST(TeacherLogits, AsksOnceForEachView) {
   const at::Tensor images = at::arange(6, at::kFloat).view({3, 2, 1, 1});
   const at::Tensor first = teacher(images, batch_of({4, 1, 7}), 0);
   EXPECT_TRUE(at::equal(first, images.view({3, 2}) * 2));
-  EXPECT_TRUE(at::equal(teacher(images, batch_of({4, 1, 7}), 2), first));                                // the same view
-  EXPECT_TRUE(at::equal(teacher(images.flip(0), batch_of({7, 1, 4}), 4), first.flip(0)));                // another order
+  EXPECT_TRUE(at::equal(teacher(images, batch_of({4, 1, 7}), 2), first));                  // the same view
+  EXPECT_TRUE(at::equal(teacher(images.flip(0), batch_of({7, 1, 4}), 4), first.flip(0)));  // another order
   EXPECT_EQ(asked, (std::vector<std::int64_t>{3}));
   teacher(images, batch_of({4, 2, 3}), 0);  // two of them are new
   EXPECT_EQ(asked, (std::vector<std::int64_t>{3, 2}));
@@ -109,7 +112,8 @@ TEST(Checkpoint, RoundTripsAndRefusesWhatIsDamagedOrForeign) {
 
   Json other = written.identity;
   other["options"]["lr"] = 0.25;
-  EXPECT_NE(error_of([&] { load_checkpoint(file, other); }).find("options.lr: expected 0.25, found 0.5"), std::string::npos);
+  EXPECT_NE(error_of([&] { load_checkpoint(file, other); }).find("options.lr: expected 0.25, found 0.5"),
+            std::string::npos);
 
   const std::string good = read_file(file);
   for (std::size_t place = 0; place < good.size(); place += 1 + good.size() / 50) {

@@ -16,7 +16,8 @@ supernet::Network empty_network(const TrainJob& job, bool bf16) {
   options.head_scale = job.options.head_scale;
   const data::DatasetInfo& info = job.data->info();
   const plan::InputShape input{info.channels, info.height, info.width};
-  supernet::Network network(job.arch, input, static_cast<int>(info.classes.size()), options, derive_seed(job.seed, "weights of " + job.name));
+  supernet::Network network(job.arch, input, static_cast<int>(info.classes.size()), options,
+                            derive_seed(job.seed, "weights of " + job.name));
   network->to(job.device);
   return network;
 }
@@ -35,8 +36,8 @@ supernet::Network make_network(const TrainJob& job) {
   supernet::Network network = empty_network(job, job.precision == Precision::bf16);
   if (job.options.whitened_stem) {
     const std::span<const std::uint32_t> all(job.splits->train);
-    const data::Batch batch = data::make_eval_batch(*job.data, all.first(std::min<std::size_t>(kStemImages, all.size())),
-                                                    job.normalization, data::PixelType::fp32);
+    const data::Batch batch = data::make_eval_batch(
+        *job.data, all.first(std::min<std::size_t>(kStemImages, all.size())), job.normalization, data::PixelType::fp32);
     network->whiten_stem(to_tensor(batch, *job.data, data::PixelType::fp32, job.device));
   }
   return network;

@@ -26,9 +26,9 @@ void add(Tensors& to, const std::string& prefix, const supernet::NamedTensors& f
   for (const auto& [name, tensor] : from) to[prefix + name] = tensor;
 }
 
-
 // Checkpoints keep tensors by name; networks and optimisers want them in their own order.
-supernet::NamedTensors in_order_of(const supernet::NamedTensors& order, const Tensors& tensors, const std::string& prefix) {
+supernet::NamedTensors in_order_of(const supernet::NamedTensors& order, const Tensors& tensors,
+                                   const std::string& prefix) {
   supernet::NamedTensors result;
   for (const auto& [name, ignored] : order) {
     if (const auto found = tensors.find(prefix + name); found != tensors.end()) result.push_back({name, found->second});
@@ -89,7 +89,8 @@ class Session {
     average.load_state(in_order_of(average.state(), tensors, "average."), file_.string());
     supernet::copy_state(best_state, in_order_of(best_state, tensors, "best."), file_.string());
     if (teacher && !done) teacher->load(tensors);
-    if (const auto length = state.get<std::uint64_t>("metrics_bytes"); fs::exists(metrics_) && fs::file_size(metrics_) > length) {
+    if (const auto length = state.get<std::uint64_t>("metrics_bytes");
+        fs::exists(metrics_) && fs::file_size(metrics_) > length) {
       fs::resize_file(metrics_, length);
     }
     return true;
@@ -152,7 +153,8 @@ void recalibrate(const TrainJob& job, supernet::Network& network) {
 // Validates the averaged weights and keeps them when they are the best so far.
 void validate(const TrainJob& job, Session& session) {
   const bool averaged = job.options.average_decay > 0;
-  const supernet::NamedTensors raw = averaged ? supernet::clone_state(session.network->state()) : supernet::NamedTensors{};
+  const supernet::NamedTensors raw =
+      averaged ? supernet::clone_state(session.network->state()) : supernet::NamedTensors{};
   if (averaged) session.average.store();
   recalibrate(job, session.network);
   session.validation = accuracy(session.network, *job.data, job.splits->validation, job.normalization);
@@ -166,13 +168,15 @@ void validate(const TrainJob& job, Session& session) {
 // One step; returns the mean loss and adds to the epoch's sums.
 double train_step(const TrainJob& job, Session& session, const data::Batch& batch, std::uint64_t epoch, double rate) {
   const at::Tensor images = to_tensor(batch, *job.data, pixel_type(job.precision), job.device);
-  const at::Tensor labels = at::from_blob(const_cast<std::int64_t*>(batch.labels.data()), {batch.size}, at::kLong).to(job.device);
+  const at::Tensor labels =
+      at::from_blob(const_cast<std::int64_t*>(batch.labels.data()), {batch.size}, at::kLong).to(job.device);
   at::Tensor target;
   if (session.teacher) target = (*session.teacher)(images, batch, epoch);
   const at::Tensor logits = session.network->forward(images).logits;
   const TrainOptions& options = job.options;
   const at::Tensor loss =
-      session.teacher ? distillation_loss(logits, target, labels, options.distill.temperature, options.distill.mix, options.label_smoothing)
+      session.teacher ? distillation_loss(logits, target, labels, options.distill.temperature, options.distill.mix,
+                                          options.label_smoothing)
                       : at::cross_entropy_loss(logits, labels, {}, at::Reduction::Mean, -100, options.label_smoothing);
   loss.backward();
   session.sgd.step({.learning_rate = rate, .momentum = options.momentum});
@@ -211,7 +215,8 @@ TrainResult train(const TrainJob& job) {
   }
   const TrainOptions& options = job.options;
   if (job.splits->train.size() < static_cast<std::size_t>(options.batch)) {
-    fail("stage '{}': batch: expected at most {} (the training images), found {}", job.name, job.splits->train.size(), options.batch);
+    fail("stage '{}': batch: expected at most {} (the training images), found {}", job.name, job.splits->train.size(),
+         options.batch);
   }
   data::TrainLoader loader(*job.data, job.splits->train, job.normalization, loader_options(job), session.step);
   const std::uint64_t per_epoch = loader.steps_per_epoch(), total = per_epoch * options.epochs;
@@ -234,9 +239,10 @@ TrainResult train(const TrainJob& job) {
     smoothed = smoothed < 0 ? loss : 0.9 * smoothed + 0.1 * loss;
     const double limit = 20 * chance * (job.teacher ? std::max(1.0, std::pow(options.distill.temperature, 2)) : 1);
     if (!std::isfinite(loss) || smoothed > limit) {
-      fail("stage '{}' diverged at step {} (learning rate {:.4g}): expected a finite loss below {:.1f}, found {:.4g}. "
-           "Lower lr, or lengthen warmup; {} keeps the last good state.",
-           job.name, session.step, rate, limit, loss, (job.run / "checkpoint" / (job.name + ".ckpt")).string());
+      fail(
+          "stage '{}' diverged at step {} (learning rate {:.4g}): expected a finite loss below {:.1f}, found {:.4g}. "
+          "Lower lr, or lengthen warmup; {} keeps the last good state.",
+          job.name, session.step, rate, limit, loss, (job.run / "checkpoint" / (job.name + ".ckpt")).string());
     }
     ++session.step;
     const bool epoch_ends = session.step % per_epoch == 0;
@@ -253,13 +259,15 @@ TrainResult train(const TrainJob& job) {
                    {"loss", session.epoch_loss / images},
                    {"train_accuracy", session.epoch_right / images},
                    {"lr", rate},
-                   {"images_per_s", static_cast<double>(session.step - first_step) * options.batch / (session.seconds - seconds_before)},
+                   {"images_per_s", static_cast<double>(session.step - first_step) * options.batch /
+                                        (session.seconds - seconds_before)},
                    {"seconds", session.seconds}};
       if (validates) line["validation_accuracy"] = session.validation;
       session.log(line);
-      progress.line(std::format("{} epoch {:3d}/{}: loss {:.4f}  train {:.2f} %  validation {:.2f} %  {:.0f} images/s", job.name,
-                                epoch + 1, options.epochs, session.epoch_loss / images, 100 * session.epoch_right / images,
-                                100 * session.validation, line["images_per_s"].get<double>()));
+      progress.line(std::format("{} epoch {:3d}/{}: loss {:.4f}  train {:.2f} %  validation {:.2f} %  {:.0f} images/s",
+                                job.name, epoch + 1, options.epochs, session.epoch_loss / images,
+                                100 * session.epoch_right / images, 100 * session.validation,
+                                line["images_per_s"].get<double>()));
       session.epoch_loss = session.epoch_right = 0;
     }
     const bool stop = stop_requested() && !session.done;
@@ -269,9 +277,11 @@ TrainResult train(const TrainJob& job) {
       saved = Clock::now();
     }
     if (stop) {
-      throw Interrupted(std::format("stopped at step {} of {} of '{}'; the same command goes on from here", session.step, total, job.name));
+      throw Interrupted(std::format("stopped at step {} of {} of '{}'; the same command goes on from here",
+                                    session.step, total, job.name));
     }
-    progress.update(session.step * options.batch, std::format("loss {:.3f}  validation {:.2f} %", smoothed, 100 * session.validation));
+    progress.update(session.step * options.batch,
+                    std::format("loss {:.3f}  validation {:.2f} %", smoothed, 100 * session.validation));
   }
   progress.finish(std::format("validation {:.2f} %", 100 * session.validation));
   finish(job, session);

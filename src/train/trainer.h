@@ -22,18 +22,18 @@ struct TrainJob {
   std::uint64_t seed = 1;
   Precision precision = Precision::bf16;
   at::Device device = at::kCPU;
-  const data::Dataset* data = nullptr;          // not owned, as the next two
+  const data::Dataset* data = nullptr;  // not owned, as the next two
   const data::Splits* splits = nullptr;
-  supernet::Network* teacher = nullptr;         // in inference mode; null: labels only
-  Json teacher_identity;                        // what the teacher is, part of this network's identity
+  supernet::Network* teacher = nullptr;  // in inference mode; null: labels only
+  Json teacher_identity;                 // what the teacher is, part of this network's identity
   data::Normalization normalization;
-  double checkpoint_seconds = 30;               // between checkpoints; 0: after every step
+  double checkpoint_seconds = 30;  // between checkpoints; 0: after every step
   fs::path run;
 };
 
 struct TrainResult {
   double validation_accuracy = 0, best_validation_accuracy = 0;  // of the averaged weights
-  double seconds = 0;                                             // of training, over all resumed parts
+  double seconds = 0;                                            // of training, over all resumed parts
   double images_per_second = 0;
 };
 
@@ -57,7 +57,8 @@ supernet::Network load_trained(const TrainJob& job, Precision precision);
 double accuracy(supernet::Network& network, const data::Dataset& data, std::span<const std::uint32_t> indices,
                 const data::Normalization& normalization);
 
-// A batch as the [n, C, H, W] channels-last tensor that networks take, on `device`. The tensor borrows batch.pixels on CPU.
+// A batch as the [n, C, H, W] channels-last tensor that networks take, on `device`. The tensor borrows batch.pixels on
+// CPU.
 at::Tensor to_tensor(const data::Batch& batch, const data::Dataset& data, data::PixelType type, at::Device device);
 
 // Learning rate of a step: linear rise, linear fall.
