@@ -127,7 +127,8 @@ std::vector<CurveMaker::Totals> CurveMaker::grid_totals(std::span<const std::uin
     total += weight(i);
     right += weight(i) * correct_[0][i];
   }
-  std::vector<Totals> out{{right / total, path_[0], 0}};
+  // Sums until the end: counts are exact, so settings of equal accuracy compare equal.
+  std::vector<Totals> out{{right, path_[0] * total, 0}};
   for (std::size_t k = 0; k + 1 < stages_; ++k) {
     std::size_t size = 1;
     for (std::size_t e = 0; e <= k; ++e) size *= thresholds_[e].size();
@@ -160,11 +161,12 @@ std::vector<CurveMaker::Totals> CurveMaker::grid_totals(std::span<const std::uin
     const std::size_t length = thresholds_[k].size();
     for (std::size_t p = 0; p < size; ++p) {
       const Totals& before = out[p / length];
-      finer.push_back({before.accuracy + gain[p] / total, before.latency + (path_[k + 1] - path_[k]) * going[p] / total,
-                       k == 0 ? going[p] / total : before.escalation});
+      finer.push_back({before.accuracy + gain[p], before.latency + (path_[k + 1] - path_[k]) * going[p],
+                       k == 0 ? going[p] : before.escalation});
     }
     out = std::move(finer);
   }
+  for (Totals& t : out) t = {t.accuracy / total, t.latency / total, t.escalation / total};
   return out;
 }
 

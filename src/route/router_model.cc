@@ -19,6 +19,18 @@ std::vector<float> values(const Tensor& t) {
   return {flat.data_ptr<float>(), flat.data_ptr<float>() + flat.numel()};
 }
 
+// Small products: threads would cost more than they bring, and the sums would depend on their number.
+class OneThread {
+ public:
+  OneThread() : before_(at::get_num_threads()) { at::set_num_threads(1); }
+  ~OneThread() { at::set_num_threads(before_); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  int before_;
+};
+
 }  // namespace
 
 struct RouterBatch::Impl {
@@ -115,7 +127,9 @@ RouterBatch::RouterBatch(const RouterData& data, std::vector<RouterMember> membe
     }
     net.weight1 = tensor(weight1, {m.members, hidden, width});
     net.bias1 = torch::zeros({m.members * hidden}), net.weight2 = torch::zeros({m.members, hidden});
-    net.bias2 = torch::full({m.members}, in.bias), net.skip = torch::full({m.members}, in.skip);
+    // The mixed objective wants g near the chance that this exit is wrong, the gain objective near 1/2.
+    net.bias2 = m.mixed * in.bias;
+    net.skip = in.skip * (0.25f + 0.75f * m.mixed);
     for (Tensor* t : {&net.weight1, &net.bias1, &net.weight2, &net.bias2, &net.skip}) {
       t->set_requires_grad(true);
       parameters.push_back(*t);
@@ -127,6 +141,7 @@ RouterBatch::RouterBatch(const RouterData& data, std::vector<RouterMember> membe
 RouterBatch::~RouterBatch() = default;
 
 void RouterBatch::train(int steps) {
+  const OneThread one;
   for (int i = 0; i < steps; ++i) {
     impl_->optimizer->zero_grad();
     impl_->loss().backward();
@@ -135,6 +150,7 @@ void RouterBatch::train(int steps) {
 }
 
 RouterBatch::Outputs RouterBatch::outputs(std::size_t exit) const {
+  const OneThread one;
   torch::NoGradGuard no_grad;
   const Impl::ExitNet& net = impl_->exits[exit];
   const auto split = [this](const Tensor& t) {
