@@ -28,7 +28,7 @@ using namespace triage;
 struct Options {
   std::string arch = "24-64,64-192,192-256,256";
   int batch = 512, warmup = 2, steps = 5, compare = 0;
-  std::string python = "python3", script = "bench/pytorch_train.py", record;
+  std::string python = "/usr/bin/python3", script = "bench/pytorch_train.py", record;
 };
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
@@ -38,13 +38,13 @@ struct Timing {
   double wait = 0, forward = 0, backward = 0, update = 0;  // seconds of the fastest step
 };
 
-// Random pixels as an imported data set, so that the loader does its real work.
-data::Dataset random_images(int count, const fs::path& file) {
+// Generated images as an imported data set, so that the loader does its real work.
+data::Dataset generated_images(int count, const fs::path& file) {
   data::GeneratedOptions generated;
-  generated.classes = 10;
+  generated.classes = 8;
   generated.height = generated.width = 32;
   generated.train_count = count;
-  generated.test_count = 10;
+  generated.test_count = 8;
   data::write_dataset(data::generate(generated), file);
   return data::Dataset::open(file);
 }
@@ -145,7 +145,7 @@ int main(int argc, char** argv) {
   try {
     std::string directory = fs::temp_directory_path() / "train_step_bench-XXXXXX";
     if (!mkdtemp(directory.data())) fail("{}: cannot be created", directory);
-    const data::Dataset images = random_images(4 * options.batch, fs::path(directory) / "random.data");
+    const data::Dataset images = generated_images(4 * options.batch, fs::path(directory) / "images.tds");
     fs::remove_all(directory);  // the map stays
     if (options.compare > 0) {
       std::string command;
