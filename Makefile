@@ -5,7 +5,7 @@
 JOBS ?= $(shell nproc)
 TRIAGE := build/release/triage
 
-.PHONY: demo test bench build setup zoo clean sanitize runtime-only
+.PHONY: demo test bench build setup zoo tidy clean sanitize runtime-only
 
 build: setup
 	@cmake --preset release -DCMAKE_MESSAGE_LOG_LEVEL=WARNING
@@ -34,6 +34,9 @@ runtime-only: setup
 	@cmake --preset runtime-only -DCMAKE_MESSAGE_LOG_LEVEL=WARNING
 	@cmake --build --preset runtime-only --parallel $(JOBS)
 	@ctest --preset runtime-only
+
+tidy: build
+	@scripts/check_style --tidy
 
 bench: build
 	@[ -n "$(TRIAGE_SKIP_SETUP)" ] || scripts/setup bench
