@@ -133,9 +133,9 @@ void require_parity(const Parity& parity) {
   if (!parity.ok()) fail("parity: {}", parity.text());
 }
 
-Engine backend_engine(std::string name, std::shared_ptr<const runtime::Backend> backend) {
+Engine backend_engine(const std::string& name, std::shared_ptr<const runtime::Backend> backend) {
   return {
-      name, [name, backend](std::span<const float> images, int n) {
+      name, [name, backend = std::move(backend)](std::span<const float> images, int n) {
         const runtime::StageShape& shape = backend->shape();
         if (images.size() != static_cast<std::size_t>(n) * shape.input_size)
           fail("{}: found {} values for {} images, expected {} each", name, images.size(), n, shape.input_size);

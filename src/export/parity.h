@@ -59,6 +59,6 @@ Parity check_parity(const Engine& reference, const Engine& candidate, std::span<
 void require_parity(const Parity& parity);
 
 // A stage backend of the runtime: logits, and features and carry where the stage has them.
-Engine backend_engine(std::string name, std::shared_ptr<const runtime::Backend> backend);
+Engine backend_engine(const std::string& name, std::shared_ptr<const runtime::Backend> backend);
 
 }  // namespace triage::exporting

@@ -85,12 +85,12 @@ struct ResultNames {
   std::string logits, exit;
 };
 
-ResultNames leave_here(onnx::GraphProto& graph, const plan::Stage& stage, int index, const ResultNames& names) {
+void leave_here(onnx::GraphProto& graph, const plan::Stage& stage, int index, const ResultNames& names) {
   GraphBuilder builder(graph);
   const auto place = static_cast<std::int64_t>(index);
   const auto number = builder.constant(names.exit + "/index", {1}, std::span(&place, 1));
-  return {builder.node("Identity", {stage.name + "/logits"}, names.logits),
-          builder.node("Identity", {number}, names.exit)};
+  builder.node("Identity", {stage.name + "/logits"}, names.logits);
+  builder.node("Identity", {number}, names.exit);
 }
 
 void add_graph_attribute(onnx::NodeProto& node, const std::string& name, const onnx::GraphProto& graph) {

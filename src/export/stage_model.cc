@@ -27,7 +27,7 @@ void expect_block(const StageModel& stage, const char* what, int block) {
 // Adds the input and what stands before the first convolution; returns the name of that convolution's input.
 std::string add_input(GraphBuilder& builder, const StageModel& stage, const plan::ConvLayer& first) {
   const bool image = stage.first_block == 0;
-  const std::string name = image ? "image" : "carry_in";
+  std::string name = image ? "image" : "carry_in";
   *builder.graph().add_input() =
       value_info(name, kFloat, {{0, "N"}, {first.in_channels, {}}, {first.height, {}}, {first.width, {}}});
   if (!image) return name;
@@ -62,8 +62,8 @@ void add_output(onnx::GraphProto& graph, const std::string& name, const std::vec
 
 std::vector<plan::ConvLayer> stage_layers(const StageModel& stage) {
   std::vector<plan::ConvLayer> layers;
-  for (auto& layer : plan::conv_layers(stage.arch, stage.input))
-    if (layer.block >= stage.first_block && layer.block < stage.end_block()) layers.push_back(std::move(layer));
+  for (const auto& layer : plan::conv_layers(stage.arch, stage.input))
+    if (layer.block >= stage.first_block && layer.block < stage.end_block()) layers.push_back(layer);
   return layers;
 }
 
