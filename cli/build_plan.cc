@@ -17,7 +17,12 @@ namespace {
 constexpr std::size_t kParityImages = 256;
 constexpr std::size_t kProfileImages = 512;
 
-std::string serialized(const onnx::ModelProto& model) { return model.SerializeAsString(); }
+// The bytes of a stage's file, which the ONNX checker has accepted.
+std::string stage_file(const exporting::StageModel& stage) {
+  const onnx::ModelProto model = exporting::stage_to_onnx(stage);
+  exporting::check_model(model, stage.name + ".onnx");
+  return model.SerializeAsString();
+}
 
 exporting::StageModel stage_model(const Workspace& w, const StageConfig& stage, bool last,
                                   const std::optional<plan::Exit>& exit, plan::PolicyKind policy) {
@@ -76,7 +81,7 @@ plan::Plan bare_plan(const Workspace& w, plan::PolicyKind policy, const fs::path
     const plan::ArchCost cost = plan::arch_cost(config.arch, plan.input, static_cast<int>(plan.classes.size()));
     stage.macs = cost.macs;
     stage.parameters = cost.parameters;
-    const std::string bytes = serialized(exporting::stage_to_onnx(stage_model(w, config, last, std::nullopt, policy)));
+    const std::string bytes = stage_file(stage_model(w, config, last, std::nullopt, policy));
     write_file_atomic(directory / stage.onnx, bytes);
     stage.sha256 = sha256_hex(bytes);
     check_stage_parity(w, config, last, directory / stage.onnx);
@@ -202,8 +207,7 @@ plan::Plan build_plan(const Workspace& w, const BuildOptions& options) {
     const bool last = i + 1 == plan.stages.size();
     plan::Stage& stage = plan.stages[i];
     const std::optional<plan::Exit> exit = last ? std::nullopt : std::optional(stage.exit);
-    const std::string bytes =
-        serialized(exporting::stage_to_onnx(stage_model(w, w.config.stages[i], last, exit, plan.policy)));
+    const std::string bytes = stage_file(stage_model(w, w.config.stages[i], last, exit, plan.policy));
     write_file_atomic(directory / stage.onnx, bytes);
     write_file_atomic(w.run / stage.onnx, bytes);
     stage.sha256 = sha256_hex(bytes);
@@ -211,7 +215,7 @@ plan::Plan build_plan(const Workspace& w, const BuildOptions& options) {
   }
   plan.provenance = provenance(w, options);
   plan::save_plan(directory, plan);
-  write_file_atomic(directory / "plan.onnx", serialized(exporting::compose_plan(directory)));
+  exporting::save_model(directory / "plan.onnx", exporting::compose_plan(directory));
   return plan;
 }
 
