@@ -80,7 +80,7 @@ int profile_command(int argc, char** argv) {
   app.add_option("--csv", csv, "Write the cost table here (CSV)");
   app.add_flag("--json", json, "Print the cost table as JSON");
   app.footer(
-      "Example:\n  triage profile runs/cifar10-pair/plan --data data/cifar10.triage --batch 1,8 --threads 1,2 --out "
+      "Example:\n  triage profile runs/cifar10-pair/plan --data data/cifar10.tds --batch 1,8 --threads 1,2 --out "
       "costs.json");
   if (!parse_arguments(app, argc, argv)) return 0;
   options.measure.min_seconds = std::min(options.measure.min_seconds, options.measure.max_seconds / 2);

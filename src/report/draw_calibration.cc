@@ -126,7 +126,7 @@ std::string draw_per_class(const Run& run, const Picture& picture, const Theme& 
       .raw(panel_title(theme, "Accuracy, with 95 % interval",
                        std::format("dashed: all images, {}", percent(chosen.accuracy))))
       .add("set xrange [{}:{}]\nset xlabel 'accuracy of the plan (%)'", std::max(0.0, 100 * lowest - 2),
-           std::min(100.0, 100 * highest + 1.5))
+           std::min(100.9, 100 * highest + 1.5))
       .add("set arrow 1 from {0},graph 0 to {0},graph 1 nohead lw 1.2 dt '_' lc rgb '{1}' back", 100 * chosen.accuracy,
            theme.muted)
       .plot({std::format("$accuracy using 1:2:3:4 with xerrorbars pt 7 ps 1.3 lw 1.6 lc rgb '{}'", color)});

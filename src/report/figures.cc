@@ -36,7 +36,9 @@ std::vector<Drawing> drawings(const Run& run) {
     const int rows = static_cast<int>((2 * test.calibration.size() + 3) / 4);
     list.push_back({{"reliability", "Calibration",
                      "Bars show how often the net was right among answers of that confidence, red the gap to what it "
-                     "claimed, the dot's size how many answers; a calibrated net lies on the dashed diagonal.",
+                     "claimed, the dot's size how many answers there were; a calibrated net lies on the dashed "
+                     "diagonal. Grey bins "
+                     "hold fewer than 20 answers.",
                      1120, 350 * rows},
                     draw_reliability});
   }

@@ -265,7 +265,7 @@ Json simulated_results(const FixtureOptions& options) {
                        {"parameters", 1973000},
                        {"latency_us", kBigUs}}}}}},
                   {"provenance",
-                   {{"command", "triage eval runs/cifar10-pair/plan --data data/cifar10.triage"},
+                   {{"command", "triage eval runs/cifar10-pair/plan --data data/cifar10.tds"},
                     {"git", "0123abc"},
                     {"date", "2025-01-31T12:00:00Z"},
                     {"seed", 1},
@@ -277,7 +277,7 @@ Json simulated_results(const FixtureOptions& options) {
 
 void write_simulated_run(const fs::path& directory, const FixtureOptions& options) {
   fs::create_directories(directory / "plan");
-  const fs::path data = directory / "data.triage";
+  const fs::path data = directory / "data.tds";
   data::write_dataset(
       data::generate({.classes = 4, .channels = 3, .height = 32, .width = 32, .train_count = 400, .test_count = 60}),
       data);

@@ -160,14 +160,13 @@ TEST(Report, SaysWhatIsMissing) {
   fs::create_directories(run);
   EXPECT_THAT(error_of([&] { write_report(run); }), HasSubstr("results.json: not found; `triage eval` writes it"));
   Json results = simulated_results({.shift = false});
-  results["test"]["path"] = "/nowhere/cifar10.triage";
+  results["test"]["path"] = "/nowhere/cifar10.tds";
   write_json(run / "results.json", results);
   const ReportFiles files = write_report(run);
   ASSERT_EQ(files.notes.size(), 1u);
-  EXPECT_THAT(files.notes[0], HasSubstr("/nowhere/cifar10.triage"));
-  EXPECT_THAT(read_file(files.html), HasSubstr("/nowhere/cifar10.triage"));
-  EXPECT_THAT(error_of([&] { write_report(run, {.data = "/nowhere/else.triage"}); }),
-              HasSubstr("/nowhere/else.triage"));
+  EXPECT_THAT(files.notes[0], HasSubstr("/nowhere/cifar10.tds"));
+  EXPECT_THAT(read_file(files.html), HasSubstr("/nowhere/cifar10.tds"));
+  EXPECT_THAT(error_of([&] { write_report(run, {.data = "/nowhere/else.tds"}); }), HasSubstr("/nowhere/else.tds"));
 }
 
 TEST(Report, RefusesADataSetThatWasNotEvaluated) {
@@ -177,7 +176,7 @@ TEST(Report, RefusesADataSetThatWasNotEvaluated) {
   Json& label = results["test"]["examples"]["hardest"][0]["label"];
   label = (label.get<int>() + 1) % 4;
   write_json(run / "results.json", results);
-  EXPECT_THAT(error_of([&] { write_report(run, {.data = run / "data.triage"}); }),
+  EXPECT_THAT(error_of([&] { write_report(run, {.data = run / "data.tds"}); }),
               HasSubstr("this is not the data set that was evaluated"));
 }
 

@@ -1,6 +1,7 @@
 #include "report/results.h"
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 
 namespace triage::report {
@@ -244,6 +245,15 @@ std::vector<TrainingStep> read_training(const fs::path& file) {
 }
 
 }  // namespace
+
+double Policy::accuracy_at(double latency_us) const {
+  const auto above = std::ranges::lower_bound(curve, latency_us, {}, &CurvePoint::latency_us);
+  if (above == curve.begin()) return curve.front().accuracy;
+  if (above == curve.end()) return curve.back().accuracy;
+  const CurvePoint &a = *std::prev(above), &b = *above;
+  const double t = (latency_us - a.latency_us) / std::max(b.latency_us - a.latency_us, 1e-12);
+  return std::lerp(a.accuracy, b.accuracy, t);
+}
 
 const Policy* Evaluation::find_policy(const std::string& name) const {
   const auto found = std::ranges::find(policies, name, &Policy::name);

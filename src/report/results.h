@@ -24,6 +24,7 @@ struct Policy {
   std::optional<double> apgr;  // absent when both nets are equally good
   std::optional<Interval> apgr_interval;
   std::optional<double> between_random_and_oracle;
+  double accuracy_at(double latency_us) const;     // between the curve's points
   std::array<std::optional<double>, 3> calls_for;  // share of images sent on for 50, 80, 95 % of the accuracy gap
 };
 

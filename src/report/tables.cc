@@ -43,14 +43,6 @@ std::string stage_dot(std::size_t stage, std::size_t stages) {
                      stage_color(dark_theme(), stage, stages));
 }
 
-double accuracy_at(const Policy& policy, double latency_us) {
-  const auto above = std::ranges::lower_bound(policy.curve, latency_us, {}, &CurvePoint::latency_us);
-  if (above == policy.curve.begin()) return policy.curve.front().accuracy;
-  if (above == policy.curve.end()) return policy.curve.back().accuracy;
-  const CurvePoint &a = *std::prev(above), &b = *above;
-  return std::lerp(a.accuracy, b.accuracy, (latency_us - a.latency_us) / std::max(b.latency_us - a.latency_us, 1e-12));
-}
-
 std::string policies(const Evaluation& evaluation) {
   const double at = evaluation.operating_point.latency_us;
   if (evaluation.policies.empty()) return {};
@@ -64,7 +56,7 @@ std::string policies(const Evaluation& evaluation) {
          {or_never(policy.calls_for[0])},
          {or_never(policy.calls_for[1])},
          {or_never(policy.calls_for[2])},
-         {percent(accuracy_at(policy, at), 2)}});
+         {percent(policy.accuracy_at(at), 2)}});
   }
   return table.html();
 }
