@@ -46,7 +46,8 @@ Normalization measure_normalization(const Dataset& dataset, std::span<const std:
       for (std::size_t c = 0; c < channels; ++c) ++counts[c][image[i + c]];
     }
   }
-  const double n = static_cast<double>(indices.size() * dataset.image_bytes() / channels);
+  const std::size_t pixels = dataset.image_bytes() / channels;
+  const auto n = static_cast<double>(indices.size() * pixels);
   Normalization result;
   for (const auto& count : counts) {
     double sum = 0, squares = 0;
@@ -149,7 +150,7 @@ struct TrainLoader::Impl {
   }
 };
 
-TrainLoader::TrainLoader(const Dataset& dataset, std::vector<std::uint32_t> indices, Normalization normalization,
+TrainLoader::TrainLoader(const Dataset& dataset, std::vector<std::uint32_t> indices, const Normalization& normalization,
                          LoaderOptions options, std::uint64_t first_step)
     : impl_(std::make_unique<Impl>(dataset, std::move(indices), normalization, options)) {
   impl_->thread = std::thread([impl = impl_.get(), first_step] { impl->work(first_step); });

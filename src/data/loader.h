@@ -44,7 +44,7 @@ struct Batch {
 // Infinite stream of full batches over `indices`, reshuffled each epoch; the remainder of an epoch is dropped.
 class TrainLoader {
  public:
-  TrainLoader(const Dataset& dataset, std::vector<std::uint32_t> indices, Normalization normalization,
+  TrainLoader(const Dataset& dataset, std::vector<std::uint32_t> indices, const Normalization& normalization,
               LoaderOptions options, std::uint64_t first_step);
   ~TrainLoader();
   std::uint64_t steps_per_epoch() const;
