@@ -21,11 +21,17 @@ using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 
-fs::path fresh(const std::string& name) {
-  const fs::path directory = fs::path(testing::TempDir()) / name;
-  fs::remove_all(directory);
-  return directory;
-}
+// A new directory's name; what is there goes with the object.
+class Scratch {
+ public:
+  explicit Scratch(const std::string& name) : path_(fs::path(testing::TempDir()) / name) { fs::remove_all(path_); }
+  ~Scratch() { fs::remove_all(path_); }
+  operator const fs::path&() const { return path_; }
+  fs::path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  fs::path path_;
+};
 
 template <class Call>
 std::string error_of(Call call) {
@@ -48,7 +54,8 @@ std::size_t colors(const data::Image& image) {
 
 // tests/report_chromium_test.sh opens what this one leaves in TempDir()/triage_report_fixture.
 TEST(Report, WritesPicturesAndOneSelfContainedPage) {
-  const fs::path run = fresh("triage_report_fixture");
+  const fs::path run = fs::path(testing::TempDir()) / "triage_report_fixture";
+  fs::remove_all(run);
   write_simulated_run(run);
   const ReportFiles files = write_report(run);
   EXPECT_THAT(files.notes, testing::IsEmpty());
@@ -83,7 +90,7 @@ TEST(Report, WritesPicturesAndOneSelfContainedPage) {
 }
 
 TEST(Report, WorksWithTheLeastThatEvalWrites) {
-  const fs::path run = fresh("triage_report_least");
+  const Scratch run("triage_report_least");
   fs::create_directories(run);
   Json results = simulated_results({.shift = false, .learned = false});
   for (const char* key : {"calibration", "paired_tests", "latency", "examples"}) results["test"].erase(key);
@@ -107,7 +114,7 @@ TEST(Report, APlanOfOneStageHasNoRouting) {
   test["operating_point"]["thresholds"] = Json::array();
   test["operating_point"]["exit_share"] = {1.0};
   test["examples"] = {{"easiest", Json::array()}, {"hardest", Json::array()}};
-  const fs::path run = fresh("triage_report_single");
+  const Scratch run("triage_report_single");
   fs::create_directories(run);
   write_json(run / "results.json", json);
   const ReportFiles files = write_report(run);
@@ -124,7 +131,7 @@ TEST(Report, NumbersThatDoNotExistAreDashes) {
 }
 
 TEST(Report, TextFromFilesStaysText) {
-  const fs::path run = fresh("triage_report_hostile");
+  const Scratch run("triage_report_hostile");
   fs::create_directories(run);
   const fs::path evil = run / "evil";
   const std::string name =
@@ -143,7 +150,7 @@ TEST(Report, TextFromFilesStaysText) {
 
 TEST(Report, AHundredClassesAreDrawnAndListed) {
   const report::Run run{.results = results_from_json(simulated_results({.shift = false, .classes = 100}), "test")};
-  const fs::path out = fresh("triage_report_hundred");
+  const Scratch out("triage_report_hundred");
   fs::create_directories(out);
   for (const Drawing& drawing : drawings(run)) {
     if (drawing.picture.name != "per_class") continue;
@@ -156,7 +163,7 @@ TEST(Report, AHundredClassesAreDrawnAndListed) {
 }
 
 TEST(Report, SaysWhatIsMissing) {
-  const fs::path run = fresh("triage_report_missing");
+  const Scratch run("triage_report_missing");
   fs::create_directories(run);
   EXPECT_THAT(error_of([&] { write_report(run); }), HasSubstr("results.json: not found; `triage eval` writes it"));
   Json results = simulated_results({.shift = false});
@@ -170,7 +177,7 @@ TEST(Report, SaysWhatIsMissing) {
 }
 
 TEST(Report, RefusesADataSetThatWasNotEvaluated) {
-  const fs::path run = fresh("triage_report_other");
+  const Scratch run("triage_report_other");
   write_simulated_run(run);
   Json results = read_json(run / "results.json");
   Json& label = results["test"]["examples"]["hardest"][0]["label"];

@@ -159,19 +159,21 @@ std::string confusion(const Results& results) {
 
 std::string calibration(const Results& results) {
   if (results.test.calibration.empty()) return {};
-  Table table({"stage", "temperature", "ECE before", "ECE after", "ECE before, shifted", "ECE after, shifted"});
+  std::vector<std::string> header{"stage", "temperature", "ECE before", "ECE after"};
+  if (results.shift) header.insert(header.end(), {"ECE before, shifted", "ECE after, shifted"});
+  Table table(header);
   for (const Calibration& stage : results.test.calibration) {
-    const Calibration* shifted = nullptr;
+    std::vector<Cell> row{{stage.stage, "", "", true},
+                          {std::format("{:.3f}", stage.temperature)},
+                          {percent(stage.before.ece, 2)},
+                          {percent(stage.after.ece, 2)}};
     if (results.shift) {
       const auto found = std::ranges::find(results.shift->calibration, stage.stage, &Calibration::stage);
-      if (found != results.shift->calibration.end()) shifted = &*found;
+      const bool there = found != results.shift->calibration.end();
+      row.push_back({there ? percent(found->before.ece, 2) : "–"});
+      row.push_back({there ? percent(found->after.ece, 2) : "–"});
     }
-    table.row({{stage.stage, "", "", true},
-               {std::format("{:.3f}", stage.temperature)},
-               {percent(stage.before.ece, 2)},
-               {percent(stage.after.ece, 2)},
-               {shifted ? percent(shifted->before.ece, 2) : "–"},
-               {shifted ? percent(shifted->after.ece, 2) : "–"}});
+    table.row(row);
   }
   return table.html();
 }
@@ -280,11 +282,11 @@ std::string headline(const Results& results) {
   std::string html = "<div class=\"tiles\">\n";
   html += tile("Accuracy", percent(chosen.accuracy, 2),
                std::format("95 % interval {}; {} images", interval_text(chosen.interval, 2), grouped(test.count)));
-  html += tile("Mean latency", duration_us(chosen.latency_us),
-               test.latency
-                   ? std::format("per image; run for real {}, predicted to {} %",
-                                 duration_us(test.latency->measured_us), signed_number(test.latency->error_percent, 1))
-                   : "per image, batch 1");
+  html +=
+      tile("Mean latency", duration_us(chosen.latency_us),
+           test.latency ? std::format("by the plan's costs; run for real {}, where that session's costs predict {}",
+                                      duration_us(test.latency->measured_us), duration_us(test.latency->predicted_us))
+                        : "per image, batch 1");
   if (big) {
     html += tile("Speed-up", std::format("{:.2f} ×", big->latency_us / chosen.latency_us),
                  std::format("against {} alone: {} at {} ({} points)", last.name, percent(big->accuracy, 2),
@@ -318,9 +320,9 @@ std::vector<Section> table_sections(const Run& run) {
   add({"percentiles", "Stage latencies", "One image at a time, over all runs of the measurement that made the plan.",
        percentiles(results)});
   add({"latency-check", "Predicted and measured latency",
-       "The plan was run for real on these images, router and copies included, and compared with the prediction from "
-       "the cost "
-       "table.",
+       "The plan was run for real, router and copies included. Predicted: from costs measured in that same session; "
+       "from "
+       "plan.json: from the costs the plan was built with, so the machine's drift since then shows.",
        latency_check(results)});
   add({"paired", "Paired tests",
        "Both sides answer the same images; policies stand at the plan's mean latency, stages run alone at their own.",
