@@ -129,12 +129,11 @@ void accuracy_panel(Script& script, const Results& results, const Evaluation& ev
       .add("set xlabel 'mean latency per image ({}), batch 1'", unit.name)
       .add("set ylabel 'accuracy (%)'");
   std::vector<std::string> parts;
-  const std::vector<const Policy*> order = by_merit(evaluation);
-  for (auto it = order.rbegin(); it != order.rend(); ++it) {  // the best on top
+  for (const Policy* policy : drawing_order(evaluation)) {
     std::vector<std::vector<double>> rows;
-    for (const CurvePoint& point : (*it)->curve) rows.push_back({point.latency_us / unit.scale, 100 * point.accuracy});
-    script.block((*it)->name, rows);
-    parts.push_back(std::format("${} using 1:2 {}", (*it)->name, with_line(theme, (*it)->name)));
+    for (const CurvePoint& point : policy->curve) rows.push_back({point.latency_us / unit.scale, 100 * point.accuracy});
+    script.block(policy->name, rows);
+    parts.push_back(std::format("${} using 1:2 {}", policy->name, with_line(theme, policy->name)));
   }
   for (std::size_t i = 0; i < marked.size(); ++i) {
     const Marker& marker = marked[i];

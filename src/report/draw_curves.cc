@@ -11,26 +11,22 @@ namespace {
 
 void gain_panel(Script& script, const Evaluation& evaluation, const Theme& theme, const std::string& title) {
   const Policy* random = evaluation.find_policy("random");
-  std::vector<const Policy*> order;
   double largest = 0;
-  for (const Policy* policy : by_merit(evaluation)) {
-    if (policy->name == "random" || policy->name == "oracle") continue;
-    order.push_back(policy);
-    largest = std::max(largest, policy->curve.back().latency_us);
-  }
+  for (const Policy& policy : evaluation.policies) largest = std::max(largest, policy.curve.back().latency_us);
   const LatencyUnit unit = latency_unit(largest);
   Range x, y;
   y.include(0);
   std::vector<std::string> parts{std::format("0 {}", with_line(theme, "random"))};
-  for (auto it = order.rbegin(); it != order.rend(); ++it) {
+  for (const Policy* policy : drawing_order(evaluation)) {
+    if (policy->name == "random" || policy->name == "oracle") continue;
     std::vector<std::vector<double>> rows;
-    for (const CurvePoint& point : (*it)->curve) {
+    for (const CurvePoint& point : policy->curve) {
       rows.push_back({point.latency_us / unit.scale, 100 * (point.accuracy - random->accuracy_at(point.latency_us))});
       x.include(rows.back()[0]);
       y.include(rows.back()[1]);
     }
-    script.block((*it)->name, rows);
-    parts.push_back(std::format("${} using 1:2 {}", (*it)->name, with_line(theme, (*it)->name)));
+    script.block(policy->name, rows);
+    parts.push_back(std::format("${} using 1:2 {}", policy->name, with_line(theme, policy->name)));
   }
   script.raw("unset label\nunset key\n")
       .raw(panel_title(theme, title))

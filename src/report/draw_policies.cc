@@ -13,7 +13,7 @@ struct LineStyle {
   const char* dash;
 };
 LineStyle line_style(const std::string& policy) {
-  if (policy == "learned") return {3.0, "1"};
+  if (policy == "learned") return {4.0, "1"};
   if (policy == "random") return {1.6, "'_'"};
   if (policy == "oracle") return {1.4, "'-.'"};
   return {1.8, "1"};
@@ -59,6 +59,14 @@ std::vector<const Policy*> by_merit(const Evaluation& evaluation) {
   std::ranges::stable_sort(policies, [&](const Policy* a, const Policy* b) {
     return rank(a) != rank(b) ? rank(a) < rank(b) : a->apgr > b->apgr;
   });
+  return policies;
+}
+
+std::vector<const Policy*> drawing_order(const Evaluation& evaluation) {
+  std::vector<const Policy*> policies = by_merit(evaluation);
+  std::ranges::reverse(policies);
+  std::ranges::stable_partition(
+      policies, [](const Policy* policy) { return policy->name == "learned" || policy->name == "random"; });
   return policies;
 }
 

@@ -34,6 +34,9 @@ struct Range {
   }
 };
 
+// Back to front: the learned router's line is broad and lies below the others, so that equal curves all show.
+std::vector<const Policy*> drawing_order(const Evaluation& evaluation);
+
 std::string axes(const Range& x, const Range& y);
 
 // Marks on an axis of percentages: about six, none above 100.

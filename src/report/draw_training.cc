@@ -101,9 +101,9 @@ void training_panel(Script& script, const Run& run, const Theme& theme, const Tr
 std::string draw_training(const Run& run, const Picture& picture, const Theme& theme) {
   const double w = picture.width, h = picture.height;
   Script script;
-  script.add("set multiplot").area(70, w / 2 - 15, 48, h - 56, w, h);
+  script.add("set multiplot").area(82, w / 2 - 15, 48, h - 56, w, h);
   training_panel(script, run, theme, {"Training loss", "loss", "", &TrainingStep::loss, 1, 3}, 1);
-  script.area(w / 2 + 65, w - 20, 48, h - 56, w, h);
+  script.area(w / 2 + 82, w - 20, 48, h - 56, w, h);
   training_panel(script, run, theme,
                  {"Validation accuracy", "accuracy (%)", " %", &TrainingStep::validation_accuracy, 100, 2}, 2);
   return script.add("unset multiplot").text();
