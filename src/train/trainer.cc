@@ -89,8 +89,9 @@ class Session {
     average.load_state(in_order_of(average.state(), tensors, "average."), file_.string());
     supernet::copy_state(best_state, in_order_of(best_state, tensors, "best."), file_.string());
     if (teacher && !done) teacher->load(tensors);
+    // Behind a finished stage stand the lines of the stages after it.
     if (const auto length = state.get<std::uint64_t>("metrics_bytes");
-        fs::exists(metrics_) && fs::file_size(metrics_) > length) {
+        !done && fs::exists(metrics_) && fs::file_size(metrics_) > length) {
       fs::resize_file(metrics_, length);
     }
     return true;
