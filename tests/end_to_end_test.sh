@@ -32,6 +32,8 @@ cp "$work/run/little.pt" "$work/little.pt"
 "$triage" run "$work/tiny.toml" --run "$work/run" > /dev/null 2> "$work/again.txt"
 cmp "$work/little.pt" "$work/run/little.pt"
 ! grep -q "epoch" "$work/again.txt" || fail "a finished run trained again"
+[ "$(jq -r .stage "$work/run/metrics.jsonl" | sort | uniq -c | tr -s ' \n' ' ')" = " 4 big 3 little " ] ||
+  fail "expected the log of 4 epochs of big and 3 of little after running again: $(cut -c1-40 "$work/run/metrics.jsonl")"
 
 # The same seed in another directory: the same weights.
 "$triage" train "$work/tiny.toml" --run "$work/twin" > /dev/null 2>&1
