@@ -136,11 +136,13 @@ class Session {
   fs::path file_, metrics_;
 };
 
-// Exact statistics for the current weights, from the first augmented batches of a stream of its own.
+// Exact statistics for the current weights, from the first augmented batches of a stream of its own. Without cutout:
+// the images to be classified have no holes.
 void recalibrate(const TrainJob& job, supernet::Network& network) {
   const torch::NoGradGuard no_grad;
   data::LoaderOptions options = loader_options(job);
   options.seed = derive_seed(job.seed, "recalibration of " + job.name);
+  options.augment.cutout = 0;
   data::TrainLoader loader(*job.data, job.splits->train, job.normalization, options, 0);
   network->train();
   network->recalibrate_begin();
@@ -198,6 +200,11 @@ void finish(const TrainJob& job, Session& session) {
   add(best, "", session.best_state);
   save_weights(job.run / (job.name + ".pt"), last);
   save_weights(job.run / (job.name + "_best.pt"), best);
+}
+
+// "  validation 92.30 %", or nothing before the first one.
+std::string validation_text(const Session& session) {
+  return session.validation > 0 ? std::format("  validation {:.2f} %", 100 * session.validation) : std::string();
 }
 
 TrainResult result_of(const TrainJob& job, const Session& session) {
@@ -265,9 +272,9 @@ TrainResult train(const TrainJob& job) {
                    {"seconds", session.seconds}};
       if (validates) line["validation_accuracy"] = session.validation;
       session.log(line);
-      progress.line(std::format("{} epoch {:3d}/{}: loss {:.4f}  train {:.2f} %  validation {:.2f} %  {:.0f} images/s",
-                                job.name, epoch + 1, options.epochs, session.epoch_loss / images,
-                                100 * session.epoch_right / images, 100 * session.validation,
+      progress.line(std::format("{} epoch {:3d}/{}: loss {:.4f}  train {:.2f} %{}  {:.0f} images/s", job.name,
+                                epoch + 1, options.epochs, session.epoch_loss / images,
+                                100 * session.epoch_right / images, validation_text(session),
                                 line["images_per_s"].get<double>()));
       session.epoch_loss = session.epoch_right = 0;
     }
@@ -281,8 +288,7 @@ TrainResult train(const TrainJob& job) {
       throw Interrupted(std::format("stopped at step {} of {} of '{}'; the same command goes on from here",
                                     session.step, total, job.name));
     }
-    progress.update(session.step * options.batch,
-                    std::format("loss {:.3f}  validation {:.2f} %", smoothed, 100 * session.validation));
+    progress.update(session.step * options.batch, std::format("loss {:.3f}{}", smoothed, validation_text(session)));
   }
   progress.finish(std::format("validation {:.2f} %", 100 * session.validation));
   finish(job, session);
