@@ -5,16 +5,21 @@
 JOBS ?= $(shell nproc)
 TRIAGE := build/release/triage
 
-.PHONY: demo test bench build setup zoo tidy clean sanitize runtime-only
+.PHONY: demo test bench build configure program setup zoo tidy clean sanitize runtime-only
 
-build: setup
-	@cmake --preset release -DCMAKE_MESSAGE_LOG_LEVEL=WARNING
+build: configure
 	@cmake --build --preset release --parallel $(JOBS)
+
+program: configure
+	@cmake --build --preset release --parallel $(JOBS) --target triage
+
+configure: setup
+	@cmake --preset release -DCMAKE_MESSAGE_LOG_LEVEL=WARNING
 
 setup:
 	@[ -n "$(TRIAGE_SKIP_SETUP)" ] || scripts/setup
 
-demo: build
+demo: program
 	@mkdir -p data
 	@[ -f data/fashion-mnist.tds ] || $(TRIAGE) data import fashion-mnist --out data/fashion-mnist.tds
 	$(TRIAGE) run configs/fashion-demo.toml --run runs/fashion-demo
@@ -22,7 +27,7 @@ demo: build
 
 test: build sanitize runtime-only
 	@scripts/check_layers
-	@scripts/check_style
+	@scripts/check_style --tidy
 	@ctest --preset release
 
 sanitize: setup
@@ -35,14 +40,14 @@ runtime-only: setup
 	@cmake --build --preset runtime-only --parallel $(JOBS)
 	@ctest --preset runtime-only
 
-tidy: build
+tidy: configure
 	@scripts/check_style --tidy
 
 bench: build
 	@[ -n "$(TRIAGE_SKIP_SETUP)" ] || scripts/setup bench
 	@scripts/bench
 
-zoo: build
+zoo: program
 	@scripts/zoo
 
 clean:

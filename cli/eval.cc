@@ -31,7 +31,7 @@ int eval_command(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--seed", options.comparison.seed, "of the random policy and the bootstrap")->capture_default_str();
   app.add_flag("--json", json, "results.json on stdout instead of the table");
-  app.footer("Example: triage eval zoo/cifar10-pair --data data/cifar10.triage --out results.json");
+  app.footer("Example: triage eval zoo/cifar10-pair --data data/cifar10.tds --out results.json");
   if (!parse_arguments(app, argc, argv)) return 0;
   if (json) Progress::set_quiet(true);
   options.latency = !no_latency;

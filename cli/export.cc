@@ -54,7 +54,7 @@ int export_command(int argc, char** argv) {
       ->type_name("FILE");
   app.add_option("--count", count, "Images to compare")->capture_default_str()->check(CLI::Range(1, 100000));
   app.add_flag("--json", json, "JSON on stdout");
-  app.footer("Example:\n  triage export zoo/cifar10-pair --out plan.onnx --check-data data/cifar10.triage");
+  app.footer("Example:\n  triage export zoo/cifar10-pair --out plan.onnx --check-data data/cifar10.tds");
   if (!parse_arguments(app, argc, argv)) return 0;
 
   const auto model = exporting::compose_plan(fs::path(directory));

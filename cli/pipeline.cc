@@ -1,5 +1,6 @@
 #include "cli/pipeline.h"
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <optional>
@@ -75,8 +76,8 @@ std::vector<train::TrainResult> train_stages(const Workspace& workspace) {
     for (std::size_t i = 0; i < stages.size(); ++i) {
       const std::string& teacher = stages[i].teacher;
       if (results[i] || !(teacher.empty() || teachers.networks.contains(teacher))) continue;
-      const StepTimer timer(workspace.run, "train " + stages[i].name);
       results[i] = train_stage(workspace, stages[i], teachers);
+      record_step(workspace.run, "train " + stages[i].name, results[i]->seconds);
       ++done;
     }
   }
@@ -85,16 +86,20 @@ std::vector<train::TrainResult> train_stages(const Workspace& workspace) {
   return all;
 }
 
+void record_step(const fs::path& run, const std::string& step, double seconds) {
+  const fs::path file = run / "timing.json";
+  Json timing = fs::exists(file) ? read_json(file) : Json{{"unit", "s"}, {"steps", Json::object()}};
+  Json& longest = timing["steps"][step];
+  longest = std::max(longest.is_number() ? longest.get<double>() : 0.0, seconds);
+  write_json(file, timing);
+}
+
 StepTimer::StepTimer(fs::path run, std::string step)
     : run_(std::move(run)), step_(std::move(step)), start_(now_seconds()) {}
 
 StepTimer::~StepTimer() {
-  const fs::path file = run_ / "timing.json";
   try {
-    Json timing = fs::exists(file) ? read_json(file) : Json{{"unit", "s"}, {"steps", Json::object()}};
-    Json& seconds = timing["steps"][step_];
-    seconds = (seconds.is_number() ? seconds.get<double>() : 0.0) + now_seconds() - start_;
-    write_json(file, timing);
+    record_step(run_, step_, now_seconds() - start_);
   } catch (const std::exception& error) {  // a lost timing must not lose the work that was timed
     std::fprintf(stderr, "warning: %s\n", error.what());
   }

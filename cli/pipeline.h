@@ -40,11 +40,16 @@ struct BuildOptions {
 // NAME.onnx, router.pt, costs.json, latency.json.
 plan::Plan build_plan(const Workspace& workspace, const BuildOptions& options);
 
-// Seconds of a named step, summed over all parts of a run that was interrupted: RUN/timing.json.
+// RUN/timing.json: seconds of a named step. What is repeated counts once, with its longest time (the later ones find
+// things done). Training keeps its own time over all parts of a run that was interrupted or killed.
+void record_step(const fs::path& run, const std::string& step, double seconds);
+
+// Records the time from construction to destruction.
 class StepTimer {
  public:
   StepTimer(fs::path run, std::string step);
-  ~StepTimer();  // adds the time since construction
+  ~StepTimer();
+
  private:
   fs::path run_;
   std::string step_;

@@ -141,6 +141,19 @@ template <int kVectors, int kHalf, int kLeftStep = 2 * kRows, class Store>
   for (int row = 0; row < kRows; ++row) store(row, sums[row], half_sums[row]);
 }
 
+// For the store above: the row's sums are added to to[lanes], or replace it.
+template <int kVectors, int kHalf>
+[[gnu::always_inline]] inline void add_row(float* to, const __m512* sums, __m256 half, bool replace) {
+  for (int v = 0; v < kVectors; ++v) {
+    const __m512 before = replace ? _mm512_setzero_ps() : _mm512_loadu_ps(to + 16 * v);
+    _mm512_storeu_ps(to + 16 * v, _mm512_add_ps(before, sums[v]));
+  }
+  if constexpr (kHalf) {
+    const __m256 before = replace ? _mm256_setzero_ps() : _mm256_loadu_ps(to + 16 * kVectors);
+    _mm256_storeu_ps(to + 16 * kVectors, _mm256_add_ps(before, half));
+  }
+}
+
 // Calls function.template operator()<kVectors, kHalf>() for a block of that many lanes.
 template <class Function>
 void with_tile(int lanes, const Function& function) {
@@ -161,6 +174,22 @@ void with_tile(int lanes, const Function& function) {
 }
 
 #pragma GCC pop_options
+
+// Backward-weights on all threads: add(slot, first block, end block) for every slot of the sum and range of output
+// blocks, then, when all of them are done, write(block) for every block.
+template <class Add, class Write>
+void sum_over_slots(int slots, int ranges, int blocks, const Add& add, const Write& write) {
+#pragma omp parallel
+  {
+#pragma omp for schedule(dynamic)
+    for (int item = 0; item < slots * ranges; ++item) {
+      const int range = item % ranges;
+      add(item / ranges, range * blocks / ranges, (range + 1) * blocks / ranges);
+    }
+#pragma omp for schedule(dynamic)
+    for (int block = 0; block < blocks; ++block) write(block);
+  }
+}
 
 #endif  // x86-64
 

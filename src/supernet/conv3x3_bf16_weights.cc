@@ -105,18 +105,10 @@ void add_block(const Conv3x3Shape& s, const Split& split, int pairs, const bf16*
             {x_block + from * pairs * kRows * 2, dy + to * pairs * kLanes * 2, (column_end - column_begin) * pairs});
       }
       float* const tile = partial + (std::size_t{1} * tap * split.input_blocks + block) * kRows * kLanes;
-      sum_outer_products<kVectors, kHalf>(
-          runs.data(), static_cast<int>(runs.size()), [&](int row, const __m512* sums, __m256 half) {
-            float* const to = tile + row * kLanes;
-            for (int v = 0; v < kVectors; ++v) {
-              const __m512 before = first_chunk ? _mm512_setzero_ps() : _mm512_loadu_ps(to + 16 * v);
-              _mm512_storeu_ps(to + 16 * v, _mm512_add_ps(before, sums[v]));
-            }
-            if constexpr (kHalf) {
-              const __m256 before = first_chunk ? _mm256_setzero_ps() : _mm256_loadu_ps(to + 16 * kVectors);
-              _mm256_storeu_ps(to + 16 * kVectors, _mm256_add_ps(before, half));
-            }
-          });
+      sum_outer_products<kVectors, kHalf>(runs.data(), static_cast<int>(runs.size()),
+                                          [&](int row, const __m512* sums, __m256 half) {
+                                            add_row<kVectors, kHalf>(tile + row * kLanes, sums, half, first_chunk);
+                                          });
     }
   }
 }
@@ -180,19 +172,12 @@ void conv3x3_backward_weights(const Conv3x3Shape& s, const bf16* x, const bf16* 
   float* const partials = partial_space.reserve<float>(split.partial * split.slots);
   const int used_slots = ((s.batch + 1) / 2 + split.slot_pairs - 1) / split.slot_pairs;
 
-#pragma omp parallel
-  {
-#pragma omp for schedule(dynamic)
-    for (int item = 0; item < used_slots * split.ranges; ++item) {
-      const int slot = item / split.ranges, range = item % split.ranges;
-      add_item(s, split, slot, range * split.blocks.count / split.ranges,
-               (range + 1) * split.blocks.count / split.ranges, x, dy, partials + slot * split.partial);
-    }
-#pragma omp for schedule(dynamic)
-    for (int block = 0; block < split.blocks.count; ++block) {
-      write_gradient(s, split, block, partials, used_slots, dweight);
-    }
-  }
+  sum_over_slots(
+      used_slots, split.ranges, split.blocks.count,
+      [&](int slot, int begin, int end) {
+        add_item(s, split, slot, begin, end, x, dy, partials + slot * split.partial);
+      },
+      [&](int block) { write_gradient(s, split, block, partials, used_slots, dweight); });
 }
 
 }  // namespace triage::supernet

@@ -217,15 +217,7 @@ template <int kVectors, int kHalf>
   for (int tile = 0; tile < split.input_tiles; ++tile, partial += kRows * kLanes) {
     const Run run{x + tile / 2 * split.input_block() + tile % 2 * 2 * kRows, dy, count};
     sum_outer_products<kVectors, kHalf, 2 * kInputs>(&run, 1, [&](int row, const __m512* sums, __m256 half) {
-      float* const to = partial + row * kLanes;
-      for (int v = 0; v < kVectors; ++v) {
-        const __m512 before = first_chunk ? _mm512_setzero_ps() : _mm512_loadu_ps(to + 16 * v);
-        _mm512_storeu_ps(to + 16 * v, _mm512_add_ps(before, sums[v]));
-      }
-      if constexpr (kHalf) {
-        const __m256 before = first_chunk ? _mm256_setzero_ps() : _mm256_loadu_ps(to + 16 * kVectors);
-        _mm256_storeu_ps(to + 16 * kVectors, _mm256_add_ps(before, half));
-      }
+      add_row<kVectors, kHalf>(partial + row * kLanes, sums, half, first_chunk);
     });
   }
 }
@@ -309,19 +301,12 @@ void conv3x3_winograd_backward_weights(const Conv3x3Shape& s, const bf16* x, con
   float* const partials = partial_space.reserve<float>(split.partial * split.slots);
   const int used_slots = static_cast<int>((split.steps + split.slot_steps - 1) / split.slot_steps);
 
-#pragma omp parallel
-  {
-#pragma omp for schedule(dynamic)
-    for (int item = 0; item < used_slots * split.ranges; ++item) {
-      const int slot = item / split.ranges, range = item % split.ranges;
-      add_item(s, split, slot, range * split.blocks.count / split.ranges,
-               (range + 1) * split.blocks.count / split.ranges, x, dy, partials + slot * split.partial);
-    }
-#pragma omp for schedule(dynamic)
-    for (int block = 0; block < split.blocks.count; ++block) {
-      write_gradient(s, split, block, used_slots, partials, dweight);
-    }
-  }
+  sum_over_slots(
+      used_slots, split.ranges, split.blocks.count,
+      [&](int slot, int begin, int end) {
+        add_item(s, split, slot, begin, end, x, dy, partials + slot * split.partial);
+      },
+      [&](int block) { write_gradient(s, split, block, used_slots, partials, dweight); });
 }
 
 }  // namespace triage::supernet
