@@ -50,9 +50,8 @@ class NetworkImpl : public torch::nn::Module {
   // arch, classes < 1 or a features_block that does not exist.
   NetworkImpl(plan::ArchSpec arch, plan::InputShape input, int classes, NetworkOptions options, std::uint64_t seed);
 
-  // Makes the first convolution a whitening of its 3x3 patches, measured on `images` ([N,C,H,W], some thousand
-  // suffice):
-  // +- the top width/2 eigenvectors of the patch covariance, each over sqrt(eigenvalue + epsilon). With fewer
+  // Makes the first convolution a whitening of 2x2 patches (whiten.h), measured on `images` ([N,C,H,W], some thousand
+  // suffice): +- the top width/2 eigenvectors of their covariance, each over sqrt(eigenvalue + epsilon). With fewer
   // eigenvectors than width/2 the remaining channels stay as they are.
   void whiten_stem(const at::Tensor& images, double epsilon = 5e-4);
 

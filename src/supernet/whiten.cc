@@ -11,6 +11,11 @@ namespace {
 
 using Matrix = std::vector<std::vector<double>>;
 
+// The 2x2 patch is the lower right of a 3x3 filter: its element of channel row / 4.
+constexpr int kPatch = 4;
+int tap_row(int row) { return row % kPatch / 2 + 1; }
+int tap_column(int row) { return row % 2 + 1; }
+
 // Sums per block of images, combined in order: the same result for any number of threads.
 Matrix patch_covariance(const at::Tensor& images) {
   constexpr int kBlock = 32;
@@ -18,7 +23,7 @@ Matrix patch_covariance(const at::Tensor& images) {
   const int n = pixels.size(0), channels = pixels.size(1), height = pixels.size(2), width = pixels.size(3);
   if (n < 1 || height < 3 || width < 3)
     fail("whitening: expected images of at least 3x3, found {} of {}x{}", n, height, width);
-  const int size = 9 * channels, out_height = height - 2, out_width = width - 2, patches = out_height * out_width;
+  const int size = kPatch * channels, out_height = height - 2, out_width = width - 2, patches = out_height * out_width;
   const int blocks = (n + kBlock - 1) / kBlock;
   const float* const data = pixels.const_data_ptr<float>();
   std::vector<std::vector<double>> partial(blocks, std::vector<double>(size * size));
@@ -27,9 +32,9 @@ Matrix patch_covariance(const at::Tensor& images) {
     std::vector<float> rows(std::size_t(size) * patches);
     for (int image = block * kBlock; image < std::min(n, (block + 1) * kBlock); ++image) {
       for (int row = 0; row < size; ++row) {
-        const float* plane = data + (std::size_t(image) * channels + row / 9) * height * width;
+        const float* plane = data + (std::size_t(image) * channels + row / kPatch) * height * width;
         for (int i = 0; i < out_height; ++i) {
-          std::copy_n(plane + (i + row % 9 / 3) * width + row % 3, out_width,
+          std::copy_n(plane + (i + tap_row(row)) * width + tap_column(row), out_width,
                       rows.data() + std::size_t(row) * patches + i * out_width);
         }
       }
@@ -108,13 +113,15 @@ SymmetricEigen symmetric_eigen(Matrix a) {
 at::Tensor whitening_filters(const at::Tensor& images, int pairs, double epsilon) {
   const SymmetricEigen eigen = symmetric_eigen(patch_covariance(images));
   const int size = static_cast<int>(eigen.values.size()), count = std::min(pairs, size);
-  at::Tensor filters = at::empty({2 * count, images.size(1), 3, 3}, at::kFloat);
+  const int channels = size / kPatch;
+  at::Tensor filters = at::zeros({2 * count, channels, 3, 3}, at::kFloat);
   float* const f = filters.mutable_data_ptr<float>();
   for (int i = 0; i < count; ++i) {
     const double scale = 1 / std::sqrt(std::max(0.0, eigen.values[i]) + epsilon);
     for (int k = 0; k < size; ++k) {
-      f[i * size + k] = static_cast<float>(eigen.vectors[i][k] * scale);
-      f[(count + i) * size + k] = -f[i * size + k];
+      const int tap = 9 * (k / kPatch) + 3 * tap_row(k) + tap_column(k);
+      f[9 * channels * i + tap] = static_cast<float>(eigen.vectors[i][k] * scale);
+      f[9 * channels * (count + i) + tap] = -f[9 * channels * i + tap];
     }
   }
   return filters;
