@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# What the README and the docs tell people to type: every subcommand and option in them exists, and the plan in zoo/
+# answers as the README says.
+# usage: readme_test.sh TRIAGE SOURCE_DIR
+set -euo pipefail
+triage=$1 source=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0 lines=0
+problem() { echo "readme_test: $*" >&2; failed=1; }
+
+# Commands: the indented or fenced lines that begin with the program, and what stands between backquotes.
+commands() {
+  grep -hoE '^ *(build/release/)?triage [a-z].*' "$source/README.md" "$source"/docs/*.md
+  grep -hoE '`(build/release/)?triage [a-z][^`]*`' "$source/README.md" "$source"/docs/*.md | tr -d '`'
+}
+while read -r program command rest; do
+  lines=$((lines + 1))
+  rest=${rest%%#*}
+  sub=()
+  if [ "$command" = data ]; then read -r first _ <<< "$rest"; sub=("${first:-}"); fi
+  case "${sub[*]:-}" in import | get | info | generate) ;; *) sub=() ;; esac
+  "$triage" "$command" "${sub[@]}" --help > "$work/help.txt" 2>&1 || { problem "'$program $command ${sub[*]:-}': no such command"; continue; }
+  for option in $(grep -oE '(^| )--[a-z-]+' <<< "$rest"); do
+    grep -q -- "$option" "$work/help.txt" || problem "'$program $command $rest': '$option' is not an option"
+  done
+done < <(commands | sort -u)
+[ "$lines" -ge 10 ] || problem "expected at least 10 commands in README.md and docs/, found $lines"
+
+zoo=$source/zoo/cifar10-pair
+bytes=$(find "$zoo" -type f -printf '%s\n' | awk '{sum += $1} END {print sum}')
+[ "$bytes" -le 8000000 ] || problem "$zoo: expected at most 8 MB, found $bytes bytes"
+"$triage" data generate --out "$work/shapes.tds" --train 80 --test 40 > /dev/null
+"$triage" data info "$work/shapes.tds" --sheet "$work/sheet.png" > /dev/null
+"$triage" predict "$zoo" "$work/sheet.png" --json > "$work/predict.json" 2> /dev/null
+jq -e --slurpfile plan "$zoo/plan.json" '.images[0] | .label as $label | ($plan[0].classes | index($label)) != null and .microseconds > 0' \
+  "$work/predict.json" > /dev/null || problem "$zoo: predict gave $(cat "$work/predict.json")"
+echo "readme_test: $lines commands checked"
+exit $failed
