@@ -90,7 +90,7 @@ TEST_F(EvaluateSet, ExamplesAreTheExtremes) {
 TEST_F(EvaluateSet, LearnedRouterIsComparedAtEqualLatency) {
   const std::vector<double> path = route::path_latency_us(plan);
   route::RouterTrainingOptions training;
-  training.steps = 96, training.objectives = {{false, 0.5}};
+  training.steps = 96, training.repeats = 1, training.objectives = {{false, 0.5}};
   const route::ScoreTable route_split = route::synthetic_table({.count = 2000, .seed = 9, .hopeless = 0.4});
   plan.stages[0].feature_width = 12;
   plan.stages[0].exit.router = route::train_routers(route_split, std::vector<double>{1, 1}, path, training).routers[0];

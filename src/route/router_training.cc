@@ -1,7 +1,7 @@
 // Cross-validation, choice and assembly of the routers.
 //   Candidate   objective x inputs x weight decay, trained on every fold; scored at several steps and strengths
 //   lifts       area under the accuracy/share curve minus the confidence policy's, per candidate, step, strength, fold
-//   decide      the best by its mean less one standard error; whether it is real by folds that took no part in choosing
+//   decide      the best by its mean; whether it is real by folds that took no part in choosing
 #include "route/router_training.h"
 
 #include <algorithm>
@@ -146,16 +146,9 @@ double mean(std::span<const double> values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
-// What a setting is worth to the choice: its mean lift less one standard error, so that of many settings a steady small
-// gain is preferred to a lucky large one. Fold `left_out` does not count (-1: all count).
-double worth(std::span<const double> lift, std::ptrdiff_t left_out) {
-  double sum = 0, squares = 0, n = 0;
-  for (std::size_t i = 0; i < lift.size(); ++i) {
-    if (static_cast<std::ptrdiff_t>(i) == left_out) continue;
-    sum += lift[i], squares += lift[i] * lift[i], n += 1;
-  }
-  const double variance = std::max(0.0, squares / n - sum / n * sum / n) * n / (n - 1);
-  return sum / n - std::sqrt(variance / n);
+// Mean lift over `splits` of one repeat, one of them left out.
+double mean_without(std::span<const double> lift, std::size_t left_out) {
+  return (std::accumulate(lift.begin(), lift.end(), 0.0) - lift[left_out]) / static_cast<double>(lift.size() - 1);
 }
 
 struct Decision {
@@ -166,7 +159,7 @@ struct Decision {
 
 Decision decide(const std::vector<Setting>& settings, const RouterTrainingOptions& options) {
   Decision out;
-  out.best = &*std::ranges::max_element(settings, {}, [](const Setting& s) { return worth(s.lift, -1); });
+  out.best = &*std::ranges::max_element(settings, {}, [](const Setting& s) { return mean(s.lift); });
   out.lift = mean(out.best->lift);
   const auto folds = static_cast<std::size_t>(options.folds);
   for (int r = 0; r < options.repeats; ++r) {
@@ -175,8 +168,8 @@ Decision decide(const std::vector<Setting>& settings, const RouterTrainingOption
       const auto of_repeat = [&](const Setting& s) {
         return std::span(s.lift).subspan(static_cast<std::size_t>(r) * folds, folds);
       };
-      const Setting& chosen = *std::ranges::max_element(
-          settings, {}, [&](const Setting& s) { return worth(of_repeat(s), static_cast<std::ptrdiff_t>(f)); });
+      const Setting& chosen =
+          *std::ranges::max_element(settings, {}, [&](const Setting& s) { return mean_without(of_repeat(s), f); });
       held_out.push_back(of_repeat(chosen)[f]);
     }
     const double centre = mean(held_out);
@@ -249,7 +242,7 @@ Json make_report(const std::vector<Setting>& settings, const std::vector<Candida
   for (std::size_t c = 0; c < candidates.size(); ++c) {  // each at its best step and strength
     const Setting* best = nullptr;
     for (const Setting& s : settings) {
-      if (s.candidate == c && (best == nullptr || worth(s.lift, -1) > worth(best->lift, -1))) best = &s;
+      if (s.candidate == c && (best == nullptr || mean(s.lift) > mean(best->lift))) best = &s;
     }
     report["candidates"].push_back(describe(*best, candidates[c]));
   }
