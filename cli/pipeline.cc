@@ -4,7 +4,6 @@
 #include <chrono>
 #include <map>
 #include <optional>
-#include <thread>
 
 #include "core/progress.h"
 
@@ -46,10 +45,8 @@ Workspace::Workspace(RunConfig run_config, fs::path run_directory)
       dataset(data::Dataset::open(config.data)),
       splits(data::make_splits(dataset, config.splits)),
       normalization(data::measure_normalization(dataset, splits.train)),
-      device(train::device_from_string(config.device)) {
-  const unsigned cores = std::thread::hardware_concurrency();
-  torch::set_num_threads(config.threads > 0 ? config.threads : static_cast<int>(std::max(1u, cores)));
-}
+      device(train::device_from_string(config.device)),
+      threads(train::set_threads(config.threads)) {}
 
 train::TrainJob Workspace::job(const StageConfig& stage) const {
   train::TrainJob job;

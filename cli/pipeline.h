@@ -22,6 +22,7 @@ struct Workspace {
   data::Splits splits;
   data::Normalization normalization;  // of the train split
   at::Device device;
+  int threads;  // of training and scoring
 
   train::TrainJob job(const StageConfig& stage) const;  // without its teacher
 };

@@ -1,5 +1,5 @@
 # One CMake target per folder under src/.
-#   triage_module(name [PCH <header>] LINK libs...)   library triage_<name> from *.cc, its tests from *_test.cc,
+#   triage_module(name LINK libs...)   library triage_<name> from *.cc, its tests from *_test.cc,
 #                                      its fuzz targets from *_fuzz.cc
 
 add_library(triage_options INTERFACE)
@@ -11,7 +11,7 @@ if(TRIAGE_SANITIZE)
 endif()
 
 function(triage_module name)
-  cmake_parse_arguments(arg "" "PCH" "LINK" ${ARGN})
+  cmake_parse_arguments(arg "" "" "LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cc)
   set(tests ${sources})
   set(fuzzers ${sources})
@@ -24,9 +24,6 @@ function(triage_module name)
   endif()
   add_library(triage_${name} STATIC ${sources})
   target_link_libraries(triage_${name} PUBLIC triage_options ${arg_LINK})
-  if(arg_PCH)  # a header that costs seconds in every file: compiled once per module
-    target_precompile_headers(triage_${name} PRIVATE ${arg_PCH})
-  endif()
   if(tests AND BUILD_TESTING)
     add_executable(triage_${name}_test ${tests})
     target_link_libraries(triage_${name}_test PRIVATE triage_${name} GTest::gmock GTest::gtest_main)

@@ -85,17 +85,18 @@ expect 1 "results.json" "$triage" report run
 expect 2 "PATH is missing" "$triage" data import cifar10 --out x.tds
 expect 2 "cifar11" "$triage" data get cifar11 --out x.tds
 expect 1 "nowhere" "$triage" data import idx nowhere --out x.tds
+"$triage" data info tiny.tds --sheet sheet.png > /dev/null
 mkdir -p photos/train/{cat,dog} photos/test/{cat,dog}
-cp run/easiest.png photos/train/cat && cp run/hardest.png photos/test/cat
+cp sheet.png photos/train/cat && cp sheet.png photos/test/cat
 expect 1 "dog" "$triage" data import folder photos --height 8 --width 8 --out x.tds
-cp run/easiest.png photos/test/dog && head -c 300 run/easiest.png > photos/train/dog/cut.png
+cp sheet.png photos/test/dog && head -c 300 sheet.png > photos/train/dog/cut.png
 expect 1 "photos/train/dog/cut.png" "$triage" data import folder photos --height 8 --width 8 --out x.tds
-cp run/easiest.png photos/train/dog/cut.png
+cp sheet.png photos/train/dog/cut.png
 expect 0 "" "$triage" data import folder photos --height 8 --width 8 --out photos.tds
 mkdir cifar && for i in 1 2 3 4 5; do head -c 3073 /dev/zero > cifar/data_batch_$i.bin; done
 head -c 3000 /dev/zero > cifar/test_batch.bin
 printf 'a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n' > cifar/batches.meta.txt
-expect 1 "cifar/test_batch.bin" "$triage" data import cifar10 cifar --out x.tds
+expect 1 "cifar/data_batch_1.bin: truncated" "$triage" data import cifar10 cifar --out x.tds
 expect 1 "no-such-directory" "$triage" data generate --out no-such-directory/x.tds
 cp tiny.tds flipped.tds
 printf '\377' | dd of=flipped.tds bs=1 seek=70000 conv=notrunc status=none

@@ -1,8 +1,6 @@
 // From LibTorch to a StageModel, and a trained network as an Engine for parity checks.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <optional>
 #include <string>
 #include <vector>

@@ -2,7 +2,7 @@
 // memory costs a fault and a clearing pass per page, which for activations is a sizeable share of a step.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace triage::supernet {
 

@@ -1,5 +1,7 @@
 #include "supernet/functions.h"
 
+#include <torch/csrc/autograd/custom_function.h>
+
 #include <algorithm>
 #include <cmath>
 

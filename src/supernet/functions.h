@@ -5,7 +5,7 @@
 // other types and CPUs are ATen's (oneDNN). Other devices get ATen operations throughout.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace triage::supernet {
 

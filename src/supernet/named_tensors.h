@@ -1,7 +1,7 @@
 // A flat list of named tensors: how networks, optimisers and averages hand over their state.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <string>
 #include <vector>

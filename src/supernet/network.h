@@ -8,7 +8,8 @@
 // Not thread-safe; one forward/backward at a time. Same seed, same inputs: same bits, for any number of threads.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/nn/pimpl.h>
 
 #include <cstdint>
 #include <vector>

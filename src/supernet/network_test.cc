@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <omp.h>
+#include <torch/torch.h>
 
 #include "core/error.h"
 #include "supernet/conv3x3_bf16.h"

@@ -1,7 +1,7 @@
 // Patch whitening: the eigenvectors of the covariance of 2x2 image patches.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <vector>
 

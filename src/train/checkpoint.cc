@@ -1,5 +1,7 @@
 #include "train/checkpoint.h"
 
+#include <torch/csrc/jit/serialization/pickle.h>
+
 #include <cstring>
 
 namespace triage::train {
@@ -10,13 +12,13 @@ constexpr char kMagic[8] = {'T', 'R', 'I', 'A', 'G', 'E', 'C', 'K'};
 std::string pickle(const Tensors& tensors) {
   c10::Dict<std::string, at::Tensor> dict;
   for (const auto& [name, tensor] : tensors) dict.insert(name, tensor.detach().cpu().contiguous().clone());
-  const std::vector<char> bytes = torch::pickle_save(dict);
+  const std::vector<char> bytes = torch::jit::pickle_save(dict);
   return {bytes.begin(), bytes.end()};
 }
 
 Tensors unpickle(std::string_view bytes, const std::string& origin) {
   try {
-    const c10::IValue value = torch::pickle_load(std::vector<char>(bytes.begin(), bytes.end()));
+    const c10::IValue value = torch::jit::pickle_load(std::vector<char>(bytes.begin(), bytes.end()));
     Tensors tensors;
     for (const auto& item : value.toGenericDict()) tensors[item.key().toStringRef()] = item.value().toTensor();
     return tensors;

@@ -2,7 +2,7 @@
 // A file of another run (other architecture, options, data or seed) is refused with both sides named.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <map>
 #include <string>

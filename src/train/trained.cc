@@ -1,4 +1,10 @@
 // What surrounds the loop: making and loading networks, batches as tensors, accuracy, the learning rate.
+#include <ATen/Parallel.h>
+#include <torch/cuda.h>
+#include <torch/version.h>
+
+#include <thread>
+
 #include "core/rng.h"
 #include "train/trainer.h"
 
@@ -30,6 +36,12 @@ at::Device device_from_string(const std::string& text) {
   if (torch::cuda::is_available()) return at::kCUDA;
   if (text == "cuda") fail("device: expected a CUDA device, found none that this LibTorch ({}) can use", TORCH_VERSION);
   return at::kCPU;
+}
+
+int set_threads(int threads) {
+  const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  at::set_num_threads(threads > 0 ? threads : cores);
+  return at::get_num_threads();
 }
 
 supernet::Network make_network(const TrainJob& job) {

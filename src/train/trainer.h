@@ -40,6 +40,9 @@ struct TrainResult {
 // "auto", "cpu" or "cuda"; throws Error when CUDA is asked for and this LibTorch has none.
 at::Device device_from_string(const std::string& text);
 
+// Threads that training and other tensor work use from now on; 0: all cores. Returns how many that are.
+int set_threads(int threads);
+
 // The network of a job with freshly initialised weights.
 supernet::Network make_network(const TrainJob& job);
 
