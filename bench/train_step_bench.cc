@@ -55,7 +55,7 @@ Timing train_steps(const Options& options, const data::Dataset& images) {
   data::LoaderOptions loading;
   loading.batch = options.batch;
   data::TrainLoader loader(images, indices, data::measure_normalization(images, indices), loading, 0);
-  supernet::Network net(plan::ArchSpec::parse(options.arch), plan::InputShape{}, 10, supernet::NetworkOptions{}, 1);
+  supernet::Network net(plan::SearchSpace::parse(options.arch), plan::InputShape{}, 10, supernet::NetworkOptions{}, 1);
   supernet::Sgd sgd({{net->trainable_weights(), 1, 1e-3}, {net->trainable_biases(), 16, 1e-3}});
   Timing timing;
   for (int step = 0; step < options.warmup + options.steps; ++step) {

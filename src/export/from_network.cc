@@ -46,7 +46,7 @@ Engine network_engine(const supernet::NetworkImpl& network, const std::vector<fl
   const plan::InputShape input = network.input();
   auto options = network.options();
   options.bf16 = false;
-  supernet::Network copy(network.arch(), input, network.classes(), options, /*seed=*/0);
+  supernet::Network copy(network.space(), input, network.classes(), options, /*seed=*/0);
   copy->load_state(network.state(), "network engine");
   copy->eval();
   const auto centre = per_channel(mean, input.channels, "mean"), spread = per_channel(stddev, input.channels, "stddev");

@@ -18,7 +18,7 @@ const std::vector<float> kMean{0.49f, 0.48f, 0.45f}, kStddev{0.25f, 0.24f, 0.26f
 
 // A network with running statistics and biases that are not the initial ones.
 supernet::Network trained_network(supernet::NetworkOptions options = {}) {
-  supernet::Network network(plan::ArchSpec::parse("8-12,16-20,20"), kInput, kClasses, options, /*seed=*/3);
+  supernet::Network network(plan::SearchSpace::parse("8-12,16-20,20"), kInput, kClasses, options, /*seed=*/3);
   torch::manual_seed(4);
   const torch::NoGradGuard no_gradients;
   for (const auto& [name, bias] : network->trainable_biases()) bias.normal_(0, 0.3);

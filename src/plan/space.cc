@@ -48,10 +48,6 @@ std::string text_of(const LayerSpace& layer) {
   return layer.optional ? text + '?' : text;
 }
 
-std::size_t least_depth(const std::vector<LayerSpace>& block) {
-  return static_cast<std::size_t>(std::ranges::find_if(block, &LayerSpace::optional) - block.begin());
-}
-
 }  // namespace
 
 SearchSpace SearchSpace::parse(std::string_view text) {
@@ -97,6 +93,18 @@ std::string SearchSpace::text() const {
   return text;
 }
 
+std::size_t SearchSpace::least_depth(std::size_t block) const {
+  return static_cast<std::size_t>(std::ranges::find_if(blocks[block], &LayerSpace::optional) - blocks[block].begin());
+}
+
+int SearchSpace::widest_end(std::size_t block) const {
+  int width = 0;
+  for (std::size_t i = least_depth(block) - 1; i < blocks[block].size(); ++i) {
+    width = std::max(width, blocks[block][i].high);
+  }
+  return width;
+}
+
 ArchSpec SearchSpace::largest() const {
   ArchSpec arch;
   for (const auto& block : blocks) {
@@ -108,17 +116,18 @@ ArchSpec SearchSpace::largest() const {
 
 ArchSpec SearchSpace::smallest() const {
   ArchSpec arch;
-  for (const auto& block : blocks) {
+  for (std::size_t b = 0; b < blocks.size(); ++b) {
     std::vector<int>& widths = arch.blocks.emplace_back();
-    for (std::size_t i = 0; i < least_depth(block); ++i) widths.push_back(block[i].low);
+    for (std::size_t i = 0; i < least_depth(b); ++i) widths.push_back(blocks[b][i].low);
   }
   return arch;
 }
 
 ArchSpec SearchSpace::sample(Rng& rng) const {
   ArchSpec arch;
-  for (const auto& block : blocks) {
-    const std::size_t least = least_depth(block);
+  for (std::size_t b = 0; b < blocks.size(); ++b) {
+    const std::vector<LayerSpace>& block = blocks[b];
+    const std::size_t least = least_depth(b);
     const std::size_t depth = least + rng.below(static_cast<std::uint32_t>(block.size() - least + 1));
     std::vector<int>& widths = arch.blocks.emplace_back();
     for (std::size_t i = 0; i < depth; ++i) {
@@ -138,7 +147,7 @@ void SearchSpace::check(const ArchSpec& arch) const {
     outside("blocks", std::to_string(blocks.size()), std::to_string(arch.blocks.size()));
   }
   for (std::size_t b = 0; b < blocks.size(); ++b) {
-    const std::size_t depth = arch.blocks[b].size(), least = least_depth(blocks[b]), most = blocks[b].size();
+    const std::size_t depth = arch.blocks[b].size(), least = least_depth(b), most = blocks[b].size();
     if (depth < least || depth > most) {
       outside(std::format("block {}", b),
               least == most ? std::format("{} layers", most) : std::format("{} to {} layers", least, most),
@@ -157,11 +166,12 @@ void SearchSpace::check(const ArchSpec& arch) const {
 
 double SearchSpace::subnets() const {
   double all = 1;
-  for (const auto& block : blocks) {
+  for (std::size_t b = 0; b < blocks.size(); ++b) {
+    const std::vector<LayerSpace>& block = blocks[b];
     double of_block = 0, so_far = 1;
     for (std::size_t i = 0; i < block.size(); ++i) {
       so_far *= block[i].choices();
-      if (i + 1 >= least_depth(block)) of_block += so_far;
+      if (i + 1 >= least_depth(b)) of_block += so_far;
     }
     all *= of_block;
   }

@@ -27,31 +27,52 @@ void make_identity(at::Tensor& weight) {
   for (std::int64_t c = 0; c < count; ++c) weight[c][c][1][1].fill_(1);
 }
 
+std::string exit_name(int block) { return std::format("exit{}", block); }
+
+// The first `count` of dimension 0 (and 1), dense; the tensor itself when that is all of it.
+at::Tensor first(const at::Tensor& t, std::int64_t count) { return t.size(0) == count ? t : t.narrow(0, 0, count); }
+at::Tensor first(const at::Tensor& t, std::int64_t outputs, std::int64_t inputs) {
+  if (t.size(0) == outputs && t.size(1) == inputs) return t;
+  return t.narrow(0, 0, outputs).narrow(1, 0, inputs).contiguous();
+}
+
 void move_average(at::Tensor& running, const at::Tensor& batch, double momentum) {
   running.mul_(1 - momentum).add_(batch, momentum);
 }
 
 }  // namespace
 
-NetworkImpl::NetworkImpl(plan::ArchSpec arch, plan::InputShape input, int classes, NetworkOptions options,
+NetworkImpl::NetworkImpl(plan::SearchSpace space, plan::InputShape input, int classes, NetworkOptions options,
                          std::uint64_t seed)
-    : arch_(std::move(arch)),
+    : space_(std::move(space)),
+      arch_(space_.largest()),
       input_(input),
       classes_(classes),
-      options_(options),
+      options_(std::move(options)),
       layers_(plan::conv_layers(arch_, input)) {
-  if (classes < 1) fail("network {}: expected at least one class, found {}", arch_.text(), classes);
-  if (options.features_block < 0 || options.features_block >= static_cast<int>(arch_.blocks.size())) {
-    fail("network {}: features_block: expected 0 to {}, found {}", arch_.text(), arch_.blocks.size() - 1,
-         options.features_block);
+  const int blocks = static_cast<int>(arch_.blocks.size());
+  if (classes < 1) fail("network {}: expected at least one class, found {}", space_.text(), classes);
+  if (options_.features_block < 0 || options_.features_block >= blocks) {
+    fail("network {}: features_block: expected 0 to {}, found {}", space_.text(), blocks - 1, options_.features_block);
+  }
+  for (std::size_t i = 0; i < options_.exits.size(); ++i) {
+    const int least = i > 0 ? options_.exits[i - 1] + 1 : 0;
+    if (options_.exits[i] < least || options_.exits[i] > blocks - 2) {
+      fail("network {}: exits: expected rising blocks from 0 to {}, found {}", space_.text(), blocks - 2,
+           options_.exits[i]);
+    }
   }
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const plan::ConvLayer& layer = layers_[i];
+    if (layer.index == 0) first_layer_.push_back(i);
+    // A subnet that leaves out the last layers of the block before hands over the width of an earlier one.
+    int inputs = layer.in_channels;
+    if (layer.index == 0 && layer.block > 0) inputs = space_.widest_end(static_cast<std::size_t>(layer.block) - 1);
     std::string name = layer.name();
     Rng rng(derive_seed(seed, "weights/" + name));
     std::replace(name.begin(), name.end(), '.', '_');
-    const bool stem = i == 0, frozen = stem && options.freeze_stem;
-    at::Tensor weight = uniform_weight({layer.out_channels, layer.in_channels, 3, 3}, rng);
+    const bool stem = i == 0, frozen = stem && options_.freeze_stem;
+    at::Tensor weight = uniform_weight({layer.out_channels, inputs, 3, 3}, rng);
     if (!stem) make_identity(weight);
     Layer tensors;
     tensors.weight = register_parameter(name + "_weight", weight, !frozen);
@@ -60,9 +81,14 @@ NetworkImpl::NetworkImpl(plan::ArchSpec arch, plan::InputShape input, int classe
     tensors.running_var = register_buffer(name + "_running_var", at::ones({layer.out_channels}));
     weights_.push_back(std::move(tensors));
   }
-  Rng rng(derive_seed(seed, "weights/head"));
-  head_weight_ = register_parameter("head_weight", uniform_weight({classes, arch_.head_width()}, rng));
-  head_bias_ = register_parameter("head_bias", at::zeros({classes}));
+  const auto add_head = [&](const std::string& name, int block) {
+    Rng rng(derive_seed(seed, "weights/" + name));
+    const int width = space_.widest_end(static_cast<std::size_t>(block));
+    heads_.push_back({register_parameter(name + "_weight", uniform_weight({classes, width}, rng)),
+                      register_parameter(name + "_bias", at::zeros({classes}))});
+  };
+  for (const int block : options_.exits) add_head(exit_name(block), block);
+  add_head("head", blocks - 1);
 }
 
 void NetworkImpl::whiten_stem(const at::Tensor& images, double epsilon) {
@@ -71,34 +97,88 @@ void NetworkImpl::whiten_stem(const at::Tensor& images, double epsilon) {
   weights_[0].weight.slice(0, 0, filters.size(0)).copy_(filters);
 }
 
-NetworkOutput NetworkImpl::forward(const at::Tensor& images, bool features) {
+void NetworkImpl::check_images(const at::Tensor& images) const {
   if (images.dim() != 4 || images.size(1) != input_.channels || images.size(2) != input_.height ||
       images.size(3) != input_.width) {
-    fail("network {}: expected images [N, {}, {}, {}], found {} dimensions of {} elements", arch_.text(),
+    fail("network {}: expected images [N, {}, {}, {}], found {} dimensions of {} elements", space_.text(),
          input_.channels, input_.height, input_.width, images.dim(), images.numel());
+  }
+}
+
+NetworkOutput NetworkImpl::forward(const at::Tensor& images, bool features) { return forward(images, arch_, features); }
+
+NetworkOutput NetworkImpl::forward(const at::Tensor& images, const plan::ArchSpec& subnet, bool features) {
+  check_images(images);
+  const bool largest = subnet == arch_;
+  if (!largest) {
+    space_.check(subnet);
+    if (!is_training()) {
+      fail("network {}: expected training mode for the subnet {}; extract it to evaluate it", space_.text(),
+           subnet.text());
+    }
   }
   NetworkOutput output;
   at::Tensor x = images.to(options_.bf16 ? at::kBFloat16 : at::kFloat);
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    x = run_layer(i, x);
-    const bool block_ends = i + 1 == layers_.size() || layers_[i + 1].block != layers_[i].block;
-    if (features && block_ends && layers_[i].block == options_.features_block) {
-      output.features = x.mean({2, 3}, false, at::kFloat);
-    }
+  const std::vector<plan::ConvLayer> smaller =
+      largest ? std::vector<plan::ConvLayer>{} : plan::conv_layers(subnet, input_);
+  const std::vector<plan::ConvLayer>& layers = largest ? layers_ : smaller;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    x = run_layer(layers[i], x, largest);
+    if (i + 1 < layers.size() && layers[i + 1].block == layers[i].block) continue;
+    const int block = layers[i].block;
+    if (features && block == options_.features_block) output.features = x.mean({2, 3}, false, at::kFloat);
+    const auto exit = std::ranges::find(options_.exits, block);
+    if (exit == options_.exits.end()) continue;
+    const double share = options_.exit_gradient;
+    const at::Tensor seen = is_training() ? x * share + x.detach() * (1 - share) : x;
+    output.exits.push_back(run_head(heads_[static_cast<std::size_t>(exit - options_.exits.begin())], seen));
   }
-  output.logits = at::linear(global_max(x), head_weight_, head_bias_) * options_.head_scale;
+  output.logits = run_head(heads_.back(), x);
   return output;
 }
 
-at::Tensor NetworkImpl::run_layer(std::size_t index, const at::Tensor& x) {
-  Layer& layer = weights_[index];
-  const bool pool = layers_[index].pool;
+at::Tensor NetworkImpl::run_head(const Head& head, const at::Tensor& x) const {
+  const at::Tensor pooled = global_max(x);
+  const std::int64_t width = pooled.size(1);
+  const at::Tensor weight = head.weight.size(1) == width ? head.weight : head.weight.narrow(1, 0, width);
+  return at::linear(pooled, weight, head.bias) * options_.head_scale;
+}
+
+NetworkImpl::Layer& NetworkImpl::layer_of(const plan::ConvLayer& place) {
+  return weights_[first_layer_[static_cast<std::size_t>(place.block)] + static_cast<std::size_t>(place.index)];
+}
+
+at::Tensor NetworkImpl::run_layer(const plan::ConvLayer& place, const at::Tensor& x, bool largest) {
+  Layer& layer = layer_of(place);
+  const at::Tensor weight = first(layer.weight, place.out_channels, place.in_channels);
+  const at::Tensor bias = first(layer.bias, place.out_channels);
   if (!is_training()) {
-    return infer_layer(x, layer.weight, layer.bias, layer.running_mean, layer.running_var, pool, options_.epsilon);
+    return infer_layer(x, weight, bias, layer.running_mean, layer.running_var, place.pool, options_.epsilon);
   }
-  LayerOutput out = train_layer(x, layer.weight, layer.bias, pool, options_.epsilon);
-  update_statistics(layer, out.mean, out.variance, out.count);
+  LayerOutput out = train_layer(x, weight, bias, place.pool, options_.epsilon);
+  if (largest) update_statistics(layer, out.mean, out.variance, out.count);
   return out.y;
+}
+
+std::shared_ptr<NetworkImpl> NetworkImpl::extract(const plan::ArchSpec& subnet) const {
+  space_.check(subnet);
+  const at::NoGradGuard no_grad;
+  auto result = std::make_shared<NetworkImpl>(plan::SearchSpace::only(subnet), input_, classes_, options_, /*seed=*/0);
+  result->to(weights_[0].weight.device());
+  for (const plan::ConvLayer& place : result->layers_) {
+    Layer& to = result->layer_of(place);
+    const Layer& from = const_cast<NetworkImpl*>(this)->layer_of(place);
+    to.weight.copy_(first(from.weight, place.out_channels, to.weight.size(1)));
+    to.bias.copy_(first(from.bias, place.out_channels));
+    to.running_mean.copy_(first(from.running_mean, place.out_channels));
+    to.running_var.copy_(first(from.running_var, place.out_channels));
+  }
+  for (std::size_t i = 0; i < heads_.size(); ++i) {
+    Head& to = result->heads_[i];
+    to.weight.copy_(heads_[i].weight.narrow(1, 0, to.weight.size(1)));
+    to.bias.copy_(heads_[i].bias);
+  }
+  return result;
 }
 
 void NetworkImpl::update_statistics(Layer& layer, const at::Tensor& mean, const at::Tensor& var, double count) {
@@ -143,16 +223,25 @@ std::vector<FoldedLayer> NetworkImpl::folded() const {
     const auto wide = [](const at::Tensor& t) { return t.to(at::kCPU, at::kDouble); };
     const Layer& layer = weights_[i];
     const at::Tensor rstd = (wide(layer.running_var) + options_.epsilon).rsqrt();
-    result.push_back({layers_[i], (wide(layer.weight) * rstd.view({-1, 1, 1, 1})).to(at::kFloat).contiguous(),
-                      (wide(layer.bias) - wide(layer.running_mean) * rstd).to(at::kFloat).contiguous()});
+    result.push_back(
+        {layers_[i],
+         (wide(first(layer.weight, layers_[i].out_channels, layers_[i].in_channels)) * rstd.view({-1, 1, 1, 1}))
+             .to(at::kFloat)
+             .contiguous(),
+         (wide(layer.bias) - wide(layer.running_mean) * rstd).to(at::kFloat).contiguous()});
   }
   return result;
 }
 
 FoldedHead NetworkImpl::folded_head() const {
   const at::NoGradGuard no_grad;
-  return {(head_weight_.cpu() * options_.head_scale).contiguous(),
-          (head_bias_.cpu() * options_.head_scale).contiguous()};
+  const Head& head = heads_.back();
+  const at::Tensor weight = head.weight.narrow(1, 0, arch_.head_width()).cpu() * options_.head_scale;
+  return {weight.contiguous(), (head.bias.cpu() * options_.head_scale).contiguous()};
+}
+
+std::string NetworkImpl::head_name(std::size_t index) const {
+  return index + 1 == heads_.size() ? "head" : exit_name(options_.exits[index]);
 }
 
 NamedTensors NetworkImpl::state() const {
@@ -165,8 +254,10 @@ NamedTensors NetworkImpl::state() const {
     state.push_back({name + ".running_mean", layer.running_mean});
     state.push_back({name + ".running_var", layer.running_var});
   }
-  state.push_back({"head.weight", head_weight_});
-  state.push_back({"head.bias", head_bias_});
+  for (std::size_t i = 0; i < heads_.size(); ++i) {
+    state.push_back({head_name(i) + ".weight", heads_[i].weight});
+    state.push_back({head_name(i) + ".bias", heads_[i].bias});
+  }
   return state;
 }
 
@@ -179,7 +270,7 @@ NamedTensors NetworkImpl::trainable_weights() const {
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     if (weights_[i].weight.requires_grad()) result.push_back({layers_[i].name() + ".weight", weights_[i].weight});
   }
-  result.push_back({"head.weight", head_weight_});
+  for (std::size_t i = 0; i < heads_.size(); ++i) result.push_back({head_name(i) + ".weight", heads_[i].weight});
   return result;
 }
 
@@ -188,7 +279,7 @@ NamedTensors NetworkImpl::trainable_biases() const {
   for (std::size_t i = options_.freeze_stem ? 1 : 0; i < layers_.size(); ++i) {
     result.push_back({layers_[i].name() + ".bias", weights_[i].bias});
   }
-  result.push_back({"head.bias", head_bias_});
+  for (std::size_t i = 0; i < heads_.size(); ++i) result.push_back({head_name(i) + ".bias", heads_[i].bias});
   return result;
 }
 

@@ -1,4 +1,5 @@
-// Network: an ArchSpec as a trainable LibTorch module.
+// Network: a SearchSpace as one trainable LibTorch module: the largest subnet's weights, of which every other subnet
+// takes the first channels and layers. A space of one is an ordinary network.
 //
 // A layer is: 3x3 convolution (no bias), [2x2 max pool], batch norm (scale fixed to 1, learned bias), ReLU. The head is
 // a global max pool and a linear layer with bias, its output times `head_scale`. On CPUs with AVX512-BF16 and with
@@ -14,7 +15,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "plan/arch.h"
+#include "plan/space.h"
 #include "supernet/named_tensors.h"
 
 namespace triage::supernet {
@@ -24,13 +25,16 @@ struct NetworkOptions {
   int features_block = 0;    // the block whose output, averaged over space, is the router's early features
   bool freeze_stem = false;  // the first layer gets no gradient, and no backward pass is run for it
   double head_scale = 1.0 / 9;
-  double momentum = 0.4;  // running = (1 - momentum) * running + momentum * batch
-  double epsilon = 1e-5;  // added to the variance
+  double momentum = 0.4;       // running = (1 - momentum) * running + momentum * batch
+  double epsilon = 1e-5;       // added to the variance
+  std::vector<int> exits;      // blocks but the last, rising: behind each stands a head of its own
+  double exit_gradient = 0.1;  // share of an exit's gradient that goes on into the layers before it
 };
 
 struct NetworkOutput {
-  at::Tensor logits;    // [N, classes] fp32
-  at::Tensor features;  // [N, width of features_block's last layer] fp32; undefined unless asked for
+  at::Tensor logits;              // [N, classes] fp32
+  at::Tensor features;            // [N, width of features_block's last layer] fp32; undefined unless asked for
+  std::vector<at::Tensor> exits;  // [N, classes] fp32, one for each of NetworkOptions::exits
 };
 
 // A convolution with batch norm folded in: y = relu(max_pool_if(layer.pool, conv(x, weight) + bias)). fp32 on the CPU.
@@ -48,8 +52,8 @@ class NetworkImpl : public torch::nn::Module {
  public:
   // Initialised from `seed`: the first min(in, out) output channels of every convolution but the first are the
   // identity, the rest and the first convolution kaiming-uniform (PyTorch's default), biases 0. Throws Error for a bad
-  // arch, classes < 1 or a features_block that does not exist.
-  NetworkImpl(plan::ArchSpec arch, plan::InputShape input, int classes, NetworkOptions options, std::uint64_t seed);
+  // space, classes < 1, and a features_block or exit that does not exist.
+  NetworkImpl(plan::SearchSpace space, plan::InputShape input, int classes, NetworkOptions options, std::uint64_t seed);
 
   // Makes the first convolution a whitening of 2x2 patches (whiten.h), measured on `images` ([N,C,H,W], some thousand
   // suffice): +- the top width/2 eigenvectors of their covariance, each over sqrt(eigenvalue + epsilon). With fewer
@@ -59,6 +63,13 @@ class NetworkImpl : public torch::nn::Module {
   // images: [N,C,H,W], channels last in memory, fp32 or bf16, on the module's device. In training mode batch statistics
   // are used and the running ones updated (also without grad mode); in evaluation mode the running ones are used.
   NetworkOutput forward(const at::Tensor& images, bool features = false);
+
+  // The same for a subnet of the space, in training mode: batch statistics, and none are kept unless it is the largest.
+  NetworkOutput forward(const at::Tensor& images, const plan::ArchSpec& subnet, bool features = false);
+
+  // The subnet as a network of its own, with copies of its slice of the weights. Its running statistics are the slice
+  // of the largest subnet's and do not fit: recalibrate.
+  std::shared_ptr<NetworkImpl> extract(const plan::ArchSpec& subnet) const;
 
   // Between begin and end, forward() in training mode gathers exact statistics over all images it sees instead of
   // moving averages (every batch is still normalised by its own); end() stores them as the running statistics. For use
@@ -77,7 +88,8 @@ class NetworkImpl : public torch::nn::Module {
   NamedTensors trainable_weights() const;
   NamedTensors trainable_biases() const;
 
-  const plan::ArchSpec& arch() const { return arch_; }
+  const plan::SearchSpace& space() const { return space_; }
+  const plan::ArchSpec& arch() const { return arch_; }  // the largest
   const plan::InputShape& input() const { return input_; }
   const NetworkOptions& options() const { return options_; }
   const std::vector<plan::ConvLayer>& layers() const { return layers_; }
@@ -91,16 +103,25 @@ class NetworkImpl : public torch::nn::Module {
     at::Tensor sum_mean, sum_second;       // [out] double, while recalibrating: sums over values
     double seen = 0;                       // values per channel in those sums
   };
-  at::Tensor run_layer(std::size_t index, const at::Tensor& x);
+  struct Head {
+    at::Tensor weight, bias;  // [classes, width], [classes]
+  };
+  Layer& layer_of(const plan::ConvLayer& place);
+  at::Tensor run_layer(const plan::ConvLayer& place, const at::Tensor& x, bool largest);
+  at::Tensor run_head(const Head& head, const at::Tensor& x) const;
+  void check_images(const at::Tensor& images) const;
+  std::string head_name(std::size_t index) const;  // "exit1", "head"
   void update_statistics(Layer& layer, const at::Tensor& mean, const at::Tensor& var, double count);
 
+  plan::SearchSpace space_;
   plan::ArchSpec arch_;
   plan::InputShape input_;
   int classes_;
   NetworkOptions options_;
   std::vector<plan::ConvLayer> layers_;
-  std::vector<Layer> weights_;
-  at::Tensor head_weight_, head_bias_;  // [classes, width], [classes]
+  std::vector<std::size_t> first_layer_;  // per block: index into weights_
+  std::vector<Layer> weights_;            // of the largest subnet
+  std::vector<Head> heads_;               // of the exits, the last one's at the end
   bool recalibrating_ = false;
 };
 TORCH_MODULE(Network);

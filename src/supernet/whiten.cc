@@ -120,8 +120,8 @@ at::Tensor whitening_filters(const at::Tensor& images, int pairs, double epsilon
     const double scale = 1 / std::sqrt(std::max(0.0, eigen.values[i]) + epsilon);
     for (int k = 0; k < size; ++k) {
       const int tap = 9 * (k / kPatch) + 3 * tap_row(k) + tap_column(k);
-      f[9 * channels * i + tap] = static_cast<float>(eigen.vectors[i][k] * scale);
-      f[9 * channels * (count + i) + tap] = -f[9 * channels * i + tap];
+      f[9 * channels * 2 * i + tap] = static_cast<float>(eigen.vectors[i][k] * scale);
+      f[9 * channels * (2 * i + 1) + tap] = -f[9 * channels * 2 * i + tap];
     }
   }
   return filters;

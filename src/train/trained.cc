@@ -22,7 +22,7 @@ supernet::Network empty_network(const TrainJob& job, bool bf16) {
   options.head_scale = job.options.head_scale;
   const data::DatasetInfo& info = job.data->info();
   const plan::InputShape input{info.channels, info.height, info.width};
-  supernet::Network network(job.arch, input, static_cast<int>(info.classes.size()), options,
+  supernet::Network network(plan::SearchSpace::only(job.arch), input, static_cast<int>(info.classes.size()), options,
                             derive_seed(job.seed, "weights of " + job.name));
   network->to(job.device);
   return network;
