@@ -75,10 +75,10 @@ plan::Plan bare_plan(const Workspace& w, plan::PolicyKind policy, const fs::path
     const bool last = &config == &w.config.stages.back();
     plan::Stage stage;
     stage.name = config.name;
-    stage.arch = config.arch;
+    stage.arch = config.space.largest();
     stage.onnx = config.name + ".onnx";
-    stage.feature_width = last ? 0 : config.arch.blocks[config.features_block].back();
-    const plan::ArchCost cost = plan::arch_cost(config.arch, plan.input, static_cast<int>(plan.classes.size()));
+    stage.feature_width = last ? 0 : stage.arch.blocks[config.features_block].back();
+    const plan::ArchCost cost = plan::arch_cost(stage.arch, plan.input, static_cast<int>(plan.classes.size()));
     stage.macs = cost.macs;
     stage.parameters = cost.parameters;
     const std::string bytes = stage_file(stage_model(w, config, last, std::nullopt, policy));

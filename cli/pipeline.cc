@@ -51,7 +51,7 @@ Workspace::Workspace(RunConfig run_config, fs::path run_directory)
 train::TrainJob Workspace::job(const StageConfig& stage) const {
   train::TrainJob job;
   job.name = stage.name;
-  job.arch = stage.arch;
+  job.space = stage.space;
   job.features_block = stage.features_block;
   job.options = stage.train;
   job.seed = config.seed;

@@ -22,9 +22,9 @@ StageConfig read_stage(ConfigSection section) {
   }
   std::string arch;
   section.read("arch", arch);
-  stage.arch = plan::ArchSpec::parse(arch);
+  stage.space = plan::SearchSpace::parse(arch);
   section.read("teacher", stage.teacher);
-  section.read("features_block", stage.features_block, 0, static_cast<int>(stage.arch.blocks.size()) - 1);
+  section.read("features_block", stage.features_block, 0, static_cast<int>(stage.space.blocks.size()) - 1);
   train::read_train_options(section, stage.train);
   section.finish();
   return stage;

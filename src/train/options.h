@@ -6,6 +6,7 @@
 
 #include "core/config.h"
 #include "data/loader.h"
+#include "train/sandwich.h"
 
 namespace triage::train {
 
@@ -32,6 +33,9 @@ struct TrainOptions {
   int validate_every = 1;        // epochs between validations; the last epoch always validates
   data::AugmentOptions augment;
   DistillOptions distill;
+  SandwichOptions sandwich;     // where the network is a space of many subnets
+  std::vector<int> exits;       // blocks but the last behind which the network answers too
+  double exit_gradient = 0.1;   // share of an exit's gradient that reaches the layers before it
 };
 
 // Reads the keys of `section` over the defaults; unknown keys are the caller's to refuse (ConfigSection::finish).

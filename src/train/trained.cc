@@ -20,9 +20,11 @@ supernet::Network empty_network(const TrainJob& job, bool bf16) {
   options.features_block = job.features_block;
   options.freeze_stem = job.options.freeze_stem;
   options.head_scale = job.options.head_scale;
+  options.exits = job.options.exits;
+  options.exit_gradient = job.options.exit_gradient;
   const data::DatasetInfo& info = job.data->info();
   const plan::InputShape input{info.channels, info.height, info.width};
-  supernet::Network network(plan::SearchSpace::only(job.arch), input, static_cast<int>(info.classes.size()), options,
+  supernet::Network network(job.space, input, static_cast<int>(info.classes.size()), options,
                             derive_seed(job.seed, "weights of " + job.name));
   network->to(job.device);
   return network;
@@ -57,7 +59,7 @@ supernet::Network make_network(const TrainJob& job) {
 
 Json identity_of(const TrainJob& job) {
   return {{"stage", job.name},
-          {"arch", job.arch.text()},
+          {"arch", job.space.text()},
           {"features_block", job.features_block},
           {"options", to_json(job.options)},
           {"seed", job.seed},

@@ -175,23 +175,26 @@ double train_step(const TrainJob& job, Session& session, const data::Batch& batc
       at::from_blob(const_cast<std::int64_t*>(batch.labels.data()), {batch.size}, at::kLong).to(job.device);
   at::Tensor target;
   if (session.teacher) target = (*session.teacher)(images, batch, epoch);
-  const at::Tensor logits = session.network->forward(images).logits;
   const TrainOptions& options = job.options;
-  const at::Tensor loss =
-      session.teacher ? distillation_loss(logits, target, labels, options.distill.temperature, options.distill.mix,
-                                          options.label_smoothing)
-                      : at::cross_entropy_loss(logits, labels, {}, at::Reduction::Mean, -100, options.label_smoothing);
-  loss.backward();
+  const auto loss = [&](const at::Tensor& logits) {
+    return session.teacher ? distillation_loss(logits, target, labels, options.distill.temperature, options.distill.mix,
+                                               options.label_smoothing)
+                           : at::cross_entropy_loss(logits, labels, {}, at::Reduction::Mean, -100,
+                                                    options.label_smoothing);
+  };
+  const std::uint64_t subnet_seed = derive_seed(job.seed, "subnets of " + job.name);
+  const SandwichLoss result =
+      sandwich_step(session.network, images,
+                    sandwich_subnets(job.space, options.sandwich, subnet_seed, session.step), loss, options.sandwich);
   session.sgd.step({.learning_rate = rate, .momentum = options.momentum});
   if (options.average_decay > 0) {
     // A short memory first: the average must not carry the initial weights along.
     const double warm = static_cast<double>(session.step + 1) / static_cast<double>(session.step + 10);
     session.average.update(std::min(options.average_decay, warm));
   }
-  const double value = loss.item<double>();
-  session.epoch_loss += value * batch.size;
-  session.epoch_right += logits.argmax(1).eq(labels).sum().item<double>();
-  return value;
+  session.epoch_loss += result.largest * batch.size;
+  session.epoch_right += result.logits.argmax(1).eq(labels).sum().item<double>();
+  return result.largest;
 }
 
 void finish(const TrainJob& job, Session& session) {

@@ -16,7 +16,7 @@ namespace triage::train {
 
 struct TrainJob {
   std::string name;
-  plan::ArchSpec arch;
+  plan::SearchSpace space;  // of one subnet: an ordinary network
   int features_block = 1;
   TrainOptions options;
   std::uint64_t seed = 1;

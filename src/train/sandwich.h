@@ -1,0 +1,35 @@
+// One step of training a space of many subnets at once, by the sandwich rule with in-place distillation (Yu, Huang
+// 2019, "Universally Slimmable Networks and Improved Training Techniques"): the largest subnet learns from the labels,
+// the smallest and some random ones from what the largest says about the same images. Gradients add up.
+#pragma once
+
+#include <functional>
+
+#include "core/rng.h"
+#include "supernet/network.h"
+
+namespace triage::train {
+
+struct SandwichOptions {
+  int random = 2;            // subnets a step besides the largest and the smallest
+  double subnet_weight = 1;  // of the mean loss of the subnets that are not the largest
+  double exit_weight = 0.5;  // of the mean loss of the exits that are not the last
+};
+
+// The subnets of a step, the largest first, the smallest next. A function of (seed, step) alone.
+std::vector<plan::ArchSpec> sandwich_subnets(const plan::SearchSpace& space, const SandwichOptions& options,
+                                             std::uint64_t seed, std::uint64_t step);
+
+struct SandwichLoss {
+  at::Tensor logits;   // [N, classes] of the largest subnet, without gradient
+  double largest = 0;  // its loss, exits included
+  double subnets = 0;  // mean loss of the others
+};
+
+// Adds the step's gradients to the network's parameters. `loss`: what the largest subnet's logits are trained with.
+SandwichLoss sandwich_step(supernet::Network& network, const at::Tensor& images,
+                           const std::vector<plan::ArchSpec>& subnets,
+                           const std::function<at::Tensor(const at::Tensor& logits)>& loss,
+                           const SandwichOptions& options);
+
+}  // namespace triage::train
