@@ -54,6 +54,7 @@ train::TrainJob Workspace::job(const StageConfig& stage) const {
   job.space = stage.space;
   job.features_block = stage.features_block;
   job.options = stage.train;
+  job.supernet = stage.supernet;
   job.seed = config.seed;
   job.precision = config.precision;
   job.device = device;
@@ -63,6 +64,13 @@ train::TrainJob Workspace::job(const StageConfig& stage) const {
   job.checkpoint_seconds = config.checkpoint_seconds;
   job.run = run;
   return job;
+}
+
+std::optional<train::TrainResult> train_supernet(const Workspace& workspace) {
+  if (!workspace.config.supernet) return std::nullopt;
+  const train::TrainResult result = train::train(workspace.job(*workspace.config.supernet));
+  record_step(workspace.run, "train supernet", result.seconds);
+  return result;
 }
 
 std::vector<train::TrainResult> train_stages(const Workspace& workspace) {

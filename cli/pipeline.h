@@ -2,6 +2,7 @@
 // directory and not repeated.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "cli/run_config.h"
@@ -26,6 +27,9 @@ struct Workspace {
 
   train::TrainJob job(const StageConfig& stage) const;  // without its teacher
 };
+
+// Trains the supernet where there is one.
+std::optional<train::TrainResult> train_supernet(const Workspace& workspace);
 
 // Trains every stage, teachers first. Results in the order of RunConfig::stages.
 std::vector<train::TrainResult> train_stages(const Workspace& workspace);

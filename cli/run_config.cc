@@ -11,22 +11,39 @@
 namespace triage::cli {
 namespace {
 
+void read_network(ConfigSection& section, StageConfig& stage) {
+  section.read("features_block", stage.features_block, 0, static_cast<int>(stage.space.blocks.size()) - 1);
+  train::read_train_options(section, stage.train);
+  section.finish();
+}
+
+StageConfig read_supernet(ConfigSection section) {
+  StageConfig supernet;
+  supernet.name = "supernet";
+  section.require("space");
+  std::string space;
+  section.read("space", space);
+  supernet.space = plan::SearchSpace::parse(space);
+  train::read_supernet_options(section, supernet.supernet);
+  read_network(section, supernet);
+  return supernet;
+}
+
 StageConfig read_stage(ConfigSection section) {
   StageConfig stage;
   section.require("name");
   section.require("arch");
   section.read("name", stage.name);
+  if (stage.name == "supernet") section.fail_at("name", "another name than that of the [supernet]");
   if (stage.name.empty() ||
       stage.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string::npos) {
     section.fail_at("name", "lower-case letters, digits and underscores");
   }
   std::string arch;
   section.read("arch", arch);
-  stage.space = plan::SearchSpace::parse(arch);
+  stage.space = plan::SearchSpace::only(plan::ArchSpec::parse(arch));
   section.read("teacher", stage.teacher);
-  section.read("features_block", stage.features_block, 0, static_cast<int>(stage.space.blocks.size()) - 1);
-  train::read_train_options(section, stage.train);
-  section.finish();
+  read_network(section, stage);
   return stage;
 }
 
@@ -91,8 +108,11 @@ RunConfig load_run_config(const fs::path& file) {
   config.router.seed = config.seed;
   config.splits = {static_cast<std::uint32_t>(route), static_cast<std::uint32_t>(validation), config.seed};
 
+  if (root.has("supernet")) config.supernet = read_supernet(root.section("supernet"));
   for (ConfigSection& section : root.sections("stage")) config.stages.push_back(read_stage(std::move(section)));
-  if (config.stages.empty()) fail("{}: expected at least one [[stage]], found none", config.origin);
+  if (config.stages.empty() && !config.supernet) {
+    fail("{}: expected a [supernet] or at least one [[stage]], found neither", config.origin);
+  }
   std::set<std::string> names;
   for (const StageConfig& stage : config.stages) {
     if (!names.insert(stage.name).second) fail("{}: two stages are named '{}'", config.origin, stage.name);

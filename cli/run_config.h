@@ -9,6 +9,7 @@
 
 #include "data/dataset.h"
 #include "plan/plan.h"
+#include "plan/space.h"
 #include "route/router_training.h"
 #include "train/options.h"
 
@@ -20,6 +21,7 @@ struct StageConfig {
   std::string teacher;     // another stage it is distilled from; empty: labels only
   int features_block = 1;  // its pooled output feeds the router
   train::TrainOptions train;
+  train::SupernetOptions supernet;
 };
 
 struct BuildTarget {  // which point of the policy's curve becomes the plan: at most one of these; none: the knee
@@ -34,6 +36,7 @@ struct RunConfig {
   int threads = 0;          // of the training; 0: all cores
   std::string data, shift;  // imported data set files; shift: the same classes under distribution shift, optional
   data::SplitOptions splits;
+  std::optional<StageConfig> supernet;
   std::vector<StageConfig> stages;  // cheapest first: the order in which a plan asks them
   route::RouterTrainingOptions router;
   plan::PolicyKind policy = plan::PolicyKind::learned;

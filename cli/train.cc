@@ -23,23 +23,24 @@ int train_command(int argc, char** argv) {
   const fs::path directory = run.empty() ? fs::path("runs") / config.name : fs::path(run);
   const Workspace workspace(config, directory);
   const RunLock lock = open_run(directory, config);
-  const std::vector<train::TrainResult> results = train_stages(workspace);
   Json out = Json::array();
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    out.push_back({{"stage", config.stages[i].name},
-                   {"validation_accuracy", results[i].validation_accuracy},
-                   {"best_validation_accuracy", results[i].best_validation_accuracy},
-                   {"seconds", results[i].seconds},
-                   {"images_per_second", results[i].images_per_second}});
-    if (!json) {
-      std::printf("%-10s validation %.2f %% (best epoch %.2f %%), %.0f s, %.0f images/s\n",
-                  config.stages[i].name.c_str(), 100 * results[i].validation_accuracy,
-                  100 * results[i].best_validation_accuracy, results[i].seconds, results[i].images_per_second);
-    }
-  }
+  const auto tell = [&](const std::string& name, const train::TrainResult& result) {
+    out.push_back({{"stage", name},
+                   {"validation_accuracy", result.validation_accuracy},
+                   {"best_validation_accuracy", result.best_validation_accuracy},
+                   {"seconds", result.seconds},
+                   {"images_per_second", result.images_per_second}});
+    if (json) return;
+    std::printf("%-10s validation %.2f %% (best epoch %.2f %%), %.0f s, %.0f images/s\n", name.c_str(),
+                100 * result.validation_accuracy, 100 * result.best_validation_accuracy, result.seconds,
+                result.images_per_second);
+  };
+  if (const auto result = train_supernet(workspace)) tell("supernet", *result);
+  const std::vector<train::TrainResult> results = train_stages(workspace);
+  for (std::size_t i = 0; i < results.size(); ++i) tell(config.stages[i].name, results[i]);
   if (json)
     std::cout << out.dump(2) << '\n';
-  else
+  else if (config.stages.size() > 1)
     std::printf("next: triage build %s\n", directory.c_str());
   return 0;
 }

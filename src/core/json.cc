@@ -4,7 +4,7 @@ namespace triage {
 namespace {
 
 constexpr int kMaxDepth = 128;
-constexpr std::size_t kShownBytes = 60;  // of a value in a message
+constexpr std::size_t kShownValueBytes = 60;  // of a value in a message
 
 // nlohmann's parser is iterative, but copying and printing a value recurse: depth is bounded before anything is built.
 void check_depth(std::string_view text, const std::string& origin) {
@@ -31,7 +31,7 @@ std::string describe(const Json& json) {
   if (json.is_object()) return std::format("an object with {} fields", json.size());
   if (json.is_array()) return std::format("a list of {} elements", json.size());
   std::string text = json.dump(-1, ' ', true, Json::error_handler_t::replace);
-  if (text.size() > kShownBytes) text = text.substr(0, kShownBytes) + "...";
+  if (text.size() > kShownValueBytes) text = text.substr(0, kShownValueBytes) + "...";
   return text;
 }
 

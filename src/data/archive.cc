@@ -54,7 +54,7 @@ class GzipStream {
 };
 
 // POSIX.1-1988 header: name 0..100, size 124..136 (octal), checksum 148..156, type 156, prefix 345..500.
-struct Header {
+struct TarHeader {
   std::array<char, kBlock> bytes;
 
   std::string text(std::size_t at, std::size_t length) const {
@@ -90,7 +90,7 @@ struct Header {
   }
 };
 
-void check(const Header& header, const GzipStream& stream) {
+void check(const TarHeader& header, const GzipStream& stream) {
   const auto stored = header.number(148, 8, stream, "checksum");
   std::uint64_t sum = 8 * ' ';  // the checksum field itself counts as spaces
   for (std::size_t i = 0; i < kBlock; ++i) {
@@ -140,7 +140,7 @@ void copy_content(GzipStream& stream, std::uint64_t size, const fs::path& path) 
 
 void unpack_tar_gz(const fs::path& archive, const fs::path& directory) {
   GzipStream stream(archive);
-  Header header{};
+  TarHeader header{};
   while (stream.read(header.bytes.data(), kBlock)) {
     if (header.empty()) return;
     check(header, stream);

@@ -61,9 +61,9 @@ bool read_pixels(JpegReader& reader, std::uint8_t* pixels, std::size_t row_bytes
   return true;
 }
 
-struct Destroy {
+struct DestroyJpeg {
   jpeg_decompress_struct* info;
-  ~Destroy() { jpeg_destroy_decompress(info); }
+  ~DestroyJpeg() { jpeg_destroy_decompress(info); }
 };
 
 }  // namespace
@@ -74,7 +74,7 @@ Image decode_jpeg(std::span<const std::uint8_t> bytes, const std::string& origin
   reader.errors.error_exit = on_error;
   reader.errors.emit_message = on_message;
   reader.progress.progress_monitor = on_progress;
-  const Destroy destroy{&reader.info};
+  const DestroyJpeg destroy{&reader.info};
   if (!read_header(reader, bytes.data(), bytes.size())) fail("{}: unreadable JPEG: {}", origin, reader.message);
   jpeg_decompress_struct& info = reader.info;
   if (info.num_components != 1 && info.num_components != 3) {

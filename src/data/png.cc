@@ -42,12 +42,12 @@ void write_bytes(png_structp png, png_bytep from, std::size_t count) {
 
 void flush_bytes(png_structp) {}
 
-struct Header {
+struct PngHeader {
   png_uint_32 width = 0, height = 0;
   int channels = 0, passes = 1;  // as decoded: 1, 2 (grey and alpha), 3 or 4
 };
 
-bool read_header(PngState& state, Header& header) {
+bool read_header(PngState& state, PngHeader& header) {
   if (setjmp(png_jmpbuf(state.png))) return false;
   png_set_read_fn(state.png, &state, read_bytes);
   png_set_user_limits(state.png, 1u << 20, 1u << 20);
@@ -63,7 +63,7 @@ bool read_header(PngState& state, Header& header) {
   return true;
 }
 
-bool read_pixels(PngState& state, const Header& header, std::uint8_t* pixels) {
+bool read_pixels(PngState& state, const PngHeader& header, std::uint8_t* pixels) {
   if (setjmp(png_jmpbuf(state.png))) return false;
   const std::size_t row_bytes = std::size_t{header.width} * header.channels;
   for (int pass = 0; pass < header.passes; ++pass) {
@@ -98,10 +98,10 @@ std::vector<std::uint8_t> compose_on_white(const std::vector<std::uint8_t>& in, 
   return out;
 }
 
-struct Destroy {
+struct DestroyPng {
   PngState* state;
   bool reading;
-  ~Destroy() {
+  ~DestroyPng() {
     if (reading) {
       png_destroy_read_struct(&state->png, &state->info, nullptr);
     } else {
@@ -115,11 +115,11 @@ struct Destroy {
 Image decode_png(std::span<const std::uint8_t> bytes, const std::string& origin) {
   PngState state;
   state.rest = bytes;
-  const Destroy destroy{&state, true};
+  const DestroyPng destroy{&state, true};
   state.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &state, on_error, on_warning);
   state.info = state.png ? png_create_info_struct(state.png) : nullptr;
   if (state.info == nullptr) fail("{}: out of memory in libpng", origin);
-  Header header;
+  PngHeader header;
   if (!read_header(state, header)) fail("{}: unreadable PNG: {}", origin, state.message);
   if (std::uint64_t{header.width} * header.height > kMaxPixels) {
     fail("{}: {}x{} pixels, expected at most 64 megapixels", origin, header.height, header.width);
@@ -145,7 +145,7 @@ std::vector<std::uint8_t> encode_png(const Image& image) {
   PngState state;
   std::vector<std::uint8_t> output;
   state.output = &output;
-  const Destroy destroy{&state, false};
+  const DestroyPng destroy{&state, false};
   state.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &state, on_error, on_warning);
   state.info = state.png ? png_create_info_struct(state.png) : nullptr;
   if (state.info == nullptr) fail("encode_png: out of memory in libpng");

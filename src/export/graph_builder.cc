@@ -57,7 +57,7 @@ GraphBuilder& GraphBuilder::attribute(const std::string& name, const std::vector
 
 std::string GraphBuilder::constant(const std::string& name, const std::vector<std::int64_t>& shape,
                                    std::span<const float> values) {
-  add_constant(*graph_, prefix_ + name, onnx::TensorProto::FLOAT, shape, values);
+  add_constant(*graph_, prefix_ + name, kFloat, shape, values);
   return prefix_ + name;
 }
 

@@ -46,6 +46,7 @@ struct Dimension {
   std::int64_t size = 0;
   std::string name;
 };
+inline constexpr auto kFloat = onnx::TensorProto::FLOAT;
 onnx::ValueInfoProto value_info(const std::string& name, onnx::TensorProto::DataType type,
                                 const std::vector<Dimension>& shape);
 

@@ -10,8 +10,6 @@
 namespace triage::exporting {
 namespace {
 
-constexpr auto kFloat = onnx::TensorProto::FLOAT;
-
 struct Context {
   const plan::Plan& plan;
   std::span<const onnx::ModelProto> stages;

@@ -17,7 +17,7 @@ using testing::random_images;
 using testing::random_stage;
 
 constexpr plan::InputShape kInput{3, 8, 8};
-constexpr int kClasses = 4, kImages = 24;
+constexpr int kPlanClasses = 4, kPlanImages = 24;
 constexpr plan::PolicyKind kPolicies[] = {plan::PolicyKind::learned, plan::PolicyKind::confidence,
                                           plan::PolicyKind::entropy, plan::PolicyKind::margin};
 
@@ -42,7 +42,7 @@ void add_stage(PlanCase& made, StageModel model) {
 void start_plan(PlanCase& made, plan::PolicyKind policy) {
   made.plan.name = "test";
   made.plan.input = kInput;
-  for (int i = 0; i < kClasses; ++i) made.plan.classes.push_back("class " + std::to_string(i));
+  for (int i = 0; i < kPlanClasses; ++i) made.plan.classes.push_back("class " + std::to_string(i));
   made.plan.policy = policy;
 }
 
@@ -70,12 +70,12 @@ Step walk(const PlanCase& made, const std::vector<Engine>& engines, std::span<co
 
 // Thresholds between two scores each, so that a third of the images leaves at each exit and none is on the border.
 void spread_thresholds(PlanCase& made, const std::vector<Engine>& engines, const std::vector<float>& images) {
-  const std::size_t size = images.size() / kImages;
+  const std::size_t size = images.size() / kPlanImages;
   for (std::size_t k = 0; k + 1 < made.plan.stages.size(); ++k) {
     std::vector<float> scores;
     for (std::size_t later = k; later + 1 < made.plan.stages.size(); ++later)
       made.plan.stages[later].exit.threshold = -1;
-    for (int i = 0; i < kImages; ++i) {
+    for (int i = 0; i < kPlanImages; ++i) {
       const auto step = walk(made, engines, std::span(images).subspan(i * size, size));
       if (step.scores.size() > k) scores.push_back(step.scores[k]);
     }
@@ -90,17 +90,17 @@ void expect_plan_equals_steps(PlanCase& made) {
   std::vector<Engine> engines;
   for (std::size_t k = 0; k < made.files.size(); ++k)
     engines.push_back(onnx_engine(made.plan.stages[k].name, made.files[k]));
-  const auto images = random_images(kInput, kImages, 99);
+  const auto images = random_images(kInput, kPlanImages, 99);
   spread_thresholds(made, engines, images);
-  const auto found = onnx_engine("plan", compose_plan(made.plan, made.files)).run(images, kImages);
-  ASSERT_EQ(found.at("exit").size(), std::size_t{kImages});
-  ASSERT_EQ(found.at("logits").size(), std::size_t{kImages} * kClasses);
+  const auto found = onnx_engine("plan", compose_plan(made.plan, made.files)).run(images, kPlanImages);
+  ASSERT_EQ(found.at("exit").size(), std::size_t{kPlanImages});
+  ASSERT_EQ(found.at("logits").size(), std::size_t{kPlanImages} * kPlanClasses);
   std::vector<int> exits(made.plan.stages.size());
-  const std::size_t size = images.size() / kImages;
-  for (int i = 0; i < kImages; ++i) {
+  const std::size_t size = images.size() / kPlanImages;
+  for (int i = 0; i < kPlanImages; ++i) {
     const auto step = walk(made, engines, std::span(images).subspan(i * size, size));
     EXPECT_EQ(found.at("exit")[i], step.exit) << "image " << i;
-    for (int c = 0; c < kClasses; ++c) EXPECT_NEAR(found.at("logits")[i * kClasses + c], step.logits[c], 1e-5);
+    for (int c = 0; c < kPlanClasses; ++c) EXPECT_NEAR(found.at("logits")[i * kPlanClasses + c], step.logits[c], 1e-5);
     ++exits[step.exit];
   }
   for (std::size_t k = 0; k < exits.size(); ++k) EXPECT_GT(exits[k], 0) << "no image left at exit " << k;
@@ -115,7 +115,7 @@ TEST(PlanModelTest, EqualsStepsForEveryPolicyAndDepth) {
       PlanCase made;
       start_plan(made, policy);
       for (int k = 0; k < stages; ++k) {
-        auto model = random_stage(names[k], archs[k], kInput, kClasses, 20 + k);
+        auto model = random_stage(names[k], archs[k], kInput, kPlanClasses, 20 + k);
         if (k + 1 == stages) {
           model.exit.reset();
           model.features_block = -1;
@@ -130,12 +130,12 @@ TEST(PlanModelTest, EqualsStepsForEveryPolicyAndDepth) {
 TEST(PlanModelTest, FeatureStageReadsTheCarriedMapOfAnOuterGraph) {
   PlanCase made;
   start_plan(made, plan::PolicyKind::margin);
-  auto early = random_stage("early", "4-6-8", kInput, kClasses, 31);
+  auto early = random_stage("early", "4-6-8", kInput, kPlanClasses, 31);
   auto late = early;
   early.last_block = 1;
   early.carry_block = 0;
   early.convs.resize(1);
-  early.head_weight.assign(kClasses * 4, 0.3f);
+  early.head_weight.assign(kPlanClasses * 4, 0.3f);
   for (std::size_t i = 0; i < early.head_weight.size(); i += 3) early.head_weight[i] = -0.7f;
   late.name = "late";
   late.first_block = 1;
@@ -143,7 +143,7 @@ TEST(PlanModelTest, FeatureStageReadsTheCarriedMapOfAnOuterGraph) {
   late.exit.reset();
   late.convs.erase(late.convs.begin());
   add_stage(made, early);
-  add_stage(made, random_stage("between", "5", kInput, kClasses, 32));  // the map crosses one graph
+  add_stage(made, random_stage("between", "5", kInput, kPlanClasses, 32));  // the map crosses one graph
   add_stage(made, late);
   made.plan.stages[2].input = plan::StageInput::features;
   made.plan.stages[2].source = 0;
@@ -153,8 +153,8 @@ TEST(PlanModelTest, FeatureStageReadsTheCarriedMapOfAnOuterGraph) {
 TEST(PlanModelTest, FollowsThePlanNotTheStageFile) {
   PlanCase made;
   start_plan(made, plan::PolicyKind::entropy);  // the files were written for the learned policy
-  add_stage(made, random_stage("little", "4", kInput, kClasses, 41));
-  auto big = random_stage("big", "6", kInput, kClasses, 42);
+  add_stage(made, random_stage("little", "4", kInput, kPlanClasses, 41));
+  auto big = random_stage("big", "6", kInput, kPlanClasses, 42);
   add_stage(made, big);  // a last stage with a score nobody reads
   const auto model = compose_plan(made.plan, made.files);
   for (const auto& node : model.graph().node()) EXPECT_NE(node.op_type(), "Sigmoid");
@@ -176,8 +176,8 @@ std::string error_of(const PlanCase& made) {
 TEST(PlanModelTest, RefusesFilesOfAnotherPlan) {
   PlanCase good;
   start_plan(good, plan::PolicyKind::learned);
-  add_stage(good, random_stage("little", "4", kInput, kClasses, 51));
-  add_stage(good, random_stage("big", "6", kInput, kClasses, 52));
+  add_stage(good, random_stage("little", "4", kInput, kPlanClasses, 51));
+  add_stage(good, random_stage("big", "6", kInput, kPlanClasses, 52));
   auto made = good;
   made.plan.stages[1].arch = plan::ArchSpec::parse("8");
   EXPECT_THAT(error_of(made), HasSubstr("stage big: its file is for the net 6, the plan names 8"));
@@ -203,8 +203,8 @@ class PlanDirectoryTest : public ::testing::Test {
     fs::remove_all(directory_);
     fs::create_directories(directory_);
     start_plan(made_, plan::PolicyKind::learned);
-    add_stage(made_, random_stage("little", "4", kInput, kClasses, 61));
-    add_stage(made_, random_stage("big", "6", kInput, kClasses, 62));
+    add_stage(made_, random_stage("little", "4", kInput, kPlanClasses, 61));
+    add_stage(made_, random_stage("big", "6", kInput, kPlanClasses, 62));
     for (std::size_t k = 0; k < 2; ++k) {
       auto& stage = made_.plan.stages[k];
       save_model(directory_ / stage.onnx, made_.files[k]);
@@ -230,9 +230,9 @@ class PlanCheckTest : public PlanDirectoryTest {
   void SetUp() override {
     PlanDirectoryTest::SetUp();
     Rng rng(71);
-    pixels_.resize(std::size_t{kImages} * kPixels);
+    pixels_.resize(std::size_t{kPlanImages} * kPixels);
     for (auto& value : pixels_) value = static_cast<std::uint8_t>(rng.below(256));
-    for (int i = 0; i < kImages; ++i)
+    for (int i = 0; i < kPlanImages; ++i)
       views_.push_back({pixels_.data() + i * kPixels, kInput.height, kInput.width, kInput.channels});
     std::vector<float> scores;
     set_threshold(2);  // all leave at the first exit
@@ -240,7 +240,7 @@ class PlanCheckTest : public PlanDirectoryTest {
     ASSERT_TRUE(classifier) << classifier.error().message;
     for (const auto& view : views_) scores.push_back(classifier->classify(view)->score);
     std::ranges::sort(scores);
-    set_threshold(0.5 * (double(scores[kImages / 2]) + scores[kImages / 2 + 1]));
+    set_threshold(0.5 * (double(scores[kPlanImages / 2]) + scores[kPlanImages / 2 + 1]));
   }
 
   void set_threshold(double threshold) {
@@ -256,8 +256,8 @@ class PlanCheckTest : public PlanDirectoryTest {
 TEST_F(PlanCheckTest, ComposedPlanDecidesLikeTheRuntime) {
   const auto check = check_plan_model(compose_plan(directory_), directory_, views_);
   EXPECT_TRUE(check.ok()) << check.first;
-  EXPECT_EQ(check.images, std::size_t{kImages});
-  EXPECT_EQ(check.exits, (std::vector<std::size_t>{kImages / 2 + 1, kImages / 2 - 1}));
+  EXPECT_EQ(check.images, std::size_t{kPlanImages});
+  EXPECT_EQ(check.exits, (std::vector<std::size_t>{kPlanImages / 2 + 1, kPlanImages / 2 - 1}));
   EXPECT_LT(check.max_probability_error, 1e-5);
 }
 
@@ -266,7 +266,7 @@ TEST_F(PlanCheckTest, FindsAModelOfAnotherThreshold) {
   set_threshold(2);
   const auto check = check_plan_model(model, directory_, views_);
   EXPECT_FALSE(check.ok());
-  EXPECT_EQ(check.exit_disagreements, std::size_t{kImages / 2 - 1});
+  EXPECT_EQ(check.exit_disagreements, std::size_t{kPlanImages / 2 - 1});
   EXPECT_THAT(check.first, HasSubstr("found exit 1, expected 0 (the runtime's)"));
   EXPECT_EQ(to_json(check)["ok"], false);
 }
@@ -277,7 +277,7 @@ TEST_F(PlanCheckTest, FindsAModelOfOtherWeights) {
   changed.files[1] = stage_to_onnx(changed.models[1]);
   const auto check = check_plan_model(compose_plan(changed.plan, changed.files), directory_, views_);
   EXPECT_EQ(check.exit_disagreements, 0u);
-  EXPECT_EQ(check.label_disagreements + check.probability_disagreements, std::size_t{kImages / 2 - 1});
+  EXPECT_EQ(check.label_disagreements + check.probability_disagreements, std::size_t{kPlanImages / 2 - 1});
 }
 
 TEST_F(PlanDirectoryTest, NamesADamagedStageFile) {

@@ -16,9 +16,9 @@ onnx::ModelProto score_model(plan::PolicyKind policy, const plan::Exit& exit, in
   auto model = new_model("score");
   auto& graph = *model.mutable_graph();
   GraphBuilder builder(graph);
-  *graph.add_input() = value_info("logits", onnx::TensorProto::FLOAT, {{0, "N"}, {classes, {}}});
+  *graph.add_input() = value_info("logits", kFloat, {{0, "N"}, {classes, {}}});
   builder.node("Identity", {add_score(builder, policy, exit, classes, "logits", "")}, "score");
-  *graph.add_output() = value_info("score", onnx::TensorProto::FLOAT, {{0, "N"}});
+  *graph.add_output() = value_info("score", kFloat, {{0, "N"}});
   check_model(model, "score");
   return model;
 }

@@ -9,8 +9,6 @@
 namespace triage::exporting {
 namespace {
 
-constexpr auto kFloat = onnx::TensorProto::FLOAT;
-
 void expect_values(const std::string& where, const std::vector<float>& values, std::int64_t expected) {
   if (static_cast<std::int64_t>(values.size()) != expected)
     fail("{}: found {} values, expected {}", where, values.size(), expected);

@@ -8,8 +8,6 @@
 namespace triage::plan {
 namespace {
 
-constexpr int kMaxWidth = 4096, kMaxLayers = 256, kMaxSide = 4096, kMaxClasses = 100'000;
-
 int parse_width(std::string_view text, std::string_view part) {
   int width = 0;
   const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), width);

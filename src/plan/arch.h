@@ -4,7 +4,7 @@
 // block works at the input's resolution; every later block halves it with a 2x2 max pool behind its first
 // convolution. A layer is: 3x3 convolution (stride 1, zero padding 1, no bias), [max pool], batch normalisation
 // (no learned scale, so the pool may be moved behind it), ReLU. The head is a global max pool and a linear layer.
-// An odd map loses its last row and column in a pool. Widths are 1 to 4096, at most 256 layers in all.
+// An odd map loses its last row and column in a pool.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,8 @@
 #include "core/json.h"
 
 namespace triage::plan {
+
+inline constexpr int kMaxWidth = 4096, kMaxLayers = 256, kMaxSide = 4096, kMaxClasses = 100'000;
 
 struct InputShape {
   int channels = 3, height = 32, width = 32;

@@ -10,7 +10,7 @@
 namespace triage::plan {
 namespace {
 
-constexpr std::size_t kMaxStages = 64, kMaxClasses = 100'000;
+constexpr std::size_t kMaxStages = 64;
 constexpr int kMaxFeatures = 65'536, kMaxHidden = 4096;
 
 // Names stand in messages, tables and pictures.
@@ -133,7 +133,7 @@ Prediction prediction_from_json(const JsonReader& json, std::size_t stages) {
 }
 
 std::vector<std::string> classes_from_json(const JsonReader& json) {
-  if (json.size() < 2 || json.size() > kMaxClasses) json.fail_here(std::format("2 to {} classes", kMaxClasses));
+  if (json.size() < 2 || json.size() > std::size_t{kMaxClasses}) json.fail_here(std::format("2 to {} classes", kMaxClasses));
   const auto classes = json.as<std::vector<std::string>>();
   std::set<std::string> names;
   for (std::size_t i = 0; i < classes.size(); ++i) {

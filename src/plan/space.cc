@@ -8,8 +8,6 @@
 namespace triage::plan {
 namespace {
 
-constexpr int kMaxWidth = 4096, kMaxLayers = 256;
-
 [[noreturn]] void refuse(std::string_view text, std::string_view part, std::string_view expected) {
   fail("search space '{}': expected {}, found '{}'", text, expected, part);
 }

@@ -129,16 +129,16 @@ NetworkOutput NetworkImpl::forward(const at::Tensor& images, const plan::ArchSpe
     if (features && block == options_.features_block) output.features = x.mean({2, 3}, false, at::kFloat);
     const auto exit = std::ranges::find(options_.exits, block);
     if (exit == options_.exits.end()) continue;
+    at::Tensor pooled = global_max(x);
     const double share = options_.exit_gradient;
-    const at::Tensor seen = is_training() ? x * share + x.detach() * (1 - share) : x;
-    output.exits.push_back(run_head(heads_[static_cast<std::size_t>(exit - options_.exits.begin())], seen));
+    if (is_training()) pooled = pooled * share + pooled.detach() * (1 - share);
+    output.exits.push_back(run_head(heads_[static_cast<std::size_t>(exit - options_.exits.begin())], pooled));
   }
-  output.logits = run_head(heads_.back(), x);
+  output.logits = run_head(heads_.back(), global_max(x));
   return output;
 }
 
-at::Tensor NetworkImpl::run_head(const Head& head, const at::Tensor& x) const {
-  const at::Tensor pooled = global_max(x);
+at::Tensor NetworkImpl::run_head(const Head& head, const at::Tensor& pooled) const {
   const std::int64_t width = pooled.size(1);
   const at::Tensor weight = head.weight.size(1) == width ? head.weight : head.weight.narrow(1, 0, width);
   return at::linear(pooled, weight, head.bias) * options_.head_scale;

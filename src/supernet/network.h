@@ -108,7 +108,7 @@ class NetworkImpl : public torch::nn::Module {
   };
   Layer& layer_of(const plan::ConvLayer& place);
   at::Tensor run_layer(const plan::ConvLayer& place, const at::Tensor& x, bool largest);
-  at::Tensor run_head(const Head& head, const at::Tensor& x) const;
+  at::Tensor run_head(const Head& head, const at::Tensor& pooled) const;  // pooled: [N,C]
   void check_images(const at::Tensor& images) const;
   std::string head_name(std::size_t index) const;  // "exit1", "head"
   void update_statistics(Layer& layer, const at::Tensor& mean, const at::Tensor& var, double count);

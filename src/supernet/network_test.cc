@@ -38,7 +38,7 @@ at::Tensor images(int n, int c, int h, int w, at::ScalarType type = at::kFloat) 
   return at::randn({n, c, h, w}).to(type).contiguous(at::MemoryFormat::ChannelsLast);
 }
 
-struct Case {
+struct LayerCase {
   int batch, in, out, height, width;
   bool pool;
 };
@@ -67,11 +67,11 @@ Gradients gradients_of(const at::Tensor& x, const at::Tensor& weight, const at::
   return {y.detach(), a.grad(), w.grad(), b.grad()};
 }
 
-class LayerTest : public testing::TestWithParam<Case> {
+class LayerTest : public testing::TestWithParam<LayerCase> {
  protected:
   void SetUp() override {
     torch::manual_seed(7);
-    const Case& c = GetParam();
+    const LayerCase& c = GetParam();
     x = images(c.batch, c.in, c.height, c.width);
     weight = at::randn({c.out, c.in, 3, 3}) / std::sqrt(9.0 * c.in);
     bias = at::randn({c.out});
@@ -130,10 +130,10 @@ TEST_P(LayerTest, InferenceMatchesPlainOperations) {
 // Odd maps, channel counts that leave vectors of 16, 8 and 1, batches that leave a part of a group of 8; the last is
 // wide enough for Winograd and large enough for two ranges of images.
 INSTANTIATE_TEST_SUITE_P(Shapes, LayerTest,
-                         testing::Values(Case{3, 3, 24, 8, 8, false}, Case{16, 8, 16, 6, 6, true},
-                                         Case{11, 5, 21, 7, 7, true}, Case{9, 24, 64, 4, 6, false},
-                                         Case{1, 1, 1, 2, 2, true}, Case{33, 16, 40, 9, 5, true},
-                                         Case{70, 64, 96, 16, 16, true}));
+                         testing::Values(LayerCase{3, 3, 24, 8, 8, false}, LayerCase{16, 8, 16, 6, 6, true},
+                                         LayerCase{11, 5, 21, 7, 7, true}, LayerCase{9, 24, 64, 4, 6, false},
+                                         LayerCase{1, 1, 1, 2, 2, true}, LayerCase{33, 16, 40, 9, 5, true},
+                                         LayerCase{70, 64, 96, 16, 16, true}));
 
 TEST(Layer, SkipsWhatNeedsNoGradient) {
   const at::Tensor x = images(4, 3, 6, 6, at::kBFloat16), weight = at::randn({8, 3, 3, 3});

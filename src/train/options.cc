@@ -27,13 +27,14 @@ void read_train_options(ConfigSection& section, TrainOptions& o) {
   distill.read("mix", o.distill.mix, 0, 1);
   distill.read("views", o.distill.views, 0, 10000);
   distill.finish();
+}
+
+void read_supernet_options(ConfigSection& section, SupernetOptions& o) {
   section.read("exits", o.exits, 0, 255);
   section.read("exit_gradient", o.exit_gradient, 0, 1);
-  ConfigSection sandwich = section.section("sandwich");
-  sandwich.read("random", o.sandwich.random, 0, 100);
-  sandwich.read("subnet_weight", o.sandwich.subnet_weight, 0, 100);
-  sandwich.read("exit_weight", o.sandwich.exit_weight, 0, 100);
-  sandwich.finish();
+  section.read("exit_weight", o.exit_weight, 0, 100);
+  section.read("random_subnets", o.random_subnets, 0, 100);
+  section.read("subnet_weight", o.subnet_weight, 0, 100);
 }
 
 Json to_json(const TrainOptions& o) {
@@ -52,13 +53,15 @@ Json to_json(const TrainOptions& o) {
           {"head_scale", o.head_scale},
           {"validate_every", o.validate_every},
           {"augment", {{"shift", o.augment.shift}, {"flip", o.augment.flip}, {"cutout", o.augment.cutout}}},
-          {"exits", o.exits},
-          {"exit_gradient", o.exit_gradient},
-          {"sandwich",
-           {{"random", o.sandwich.random},
-            {"subnet_weight", o.sandwich.subnet_weight},
-            {"exit_weight", o.sandwich.exit_weight}}},
           {"distill", {{"temperature", o.distill.temperature}, {"mix", o.distill.mix}, {"views", o.distill.views}}}};
+}
+
+Json to_json(const SupernetOptions& o) {
+  return {{"exits", o.exits},
+          {"exit_gradient", o.exit_gradient},
+          {"exit_weight", o.exit_weight},
+          {"random_subnets", o.random_subnets},
+          {"subnet_weight", o.subnet_weight}};
 }
 
 Precision precision_from_string(const std::string& text) {

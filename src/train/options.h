@@ -6,7 +6,6 @@
 
 #include "core/config.h"
 #include "data/loader.h"
-#include "train/sandwich.h"
 
 namespace triage::train {
 
@@ -33,14 +32,22 @@ struct TrainOptions {
   int validate_every = 1;        // epochs between validations; the last epoch always validates
   data::AugmentOptions augment;
   DistillOptions distill;
-  SandwichOptions sandwich;     // where the network is a space of many subnets
-  std::vector<int> exits;       // blocks but the last behind which the network answers too
-  double exit_gradient = 0.1;   // share of an exit's gradient that reaches the layers before it
+};
+
+// What a network with exits, or of many subnets, is trained with besides (train/sandwich.h).
+struct SupernetOptions {
+  std::vector<int> exits;      // blocks but the last, rising, behind which the network answers too
+  double exit_gradient = 0.1;  // share of an exit's gradient that reaches the layers before it
+  double exit_weight = 0.5;    // of the mean loss of those exits, against the last one's
+  int random_subnets = 2;      // a step, besides the largest and the smallest
+  double subnet_weight = 1;    // of the mean loss of the subnets that are not the largest
 };
 
 // Reads the keys of `section` over the defaults; unknown keys are the caller's to refuse (ConfigSection::finish).
 void read_train_options(ConfigSection& section, TrainOptions& options);
 Json to_json(const TrainOptions& options);  // every field: part of a checkpoint's identity
+void read_supernet_options(ConfigSection& section, SupernetOptions& options);
+Json to_json(const SupernetOptions& options);
 
 enum class Precision { bf16, fp32 };
 Precision precision_from_string(const std::string& text);  // throws Error

@@ -15,20 +15,20 @@ at::Tensor joint_loss(const supernet::NetworkOutput& output, double exit_weight,
 
 }  // namespace
 
-std::vector<plan::ArchSpec> sandwich_subnets(const plan::SearchSpace& space, const SandwichOptions& options,
+std::vector<plan::ArchSpec> sandwich_subnets(const plan::SearchSpace& space, const SupernetOptions& options,
                                              std::uint64_t seed, std::uint64_t step) {
   std::vector<plan::ArchSpec> subnets{space.largest()};
   if (space.subnets() == 1) return subnets;
   subnets.push_back(space.smallest());
   Rng rng(derive_seed(seed, "subnets", step));
-  for (int i = 0; i < options.random; ++i) subnets.push_back(space.sample(rng));
+  for (int i = 0; i < options.random_subnets; ++i) subnets.push_back(space.sample(rng));
   return subnets;
 }
 
 SandwichLoss sandwich_step(supernet::Network& network, const at::Tensor& images,
                            const std::vector<plan::ArchSpec>& subnets,
                            const std::function<at::Tensor(const at::Tensor& logits)>& loss,
-                           const SandwichOptions& options) {
+                           const SupernetOptions& options) {
   const supernet::NetworkOutput whole = network->forward(images, subnets.front());
   const at::Tensor first = joint_loss(whole, options.exit_weight, loss);
   first.backward();

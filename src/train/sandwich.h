@@ -7,17 +7,12 @@
 
 #include "core/rng.h"
 #include "supernet/network.h"
+#include "train/options.h"
 
 namespace triage::train {
 
-struct SandwichOptions {
-  int random = 2;            // subnets a step besides the largest and the smallest
-  double subnet_weight = 1;  // of the mean loss of the subnets that are not the largest
-  double exit_weight = 0.5;  // of the mean loss of the exits that are not the last
-};
-
 // The subnets of a step, the largest first, the smallest next. A function of (seed, step) alone.
-std::vector<plan::ArchSpec> sandwich_subnets(const plan::SearchSpace& space, const SandwichOptions& options,
+std::vector<plan::ArchSpec> sandwich_subnets(const plan::SearchSpace& space, const SupernetOptions& options,
                                              std::uint64_t seed, std::uint64_t step);
 
 struct SandwichLoss {
@@ -30,6 +25,6 @@ struct SandwichLoss {
 SandwichLoss sandwich_step(supernet::Network& network, const at::Tensor& images,
                            const std::vector<plan::ArchSpec>& subnets,
                            const std::function<at::Tensor(const at::Tensor& logits)>& loss,
-                           const SandwichOptions& options);
+                           const SupernetOptions& options);
 
 }  // namespace triage::train

@@ -20,8 +20,8 @@ supernet::Network empty_network(const TrainJob& job, bool bf16) {
   options.features_block = job.features_block;
   options.freeze_stem = job.options.freeze_stem;
   options.head_scale = job.options.head_scale;
-  options.exits = job.options.exits;
-  options.exit_gradient = job.options.exit_gradient;
+  options.exits = job.supernet.exits;
+  options.exit_gradient = job.supernet.exit_gradient;
   const data::DatasetInfo& info = job.data->info();
   const plan::InputShape input{info.channels, info.height, info.width};
   supernet::Network network(job.space, input, static_cast<int>(info.classes.size()), options,
@@ -58,7 +58,7 @@ supernet::Network make_network(const TrainJob& job) {
 }
 
 Json identity_of(const TrainJob& job) {
-  return {{"stage", job.name},
+  Json identity = {{"stage", job.name},
           {"arch", job.space.text()},
           {"features_block", job.features_block},
           {"options", to_json(job.options)},
@@ -69,6 +69,8 @@ Json identity_of(const TrainJob& job) {
           {"route", job.splits->route.size()},
           {"validation", job.splits->validation.size()},
           {"teacher", job.teacher_identity}};
+  if (job.space.subnets() > 1 || !job.supernet.exits.empty()) identity["supernet"] = to_json(job.supernet);
+  return identity;
 }
 
 supernet::Network load_trained(const TrainJob& job, Precision precision) {

@@ -19,6 +19,7 @@ struct TrainJob {
   plan::SearchSpace space;  // of one subnet: an ordinary network
   int features_block = 1;
   TrainOptions options;
+  SupernetOptions supernet;
   std::uint64_t seed = 1;
   Precision precision = Precision::bf16;
   at::Device device = at::kCPU;
