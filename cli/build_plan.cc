@@ -191,11 +191,10 @@ plan::Plan build_plan(const Workspace& w, const BuildOptions& options) {
 
   plan::Plan plan = bare_plan(w, options.policy, directory);
   attach_costs(plan, measured_costs(w, plan, directory, options), options.threads);
-  const int threads = w.threads;
   const route::ScoreTable route_scores = route::score_plan(
-      plan, directory, w.dataset, w.splits.route, scores / "route.bin", threads, {.label = "score route split"});
+      plan, directory, w.dataset, w.splits.route, scores / "route.bin", w.threads, {.label = "score route split"});
   const route::ScoreTable validation_scores =
-      route::score_plan(plan, directory, w.dataset, w.splits.validation, scores / "validation.bin", threads,
+      route::score_plan(plan, directory, w.dataset, w.splits.validation, scores / "validation.bin", w.threads,
                         {.label = "score validation split"});
 
   const std::vector<double> temperatures = route::fit_temperatures(route_scores);

@@ -16,6 +16,7 @@ int predict_command(int argc, char** argv);
 int profile_command(int argc, char** argv);
 int report_command(int argc, char** argv);
 int run_command(int argc, char** argv);
+int subnets_command(int argc, char** argv);
 int train_command(int argc, char** argv);
 
 // argv[0] is the subcommand's name. False: help was printed and the command ends with 0. Bad usage throws UsageError.

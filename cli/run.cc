@@ -39,7 +39,8 @@ void record(const Workspace& workspace, const Json& results, const std::string& 
                                  workspace.dataset.info().width};
     const int classes = static_cast<int>(workspace.dataset.info().classes.size());
     figures[prefix + "." + stage.name + "_mmac"] = {
-        .value = static_cast<double>(plan::arch_cost(stage.space.largest(), input, classes).macs) / 1e6, .unit = "MMAC"};
+        .value = static_cast<double>(plan::arch_cost(stage.space.largest(), input, classes).macs) / 1e6,
+        .unit = "MMAC"};
   }
   record_figures(file, command, figures);
 }

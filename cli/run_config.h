@@ -16,10 +16,10 @@
 namespace triage::cli {
 
 struct StageConfig {
-  std::string name;  // also the name of its files: NAME.pt, NAME.onnx
+  std::string name;         // also the name of its files: NAME.pt, NAME.onnx
   plan::SearchSpace space;  // of one subnet for the stages of a plan
-  std::string teacher;     // another stage it is distilled from; empty: labels only
-  int features_block = 1;  // its pooled output feeds the router
+  std::string teacher;      // another stage it is distilled from; empty: labels only
+  int features_block = 1;   // its pooled output feeds the router
   train::TrainOptions train;
   train::SupernetOptions supernet;
 };

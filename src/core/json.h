@@ -54,7 +54,7 @@ class JsonReader {
     return at(key).as<T>();
   }
   template <class T>
-  T get_or(const std::string& key, T fallback) const {
+  T get_or(const std::string& key, const T& fallback) const {
     return has(key) ? at(key).as<T>() : fallback;
   }
 

@@ -81,7 +81,7 @@ Json examples_json(const route::ScoreTable& table, const Operation& at, std::siz
   std::vector<std::uint32_t> order(table.count());
   std::iota(order.begin(), order.end(), 0u);
   std::ranges::stable_sort(order, {}, [&](std::uint32_t i) { return at.score[i]; });
-  const auto list = [&](auto rows) {
+  const auto list = [&](const auto& rows) {
     Json out = Json::array();
     for (std::uint32_t i : rows) {
       out.push_back({{"index", table.indices[i]},

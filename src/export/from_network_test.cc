@@ -12,19 +12,19 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr plan::InputShape kInput{3, 12, 12};
-constexpr int kClasses = 5, kImages = 256;
+constexpr plan::InputShape kNetInput{3, 12, 12};
+constexpr int kNetClasses = 5, kNetImages = 256;
 const std::vector<float> kMean{0.49f, 0.48f, 0.45f}, kStddev{0.25f, 0.24f, 0.26f};
 
 // A network with running statistics and biases that are not the initial ones.
 supernet::Network trained_network(supernet::NetworkOptions options = {}) {
-  supernet::Network network(plan::SearchSpace::parse("8-12,16-20,20"), kInput, kClasses, options, /*seed=*/3);
+  supernet::Network network(plan::SearchSpace::parse("8-12,16-20,20"), kNetInput, kNetClasses, options, /*seed=*/3);
   torch::manual_seed(4);
   const torch::NoGradGuard no_gradients;
   for (const auto& [name, bias] : network->trainable_biases()) bias.normal_(0, 0.3);
   network->train();
   for (int step = 0; step < 5; ++step)
-    network->forward(torch::randn({16, kInput.channels, kInput.height, kInput.width})
+    network->forward(torch::randn({16, kNetInput.channels, kNetInput.height, kNetInput.width})
                          .contiguous(at::MemoryFormat::ChannelsLast)
                          .to(options.bf16 ? torch::kBFloat16 : torch::kFloat32));
   return network;
@@ -33,7 +33,7 @@ supernet::Network trained_network(supernet::NetworkOptions options = {}) {
 StageOptions stage_options() {
   StageOptions options;
   options.name = "little";
-  for (int i = 0; i < kClasses; ++i) options.classes.push_back("class " + std::to_string(i));
+  for (int i = 0; i < kNetClasses; ++i) options.classes.push_back("class " + std::to_string(i));
   options.mean = kMean;
   options.stddev = kStddev;
   return options;
@@ -45,20 +45,20 @@ TEST(FromNetworkTest, OnnxRuntimeEqualsLibTorch) {
   EXPECT_EQ(stage.features_block, 1);
   const auto parity =
       check_parity(network_engine(*network, kMean, kStddev), onnx_engine("onnxruntime", stage_to_onnx(stage)),
-                   testing::random_images(kInput, kImages, 5), kImages);
+                   testing::random_images(kNetInput, kNetImages, 5), kNetImages);
   EXPECT_TRUE(parity.ok()) << parity.text();
   ASSERT_EQ(parity.outputs.size(), 2u);  // features, logits
-  EXPECT_EQ(parity.outputs[1].width, std::size_t{kClasses});
+  EXPECT_EQ(parity.outputs[1].width, std::size_t{kNetClasses});
   EXPECT_EQ(parity.outputs[1].argmax_disagreements, 0u);
 }
 
 TEST(FromNetworkTest, AnEngineIsFp32AndLeavesTheNetworkAlone) {
   auto network = trained_network({.bf16 = true});
   const auto before = supernet::clone_state(network->state());
-  const auto images = testing::random_images(kInput, kImages, 6);
+  const auto images = testing::random_images(kNetInput, kNetImages, 6);
   const auto parity = check_parity(
       network_engine(*network, kMean, kStddev),
-      onnx_engine("onnxruntime", stage_to_onnx(stage_from_network(*network, stage_options()))), images, kImages);
+      onnx_engine("onnxruntime", stage_to_onnx(stage_from_network(*network, stage_options()))), images, kNetImages);
   EXPECT_TRUE(parity.ok()) << parity.text();
   EXPECT_TRUE(network->is_training());
   const auto after = network->state();
@@ -72,7 +72,7 @@ TEST(FromNetworkTest, AWrongWeightIsFound) {
   stage.convs[2].weight[100] += 0.2f;
   const auto parity =
       check_parity(network_engine(*network, kMean, kStddev), onnx_engine("onnxruntime", stage_to_onnx(stage)),
-                   testing::random_images(kInput, kImages, 7), kImages);
+                   testing::random_images(kNetInput, kNetImages, 7), kNetImages);
   EXPECT_FALSE(parity.ok());
   EXPECT_EQ(parity.outputs[0].failures, 0u) << "features come from an earlier block";
   EXPECT_GT(parity.outputs[1].failures, 0u);

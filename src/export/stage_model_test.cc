@@ -14,7 +14,7 @@ using testing::random_images;
 using testing::random_stage;
 using testing::reference_engine;
 
-constexpr plan::InputShape kInput{3, 13, 10};  // odd height: the pool drops the last row
+constexpr plan::InputShape kStageInput{3, 13, 10};  // odd height: the pool drops the last row
 
 std::string error_of(const StageModel& stage) {
   try {
@@ -27,11 +27,11 @@ std::string error_of(const StageModel& stage) {
 
 TEST(StageModelTest, MatchesNaiveConvolutions) {
   for (const char* arch : {"4", "5-6", "4,6-8,7-9"}) {
-    auto stage = random_stage("little", arch, kInput, 4, 1);
+    auto stage = random_stage("little", arch, kStageInput, 4, 1);
     stage.carry_block = 0;
     const auto model = stage_to_onnx(stage);
     check_model(model, arch);
-    const auto images = random_images(kInput, 7, 2);
+    const auto images = random_images(kStageInput, 7, 2);
     const auto parity = check_parity(reference_engine(stage), onnx_engine("onnxruntime", model), images, 7,
                                      {.absolute = 1e-5, .relative = 1e-5, .batch = 3});
     EXPECT_TRUE(parity.ok()) << arch << parity.text();
@@ -42,9 +42,9 @@ TEST(StageModelTest, MatchesNaiveConvolutions) {
 TEST(StageModelTest, EveryPolicyScores) {
   for (auto policy :
        {plan::PolicyKind::learned, plan::PolicyKind::confidence, plan::PolicyKind::entropy, plan::PolicyKind::margin}) {
-    auto stage = random_stage("little", "6-8", kInput, 10, 3);
+    auto stage = random_stage("little", "6-8", kStageInput, 10, 3);
     stage.policy = policy;
-    const auto images = random_images(kInput, 9, 4);
+    const auto images = random_images(kStageInput, 9, 4);
     const auto parity = check_parity(reference_engine(stage), onnx_engine("onnxruntime", stage_to_onnx(stage)), images,
                                      9, {.absolute = 1e-5, .relative = 1e-5, .outputs = {"score"}});
     EXPECT_TRUE(parity.ok()) << to_string(policy) << parity.text();
@@ -52,7 +52,7 @@ TEST(StageModelTest, EveryPolicyScores) {
 }
 
 TEST(StageModelTest, FeatureStageGoesOnFromCarry) {
-  auto whole = random_stage("whole", "4-6-8,9", kInput, 3, 5);
+  auto whole = random_stage("whole", "4-6-8,9", kStageInput, 3, 5);
   whole.exit.reset();
   auto early = whole, late = whole;
   early.last_block = 2;
@@ -63,7 +63,7 @@ TEST(StageModelTest, FeatureStageGoesOnFromCarry) {
   late.features_block = -1;
   late.convs.erase(late.convs.begin(), late.convs.begin() + 2);
 
-  const auto images = random_images(kInput, 3, 6);
+  const auto images = random_images(kStageInput, 3, 6);
   const auto expected = onnx_engine("whole", stage_to_onnx(whole)).run(images, 3);
   const auto middle = onnx_engine("early", stage_to_onnx(early)).run(images, 3);
   const auto model = stage_to_onnx(late);
@@ -74,7 +74,7 @@ TEST(StageModelTest, FeatureStageGoesOnFromCarry) {
 }
 
 TEST(StageModelTest, MetadataNamesTheNet) {
-  const auto model = stage_to_onnx(random_stage("little", "4-6,8", kInput, 2, 7));
+  const auto model = stage_to_onnx(random_stage("little", "4-6,8", kStageInput, 2, 7));
   EXPECT_EQ(metadata(model, "triage.arch"), "4-6,8");
   EXPECT_EQ(metadata(model, "triage.blocks"), "0:2");
   EXPECT_EQ(metadata(model, "triage.classes"), R"(["class 0","class 1"])");
@@ -82,8 +82,8 @@ TEST(StageModelTest, MetadataNamesTheNet) {
 }
 
 TEST(StageModelTest, RouterNodesAreNamedSo) {
-  const auto with = stage_to_onnx(random_stage("little", "4-6", kInput, 2, 8));
-  auto stage = random_stage("little", "4-6", kInput, 2, 8);
+  const auto with = stage_to_onnx(random_stage("little", "4-6", kStageInput, 2, 8));
+  auto stage = random_stage("little", "4-6", kStageInput, 2, 8);
   stage.exit.reset();
   const auto without = stage_to_onnx(stage);
   int others = 0;
@@ -93,7 +93,7 @@ TEST(StageModelTest, RouterNodesAreNamedSo) {
 }
 
 TEST(StageModelTest, RefusesWhatDoesNotFit) {
-  const auto good = random_stage("little", "4-6", kInput, 3, 9);
+  const auto good = random_stage("little", "4-6", kStageInput, 3, 9);
   auto stage = good;
   stage.convs[1].weight.pop_back();
   EXPECT_THAT(error_of(stage), HasSubstr("stage little: block1.conv0: weight: found 215 values, expected 216"));

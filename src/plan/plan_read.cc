@@ -133,7 +133,8 @@ Prediction prediction_from_json(const JsonReader& json, std::size_t stages) {
 }
 
 std::vector<std::string> classes_from_json(const JsonReader& json) {
-  if (json.size() < 2 || json.size() > std::size_t{kMaxClasses}) json.fail_here(std::format("2 to {} classes", kMaxClasses));
+  if (json.size() < 2 || json.size() > std::size_t{kMaxClasses})
+    json.fail_here(std::format("2 to {} classes", kMaxClasses));
   const auto classes = json.as<std::vector<std::string>>();
   std::set<std::string> names;
   for (std::size_t i = 0; i < classes.size(); ++i) {

@@ -65,8 +65,8 @@ std::string draw_reliability(const Run& run, const Picture& picture, const Theme
     const Calibration& stage = calibration[i / 2];
     const auto found = std::ranges::find(run.results.stages, stage.stage, &StageInfo::name);
     const std::string color = stage_color(theme, found - run.results.stages.begin(), run.results.stages.size());
-    const double left = 62 + static_cast<double>(i % columns) * cell_w,
-                 top = static_cast<double>(i / columns) * cell_h + 62;
+    const std::size_t row = i / columns, column = i % columns;
+    const double left = 62 + static_cast<double>(column) * cell_w, top = 62 + static_cast<double>(row) * cell_h;
     script.area(left, left + cell_w - 30, top, top + cell_h - 62 - 56, w, h);
     reliability_panel(script, theme,
                       i % 2 ? std::format("{}, T = {:.3f}", stage.stage, stage.temperature)

@@ -25,7 +25,7 @@ void take(std::string_view& rest, std::vector<T>& values, std::size_t count, con
          sizeof(T), rest.size());
   }
   values.resize(count);
-  if (count > 0) std::memcpy(values.data(), rest.data(), count * sizeof(T));
+  rest.copy(reinterpret_cast<char*>(values.data()), count * sizeof(T));
   rest.remove_prefix(count * sizeof(T));
 }
 

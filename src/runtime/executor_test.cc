@@ -321,7 +321,7 @@ TEST(Executor, FailuresOfABackendComeBackAsErrorsAndPass) {
 }
 
 template <class Throw>
-ErrorInfo error_of(const Throw& thrower) {
+ErrorInfo step_error(const Throw& thrower) {
   const std::vector<StageSetup> setup{{}};
   std::vector<std::unique_ptr<Backend>> backends;
   backends.push_back(std::make_unique<FakeBackend>(StageShape{.input_size = kPixels, .classes = kClasses},
@@ -333,10 +333,10 @@ ErrorInfo error_of(const Throw& thrower) {
 }
 
 TEST(Executor, NothingThrownCrossesTheBorder) {
-  EXPECT_EQ(error_of([](const FakeRow&) { throw std::runtime_error("bang"); }).message, "bang");
-  EXPECT_EQ(error_of([](const FakeRow&) { throw std::bad_alloc(); }).code, ErrorCode::out_of_memory);
-  EXPECT_EQ(error_of([](const FakeRow&) { throw 7; }).message, "an exception of unknown type");
-  const ErrorInfo nan = error_of([](const FakeRow& row) {
+  EXPECT_EQ(step_error([](const FakeRow&) { throw std::runtime_error("bang"); }).message, "bang");
+  EXPECT_EQ(step_error([](const FakeRow&) { throw std::bad_alloc(); }).code, ErrorCode::out_of_memory);
+  EXPECT_EQ(step_error([](const FakeRow&) { throw 7; }).message, "an exception of unknown type");
+  const ErrorInfo nan = step_error([](const FakeRow& row) {
     std::fill(row.logits.begin(), row.logits.end(), std::numeric_limits<float>::quiet_NaN());
   });
   EXPECT_EQ(nan.message, "stage 'stage0' (stage0.onnx): image 0 of the batch has no finite probabilities");

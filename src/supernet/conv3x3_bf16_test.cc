@@ -171,8 +171,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Conv3x3Shape{17, 28, 28, 1, 16}, Conv3x3Shape{7, 14, 14, 24, 40}, Conv3x3Shape{33, 7, 7, 40, 56},
                     Conv3x3Shape{64, 4, 4, 96, 88}, Conv3x3Shape{9, 8, 8, 100, 49}, Conv3x3Shape{16, 4, 4, 256, 200},
                     Conv3x3Shape{10, 32, 20, 64, 31}, Conv3x3Shape{3, 50, 70, 33, 17}, Conv3x3Shape{300, 2, 3, 17, 23}),
-    [](const auto& info) {
-      const Conv3x3Shape& s = info.param;
+    [](const auto& instance) {
+      const Conv3x3Shape& s = instance.param;
       return std::to_string(s.batch) + "x" + std::to_string(s.height) + "x" + std::to_string(s.width) + "_" +
              std::to_string(s.in_channels) + "to" + std::to_string(s.out_channels);
     });

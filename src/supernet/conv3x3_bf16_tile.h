@@ -30,10 +30,14 @@ void check(const Conv3x3Shape& shape);
 constexpr int kRows = 8;       // of the register tile; one ymm of 32-bit pairs
 constexpr int kMaxLanes = 48;  // three zmm: 24 accumulators
 
+// Of a vector of 16; `count` >= 0.
+inline __mmask16 first_lanes(int count) {
+  return static_cast<__mmask16>(count >= 16 ? 0xffff : (1u << (count > 0 ? count : 0)) - 1);
+}
+
 // Channels in blocks of at most kMaxLanes lanes, each of 1 to 3 full vectors of 16 or ending in a half one of 8.
 struct LaneBlocks {
-  explicit LaneBlocks(int channels)
-      : channels(channels), units((channels + 7) / 8), count((units + 5) / 6), full(units / 2) {}
+  explicit LaneBlocks(int width) : channels(width), units((width + 7) / 8), count((units + 5) / 6), full(units / 2) {}
   int lanes(int block) const {
     return 16 * (full / count + (block < full % count)) + (block == count - 1 && units % 2 ? 8 : 0);
   }

@@ -68,8 +68,7 @@ void pack_channels(const bf16* x, int images, std::size_t pixels, int channels, 
       const bf16* const two = has_two ? one + pixels * channels : one;
       bf16* to = packed;
       for (int lane = 0; lane < padded; lane += 16) {
-        const int left = valid - lane;
-        const __mmask16 mask = static_cast<__mmask16>(left >= 16 ? 0xffff : (1u << left) - 1);
+        const __mmask16 mask = first_lanes(valid - lane);
         const __m512i both = interleave(one + lane, two + lane, mask, has_two ? mask : __mmask16{0});
         if (lanes != kRows && lane + 16 <= padded) {
           _mm512_storeu_si512(to + 2 * lane, both);

@@ -143,8 +143,6 @@ struct TransformDy {
   }
 };
 
-__mmask16 first_lanes(int count) { return static_cast<__mmask16>(count >= 16 ? 0xffff : (1u << count) - 1); }
-
 // Both images of a pair, rounded and interleaved: [16 channels][2] to each point, of the first `lanes` channels.
 template <bool kAll, class Transform>
 [[gnu::always_inline]] inline void transform_both(const Source<kAll>& first, const Source<kAll>& second, int lanes,
@@ -285,7 +283,8 @@ void write_gradient(const Conv3x3Shape& s, const Split& split, int block, int sl
     }
     for (int lane = 0; lane < valid; ++lane) {
       float* const to = dweight + std::size_t{9} * (std::size_t{1} * s.in_channels * (first + lane) + channel);
-      for (int tap = 0; tap < 9; ++tap) to[tap] = taps[tap][lane];
+      for (int tap = 0; tap < 9; ++tap)
+        to[tap] = taps[tap][lane];  // NOLINT(clang-analyzer-core.uninitialized.Assign): valid <= lanes
     }
   }
 }

@@ -1,32 +1,11 @@
 #include "train/checkpoint.h"
 
-#include <torch/csrc/jit/serialization/pickle.h>
-
 #include <cstring>
 
 namespace triage::train {
 namespace {
 
 constexpr char kMagic[8] = {'T', 'R', 'I', 'A', 'G', 'E', 'C', 'K'};
-
-std::string pickle(const Tensors& tensors) {
-  c10::Dict<std::string, at::Tensor> dict;
-  for (const auto& [name, tensor] : tensors) dict.insert(name, tensor.detach().cpu().contiguous().clone());
-  const std::vector<char> bytes = torch::jit::pickle_save(dict);
-  return {bytes.begin(), bytes.end()};
-}
-
-Tensors unpickle(std::string_view bytes, const std::string& origin) {
-  try {
-    const c10::IValue value = torch::jit::pickle_load(std::vector<char>(bytes.begin(), bytes.end()));
-    Tensors tensors;
-    for (const auto& item : value.toGenericDict()) tensors[item.key().toStringRef()] = item.value().toTensor();
-    return tensors;
-  } catch (const c10::Error& error) {
-    fail("{}: expected a pickled dict of named tensors, found something else ({})", origin,
-         error.what_without_backtrace());
-  }
-}
 
 // The first place where two headers differ, as "train.lr: expected 0.6, found 0.5"; empty when they agree.
 std::string difference(const Json& expected, const Json& found, const std::string& place) {
@@ -88,12 +67,8 @@ Checkpoint load_checkpoint(const fs::path& file, const Json& identity) {
     fail("{}: belongs to another run: {}. Use another --run directory, or delete this one to start again.", origin,
          text);
   }
-  checkpoint.tensors = unpickle(std::string_view(content).substr(kFixed + sizes[0], sizes[1]), origin);
+  checkpoint.tensors = unpickle(std::string_view(content).substr(kFixed + sizes[0], sizes[1]), origin).tensors;
   return checkpoint;
 }
-
-void save_weights(const fs::path& file, const Tensors& tensors) { write_file_atomic(file, pickle(tensors)); }
-
-Tensors load_weights(const fs::path& file) { return unpickle(read_file(file), file.string()); }
 
 }  // namespace triage::train

@@ -2,16 +2,10 @@
 // A file of another run (other architecture, options, data or seed) is refused with both sides named.
 #pragma once
 
-#include <torch/types.h>
-
-#include <map>
-#include <string>
-
 #include "core/json.h"
+#include "train/pickle.h"
 
 namespace triage::train {
-
-using Tensors = std::map<std::string, at::Tensor>;
 
 struct Checkpoint {
   Json identity = Json::object();  // what must agree for a resume: architecture, options, data checksum, seed
@@ -23,9 +17,5 @@ inline constexpr int kCheckpointVersion = 1;
 void save_checkpoint(const fs::path& file, const Checkpoint& checkpoint);
 // `identity` is what the caller would write now; a difference is an Error naming the first field that differs.
 Checkpoint load_checkpoint(const fs::path& file, const Json& identity);
-
-// A network's weights for people and other programs: a pickled dict of tensors that Python's torch.load reads.
-void save_weights(const fs::path& file, const Tensors& tensors);
-Tensors load_weights(const fs::path& file);
 
 }  // namespace triage::train

@@ -52,20 +52,27 @@ supernet::Network SubnetCutter::cut(const plan::ArchSpec& subnet) const {
   return network;
 }
 
-at::Tensor exit_logits(supernet::Network& network, const ImageBatches& images) {
+ExitAnswers ask_exits(supernet::Network& network, const ImageBatches& images, std::span<const std::uint8_t> labels) {
   const at::NoGradGuard no_grad;
-  const auto exits = static_cast<std::int64_t>(network->options().exits.size()) + 1;
-  at::Tensor all = at::empty({exits, static_cast<std::int64_t>(images.size()), network->classes()});
-  std::int64_t first = 0;
+  if (labels.size() != images.size()) fail("expected {} labels, found {}", images.size(), labels.size());
+  const std::size_t exits = network->options().exits.size() + 1, classes = static_cast<std::size_t>(network->classes());
+  ExitAnswers answers{std::vector<float>(exits * images.size() * classes), std::vector<double>(exits)};
+  std::size_t first = 0;
   for (const at::Tensor& batch : images.batches()) {
     const supernet::NetworkOutput output = network->forward(batch);
-    for (std::int64_t e = 0; e < exits; ++e) {
-      const at::Tensor& logits = e + 1 < exits ? output.exits[static_cast<std::size_t>(e)] : output.logits;
-      all[e].narrow(0, first, batch.size(0)).copy_(logits);
+    const auto count = static_cast<std::size_t>(batch.size(0));
+    for (std::size_t exit = 0; exit < exits; ++exit) {
+      const at::Tensor logits = (exit + 1 < exits ? output.exits[exit] : output.logits).cpu().contiguous();
+      const float* from = logits.const_data_ptr<float>();
+      std::copy_n(from, count * classes, &answers.logits[(exit * images.size() + first) * classes]);
+      for (std::size_t i = 0; i < count; ++i, from += classes) {
+        answers.accuracy[exit] += std::max_element(from, from + classes) - from == labels[first + i];
+      }
     }
-    first += batch.size(0);
+    first += count;
   }
-  return all;
+  for (double& accuracy : answers.accuracy) accuracy /= std::max(1.0, static_cast<double>(images.size()));
+  return answers;
 }
 
 }  // namespace triage::train

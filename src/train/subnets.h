@@ -40,8 +40,11 @@ class SubnetCutter {
   ImageBatches images_;
 };
 
-// What every exit says about every image, the last exit at the end: [exits, n, classes] fp32 on the CPU. The network is
-// in inference mode.
-at::Tensor exit_logits(supernet::Network& network, const ImageBatches& images);
+// What every exit says about every image, the last exit at the end. The network is in inference mode.
+struct ExitAnswers {
+  std::vector<float> logits;     // [exits, images, classes]
+  std::vector<double> accuracy;  // [exits]
+};
+ExitAnswers ask_exits(supernet::Network& network, const ImageBatches& images, std::span<const std::uint8_t> labels);
 
 }  // namespace triage::train

@@ -6,6 +6,7 @@
 
 #include "train/checkpoint.h"
 #include "train/distill.h"
+#include "train/network_file.h"
 #include "train/trainer.h"
 
 namespace triage::train {
@@ -129,12 +130,43 @@ TEST(Checkpoint, RoundTripsAndRefusesWhatIsDamagedOrForeign) {
   fs::remove_all(file.parent_path());
 }
 
-TEST(Weights, RoundTripAsAPlainDict) {
+TEST(NetworkFile, CarriesItsSpaceAndGivesTheSameAnswers) {
   const fs::path file = scratch("net.pt");
-  save_weights(file, {{"block0_conv0_weight", at::randn({4, 3, 3, 3})}, {"head_bias", at::zeros({10})}});
-  EXPECT_EQ(load_weights(file).size(), 2U);
+  supernet::NetworkOptions options;
+  options.bf16 = false;
+  options.exits = {1};
+  const auto space = plan::SearchSpace::parse("4:8:4-8:16:4,8:16:4?-8:24:8");
+  supernet::Network network(space, plan::InputShape{3, 16, 16}, 2, options, /*seed=*/5);
+  const NetworkAbout about{{"cat", "dog"}, {{0.5f, 0.4f, 0.3f}, {0.2f, 0.2f, 0.2f}}, {{"data", "x"}}};
+  save_network(file, *network, network->state(), about);
+  NetworkFile back = load_network(file, Precision::fp32);
+  EXPECT_EQ(back.network->space(), space);
+  EXPECT_EQ(back.classes, about.classes);
+  EXPECT_EQ(back.normalization.mean, about.normalization.mean);
+  EXPECT_EQ(back.identity, about.identity);
+  EXPECT_EQ(back.sha256, sha256_file(file));
+  const at::Tensor images = at::randn({4, 3, 16, 16}).contiguous(at::MemoryFormat::ChannelsLast);
+  network->eval();
+  const supernet::NetworkOutput was = network->forward(images), is = back.network->forward(images);
+  EXPECT_TRUE(at::equal(is.logits, was.logits));
+  EXPECT_TRUE(at::equal(is.exits[0], was.exits[0]));
+
+  const auto whole = fs::file_size(file);
+  save_network(file, *network, network->state(), about, WeightStorage::bf16);
+  EXPECT_LT(fs::file_size(file), whole * 7 / 10);
+  EXPECT_LT(
+      (load_network(file, Precision::fp32).network->forward(images).logits - was.logits).abs().max().item<float>(),
+      0.02f * was.logits.abs().max().item<float>());  // bf16 keeps 8 bits
+  fs::remove_all(file.parent_path());
+}
+
+TEST(NetworkFile, RefusesWhatItIsNot) {
+  const fs::path file = scratch("net.pt");
+  const auto load = [&] { load_network(file, Precision::fp32); };
   write_file_atomic(file, "no pickle");
-  EXPECT_NE(error_of([&] { load_weights(file); }).find("net.pt"), std::string::npos);
+  EXPECT_NE(error_of(load).find("net.pt: expected a pickled dict"), std::string::npos);
+  write_file_atomic(file, pickle({{"head_bias", at::zeros({10})}}));
+  EXPECT_NE(error_of(load).find("net.pt: expected a triage network"), std::string::npos);
   fs::remove_all(file.parent_path());
 }
 

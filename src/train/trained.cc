@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "core/rng.h"
+#include "train/network_file.h"
 #include "train/trainer.h"
 
 namespace triage::train {
@@ -59,32 +60,26 @@ supernet::Network make_network(const TrainJob& job) {
 
 Json identity_of(const TrainJob& job) {
   Json identity = {{"stage", job.name},
-          {"arch", job.space.text()},
-          {"features_block", job.features_block},
-          {"options", to_json(job.options)},
-          {"seed", job.seed},
-          {"precision", job.precision == Precision::bf16 ? "bf16" : "fp32"},
-          {"device", job.device.str()},
-          {"data", job.data->info().sha256},
-          {"route", job.splits->route.size()},
-          {"validation", job.splits->validation.size()},
-          {"teacher", job.teacher_identity}};
+                   {"arch", job.space.text()},
+                   {"features_block", job.features_block},
+                   {"options", to_json(job.options)},
+                   {"seed", job.seed},
+                   {"precision", job.precision == Precision::bf16 ? "bf16" : "fp32"},
+                   {"device", job.device.str()},
+                   {"data", job.data->info().sha256},
+                   {"route", job.splits->route.size()},
+                   {"validation", job.splits->validation.size()},
+                   {"teacher", job.teacher_identity}};
   if (job.space.subnets() > 1 || !job.supernet.exits.empty()) identity["supernet"] = to_json(job.supernet);
   return identity;
 }
 
 supernet::Network load_trained(const TrainJob& job, Precision precision) {
   const fs::path file = job.run / (job.name + "_best.pt");
-  supernet::Network network = empty_network(job, precision == Precision::bf16);
-  const Tensors tensors = load_weights(file);
-  supernet::NamedTensors state;
-  for (const auto& [name, ignored] : network->state()) {
-    const auto found = tensors.find(name);
-    if (found == tensors.end()) fail("{}: expected a tensor '{}', found none", file.string(), name);
-    state.push_back({name, found->second});
+  supernet::Network network = load_network(file, precision).network;
+  if (network->space() != job.space) {
+    fail("{}: expected weights of '{}', found those of '{}'", file.string(), job.space.text(), network->space().text());
   }
-  network->load_state(state, file.string());
-  network->eval();
   return network;
 }
 

@@ -11,6 +11,7 @@
 #include "core/rng.h"
 #include "supernet/sgd.h"
 #include "train/distill.h"
+#include "train/network_file.h"
 #include "train/sandwich.h"
 #include "train/subnets.h"
 
@@ -26,16 +27,6 @@ data::PixelType pixel_type(Precision precision) {
 
 void add(Tensors& to, const std::string& prefix, const supernet::NamedTensors& from) {
   for (const auto& [name, tensor] : from) to[prefix + name] = tensor;
-}
-
-// Checkpoints keep tensors by name; networks and optimisers want them in their own order.
-supernet::NamedTensors in_order_of(const supernet::NamedTensors& order, const Tensors& tensors,
-                                   const std::string& prefix) {
-  supernet::NamedTensors result;
-  for (const auto& [name, ignored] : order) {
-    if (const auto found = tensors.find(prefix + name); found != tensors.end()) result.push_back({name, found->second});
-  }
-  return result;
 }
 
 std::vector<supernet::ParameterGroup> parameter_groups(supernet::Network& network, const TrainOptions& options) {
@@ -134,7 +125,7 @@ class Session {
   std::uint64_t step = 0;
   bool done = false;
   double seconds = 0, validation = 0, best = 0;
-  double smallest = 0;  // validation accuracy of the smallest subnet
+  double smallest = 0;                                            // validation accuracy of the smallest subnet
   double epoch_loss = 0, epoch_right = 0, epoch_subnet_loss = 0;  // sums over the current epoch
 
  private:
@@ -189,14 +180,14 @@ double train_step(const TrainJob& job, Session& session, const data::Batch& batc
   if (session.teacher) target = (*session.teacher)(images, batch, epoch);
   const TrainOptions& options = job.options;
   const auto loss = [&](const at::Tensor& logits) {
-    return session.teacher ? distillation_loss(logits, target, labels, options.distill.temperature, options.distill.mix,
-                                               options.label_smoothing)
-                           : at::cross_entropy_loss(logits, labels, {}, at::Reduction::Mean, -100,
-                                                    options.label_smoothing);
+    return session.teacher
+               ? distillation_loss(logits, target, labels, options.distill.temperature, options.distill.mix,
+                                   options.label_smoothing)
+               : at::cross_entropy_loss(logits, labels, {}, at::Reduction::Mean, -100, options.label_smoothing);
   };
   const SandwichLoss result =
-      sandwich_step(session.network, images,
-                    sandwich_subnets(job.space, job.supernet, subnet_seed(job), session.step), loss, job.supernet);
+      sandwich_step(session.network, images, sandwich_subnets(job.space, job.supernet, subnet_seed(job), session.step),
+                    loss, job.supernet);
   session.sgd.step({.learning_rate = rate, .momentum = options.momentum});
   if (options.average_decay > 0) {
     // A short memory first: the average must not carry the initial weights along.
@@ -210,11 +201,9 @@ double train_step(const TrainJob& job, Session& session, const data::Batch& batc
 }
 
 void finish(const TrainJob& job, Session& session) {
-  Tensors last, best;
-  add(last, "", session.network->state());
-  add(best, "", session.best_state);
-  save_weights(job.run / (job.name + ".pt"), last);
-  save_weights(job.run / (job.name + "_best.pt"), best);
+  const NetworkAbout about{job.data->info().classes, job.normalization, identity_of(job)};
+  save_network(job.run / (job.name + ".pt"), *session.network, session.network->state(), about);
+  save_network(job.run / (job.name + "_best.pt"), *session.network, session.best_state, about);
 }
 
 // "  validation 92.30 %", or nothing before the first one; of a supernet "  validation 92.30 to 80.10 %".

@@ -1,0 +1,74 @@
+#include "cli/subnets.h"
+
+#include <cstdio>
+#include <cstring>
+
+#include "cli/command.h"
+
+namespace triage::cli {
+
+OpenSupernet::OpenSupernet(const fs::path& directory)
+    : workspace(run_config_of(directory), directory),
+      file(directory / "supernet.pt"),
+      trained(train::load_network(file, workspace.config.precision)) {
+  const data::DatasetInfo& info = workspace.dataset.info();
+  const JsonReader identity(trained.identity, file.string() + ": about.identity");
+  if (const auto data = identity.get<std::string>("data"); data != info.sha256) {
+    fail("{}: was trained on the data set {}, found {} in {}", file.string(), data, info.sha256, workspace.config.data);
+  }
+  if (workspace.config.supernet && workspace.config.supernet->space != space()) {
+    fail("{}: space: expected {} as in config.toml, found {}", file.string(), workspace.config.supernet->space.text(),
+         space().text());
+  }
+}
+
+const std::vector<std::uint32_t>& OpenSupernet::split(const std::string& name) const {
+  if (name == "validation") return workspace.splits.validation;
+  if (name == "route") return workspace.splits.route;
+  if (name == "test") return workspace.splits.test;
+  throw UsageError("--split: expected validation, route or test, found '" + name + "'");
+}
+
+train::SubnetCutter OpenSupernet::cutter(const train::RecalibrationOptions& options) const {
+  return {trained.network, workspace.dataset, workspace.splits.train, trained.normalization, options};
+}
+
+plan::ArchSpec subnet_of(const plan::SearchSpace& space, const std::string& text) {
+  if (text == "largest") return space.largest();
+  if (text == "smallest") return space.smallest();
+  plan::ArchSpec subnet = plan::ArchSpec::parse(text);
+  space.check(subnet);
+  return subnet;
+}
+
+namespace {
+
+struct Action {
+  const char* name;
+  const char* help;
+  int (*run)(int argc, char** argv);
+};
+
+constexpr Action kActions[] = {
+    {"eval", "accuracy of subnets at every exit; answers are kept in a store", subnets_eval},
+};
+
+int usage(std::FILE* out) {
+  std::fprintf(out, "Subnets of a trained supernet\n\nusage: triage subnets ACTION [OPTIONS]\n\n");
+  for (const Action& action : kActions) std::fprintf(out, "  %-9s %s\n", action.name, action.help);
+  std::fprintf(out, "\nExample: triage subnets eval zoo/cifar10-supernet --random 20\n");
+  return out == stdout ? 0 : 2;
+}
+
+}  // namespace
+
+int subnets_command(int argc, char** argv) {
+  if (argc < 2) return usage(stderr);
+  if (!std::strcmp(argv[1], "--help") || !std::strcmp(argv[1], "-h")) return usage(stdout);
+  for (const Action& action : kActions) {
+    if (!std::strcmp(argv[1], action.name)) return action.run(argc - 1, argv + 1);
+  }
+  throw UsageError("'" + std::string(argv[1]) + "' is not an action");
+}
+
+}  // namespace triage::cli

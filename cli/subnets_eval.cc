@@ -1,0 +1,172 @@
+// triage subnets eval: what subnets answer, from the store or by asking them.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <set>
+
+#include "cli/command.h"
+#include "cli/subnets.h"
+#include "core/machine.h"
+#include "core/progress.h"
+
+namespace triage::cli {
+namespace {
+
+struct Options {
+  std::string directory, list, split = "validation", store;
+  std::vector<std::string> archs;
+  int random = 0;
+  std::uint64_t seed = 1;
+  train::RecalibrationOptions recalibration;
+  bool json = false;
+};
+
+// What was asked for, each subnet once: --arch, then --list, then --random.
+std::vector<plan::ArchSpec> wanted_subnets(const Options& options, const plan::SearchSpace& space) {
+  std::vector<plan::ArchSpec> wanted;
+  std::set<std::string> seen;
+  const auto add = [&](plan::ArchSpec subnet) {
+    if (seen.insert(subnet.text()).second) wanted.push_back(std::move(subnet));
+  };
+  for (const std::string& text : options.archs) add(subnet_of(space, text));
+  if (!options.list.empty()) {
+    const std::string content = read_file(options.list);
+    std::istringstream lines(content);
+    int number = 0;
+    for (std::string line; std::getline(lines, line);) {
+      ++number;
+      line.erase(std::ranges::find_if(line, [](char c) { return c == '#' || c == '\r' || c == ' '; }), line.end());
+      if (line.empty()) continue;
+      try {
+        add(subnet_of(space, line));
+      } catch (const Error& error) {
+        fail("{}:{}: {}", options.list, number, error.what());
+      }
+    }
+  }
+  Rng rng(derive_seed(options.seed, "random subnets"));
+  const auto most = static_cast<std::size_t>(std::min(space.subnets(), 1e9));
+  for (int drawn = 0; drawn < options.random && wanted.size() < most;) {
+    const std::size_t before = wanted.size();
+    add(space.sample(rng));
+    drawn += wanted.size() > before;
+  }
+  return wanted;
+}
+
+std::vector<std::uint8_t> labels_of(const data::Dataset& dataset, const std::vector<std::uint32_t>& indices) {
+  std::vector<std::uint8_t> labels;
+  for (const std::uint32_t index : indices) labels.push_back(dataset.label(index));
+  return labels;
+}
+
+search::LogitStore open_store(const OpenSupernet& supernet, const Options& options,
+                              const std::vector<std::uint8_t>& labels) {
+  const data::SplitOptions& splits = supernet.workspace.config.splits;
+  const search::StoreKey key{
+      supernet.trained.sha256, supernet.workspace.dataset.info().sha256,
+      std::format("{} of route={} validation={} seed={}", options.split, splits.route, splits.validation, splits.seed),
+      std::format("{} images, seed {}", options.recalibration.images, options.recalibration.seed)};
+  const fs::path file = options.store.empty()
+                            ? fs::path(options.directory) / std::format("subnets_{}.sqlite", options.split)
+                            : fs::path(options.store);
+  return {file, key, supernet.trained.network->classes(), labels};
+}
+
+// Asks every subnet that is not in the store; returns seconds for each of those.
+std::vector<double> ask(const OpenSupernet& supernet, const Options& options, const std::vector<plan::ArchSpec>& wanted,
+                        search::LogitStore& store) {
+  std::vector<plan::ArchSpec> missing;
+  std::ranges::copy_if(wanted, std::back_inserter(missing), [&](const auto& subnet) { return !store.has(subnet); });
+  std::vector<double> seconds;
+  if (missing.empty()) return seconds;
+  const Workspace& w = supernet.workspace;
+  const train::SubnetCutter cutter = supernet.cutter(options.recalibration);
+  const train::ImageBatches images(w.dataset, supernet.split(options.split), supernet.trained.normalization,
+                                   *supernet.trained.network);
+  Progress progress("subnets", wanted.size(), "subnets", wanted.size() - missing.size());
+  for (const plan::ArchSpec& subnet : missing) {
+    const auto begin = std::chrono::steady_clock::now();
+    supernet::Network network = cutter.cut(subnet);
+    train::ExitAnswers answers = train::ask_exits(network, images, store.labels());
+    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    const plan::ArchCost cost = plan::arch_cost(subnet, network->input(), network->classes());
+    store.insert({subnet.text(), cost.macs, cost.parameters, std::move(answers.accuracy), std::move(answers.logits)});
+    progress.update(wanted.size() - missing.size() + seconds.size());
+    if (stop_requested() && seconds.size() < missing.size()) {
+      throw Interrupted(std::format("stopped after {} of {} subnets; the same command goes on from here",
+                                    wanted.size() - missing.size() + seconds.size(), wanted.size()));
+    }
+  }
+  progress.finish();
+  return seconds;
+}
+
+void print(const Json& results) {
+  std::printf("%-44s %8s %10s  %s\n", "subnet", "MMAC", "parameters", "accuracy at each exit, %");
+  for (const Json& subnet : results["subnets"]) {
+    std::printf("%-44s %8.2f %9.1fk ", subnet["arch"].get<std::string>().c_str(), subnet["macs"].get<double>() / 1e6,
+                subnet["parameters"].get<double>() / 1e3);
+    for (const Json& accuracy : subnet["accuracy"]) std::printf(" %6.2f", 100 * accuracy.get<double>());
+    std::printf("\n");
+  }
+}
+
+}  // namespace
+
+int subnets_eval(int argc, char** argv) {
+  CLI::App app{"Accuracy of subnets at every exit, with batch statistics measured for each; per-image logits are kept",
+               "triage subnets eval"};
+  Options options;
+  app.add_option("DIR", options.directory, "run or zoo directory with supernet.pt and config.toml")->required();
+  app.add_option("--arch", options.archs, "a subnet, or 'largest' or 'smallest'; may be repeated");
+  app.add_option("--list", options.list, "file with a subnet on each line");
+  app.add_option("--random", options.random, "this many random subnets")->check(CLI::Range(0, 1'000'000));
+  app.add_option("--seed", options.seed, "of --random")->capture_default_str();
+  app.add_option("--split", options.split, "validation, route or test")->capture_default_str();
+  app.add_option("--store", options.store, "file of answers; default: DIR/subnets_SPLIT.sqlite");
+  app.add_option("--recalibration-images", options.recalibration.images, "training images for batch statistics")
+      ->capture_default_str()
+      ->check(CLI::Range(16, 1'000'000));
+  app.add_flag("--json", options.json, "JSON on stdout, no progress");
+  app.footer("Example: triage subnets eval zoo/cifar10-supernet --arch largest --random 20");
+  if (!parse_arguments(app, argc, argv)) return 0;
+  install_stop_handler();
+  Progress::set_quiet(options.json);
+
+  const OpenSupernet supernet{fs::path(options.directory)};
+  const std::vector<plan::ArchSpec> wanted = wanted_subnets(options, supernet.space());
+  if (wanted.empty()) throw UsageError("expected at least one subnet: --arch, --list or --random");
+  search::LogitStore store =
+      open_store(supernet, options, labels_of(supernet.workspace.dataset, supernet.split(options.split)));
+  std::vector<double> seconds = ask(supernet, options, wanted, store);
+
+  Json results = {{"supernet", supernet.trained.sha256},
+                  {"split", options.split},
+                  {"images", store.labels().size()},
+                  {"exits", supernet.trained.network->options().exits},
+                  {"asked", seconds.size()},
+                  {"subnets", Json::array()}};
+  for (const plan::ArchSpec& subnet : wanted) {
+    const auto answers = store.find(subnet);
+    results["subnets"].push_back({{"arch", answers->arch},
+                                  {"macs", answers->macs},
+                                  {"parameters", answers->parameters},
+                                  {"accuracy", answers->accuracy}});
+  }
+  if (!seconds.empty()) results["seconds_per_subnet"] = to_json(summarize(seconds));
+  if (options.json) {
+    std::cout << results.dump(2) << '\n';
+  } else {
+    print(results);
+    if (!seconds.empty()) {
+      std::printf("%zu subnets asked, median %.2f s each; the others were in the store\n", seconds.size(),
+                  summarize(seconds).median);
+    }
+  }
+  return 0;
+}
+
+}  // namespace triage::cli

@@ -1,0 +1,75 @@
+#include "train/network_file.h"
+
+#include "core/file.h"
+
+namespace triage::train {
+namespace {
+
+constexpr int kNetworkVersion = 1;
+constexpr const char* kAbout = "about";
+
+Json describe(const supernet::NetworkImpl& network, const NetworkAbout& about) {
+  const supernet::NetworkOptions& options = network.options();
+  return {{"kind", "triage network"},
+          {"version", kNetworkVersion},
+          {"space", network.space().text()},
+          {"input", plan::to_json(network.input())},
+          {"classes", about.classes},
+          {"exits", options.exits},
+          {"features_block", options.features_block},
+          {"head_scale", options.head_scale},
+          {"epsilon", options.epsilon},
+          {"mean", about.normalization.mean},
+          {"stddev", about.normalization.stddev},
+          {"identity", about.identity}};
+}
+
+supernet::NetworkOptions read_options(const JsonReader& about, bool bf16) {
+  supernet::NetworkOptions options;
+  options.bf16 = bf16;
+  options.exits = about.get<std::vector<int>>("exits");
+  options.features_block = about.get<int>("features_block");
+  options.head_scale = about.get<double>("head_scale");
+  options.epsilon = about.get<double>("epsilon");
+  return options;
+}
+
+}  // namespace
+
+void save_network(const fs::path& file, const supernet::NetworkImpl& network, const supernet::NamedTensors& state,
+                  const NetworkAbout& about, WeightStorage storage) {
+  Tensors tensors;
+  for (const auto& [name, tensor] : state) {
+    const bool shorten = storage == WeightStorage::bf16 && name.ends_with(".weight");
+    tensors[name] = shorten ? tensor.to(at::kBFloat16) : tensor;
+  }
+  write_file_atomic(file, pickle(tensors, {{kAbout, describe(network, about).dump()}}));
+}
+
+NetworkFile load_network(const fs::path& file, Precision precision) {
+  const std::string origin = file.string(), content = read_file(file);
+  const Pickled pickled = unpickle(content, origin);
+  const auto found = pickled.texts.find(kAbout);
+  if (found == pickled.texts.end()) {
+    fail("{}: expected a triage network, with '{}' beside its tensors, found {} tensors alone", origin, kAbout,
+         pickled.tensors.size());
+  }
+  const Json json = parse_json(found->second, origin + ": about");
+  const JsonReader about(json, origin + ": about");
+  if (const int version = about.get<int>("version"); version != kNetworkVersion) {
+    fail("{}: version: expected {}, found {}", origin, kNetworkVersion, version);
+  }
+  const auto classes = about.get<std::vector<std::string>>("classes");
+  supernet::Network network(plan::SearchSpace::parse(about.get<std::string>("space")),
+                            plan::input_shape_from_json(about.at("input")), static_cast<int>(classes.size()),
+                            read_options(about, precision == Precision::bf16), /*seed=*/0);
+  network->load_state(in_order_of(network->state(), pickled.tensors), origin);
+  network->eval();
+  return {network,
+          classes,
+          {about.get<std::vector<float>>("mean"), about.get<std::vector<float>>("stddev")},
+          about.at("identity").json(),
+          sha256_hex(content)};
+}
+
+}  // namespace triage::train
