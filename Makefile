@@ -27,7 +27,7 @@ demo: program
 
 test: build sanitize runtime-only
 	@scripts/check_layers
-	@scripts/check_style
+	@scripts/check_style --tidy
 	@ctest --preset release
 
 sanitize: setup

@@ -1,10 +1,9 @@
 // triage arch: what an architecture costs before anything is trained.
-#include "plan/arch.h"
-
 #include <cstdio>
 #include <iostream>
 
 #include "cli/command.h"
+#include "plan/space.h"
 
 namespace triage::cli {
 namespace {
@@ -31,6 +30,13 @@ Json describe(const plan::ArchSpec& arch, const plan::InputShape& input, int cla
           {"layers", layers}};
 }
 
+Json describe_space(const plan::SearchSpace& space, const plan::InputShape& input, int classes) {
+  return {{"space", space.text()},
+          {"subnets", space.subnets()},
+          {"smallest", describe(space.smallest(), input, classes)},
+          {"largest", describe(space.largest(), input, classes)}};
+}
+
 void print(const Json& d) {
   std::printf("%-14s %9s %9s %5s %12s %12s\n", "layer", "channels", "map", "pool", "MACs", "parameters");
   for (const Json& layer : d["layers"]) {
@@ -49,11 +55,15 @@ void print(const Json& d) {
 }  // namespace
 
 int arch_command(int argc, char** argv) {
-  CLI::App app{"Prints the layers, MACs, parameters and activation memory of an architecture", "triage arch"};
+  CLI::App app{"Prints the layers, MACs, parameters and activation memory of an architecture or of a space's ends",
+               "triage arch"};
   std::string text, input_text = "3x32x32";
   int classes = 10;
   bool json = false;
-  app.add_option("ARCH", text, "widths, blocks joined by '-': 24-64,64-192,192-256,256")->required();
+  app.add_option(
+         "ARCH", text,
+         "widths, blocks joined by '-': 24-64,64-192,192-256,256; or a space with ranges: 8:24:8-16:64:8,16:64:8?")
+      ->required();
   app.add_option("--input", input_text, "CHANNELSxHEIGHTxWIDTH")->capture_default_str();
   app.add_option("--classes", classes, "")->capture_default_str()->check(CLI::Range(2, 100000));
   app.add_flag("--json", json, "for machines");
@@ -65,11 +75,20 @@ int arch_command(int argc, char** argv) {
       input.channels < 1 || input.height < 1 || input.width < 1) {
     throw UsageError("--input: expected CHANNELSxHEIGHTxWIDTH such as 3x32x32, found '" + input_text + "'");
   }
-  const Json description = describe(plan::ArchSpec::parse(text), input, classes);
-  if (json)
+  const plan::SearchSpace space = plan::SearchSpace::parse(text);
+  const bool one = space.subnets() == 1;
+  const Json description = one ? describe(space.largest(), input, classes) : describe_space(space, input, classes);
+  if (json) {
     std::cout << description.dump(2) << '\n';
-  else
+  } else if (one) {
     print(description);
+  } else {
+    std::printf("a space of %.3g subnets\n", space.subnets());
+    for (const char* end : {"smallest", "largest"}) {
+      std::printf("\n%s: %s\n", end, description[end]["arch"].get<std::string>().c_str());
+      print(description[end]);
+    }
+  }
   return 0;
 }
 

@@ -93,7 +93,7 @@ cp sheet.png photos/test/dog && head -c 300 sheet.png > photos/train/dog/cut.png
 expect 1 "photos/train/dog/cut.png" "$triage" data import folder photos --height 8 --width 8 --out x.tds
 cp sheet.png photos/train/dog/cut.png
 expect 0 "" "$triage" data import folder photos --height 8 --width 8 --out photos.tds
-mkdir cifar && head -c 3000 /dev/zero > cifar/data_batch_1.bin
+mkdir cifar && for name in data_batch_{1..5} test_batch; do head -c 3000 /dev/zero > cifar/$name.bin; done
 expect 1 "cifar/data_batch_1.bin: truncated" "$triage" data import cifar10 cifar --out x.tds
 expect 1 "no-such-directory" "$triage" data generate --out no-such-directory/x.tds
 cp tiny.tds flipped.tds

@@ -16,17 +16,20 @@ constexpr plan::InputShape kNetInput{3, 12, 12};
 constexpr int kNetClasses = 5, kNetImages = 256;
 const std::vector<float> kMean{0.49f, 0.48f, 0.45f}, kStddev{0.25f, 0.24f, 0.26f};
 
+at::Tensor normal_images(const supernet::NetworkOptions& options) {
+  return torch::randn({16, kNetInput.channels, kNetInput.height, kNetInput.width})
+      .contiguous(at::MemoryFormat::ChannelsLast)
+      .to(options.bf16 ? torch::kBFloat16 : torch::kFloat32);
+}
+
 // A network with running statistics and biases that are not the initial ones.
-supernet::Network trained_network(supernet::NetworkOptions options = {}) {
-  supernet::Network network(plan::SearchSpace::parse("8-12,16-20,20"), kNetInput, kNetClasses, options, /*seed=*/3);
+supernet::Network trained_network(supernet::NetworkOptions options = {}, const char* space = "8-12,16-20,20") {
+  supernet::Network network(plan::SearchSpace::parse(space), kNetInput, kNetClasses, options, /*seed=*/3);
   torch::manual_seed(4);
   const torch::NoGradGuard no_gradients;
   for (const auto& [name, bias] : network->trainable_biases()) bias.normal_(0, 0.3);
   network->train();
-  for (int step = 0; step < 5; ++step)
-    network->forward(torch::randn({16, kNetInput.channels, kNetInput.height, kNetInput.width})
-                         .contiguous(at::MemoryFormat::ChannelsLast)
-                         .to(options.bf16 ? torch::kBFloat16 : torch::kFloat32));
+  for (int step = 0; step < 5; ++step) network->forward(normal_images(options));
   return network;
 }
 
@@ -50,6 +53,25 @@ TEST(FromNetworkTest, OnnxRuntimeEqualsLibTorch) {
   ASSERT_EQ(parity.outputs.size(), 2u);  // features, logits
   EXPECT_EQ(parity.outputs[1].width, std::size_t{kNetClasses});
   EXPECT_EQ(parity.outputs[1].argmax_disagreements, 0u);
+}
+
+// Cut, recalibrated and folded, a subnet computes in ONNX Runtime what its slice computes in LibTorch, and is small.
+TEST(FromNetworkTest, ASubnetIsASmallNetworkOfItsOwn) {
+  const supernet::NetworkOptions options{.bf16 = false, .features_block = 1, .exits = {0}};
+  const auto supernet = trained_network(options, "4:8:2-6:12:2,8:16:4?-8:20:4,8:20:4?");
+  supernet::Network subnet(supernet->extract(plan::ArchSpec::parse("6-8-12,16")));
+  subnet->train();
+  subnet->recalibrate_begin();
+  subnet->forward(normal_images(options));
+  subnet->recalibrate_end();
+  subnet->eval();
+  const auto stage = stage_from_network(*subnet, stage_options());
+  ASSERT_EQ(stage.convs.size(), 4u);
+  EXPECT_EQ(stage.convs[2].weight.size(), 12u * 8 * 9);
+  const auto parity =
+      check_parity(network_engine(*subnet, kMean, kStddev), onnx_engine("onnxruntime", stage_to_onnx(stage)),
+                   testing::random_images(kNetInput, kNetImages, 5), kNetImages);
+  EXPECT_TRUE(parity.ok()) << parity.text();
 }
 
 TEST(FromNetworkTest, AnEngineIsFp32AndLeavesTheNetworkAlone) {

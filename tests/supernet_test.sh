@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# A supernet on generated images, as a user trains and asks it: resume, the store of answers, and what is refused.
+# usage: supernet_test.sh TRIAGE SOURCE_DIR
+set -euo pipefail
+triage=$1 source=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+fail() { echo "supernet_test: $*" >&2; exit 1; }
+refused() {  # 'words' command...: exit code 1 and the words
+  local words=$1 code=0
+  shift
+  "$@" > out.txt 2> err.txt || code=$?
+  [ $code = 1 ] && grep -qF -- "$words" err.txt || fail "expected exit code 1 and '$words' of $*, found $code: $(cat err.txt)"
+}
+
+"$triage" data generate --out tiny.tds --train 1400 --test 200 > /dev/null
+sed "s|DATA|tiny.tds|" "$source/tests/tiny_supernet.toml" > tiny.toml
+"$triage" train tiny.toml --run run > /dev/null 2> log.txt || fail "$(cat log.txt)"
+jq -se 'length == 4 and all(.subnet_seed > 0 and .subnet_loss > 0) and .[3].smallest_validation_accuracy > 0.3' \
+  run/metrics.jsonl > /dev/null || fail "unexpected log: $(cat run/metrics.jsonl)"
+
+# Killed and resumed: the same bits.
+sed "s|^threads = 2|threads = 2\ncheckpoint_seconds = 0|" tiny.toml > often.toml
+for pause in 0.3 0.6 0.9; do
+  "$triage" train often.toml --run killed > /dev/null 2>&1 & pid=$!
+  sleep $pause
+  kill -9 $pid 2> /dev/null || true
+  wait $pid 2> /dev/null || true
+done
+"$triage" train often.toml --run killed > /dev/null 2>&1
+cmp run/supernet.pt killed/supernet.pt
+
+# Answers are kept: asked once, and the same from the store.
+"$triage" subnets eval run --arch largest --arch smallest --random 4 --json > first.json
+"$triage" subnets eval run --arch largest --arch smallest --random 4 --json > second.json
+jq -e '.asked == 6 and (.subnets | length == 6) and (.subnets | all(.accuracy | length == 2))' first.json > /dev/null || fail "unexpected answers: $(cat first.json)"
+jq -e '.asked == 0' second.json > /dev/null || fail "asked again: $(cat second.json)"
+[ "$(jq -c .subnets first.json)" = "$(jq -c .subnets second.json)" ] || fail "the store changed the answers"
+# Far above the chance of 1/4: a subnet whose batch statistics are not its own would be at it.
+jq -e '.subnets[0].accuracy[1] > 0.6 and ([.subnets[].accuracy[1]] | min) > 0.35' first.json > /dev/null || fail "expected better answers: $(jq -c .subnets first.json)"
+printf '# two\n8-8-16\n12-16,16-32  # largest\n' > list.txt
+"$triage" subnets eval run --list list.txt --split test --json | jq -e '.asked == 2 and .images == 200' > /dev/null || fail "a list on the test split"
+
+# What does not belong together is refused, with both sides named.
+refused "not in the search space '8:12:4-8:16:4,8:16:4?-16:32:8': block 1 layer 0: expected a width of 8:16:4, found 10" \
+  "$triage" subnets eval run --arch 8-10-16
+printf '8-8-16\n8-8\n' > list.txt
+refused "list.txt:2: subnet '8-8'" "$triage" subnets eval run --list list.txt
+sed 's/16:32:8/16:40:8/' tiny.toml > other.toml
+refused "arch: expected \"8:12:4-8:16:4,8:16:4?-16:40:8\", found \"8:12:4-8:16:4,8:16:4?-16:32:8\"" bash -c \
+  "mkdir -p other/checkpoint && cp run/checkpoint/* other/checkpoint/ && '$triage' train other.toml --run other"
+sed 's/seed = 7/seed = 8/' tiny.toml > seed.toml
+"$triage" train seed.toml --run seed > /dev/null 2>&1
+refused "weights: expected $(sha256sum seed/supernet.pt | cut -d' ' -f1), found $(sha256sum run/supernet.pt | cut -d' ' -f1)" \
+  "$triage" subnets eval seed --arch largest --store run/subnets_validation.sqlite
+cp -r run mixed && cp seed.toml mixed/config.toml && sed -i 's/16:32:8/16:40:8/' mixed/config.toml
+refused "space: expected 8:12:4-8:16:4,8:16:4?-16:40:8 as in config.toml, found 8:12:4-8:16:4,8:16:4?-16:32:8" \
+  "$triage" subnets eval mixed --arch largest
+sed 's/8:16:4,/16:8:4,/' tiny.toml > falling.toml
+refused "expected rising widths (LOW at most HIGH), found '16:8:4'" "$triage" train falling.toml --run falling
+echo "supernet_test: ok"
