@@ -3,7 +3,7 @@
 //   2 measure every stage (costs.json) and ask every stage about the route and validation splits (scores/)
 //   3 fit temperatures and routers on the route split, choose thresholds on the validation split
 //   4 export again with the scores, compose the single-file model, write plan.json last
-#include "cli/pipeline.h"
+#include "cli/stage_files.h"
 #include "core/machine.h"
 #include "core/progress.h"
 #include "export/from_network.h"
@@ -14,15 +14,7 @@
 namespace triage::cli {
 namespace {
 
-constexpr std::size_t kParityImages = 256;
 constexpr std::size_t kProfileImages = 512;
-
-// The bytes of a stage's file, which the ONNX checker has accepted.
-std::string stage_file(const exporting::StageModel& stage) {
-  const onnx::ModelProto model = exporting::stage_to_onnx(stage);
-  exporting::check_model(model, stage.name + ".onnx");
-  return model.SerializeAsString();
-}
 
 exporting::StageModel stage_model(const Workspace& w, const StageConfig& stage, bool last,
                                   const std::optional<plan::Exit>& exit, plan::PolicyKind policy) {
@@ -36,31 +28,6 @@ exporting::StageModel stage_model(const Workspace& w, const StageConfig& stage, 
   options.policy = policy;
   supernet::Network network = train::load_trained(w.job(stage), train::Precision::fp32);
   return exporting::stage_from_network(*network, options);
-}
-
-// LibTorch in fp32 against ONNX Runtime on validation images.
-void check_stage_parity(const Workspace& w, const StageConfig& stage, bool last, const fs::path& file) {
-  supernet::Network network = train::load_trained(w.job(stage), train::Precision::fp32);
-  auto opened = runtime::open_onnx(file.string(), {});
-  if (!opened) fail("{}", opened.error().message);
-  const std::shared_ptr<const runtime::Backend> backend = std::move(*opened);
-  const std::size_t count = std::min(kParityImages, w.splits.validation.size()), pixels = w.dataset.image_bytes();
-  const data::DatasetInfo& info = w.dataset.info();
-  const std::size_t plane = static_cast<std::size_t>(info.height) * info.width;
-  std::vector<float> images(count * pixels);
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::uint8_t* from = w.dataset.image(w.splits.validation[i]);
-    for (std::size_t p = 0; p < plane; ++p) {
-      for (int c = 0; c < info.channels; ++c)
-        images[i * pixels + c * plane + p] = static_cast<float>(from[p * info.channels + c]) / 255.0f;
-    }
-  }
-  exporting::ParityOptions options;
-  options.outputs = {"logits"};
-  if (!last) options.outputs.push_back("features");
-  exporting::require_parity(
-      exporting::check_parity(exporting::network_engine(*network, w.normalization.mean, w.normalization.stddev),
-                              exporting::backend_engine("onnxruntime " + stage.name, backend), images, count, options));
 }
 
 // Stage entries with files, hashes and sizes; nothing measured or routed yet.
@@ -84,7 +51,7 @@ plan::Plan bare_plan(const Workspace& w, plan::PolicyKind policy, const fs::path
     const std::string bytes = stage_file(stage_model(w, config, last, std::nullopt, policy));
     write_file_atomic(directory / stage.onnx, bytes);
     stage.sha256 = sha256_hex(bytes);
-    check_stage_parity(w, config, last, directory / stage.onnx);
+    check_stage_parity(w, *train::load_trained(w.job(config), train::Precision::fp32), directory / stage.onnx, !last);
     plan.stages.push_back(std::move(stage));
   }
   return plan;
@@ -185,6 +152,7 @@ Json provenance(const Workspace& w, const BuildOptions& options) {
 plan::Plan build_plan(const Workspace& w, const BuildOptions& options) {
   const StepTimer timer(w.run, "build");
   const fs::path directory = w.run / "plan", scores = w.run / "scores";
+  w.config.require_stages();
   fs::create_directories(directory);
   fs::create_directories(scores);
   fs::remove(directory / "plan.json");  // until everything it names is there
@@ -210,7 +178,8 @@ plan::Plan build_plan(const Workspace& w, const BuildOptions& options) {
     write_file_atomic(directory / stage.onnx, bytes);
     write_file_atomic(w.run / stage.onnx, bytes);
     stage.sha256 = sha256_hex(bytes);
-    check_stage_parity(w, w.config.stages[i], last, directory / stage.onnx);
+    const supernet::Network network = train::load_trained(w.job(w.config.stages[i]), train::Precision::fp32);
+    check_stage_parity(w, *network, directory / stage.onnx, !last);
   }
   plan.provenance = provenance(w, options);
   plan::save_plan(directory, plan);

@@ -20,8 +20,16 @@ struct Teachers {
   std::map<std::string, Json> identities;
 };
 
+// The supernet that a network's weights start from.
+std::shared_ptr<const train::NetworkFile> start_of(const Workspace& workspace, const StageConfig& stage) {
+  if (stage.from.empty()) return nullptr;
+  const fs::path directory = stage.from == "supernet" ? workspace.run : fs::path(stage.from);
+  return std::make_shared<train::NetworkFile>(train::load_network(directory / "supernet.pt", train::Precision::fp32));
+}
+
 train::TrainResult train_stage(const Workspace& workspace, const StageConfig& stage, Teachers& teachers) {
   train::TrainJob job = workspace.job(stage);
+  job.start = start_of(workspace, stage);
   if (!stage.teacher.empty()) {
     job.teacher = &teachers.networks.at(stage.teacher);
     job.teacher_identity = teachers.identities.at(stage.teacher);
@@ -68,7 +76,9 @@ train::TrainJob Workspace::job(const StageConfig& stage) const {
 
 std::optional<train::TrainResult> train_supernet(const Workspace& workspace) {
   if (!workspace.config.supernet) return std::nullopt;
-  const train::TrainResult result = train::train(workspace.job(*workspace.config.supernet));
+  train::TrainJob job = workspace.job(*workspace.config.supernet);
+  job.start = start_of(workspace, *workspace.config.supernet);
+  const train::TrainResult result = train::train(job);
   record_step(workspace.run, "train supernet", result.seconds);
   return result;
 }

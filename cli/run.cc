@@ -66,8 +66,10 @@ int run_command(int argc, char** argv) {
 
   const RunConfig config = load_run_config(config_file);
   const fs::path directory = run.empty() ? fs::path("runs") / config.name : fs::path(run);
+  config.require_stages();
   const Workspace workspace(config, directory);
   const RunLock lock = open_run(directory, config);
+  train_supernet(workspace);
   train_stages(workspace);
   build_plan(workspace, {.policy = config.policy, .target = config.target});
   const Json results = evaluate_run(workspace, command);

@@ -13,7 +13,9 @@ namespace {
 
 void read_network(ConfigSection& section, StageConfig& stage) {
   section.read("features_block", stage.features_block, 0, static_cast<int>(stage.space.blocks.size()) - 1);
+  section.read("from", stage.from);
   train::read_train_options(section, stage.train);
+  if (stage.train.epochs == 0 && stage.from.empty()) section.fail_at("epochs", "at least 1, or 'from'");
   section.finish();
 }
 
@@ -26,6 +28,7 @@ StageConfig read_supernet(ConfigSection section) {
   supernet.space = plan::SearchSpace::parse(space);
   train::read_supernet_options(section, supernet.supernet);
   read_network(section, supernet);
+  if (supernet.from == "supernet") section.fail_at("from", "a directory");
   return supernet;
 }
 
@@ -77,6 +80,10 @@ const StageConfig& RunConfig::stage(const std::string& stage_name) const {
   fail("{}: expected a [[stage]] named '{}', found none", origin, stage_name);
 }
 
+void RunConfig::require_stages() const {
+  if (stages.empty()) fail("{}: expected at least one [[stage]] to build a plan of, found none", origin);
+}
+
 RunConfig load_run_config(const fs::path& file) {
   const Config parsed = Config::load(file);
   ConfigSection root = parsed.root();
@@ -118,6 +125,11 @@ RunConfig load_run_config(const fs::path& file) {
     if (!names.insert(stage.name).second) fail("{}: two stages are named '{}'", config.origin, stage.name);
   }
   check_teachers(config);
+  for (const StageConfig& stage : config.stages) {
+    if (stage.from == "supernet" && !config.supernet) {
+      fail("{}: stage '{}': from: expected a [supernet] in this file, found none", config.origin, stage.name);
+    }
+  }
 
   ConfigSection router = root.section("router");
   read_router(router, config.router);

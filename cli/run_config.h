@@ -18,6 +18,7 @@ namespace triage::cli {
 struct StageConfig {
   std::string name;         // also the name of its files: NAME.pt, NAME.onnx
   plan::SearchSpace space;  // of one subnet for the stages of a plan
+  std::string from;         // "supernet" (of this run) or a directory with supernet.pt that the weights start from
   std::string teacher;      // another stage it is distilled from; empty: labels only
   int features_block = 1;   // its pooled output feeds the router
   train::TrainOptions train;
@@ -47,6 +48,7 @@ struct RunConfig {
   std::string text;            // its content, kept in the run directory as config.toml
 
   const StageConfig& stage(const std::string& stage_name) const;
+  void require_stages() const;  // throws Error when there is a supernet alone, of which no plan can be built
 };
 
 RunConfig load_run_config(const fs::path& file);

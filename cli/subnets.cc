@@ -1,5 +1,6 @@
 #include "cli/subnets.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
@@ -7,10 +8,11 @@
 
 namespace triage::cli {
 
-OpenSupernet::OpenSupernet(const fs::path& directory)
-    : workspace(run_config_of(directory), directory),
-      file(directory / "supernet.pt"),
-      trained(train::load_network(file, workspace.config.precision)) {
+OpenSupernet::OpenSupernet(const fs::path& run, std::optional<train::Precision> precision)
+    : workspace(run_config_of(run), run),
+      directory(run),
+      file(run / "supernet.pt"),
+      trained(train::load_network(file, precision.value_or(workspace.config.precision))) {
   const data::DatasetInfo& info = workspace.dataset.info();
   const JsonReader identity(trained.identity, file.string() + ": about.identity");
   if (const auto data = identity.get<std::string>("data"); data != info.sha256) {
@@ -41,6 +43,24 @@ plan::ArchSpec subnet_of(const plan::SearchSpace& space, const std::string& text
   return subnet;
 }
 
+std::vector<std::uint8_t> labels_of(const data::Dataset& dataset, const std::vector<std::uint32_t>& indices) {
+  std::vector<std::uint8_t> labels(indices.size());
+  std::ranges::transform(indices, labels.begin(), [&](std::uint32_t index) { return dataset.label(index); });
+  return labels;
+}
+
+search::LogitStore open_store(const OpenSupernet& supernet, const std::string& split,
+                              const train::RecalibrationOptions& recalibration, const fs::path& file) {
+  const Workspace& w = supernet.workspace;
+  const data::SplitOptions& splits = w.config.splits;
+  const search::StoreKey key{
+      supernet.trained.sha256, w.dataset.info().sha256,
+      std::format("{} of route={} validation={} seed={}", split, splits.route, splits.validation, splits.seed),
+      std::format("{} images, seed {}", recalibration.images, recalibration.seed)};
+  return {file.empty() ? supernet.directory / std::format("subnets_{}.sqlite", split) : file, key,
+          supernet.trained.network->classes(), labels_of(w.dataset, supernet.split(split))};
+}
+
 namespace {
 
 struct Action {
@@ -51,6 +71,9 @@ struct Action {
 
 constexpr Action kActions[] = {
     {"eval", "accuracy of subnets at every exit; answers are kept in a store", subnets_eval},
+    {"cut", "write a subnet as a network of its own: ONNX and weights", subnets_cut},
+    {"compare", "subnets against the same nets trained alone", subnets_compare},
+    {"pack", "copy a supernet with weights in bf16, for a zoo", subnets_pack},
 };
 
 int usage(std::FILE* out) {

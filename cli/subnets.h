@@ -12,10 +12,11 @@ namespace triage::cli {
 // A run directory, or one of the zoo: config.toml and supernet.pt. Throws Error when they do not belong together or to
 // the data.
 struct OpenSupernet {
-  explicit OpenSupernet(const fs::path& directory);
+  // precision: of the network's activations; without: as in config.toml.
+  explicit OpenSupernet(const fs::path& directory, std::optional<train::Precision> precision = {});
 
   Workspace workspace;
-  fs::path file;  // supernet.pt
+  fs::path directory, file;  // file: supernet.pt
   train::NetworkFile trained;
 
   const plan::SearchSpace& space() const { return trained.network->space(); }
@@ -26,6 +27,15 @@ struct OpenSupernet {
 // "ARCH" or "largest" or "smallest"; throws Error when it is not in the space.
 plan::ArchSpec subnet_of(const plan::SearchSpace& space, const std::string& text);
 
+std::vector<std::uint8_t> labels_of(const data::Dataset& dataset, const std::vector<std::uint32_t>& indices);
+
+// The answers of this supernet's subnets on a split; file: DIR/subnets_SPLIT.sqlite where empty.
+search::LogitStore open_store(const OpenSupernet& supernet, const std::string& split,
+                              const train::RecalibrationOptions& recalibration = {}, const fs::path& file = {});
+
 int subnets_eval(int argc, char** argv);
+int subnets_cut(int argc, char** argv);
+int subnets_compare(int argc, char** argv);
+int subnets_pack(int argc, char** argv);
 
 }  // namespace triage::cli

@@ -56,25 +56,6 @@ std::vector<plan::ArchSpec> wanted_subnets(const Options& options, const plan::S
   return wanted;
 }
 
-std::vector<std::uint8_t> labels_of(const data::Dataset& dataset, const std::vector<std::uint32_t>& indices) {
-  std::vector<std::uint8_t> labels;
-  for (const std::uint32_t index : indices) labels.push_back(dataset.label(index));
-  return labels;
-}
-
-search::LogitStore open_store(const OpenSupernet& supernet, const Options& options,
-                              const std::vector<std::uint8_t>& labels) {
-  const data::SplitOptions& splits = supernet.workspace.config.splits;
-  const search::StoreKey key{
-      supernet.trained.sha256, supernet.workspace.dataset.info().sha256,
-      std::format("{} of route={} validation={} seed={}", options.split, splits.route, splits.validation, splits.seed),
-      std::format("{} images, seed {}", options.recalibration.images, options.recalibration.seed)};
-  const fs::path file = options.store.empty()
-                            ? fs::path(options.directory) / std::format("subnets_{}.sqlite", options.split)
-                            : fs::path(options.store);
-  return {file, key, supernet.trained.network->classes(), labels};
-}
-
 // Asks every subnet that is not in the store; returns seconds for each of those.
 std::vector<double> ask(const OpenSupernet& supernet, const Options& options, const std::vector<plan::ArchSpec>& wanted,
                         search::LogitStore& store) {
@@ -139,8 +120,7 @@ int subnets_eval(int argc, char** argv) {
   const OpenSupernet supernet{fs::path(options.directory)};
   const std::vector<plan::ArchSpec> wanted = wanted_subnets(options, supernet.space());
   if (wanted.empty()) throw UsageError("expected at least one subnet: --arch, --list or --random");
-  search::LogitStore store =
-      open_store(supernet, options, labels_of(supernet.workspace.dataset, supernet.split(options.split)));
+  search::LogitStore store = open_store(supernet, options.split, options.recalibration, options.store);
   std::vector<double> seconds = ask(supernet, options, wanted, store);
 
   Json results = {{"supernet", supernet.trained.sha256},

@@ -42,6 +42,45 @@ jq -e '.subnets[0].accuracy[1] > 0.6 and ([.subnets[].accuracy[1]] | min) > 0.35
 printf '# two\n8-8-16\n12-16,16-32  # largest\n' > list.txt
 "$triage" subnets eval run --list list.txt --split test --json | jq -e '.asked == 2 and .images == 200' > /dev/null || fail "a list on the test split"
 
+# A subnet as files of its own: smaller than the largest, and proven equal by the command itself.
+"$triage" subnets cut run 8-8-16 --out small.onnx > /dev/null
+"$triage" subnets cut run largest --out large.onnx > /dev/null
+[ $(stat -c %s small.onnx) -lt $(stat -c %s large.onnx) ] && [ -s small.pt ] || fail "expected a small subnet's files"
+
+# Packed in bf16: half the bytes, nearly the same answers.
+"$triage" subnets pack run --out zoo > /dev/null
+[ $(stat -c %s zoo/supernet.pt) -lt $(stat -c %s run/supernet.pt) ] || fail "packing saved nothing"
+"$triage" subnets eval zoo --arch largest --json > packed.json
+jq -e --slurpfile whole first.json '(.subnets[0].accuracy[1] - $whole[0].subnets[0].accuracy[1]) | fabs < 0.03' packed.json > /dev/null ||
+  fail "packing changed the answers: $(jq -c .subnets packed.json)"
+
+# Against nets trained alone; one that is not comparable is left out aloud.
+{
+  sed '/^\[supernet\]/,$d' tiny.toml
+  printf '[[stage]]\nname = "large"\narch = "12-16,16-32"\nepochs = 4\nbatch = 100\n'
+  printf '[[stage]]\nname = "middle"\narch = "12-12-24"\nepochs = 4\nbatch = 100\n'
+  printf '[[stage]]\nname = "small"\narch = "8-8-16"\nepochs = 4\nbatch = 100\n'
+  printf '[[stage]]\nname = "short"\narch = "8-8-16"\nepochs = 1\nbatch = 100\n'
+} > alone.toml
+"$triage" train alone.toml --run alone > /dev/null 2>&1
+"$triage" subnets compare run --alone alone --figures figures.json --picture subnets.png --json > compare.json 2> err.txt
+grep -q "stage 'short' is left out: it has 1 epochs, not 4" err.txt || fail "expected a note about the short one: $(cat err.txt)"
+jq -e '(.subnets | length == 3) and (.figures | has("largest.gap_points") and has("subnets.mean_gap_points") and has("subnets.kendall_tau"))' compare.json > /dev/null ||
+  fail "unexpected comparison: $(cat compare.json)"
+jq -e '.figures["subnets.mean_gap_points"].n == 2' figures.json > /dev/null || fail "expected a gap over two subnets"
+[ "$(head -c 4 subnets.png | tail -c 3)" = PNG ] || fail "expected a picture"
+
+# A pair refined together, then cut and built into a plan; little as it is, big with an epoch more.
+{
+  sed '/^\[supernet\]/,$d' tiny.toml
+  printf '[supernet]\nspace = "8:12:4-8:16:4,8:16:4?-16:32:8"\nfrom = "run"\nsubnets = ["12-16,16-32", "8-12-16"]\nepochs = 1\nlr = 0.1\nbatch = 100\n'
+  printf '[[stage]]\nname = "little"\narch = "8-12-16"\nfrom = "supernet"\nepochs = 0\n'
+  printf '[[stage]]\nname = "big"\narch = "12-16,16-32"\nfrom = "supernet"\nepochs = 1\nlr = 0.1\nbatch = 100\n'
+  printf '[router]\nsteps = 40\nrepeats = 1\n[build]\nprofile_seconds = 0.1\n'
+} > pair.toml
+"$triage" run pair.toml --run pair > /dev/null 2> log.txt || fail "a pair from the supernet: $(cat log.txt)"
+jq -e '.test.static | all(.accuracy > 0.5)' pair/results.json > /dev/null || fail "expected both nets far above chance: $(jq -c '[.test.static[].accuracy]' pair/results.json)"
+
 # What does not belong together is refused, with both sides named.
 refused "not in the search space '8:12:4-8:16:4,8:16:4?-16:32:8': block 1 layer 0: expected a width of 8:16:4, found 10" \
   "$triage" subnets eval run --arch 8-10-16
@@ -57,6 +96,9 @@ refused "weights: expected $(sha256sum seed/supernet.pt | cut -d' ' -f1), found 
 cp -r run mixed && cp seed.toml mixed/config.toml && sed -i 's/16:32:8/16:40:8/' mixed/config.toml
 refused "space: expected 8:12:4-8:16:4,8:16:4?-16:40:8 as in config.toml, found 8:12:4-8:16:4,8:16:4?-16:32:8" \
   "$triage" subnets eval mixed --arch largest
+sed 's/from = "run"/from = "seed"/' pair.toml > leak.toml
+refused "starts from a network of other images: seed: expected 7, found 8" "$triage" train leak.toml --run leak
+refused "expected at least one [[stage]] to build a plan of, found none" "$triage" run tiny.toml --run run
 sed 's/8:16:4,/16:8:4,/' tiny.toml > falling.toml
 refused "expected rising widths (LOW at most HIGH), found '16:8:4'" "$triage" train falling.toml --run falling
 echo "supernet_test: ok"

@@ -98,4 +98,17 @@ double mcnemar_p(std::size_t only_a, std::size_t only_b) {
   return std::min(1.0, 2 * tail);
 }
 
+double kendall_tau(std::span<const double> a, std::span<const double> b) {
+  double balance = 0, untied_a = 0, untied_b = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      const int order_a = (a[i] > a[j]) - (a[i] < a[j]), order_b = (b[i] > b[j]) - (b[i] < b[j]);
+      balance += order_a * order_b;
+      untied_a += order_a != 0;
+      untied_b += order_b != 0;
+    }
+  }
+  return balance / std::sqrt(untied_a * untied_b);
+}
+
 }  // namespace triage

@@ -33,4 +33,8 @@ Interval bootstrap_interval(std::size_t n, const std::function<double(std::span<
 // McNemar's exact two-sided test on the discordant pairs: `only_a` right where b is wrong, `only_b` the reverse.
 double mcnemar_p(std::size_t only_a, std::size_t only_b);
 
+// Kendall's tau-b: agreement of two rankings, 1 the same order, -1 the reverse; pairs that tie in either count for
+// neither (Kendall 1945). NaN with fewer than two values or when one side is all ties.
+double kendall_tau(std::span<const double> a, std::span<const double> b);
+
 }  // namespace triage

@@ -85,5 +85,15 @@ TEST(Statistics, McNemarExact) {
   EXPECT_LT(mcnemar_p(0, 5000), 1e-300);
 }
 
+// By hand, of the 6 pairs: 5 in the same order and 1 reversed; then one pair tied in b: 5 / sqrt(6 * 5).
+TEST(KendallTau, CountsPairs) {
+  const std::vector<double> a{1, 2, 3, 4};
+  EXPECT_DOUBLE_EQ(kendall_tau(a, a), 1);
+  EXPECT_DOUBLE_EQ(kendall_tau(a, std::vector<double>{4, 3, 2, 1}), -1);
+  EXPECT_DOUBLE_EQ(kendall_tau(a, std::vector<double>{1, 3, 2, 4}), 4.0 / 6);
+  EXPECT_DOUBLE_EQ(kendall_tau(a, std::vector<double>{1, 2, 2, 4}), 5 / std::sqrt(30.0));
+  EXPECT_TRUE(std::isnan(kendall_tau(a, std::vector<double>{1, 1, 1, 1})));
+}
+
 }  // namespace
 }  // namespace triage

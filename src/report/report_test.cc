@@ -13,6 +13,7 @@
 #include "report/html.h"
 #include "report/page.h"
 #include "report/results.h"
+#include "report/subnets.h"
 
 namespace triage::report {
 namespace {
@@ -160,6 +161,18 @@ TEST(Report, AHundredClassesAreDrawnAndListed) {
   }
   const std::string html = page(run, {}, {});
   EXPECT_THAT(html, HasSubstr("The most frequent mistakes"));
+}
+
+TEST(Subnets, AreDrawnWithTheNetsTrainedAlone) {
+  const Scratch scratch("triage_report_subnets");
+  fs::create_directories(scratch);
+  SubnetPicture subnets;
+  for (int i = 0; i < 200; ++i) subnets.sampled.push_back({5e6 + 5e5 * i, 0.85 + 0.0004 * i});
+  subnets.pairs = {{2e7, 0.90, 0.89}, {1e8, 0.935, 0.934}};
+  draw_subnets(subnets, scratch / "subnets.png");
+  EXPECT_GT(colors(data::load_image(scratch / "subnets.png")), 20u);
+  EXPECT_THAT(error_of([&] { draw_subnets({}, scratch / "none.png"); }), HasSubstr("none.png: expected subnets"));
+  EXPECT_FALSE(fs::exists(scratch / "none.png"));
 }
 
 TEST(Report, SaysWhatIsMissing) {

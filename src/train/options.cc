@@ -3,7 +3,7 @@
 namespace triage::train {
 
 void read_train_options(ConfigSection& section, TrainOptions& o) {
-  section.read("epochs", o.epochs, 1, 10000);
+  section.read("epochs", o.epochs, 0, 10000);
   section.read("batch", o.batch, 2, 65536);
   section.read("lr", o.lr, 1e-8, 100);
   section.read("momentum", o.momentum, 0, 0.9999);
@@ -35,6 +35,7 @@ void read_supernet_options(ConfigSection& section, SupernetOptions& o) {
   section.read("exit_weight", o.exit_weight, 0, 100);
   section.read("random_subnets", o.random_subnets, 0, 100);
   section.read("subnet_weight", o.subnet_weight, 0, 100);
+  section.read("subnets", o.subnets);
 }
 
 Json to_json(const TrainOptions& o) {
@@ -57,11 +58,13 @@ Json to_json(const TrainOptions& o) {
 }
 
 Json to_json(const SupernetOptions& o) {
-  return {{"exits", o.exits},
-          {"exit_gradient", o.exit_gradient},
-          {"exit_weight", o.exit_weight},
-          {"random_subnets", o.random_subnets},
-          {"subnet_weight", o.subnet_weight}};
+  Json json = {{"exits", o.exits},
+               {"exit_gradient", o.exit_gradient},
+               {"exit_weight", o.exit_weight},
+               {"random_subnets", o.random_subnets},
+               {"subnet_weight", o.subnet_weight}};
+  if (!o.subnets.empty()) json["subnets"] = o.subnets;
+  return json;
 }
 
 Precision precision_from_string(const std::string& text) {

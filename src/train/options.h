@@ -19,7 +19,7 @@ struct DistillOptions {
 };
 
 struct TrainOptions {
-  int epochs = 20;
+  int epochs = 20;  // 0: only where the network starts from a trained one, whose batch statistics are measured anew
   int batch = 512;
   // Nesterov SGD on the mean loss. The rate rises linearly to `lr` over the first `warmup` of all steps, then falls
   // linearly to `final_lr` * lr. Biases learn `bias_lr_scale` times as fast (Jordan 2024, airbench94).
@@ -40,7 +40,10 @@ struct SupernetOptions {
   double exit_gradient = 0.1;  // share of an exit's gradient that reaches the layers before it
   double exit_weight = 0.5;    // of the mean loss of those exits, against the last one's
   int random_subnets = 2;      // a step, besides the largest and the smallest
-  double subnet_weight = 1;    // of the mean loss of the subnets that are not the largest
+  double subnet_weight = 1;    // of the mean loss of the subnets that are not the first of their step
+  // ArchSpecs to train instead of the largest, the smallest and random ones: to refine a chosen set, such as a pair,
+  // together. The first learns from the labels, the others from it.
+  std::vector<std::string> subnets;
 };
 
 // Reads the keys of `section` over the defaults; unknown keys are the caller's to refuse (ConfigSection::finish).

@@ -17,7 +17,10 @@ at::Tensor joint_loss(const supernet::NetworkOutput& output, double exit_weight,
 
 std::vector<plan::ArchSpec> sandwich_subnets(const plan::SearchSpace& space, const SupernetOptions& options,
                                              std::uint64_t seed, std::uint64_t step) {
-  std::vector<plan::ArchSpec> subnets{space.largest()};
+  std::vector<plan::ArchSpec> subnets;
+  for (const std::string& text : options.subnets) space.check(subnets.emplace_back(plan::ArchSpec::parse(text)));
+  if (!subnets.empty()) return subnets;
+  subnets.push_back(space.largest());
   if (space.subnets() == 1) return subnets;
   subnets.push_back(space.smallest());
   Rng rng(derive_seed(seed, "subnets", step));

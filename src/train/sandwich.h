@@ -11,7 +11,8 @@
 
 namespace triage::train {
 
-// The subnets of a step, the largest first, the smallest next. A function of (seed, step) alone.
+// The subnets of a step, a function of (seed, step) alone: the largest first, the smallest next; or those of
+// SupernetOptions::subnets. Throws Error for one outside the space.
 std::vector<plan::ArchSpec> sandwich_subnets(const plan::SearchSpace& space, const SupernetOptions& options,
                                              std::uint64_t seed, std::uint64_t step);
 

@@ -31,6 +31,32 @@ supernet::Network empty_network(const TrainJob& job, bool bf16) {
   return network;
 }
 
+// Images that the start was trained on must not be this job's route or validation images.
+void check_same_splits(const TrainJob& job) {
+  const Json own = identity_of(job);
+  for (const char* key : {"data", "seed", "route", "validation"}) {
+    const Json& found = job.start->identity[key];
+    if (found != own[key]) {
+      fail("stage '{}': starts from a network of other images: {}: expected {}, found {}", job.name, key,
+           own[key].dump(), found.dump());
+    }
+  }
+}
+
+void copy_start(const TrainJob& job, supernet::Network& network) {
+  check_same_splits(job);
+  const supernet::Network& from = job.start->network;
+  const bool same = from->space() == job.space;
+  if (!same && job.space.subnets() > 1) {
+    fail("stage '{}': expected to start from a network of its space {}, found {}", job.name, job.space.text(),
+         from->space().text());
+  }
+  Tensors tensors;
+  const auto state = same ? from->state() : from->extract(job.space.largest())->state();
+  for (const auto& [name, tensor] : state) tensors[name] = tensor;
+  network->load_state(in_order_of(network->state(), tensors), "the start of stage '" + job.name + "'");
+}
+
 }  // namespace
 
 at::Device device_from_string(const std::string& text) {
@@ -49,6 +75,10 @@ int set_threads(int threads) {
 
 supernet::Network make_network(const TrainJob& job) {
   supernet::Network network = empty_network(job, job.precision == Precision::bf16);
+  if (job.start) {
+    copy_start(job, network);
+    return network;
+  }
   if (job.options.whitened_stem) {
     const std::span<const std::uint32_t> all(job.splits->train);
     const data::Batch batch = data::make_eval_batch(
@@ -71,6 +101,7 @@ Json identity_of(const TrainJob& job) {
                    {"validation", job.splits->validation.size()},
                    {"teacher", job.teacher_identity}};
   if (job.space.subnets() > 1 || !job.supernet.exits.empty()) identity["supernet"] = to_json(job.supernet);
+  if (job.start) identity["from"] = job.start->sha256;
   return identity;
 }
 

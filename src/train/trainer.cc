@@ -1,7 +1,7 @@
 // The training loop.
-//   Session        everything that changes while training: network, optimiser, average, teacher's logits, counters
-//   save/restore   Session <-> checkpoint file; metrics.jsonl is cut back to what the checkpoint knows
-//   train          epochs of steps; validation with the averaged weights; stop, divergence, final recalibration
+//   train_step     forward, backward and optimiser, of one network or of the step's subnets
+//   validate       the averaged weights, recalibrated
+//   train          epochs of steps; checkpoints, stop, divergence
 #include "train/trainer.h"
 
 #include <chrono>
@@ -9,10 +9,8 @@
 
 #include "core/progress.h"
 #include "core/rng.h"
-#include "supernet/sgd.h"
-#include "train/distill.h"
-#include "train/network_file.h"
 #include "train/sandwich.h"
+#include "train/session.h"
 #include "train/subnets.h"
 
 namespace triage::train {
@@ -25,17 +23,6 @@ data::PixelType pixel_type(Precision precision) {
   return precision == Precision::bf16 ? data::PixelType::bf16 : data::PixelType::fp32;
 }
 
-void add(Tensors& to, const std::string& prefix, const supernet::NamedTensors& from) {
-  for (const auto& [name, tensor] : from) to[prefix + name] = tensor;
-}
-
-std::vector<supernet::ParameterGroup> parameter_groups(supernet::Network& network, const TrainOptions& options) {
-  // The pull of weight decay on biases is kept as weak as on weights: their rate is higher, their decay lower.
-  const double scale = options.bias_lr_scale;
-  return {{network->trainable_weights(), 1, options.weight_decay},
-          {network->trainable_biases(), scale, scale > 0 ? options.weight_decay / scale : 0}};
-}
-
 data::LoaderOptions loader_options(const TrainJob& job) {
   data::LoaderOptions options;
   options.batch = job.options.batch;
@@ -45,92 +32,6 @@ data::LoaderOptions loader_options(const TrainJob& job) {
   if (job.teacher) options.views = job.options.distill.views;
   return options;
 }
-
-class Session {
- public:
-  explicit Session(const TrainJob& job)
-      : job_(job),
-        network(make_network(job)),
-        sgd(parameter_groups(network, job.options)),
-        average(network->state()),
-        best_state(supernet::clone_state(network->state())),
-        file_(job.run / "checkpoint" / (job.name + ".ckpt")),
-        metrics_(job.run / "metrics.jsonl") {
-    if (job.teacher) {
-      auto ask = [teacher = *job.teacher](const at::Tensor& images) mutable {
-        const torch::NoGradGuard no_grad;
-        return teacher->forward(images).logits;
-      };
-      teacher.emplace(ask, job.data->size(), network->classes(), job.options.distill.views);
-    }
-  }
-
-  bool restore() {
-    if (!fs::exists(file_)) return false;
-    const Checkpoint checkpoint = load_checkpoint(file_, identity_of(job_));
-    const JsonReader state(checkpoint.state, file_.string());
-    step = state.get<std::uint64_t>("step");
-    done = state.get<bool>("done");
-    seconds = state.get<double>("seconds");
-    validation = state.get<double>("validation_accuracy");
-    best = state.get<double>("best_validation_accuracy");
-    epoch_loss = state.get<double>("epoch_loss");
-    epoch_right = state.get<double>("epoch_right");
-    epoch_subnet_loss = state.get_or<double>("epoch_subnet_loss", 0);
-    const Tensors& tensors = checkpoint.tensors;
-    network->load_state(in_order_of(network->state(), tensors, "network."), file_.string());
-    sgd.load_state(in_order_of(sgd.state(), tensors, "sgd."), file_.string());
-    average.load_state(in_order_of(average.state(), tensors, "average."), file_.string());
-    supernet::copy_state(best_state, in_order_of(best_state, tensors, "best."), file_.string());
-    if (teacher && !done) teacher->load(tensors);
-    // Behind a finished stage stand the lines of the stages after it.
-    if (const auto length = state.get<std::uint64_t>("metrics_bytes");
-        !done && fs::exists(metrics_) && fs::file_size(metrics_) > length) {
-      fs::resize_file(metrics_, length);
-    }
-    return true;
-  }
-
-  void save() const {
-    Checkpoint checkpoint;
-    checkpoint.identity = identity_of(job_);
-    checkpoint.state = {{"step", step},
-                        {"done", done},
-                        {"seconds", seconds},
-                        {"validation_accuracy", validation},
-                        {"best_validation_accuracy", best},
-                        {"epoch_loss", epoch_loss},
-                        {"epoch_right", epoch_right},
-                        {"epoch_subnet_loss", epoch_subnet_loss},
-                        {"metrics_bytes", fs::exists(metrics_) ? fs::file_size(metrics_) : 0}};
-    add(checkpoint.tensors, "network.", network->state());
-    add(checkpoint.tensors, "sgd.", sgd.state());
-    add(checkpoint.tensors, "average.", average.state());
-    add(checkpoint.tensors, "best.", best_state);
-    if (teacher && !done) teacher->save(checkpoint.tensors);
-    save_checkpoint(file_, checkpoint);
-  }
-
-  void log(const Json& line) const { append_line(metrics_, line.dump()); }
-
- private:
-  const TrainJob& job_;
-
- public:
-  supernet::Network network;
-  supernet::Sgd sgd;
-  supernet::WeightAverage average;
-  supernet::NamedTensors best_state;
-  std::optional<TeacherLogits> teacher;
-  std::uint64_t step = 0;
-  bool done = false;
-  double seconds = 0, validation = 0, best = 0;
-  double smallest = 0;                                            // validation accuracy of the smallest subnet
-  double epoch_loss = 0, epoch_right = 0, epoch_subnet_loss = 0;  // sums over the current epoch
-
- private:
-  fs::path file_, metrics_;
-};
 
 // Exact statistics for the current weights, from the first augmented batches of a stream of its own. Without cutout:
 // the images to be classified have no holes.
@@ -156,11 +57,16 @@ void validate(const TrainJob& job, Session& session) {
       averaged ? supernet::clone_state(session.network->state()) : supernet::NamedTensors{};
   if (averaged) session.average.store();
   recalibrate(job, session.network);
-  session.validation = accuracy(session.network, *job.data, job.splits->validation, job.normalization);
-  if (job.space.subnets() > 1) {
+  const auto of = [&](supernet::Network network) {
+    return accuracy(network, *job.data, job.splits->validation, job.normalization);
+  };
+  if (job.space.subnets() == 1) {
+    session.validation = of(session.network);
+  } else {
     const SubnetCutter cutter(session.network, *job.data, job.splits->train, job.normalization);
-    supernet::Network smallest = cutter.cut(job.space.smallest());
-    session.smallest = accuracy(smallest, *job.data, job.splits->validation, job.normalization);
+    const std::vector<plan::ArchSpec> subnets = sandwich_subnets(job.space, job.supernet, 0, 0);
+    session.validation = of(subnets[0] == job.space.largest() ? session.network : cutter.cut(subnets[0]));
+    session.smallest = subnets.size() > 1 ? of(cutter.cut(subnets[1])) : 0;
   }
   if (session.validation > session.best) {
     session.best = session.validation;
@@ -200,12 +106,6 @@ double train_step(const TrainJob& job, Session& session, const data::Batch& batc
   return result.largest;
 }
 
-void finish(const TrainJob& job, Session& session) {
-  const NetworkAbout about{job.data->info().classes, job.normalization, identity_of(job)};
-  save_network(job.run / (job.name + ".pt"), *session.network, session.network->state(), about);
-  save_network(job.run / (job.name + "_best.pt"), *session.network, session.best_state, about);
-}
-
 // "  validation 92.30 %", or nothing before the first one; of a supernet "  validation 92.30 to 80.10 %".
 std::string validation_text(const Session& session) {
   if (session.validation <= 0) return {};
@@ -224,7 +124,7 @@ TrainResult train(const TrainJob& job) {
   Session session(job);
   const bool resumed = session.restore();
   if (session.done) {
-    finish(job, session);
+    session.write_networks();
     return result_of(job, session);
   }
   const TrainOptions& options = job.options;
@@ -244,6 +144,11 @@ TrainResult train(const TrainJob& job) {
   const std::uint64_t first_step = session.step;
   const auto elapsed = [&] { return seconds_before + std::chrono::duration<double>(Clock::now() - mark).count(); };
   session.network->train();
+  if (total == 0) {
+    session.done = true;
+    validate(job, session);
+    session.save();
+  }
   while (session.step < total) {
     data::Batch batch = loader.next();
     const std::uint64_t epoch = session.step / per_epoch;
@@ -302,7 +207,7 @@ TrainResult train(const TrainJob& job) {
     progress.update(session.step * options.batch, std::format("loss {:.3f}{}", smoothed, validation_text(session)));
   }
   progress.finish(std::format("validation {:.2f} %", 100 * session.validation));
-  finish(job, session);
+  session.write_networks();
   return result_of(job, session);
 }
 

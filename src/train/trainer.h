@@ -9,8 +9,7 @@
 #include "data/dataset.h"
 #include "data/loader.h"
 #include "supernet/network.h"
-#include "train/checkpoint.h"
-#include "train/options.h"
+#include "train/network_file.h"
 
 namespace triage::train {
 
@@ -25,6 +24,9 @@ struct TrainJob {
   at::Device device = at::kCPU;
   const data::Dataset* data = nullptr;  // not owned, as the next two
   const data::Splits* splits = nullptr;
+  // What the weights start from: a network of the same space, or one that this space's only subnet is cut from. Null:
+  // fresh weights. Its data and splits must be this job's.
+  std::shared_ptr<const NetworkFile> start;
   supernet::Network* teacher = nullptr;  // in inference mode; null: labels only
   Json teacher_identity;                 // what the teacher is, part of this network's identity
   data::Normalization normalization;
@@ -44,7 +46,7 @@ at::Device device_from_string(const std::string& text);
 // Threads that training and other tensor work use from now on; 0: all cores. Returns how many that are.
 int set_threads(int threads);
 
-// The network of a job with freshly initialised weights.
+// The network of a job as its training begins.
 supernet::Network make_network(const TrainJob& job);
 
 // What a checkpoint of this job must agree with.

@@ -1,0 +1,66 @@
+// triage subnets cut and pack: files made of a supernet.
+#include <cstdio>
+
+#include "cli/command.h"
+#include "cli/stage_files.h"
+#include "cli/subnets.h"
+#include "export/from_network.h"
+
+namespace triage::cli {
+
+int subnets_cut(int argc, char** argv) {
+  CLI::App app{"Writes a subnet as a network of its own: batch statistics measured, then folded into an ONNX file",
+               "triage subnets cut"};
+  std::string directory, text, out = "subnet.onnx";
+  train::RecalibrationOptions recalibration;
+  app.add_option("DIR", directory, "run or zoo directory with supernet.pt and config.toml")->required();
+  app.add_option("ARCH", text, "the subnet, or 'largest' or 'smallest'")->required();
+  app.add_option("--out", out, "ONNX file; the weights go beside it, as .pt")->capture_default_str();
+  app.add_option("--recalibration-images", recalibration.images, "training images for batch statistics")
+      ->capture_default_str()
+      ->check(CLI::Range(16, 1'000'000));
+  app.footer("Example: triage subnets cut zoo/cifar10-supernet 12-24,24-64,96-128 --out little.onnx");
+  if (!parse_arguments(app, argc, argv)) return 0;
+
+  const OpenSupernet supernet(directory, train::Precision::fp32);
+  const plan::ArchSpec subnet = subnet_of(supernet.space(), text);
+  supernet::Network network = supernet.cutter(recalibration).cut(subnet);
+  const fs::path onnx = out, weights = fs::path(out).replace_extension(".pt");
+  if (weights == onnx) throw UsageError("--out: expected an .onnx file, found '" + out + "'");
+
+  exporting::StageOptions options;
+  options.name = onnx.stem();
+  options.classes = supernet.trained.classes;
+  options.mean = supernet.trained.normalization.mean;
+  options.stddev = supernet.trained.normalization.stddev;
+  write_file_atomic(onnx, stage_file(exporting::stage_from_network(*network, options)));
+  check_stage_parity(supernet.workspace, *network, onnx, /*features=*/true);
+  train::save_network(weights, *network, network->state(),
+                      {supernet.trained.classes, supernet.trained.normalization, supernet.trained.identity});
+  const plan::ArchCost cost = plan::arch_cost(subnet, network->input(), network->classes());
+  std::printf("%s: %.2f MMAC, %.1f k parameters, %.2f MB; equal to LibTorch on validation images\n%s: its weights\n",
+              onnx.c_str(), static_cast<double>(cost.macs) / 1e6, static_cast<double>(cost.parameters) / 1e3,
+              static_cast<double>(fs::file_size(onnx)) / 1e6, weights.c_str());
+  return 0;
+}
+
+int subnets_pack(int argc, char** argv) {
+  CLI::App app{"Copies what is needed to cut and score subnets, with weights in bf16", "triage subnets pack"};
+  std::string directory, out;
+  app.add_option("DIR", directory, "run directory of the supernet")->required();
+  app.add_option("--out", out, "directory to make")->required();
+  app.footer("Example: triage subnets pack runs/cifar10-supernet --out zoo/cifar10-supernet");
+  if (!parse_arguments(app, argc, argv)) return 0;
+
+  const OpenSupernet supernet(directory, train::Precision::fp32);
+  fs::create_directories(out);
+  const fs::path packed = fs::path(out) / "supernet.pt";
+  train::save_network(packed, *supernet.trained.network, supernet.trained.network->state(),
+                      {supernet.trained.classes, supernet.trained.normalization, supernet.trained.identity},
+                      train::WeightStorage::bf16);
+  write_file_atomic(fs::path(out) / "config.toml", supernet.workspace.config.text);
+  std::printf("%s: %.2f MB\n", packed.c_str(), static_cast<double>(fs::file_size(packed)) / 1e6);
+  return 0;
+}
+
+}  // namespace triage::cli

@@ -1,0 +1,41 @@
+// Everything that changes while a network is trained, and its checkpoint.
+#pragma once
+
+#include <optional>
+
+#include "supernet/sgd.h"
+#include "train/distill.h"
+#include "train/trainer.h"
+
+namespace triage::train {
+
+class Session {
+ public:
+  explicit Session(const TrainJob& job);  // the job must outlive the session
+
+  // From the checkpoint, if there is one: false otherwise. metrics.jsonl is cut back to what the checkpoint knows.
+  bool restore();
+  void save() const;
+  void log(const Json& line) const;  // to metrics.jsonl
+  void write_networks() const;       // NAME.pt and NAME_best.pt
+
+ private:
+  const TrainJob& job_;
+
+ public:
+  supernet::Network network;
+  supernet::Sgd sgd;
+  supernet::WeightAverage average;
+  supernet::NamedTensors best_state;
+  std::optional<TeacherLogits> teacher;
+  std::uint64_t step = 0;
+  bool done = false;
+  double seconds = 0, validation = 0, best = 0;
+  double smallest = 0;                                            // validation accuracy of the smallest subnet
+  double epoch_loss = 0, epoch_right = 0, epoch_subnet_loss = 0;  // sums over the current epoch
+
+ private:
+  fs::path file_, metrics_;
+};
+
+}  // namespace triage::train
