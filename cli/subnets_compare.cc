@@ -103,12 +103,8 @@ std::vector<Pair> compare(const OpenSupernet& supernet, const std::vector<std::s
     for (const StageConfig* stage : comparable(config, supernet)) {
       const fs::path file = fs::path(run) / (stage->name + ".pt");
       train::NetworkFile alone = train::load_network(file, w.config.precision);
-      for (const char* key : {"data", "seed", "route", "validation"}) {
-        if (alone.identity[key] != supernet.trained.identity[key]) {
-          fail("{}: trained on other images than {}: {}: expected {}, found {}", file.string(), supernet.file.string(),
-               key, supernet.trained.identity[key].dump(), alone.identity[key].dump());
-        }
-      }
+      train::require_same_images(supernet.trained.identity, alone.identity,
+                                 file.string() + ": trained on other images than " + supernet.file.string());
       Pair pair{.arch = stage->space.largest(), .origin = file.string()};
       pair.macs = plan::arch_cost(pair.arch, alone.network->input(), alone.network->classes()).macs;
       supernet::Network cut = cutter.cut(pair.arch);

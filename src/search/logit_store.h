@@ -22,7 +22,6 @@ struct StoreKey {
   std::string data;           // SHA-256 of the data set
   std::string split;          // "validation of route=2500 validation=2500 seed=1"
   std::string recalibration;  // "2048 images, seed 1"
-  bool operator==(const StoreKey&) const = default;
 };
 
 struct SubnetAnswers {

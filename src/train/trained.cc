@@ -31,20 +31,9 @@ supernet::Network empty_network(const TrainJob& job, bool bf16) {
   return network;
 }
 
-// Images that the start was trained on must not be this job's route or validation images.
-void check_same_splits(const TrainJob& job) {
-  const Json own = identity_of(job);
-  for (const char* key : {"data", "seed", "route", "validation"}) {
-    const Json& found = job.start->identity[key];
-    if (found != own[key]) {
-      fail("stage '{}': starts from a network of other images: {}: expected {}, found {}", job.name, key,
-           own[key].dump(), found.dump());
-    }
-  }
-}
-
 void copy_start(const TrainJob& job, supernet::Network& network) {
-  check_same_splits(job);
+  require_same_images(identity_of(job), job.start->identity,
+                      "stage '" + job.name + "': starts from a network of other images");
   const supernet::Network& from = job.start->network;
   const bool same = from->space() == job.space;
   if (!same && job.space.subnets() > 1) {
@@ -103,6 +92,14 @@ Json identity_of(const TrainJob& job) {
   if (job.space.subnets() > 1 || !job.supernet.exits.empty()) identity["supernet"] = to_json(job.supernet);
   if (job.start) identity["from"] = job.start->sha256;
   return identity;
+}
+
+void require_same_images(const Json& expected, const Json& found, const std::string& what) {
+  for (const char* key : {"data", "seed", "route", "validation"}) {
+    if (found.at(key) != expected.at(key)) {
+      fail("{}: {}: expected {}, found {}", what, key, expected.at(key).dump(), found.at(key).dump());
+    }
+  }
 }
 
 supernet::Network load_trained(const TrainJob& job, Precision precision) {

@@ -52,6 +52,10 @@ supernet::Network make_network(const TrainJob& job);
 // What a checkpoint of this job must agree with.
 Json identity_of(const TrainJob& job);
 
+// Throws Error with `what` and the first difference when two trainings (identity_of) had other images or splits of
+// them: what one was trained on may be the other's held-out images.
+void require_same_images(const Json& expected, const Json& found, const std::string& what);
+
 // Blocks until done. Throws Interrupted after saving when a stop was requested, and Error when the loss turns NaN or
 // diverges (step and learning rate are named; the last good checkpoint stays).
 TrainResult train(const TrainJob& job);
