@@ -1,8 +1,19 @@
 #include "cli/command.h"
 
-#include <cstdio>
+#include <cstring>
 
 namespace triage::cli {
+
+void list_commands(std::FILE* out, std::span<const Command> commands) {
+  for (const Command& command : commands) std::fprintf(out, "  %-9s %s\n", command.name, command.help);
+}
+
+const Command* find_command(std::span<const Command> commands, const char* name) {
+  for (const Command& command : commands) {
+    if (!std::strcmp(command.name, name)) return &command;
+  }
+  return nullptr;
+}
 
 bool parse_arguments(CLI::App& app, int argc, char** argv) {
   try {

@@ -2,10 +2,20 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
+#include <span>
 
 #include "core/error.h"
 
 namespace triage::cli {
+
+struct Command {
+  const char* name;
+  const char* help;
+  int (*run)(int argc, char** argv);
+};
+void list_commands(std::FILE* out, std::span<const Command> commands);
+const Command* find_command(std::span<const Command> commands, const char* name);  // null: there is none
 
 int arch_command(int argc, char** argv);
 int build_command(int argc, char** argv);

@@ -13,12 +13,6 @@ namespace {
 
 using namespace triage::cli;
 
-struct Command {
-  const char* name;
-  const char* help;
-  int (*run)(int argc, char** argv);
-};
-
 constexpr Command kCommands[] = {
     {"data", "import, download or inspect a data set", data_command},
     {"arch", "layers, MACs, parameters and memory of an architecture", arch_command},
@@ -38,7 +32,7 @@ int usage(std::FILE* out) {
       out,
       "triage %s: decides, per input image, how much network the image needs\n\nusage: triage COMMAND [OPTIONS]\n\n",
       triage::version());
-  for (const Command& command : kCommands) std::fprintf(out, "  %-9s %s\n", command.name, command.help);
+  list_commands(out, kCommands);
   std::fprintf(out, "\n'triage COMMAND --help' explains a command and shows an example.\n");
   return out == stdout ? 0 : 2;
 }
@@ -54,19 +48,19 @@ int main(int argc, char** argv) {
     std::printf("triage %s (%s)\n", triage::version(), triage::git_revision().c_str());
     return 0;
   }
-  for (const Command& command : kCommands) {
-    if (std::strcmp(argv[1], command.name) != 0) continue;
-    try {
-      return command.run(argc - 1, argv + 1);
-    } catch (const triage::UsageError& error) {
-      std::fprintf(stderr, "triage %s: %s\n'triage %s --help' shows the options.\n", command.name, error.what(),
-                   command.name);
-      return 2;
-    } catch (const std::exception& error) {
-      std::fprintf(stderr, "triage %s: %s\n", command.name, error.what());
-      return 1;
-    }
+  const Command* const command = find_command(kCommands, argv[1]);
+  if (!command) {
+    std::fprintf(stderr, "triage: '%s' is not a command.\n\n", argv[1]);
+    return usage(stderr);
   }
-  std::fprintf(stderr, "triage: '%s' is not a command.\n\n", argv[1]);
-  return usage(stderr);
+  try {
+    return command->run(argc - 1, argv + 1);
+  } catch (const triage::UsageError& error) {
+    std::fprintf(stderr, "triage %s: %s\n'triage %s --help' shows the options.\n", command->name, error.what(),
+                 command->name);
+    return 2;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "triage %s: %s\n", command->name, error.what());
+    return 1;
+  }
 }

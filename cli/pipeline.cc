@@ -127,4 +127,11 @@ double total_minutes(const fs::path& run) {
   return seconds / 60;
 }
 
+std::optional<double> step_minutes(const fs::path& run, const std::string& step) {
+  const fs::path file = run / "timing.json";
+  const Json timing = fs::exists(file) ? read_json(file) : Json{{"steps", Json::object()}};
+  const Json& steps = timing.at("steps");
+  return steps.contains(step) ? std::optional(steps[step].get<double>() / 60) : std::nullopt;
+}
+
 }  // namespace triage::cli

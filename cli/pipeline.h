@@ -61,5 +61,6 @@ class StepTimer {
   double start_;
 };
 double total_minutes(const fs::path& run);
+std::optional<double> step_minutes(const fs::path& run, const std::string& step);  // none: it was not recorded
 
 }  // namespace triage::cli

@@ -63,13 +63,7 @@ search::LogitStore open_store(const OpenSupernet& supernet, const std::string& s
 
 namespace {
 
-struct Action {
-  const char* name;
-  const char* help;
-  int (*run)(int argc, char** argv);
-};
-
-constexpr Action kActions[] = {
+constexpr Command kActions[] = {
     {"eval", "accuracy of subnets at every exit; answers are kept in a store", subnets_eval},
     {"cut", "write a subnet as a network of its own: ONNX and weights", subnets_cut},
     {"compare", "subnets against the same nets trained alone", subnets_compare},
@@ -78,7 +72,7 @@ constexpr Action kActions[] = {
 
 int usage(std::FILE* out) {
   std::fprintf(out, "Subnets of a trained supernet\n\nusage: triage subnets ACTION [OPTIONS]\n\n");
-  for (const Action& action : kActions) std::fprintf(out, "  %-9s %s\n", action.name, action.help);
+  list_commands(out, kActions);
   std::fprintf(out, "\nExample: triage subnets eval zoo/cifar10-supernet --random 20\n");
   return out == stdout ? 0 : 2;
 }
@@ -88,9 +82,7 @@ int usage(std::FILE* out) {
 int subnets_command(int argc, char** argv) {
   if (argc < 2) return usage(stderr);
   if (!std::strcmp(argv[1], "--help") || !std::strcmp(argv[1], "-h")) return usage(stdout);
-  for (const Action& action : kActions) {
-    if (!std::strcmp(argv[1], action.name)) return action.run(argc - 1, argv + 1);
-  }
+  if (const Command* action = find_command(kActions, argv[1])) return action->run(argc - 1, argv + 1);
   throw UsageError("'" + std::string(argv[1]) + "' is not an action");
 }
 

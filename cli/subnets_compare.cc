@@ -1,4 +1,5 @@
 // triage subnets compare: subnets with the supernet's weights against the same nets trained alone for as many epochs.
+#include <cmath>
 #include <cstdio>
 #include <iostream>
 
@@ -24,13 +25,7 @@ struct Split {
 
 Right ask(supernet::Network& network, const Split& split) {
   const train::ExitAnswers answers = train::ask_exits(network, split.images, split.labels);
-  const auto classes = static_cast<std::size_t>(network->classes());
-  const float* logits = &answers.logits[answers.logits.size() - split.labels.size() * classes];
-  Right right;
-  for (std::size_t i = 0; i < split.labels.size(); ++i, logits += classes) {
-    right.push_back(std::max_element(logits, logits + classes) - logits == split.labels[i]);
-  }
-  return right;
+  return {answers.right.end() - static_cast<std::ptrdiff_t>(split.labels.size()), answers.right.end()};
 }
 
 double accuracy(const Right& right) {
@@ -80,6 +75,8 @@ std::vector<const StageConfig*> comparable(const RunConfig& config, const OpenSu
     }
     if (!stage.teacher.empty() || !stage.from.empty()) reason = "it did not learn from labels alone";
     if (stage.train.epochs != epochs) reason = std::format("it has {} epochs, not {}", stage.train.epochs, epochs);
+    if (stage.train.residual != supernet.trained.network->options().residual)
+      reason = "it and the supernet are not both residual";
     if (reason.empty())
       stages.push_back(&stage);
     else
@@ -89,13 +86,15 @@ std::vector<const StageConfig*> comparable(const RunConfig& config, const OpenSu
   return stages;
 }
 
+Split split_of(const OpenSupernet& supernet, const std::string& name) {
+  const data::Dataset& dataset = supernet.workspace.dataset;
+  const std::vector<std::uint32_t>& indices = supernet.split(name);
+  return {labels_of(dataset, indices), {dataset, indices, supernet.trained.normalization, *supernet.trained.network}};
+}
+
 std::vector<Pair> compare(const OpenSupernet& supernet, const std::vector<std::string>& runs) {
   const Workspace& w = supernet.workspace;
-  const auto split = [&](const std::vector<std::uint32_t>& indices) {
-    return Split{labels_of(w.dataset, indices),
-                 {w.dataset, indices, supernet.trained.normalization, *supernet.trained.network}};
-  };
-  const Split test = split(w.splits.test), validation = split(w.splits.validation);
+  const Split test = split_of(supernet, "test"), validation = split_of(supernet, "validation");
   const train::SubnetCutter cutter = supernet.cutter();
   std::vector<Pair> pairs;
   for (const std::string& run : runs) {
@@ -116,6 +115,26 @@ std::vector<Pair> compare(const OpenSupernet& supernet, const std::vector<std::s
     }
   }
   return pairs;
+}
+
+// Points that the last exit loses by training the others beside it: of the subnets compared, in this supernet against
+// one that has no other exits and is otherwise trained alike.
+Figure exits_gap(const OpenSupernet& supernet, std::span<const Pair> pairs, const fs::path& without) {
+  const OpenSupernet plain(without);
+  Json expected = supernet.trained.identity, found = plain.trained.identity;
+  for (Json* identity : {&expected, &found}) (*identity)["supernet"].erase("exits");
+  if (expected != found || !plain.trained.network->options().exits.empty()) {
+    fail("{}: expected a supernet trained as {} but without exits, found {}", plain.file.string(),
+         supernet.file.string(), plain.trained.identity.dump());
+  }
+  const Split test = split_of(plain, "test");
+  const train::SubnetCutter cutter = plain.cutter();
+  std::vector<Pair> against(pairs.begin(), pairs.end());
+  for (Pair& pair : against) {
+    supernet::Network cut = cutter.cut(pair.arch);
+    pair.alone = ask(cut, test);
+  }
+  return gap(against);
 }
 
 std::map<std::string, Figure> figures(const OpenSupernet& supernet, std::span<const Pair> pairs) {
@@ -140,9 +159,11 @@ std::map<std::string, Figure> figures(const OpenSupernet& supernet, std::span<co
   }
   if (others.empty()) return result;
   result["subnets.mean_gap_points"] = gap(others);
-  if (others.size() > 1) {
-    result["subnets.kendall_tau"] = {
-        .value = kendall_tau(alone, inherited), .unit = "", .n = static_cast<int>(others.size())};
+  const double tau = kendall_tau(alone, inherited);
+  if (std::isfinite(tau)) {
+    result["subnets.kendall_tau"] = {.value = tau, .unit = "1", .n = static_cast<int>(others.size())};
+  } else {
+    std::fprintf(stderr, "subnets.kendall_tau is left out: fewer than two subnets, or all equally accurate\n");
   }
   return result;
 }
@@ -152,11 +173,12 @@ std::map<std::string, Figure> figures(const OpenSupernet& supernet, std::span<co
 int subnets_compare(int argc, char** argv) {
   CLI::App app{"The supernet's subnets against the same nets trained alone: gaps, rank agreement, a picture",
                "triage subnets compare"};
-  std::string directory, figures_file, picture, command = "triage subnets";
+  std::string directory, without_exits, figures_file, picture, command = "triage subnets";
   std::vector<std::string> runs;
   bool json = false;
   app.add_option("DIR", directory, "run or zoo directory of the supernet")->required();
   app.add_option("--alone", runs, "run whose stages are subnets trained alone; may be repeated")->required();
+  app.add_option("--without-exits", without_exits, "run of the same supernet trained without exits");
   app.add_option("--figures", figures_file, "record the figures in this results/*.json");
   app.add_option("--picture", picture, "PNG: accuracy against MACs, with all subnets of DIR/subnets_validation.sqlite");
   app.add_flag("--json", json, "JSON on stdout");
@@ -168,7 +190,10 @@ int subnets_compare(int argc, char** argv) {
   const OpenSupernet supernet{fs::path(directory)};
   const std::vector<Pair> pairs = compare(supernet, runs);
   if (pairs.empty()) fail("{}: expected nets trained alone in the runs, found none", directory);
-  const std::map<std::string, Figure> measured = figures(supernet, pairs);
+  std::map<std::string, Figure> measured = figures(supernet, pairs);
+  if (!without_exits.empty()) measured["exits.last_exit_gap_points"] = exits_gap(supernet, pairs, without_exits);
+  if (const auto minutes = step_minutes(supernet.directory, "train supernet"))
+    measured["train.minutes"] = {.value = *minutes, .unit = "min"};
 
   Json results = {{"subnets", Json::array()}, {"figures", Json::object()}};
   for (const Pair& pair : pairs) {

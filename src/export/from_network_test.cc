@@ -56,8 +56,9 @@ TEST(FromNetworkTest, OnnxRuntimeEqualsLibTorch) {
 }
 
 // Cut, recalibrated and folded, a subnet computes in ONNX Runtime what its slice computes in LibTorch, and is small.
-TEST(FromNetworkTest, ASubnetIsASmallNetworkOfItsOwn) {
-  const supernet::NetworkOptions options{.bf16 = false, .features_block = 1, .exits = {0}};
+class SubnetExportTest : public ::testing::TestWithParam<supernet::NetworkOptions> {};
+TEST_P(SubnetExportTest, IsASmallNetworkOfItsOwn) {
+  const auto options = GetParam();
   const auto supernet = trained_network(options, "4:8:2-6:12:2,8:16:4?-8:20:4,8:20:4?");
   supernet::Network subnet(supernet->extract(plan::ArchSpec::parse("6-8-12,16")));
   subnet->train();
@@ -73,6 +74,11 @@ TEST(FromNetworkTest, ASubnetIsASmallNetworkOfItsOwn) {
                    testing::random_images(kNetInput, kNetImages, 5), kNetImages);
   EXPECT_TRUE(parity.ok()) << parity.text();
 }
+
+INSTANTIATE_TEST_SUITE_P(PlainAndResidual, SubnetExportTest,
+                         ::testing::Values(supernet::NetworkOptions{.bf16 = false, .features_block = 1, .exits = {0}},
+                                           supernet::NetworkOptions{
+                                               .bf16 = false, .features_block = 1, .residual = true, .exits = {0}}));
 
 TEST(FromNetworkTest, AnEngineIsFp32AndLeavesTheNetworkAlone) {
   auto network = trained_network({.bf16 = true});

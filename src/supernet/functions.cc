@@ -89,10 +89,20 @@ at::Tensor rstd_of(const at::Tensor& variance, double epsilon) {
   return rstd;
 }
 
+// The channels that an identity beside a layer of these weights passes on.
+std::int64_t passed(const at::Tensor& weight) { return std::min(weight.size(0), weight.size(1)); }
+
+// y += x * scale on those channels; scale: [channels] or undefined.
+void add_identity(const at::Tensor& y, const at::Tensor& x, std::int64_t channels, const at::Tensor& scale = {}) {
+  const at::Tensor from = x.narrow(1, 0, channels);
+  y.narrow(1, 0, channels)
+      .add_(scale.defined() ? from * scale.narrow(0, 0, channels).view({1, -1, 1, 1}).to(x.scalar_type()) : from);
+}
+
 class TrainLayer : public Function<TrainLayer> {
  public:
   static variable_list forward(AutogradContext* ctx, const at::Tensor& images, const at::Tensor& weight,
-                               const at::Tensor& bias, bool pool, double epsilon) {
+                               const at::Tensor& bias, bool pool, double epsilon, bool identity) {
     const at::Tensor x = channels_last(images);
     const NormActShape shape = shape_of(x, weight, pool);
     at::Tensor z = output_buffer(shape, x.scalar_type()), argmax;
@@ -123,9 +133,14 @@ class TrainLayer : public Function<TrainLayer> {
     const at::Tensor rstd = rstd_of(variance, epsilon);
     const at::Tensor y = output_buffer(shape, x.scalar_type());
     const Norm norm{data<float>(mean), data<float>(rstd), data<float>(bias)};
-    with_type(x, [&]<class T>(T) { norm_relu(shape, data<T>(z), norm, data<T>(y)); });
+    at::Tensor raised = z;  // what the norm turns into its value of z, plus x
+    if (identity) {
+      raised = z.clone();
+      add_identity(raised, x, passed(weight), rstd.reciprocal());
+    }
+    with_type(x, [&]<class T>(T) { norm_relu(shape, data<T>(raised), norm, data<T>(y)); });
 
-    ctx->save_for_backward({x, weight, bias, z, argmax, mean, rstd});
+    ctx->save_for_backward({x, weight, bias, z, argmax, mean, rstd, identity ? y : at::Tensor()});
     ctx->saved_data["pool"] = pool;
     ctx->mark_non_differentiable({mean, variance});
     ctx->set_materialize_grads(false);
@@ -133,17 +148,21 @@ class TrainLayer : public Function<TrainLayer> {
   }
 
   static variable_list backward(AutogradContext* ctx, const variable_list& gradients) {
-    variable_list result(5);
+    variable_list result(6);
     if (!gradients[0].defined()) return result;
     const variable_list saved = ctx->get_saved_variables();
     const at::Tensor &x = saved[0], &weight = saved[1], &bias = saved[2], &z = saved[3], &argmax = saved[4],
-                     &mean = saved[5], &rstd = saved[6];
+                     &mean = saved[5], &rstd = saved[6], &y = saved[7];
+    const bool identity = y.defined();
     const bool pool = ctx->saved_data["pool"].toBool();
     const bool needs_x = ctx->needs_input_grad(0), needs_weight = ctx->needs_input_grad(1);
     const NormActShape shape = shape_of(x, weight, pool);
-    const Norm norm{data<float>(mean), data<float>(rstd), data<float>(bias)};
     const std::uint8_t* const chosen = pool ? data<std::uint8_t>(argmax) : nullptr;
-    const at::Tensor dy = channels_last(gradients[0].to(x.scalar_type()));
+    at::Tensor dy = channels_last(gradients[0].to(x.scalar_type()));
+    // With an identity the ReLU's mask is not a function of z: it is applied here, and a bias that lets all pass below.
+    if (identity) dy = dy * (y > 0);
+    const at::Tensor open = identity ? at::full_like(bias, 1e30) : bias;
+    const Norm norm{data<float>(mean), data<float>(rstd), data<float>(open)};
 
     const at::Tensor partial = at::empty({std::int64_t(shape.partial_floats())}, at::kFloat);
     const at::Tensor sum_g = at::empty({shape.channels}, at::kFloat), sum_gz = at::empty_like(sum_g);
@@ -163,6 +182,7 @@ class TrainLayer : public Function<TrainLayer> {
       auto [dx, dweight, dbias] =
           at::convolution_backward(dconv, x, weight.to(x.scalar_type()), std::nullopt, {1, 1}, {1, 1}, {1, 1}, false,
                                    {0, 0}, 1, {needs_x, needs_weight, false});
+      if (needs_x && identity) add_identity(dx, dy, passed(weight));
       if (needs_x) result[0] = dx;
       if (needs_weight) result[1] = dweight.to(at::kFloat);
       return result;
@@ -188,6 +208,7 @@ class TrainLayer : public Function<TrainLayer> {
       if (needs_x)
         convolution_backward_data(convolution, dconv, data<float>(weight), data<bf16>(dx) + first * stride.x);
     });
+    if (needs_x && identity) add_identity(dx, dy, passed(weight));
     result[0] = dx;
     result[1] = dweight;
     return result;
@@ -229,9 +250,9 @@ bool needs_gradient(std::initializer_list<at::Tensor> tensors) {
 }  // namespace
 
 LayerOutput train_layer(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool pool,
-                        double epsilon) {
+                        double epsilon, bool identity) {
   if (x.is_cpu()) {
-    const variable_list out = TrainLayer::apply(x, weight, bias, pool, epsilon);
+    const variable_list out = TrainLayer::apply(x, weight, bias, pool, epsilon, identity);
     return {out[0], out[1], out[2], shape_of(x, weight, pool).count()};
   }
   at::Tensor z = convolve(x, weight);
@@ -239,12 +260,26 @@ LayerOutput train_layer(const at::Tensor& x, const at::Tensor& weight, const at:
   const double count = double(z.numel()) / double(z.size(1));
   // With momentum 1 the running statistics are those of the batch; the variance comes out unbiased.
   const at::Tensor mean = at::zeros_like(bias), variance = at::ones_like(bias), one = at::ones_like(bias);
-  const at::Tensor y = at::relu(at::batch_norm(z, one, bias, mean, variance, true, 1.0, epsilon, true));
-  return {y, mean.detach(), variance.detach() * ((count - 1) / count), count};
+  at::Tensor hat = at::batch_norm(z, one, bias, mean, variance, true, 1.0, epsilon, true);
+  if (identity) add_identity(hat, x, passed(weight));
+  return {at::relu(hat), mean.detach(), variance.detach() * ((count - 1) / count), count};
 }
 
-at::Tensor infer_layer(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& mean,
-                       const at::Tensor& variance, bool pool, double epsilon) {
+at::Tensor fold_identity(const at::Tensor& weight, const at::Tensor& variance, double epsilon) {
+  at::Tensor folded = weight.clone();
+  const std::int64_t channels = passed(weight);
+  folded.select(3, 1)
+      .select(2, 1)
+      .narrow(0, 0, channels)
+      .narrow(1, 0, channels)
+      .diagonal()
+      .add_((variance + epsilon).sqrt().narrow(0, 0, channels).to(weight.scalar_type()));
+  return folded;
+}
+
+at::Tensor infer_layer(const at::Tensor& x, const at::Tensor& own_weight, const at::Tensor& bias,
+                       const at::Tensor& mean, const at::Tensor& variance, bool pool, double epsilon, bool identity) {
+  const at::Tensor weight = identity ? fold_identity(own_weight, variance, epsilon) : own_weight;
   if (!x.is_cpu() || needs_gradient({x, weight, bias})) {
     at::Tensor z = convolve(x, weight);
     if (pool) z = at::max_pool2d(z, 2);

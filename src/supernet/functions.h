@@ -15,14 +15,18 @@ struct LayerOutput {
   double count;               // values per channel behind them
 };
 
-// relu(norm([pool](conv3x3(x, weight))) + bias) with batch statistics. Gradients for x, weight and bias, each
-// computed only where needed.
+// relu(norm([pool](conv3x3(x, weight))) + bias [+ x]) with batch statistics. identity: adds x, its first channels where
+// widths differ; not behind a pool. Gradients for x, weight and bias, each computed only where needed.
 LayerOutput train_layer(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool pool,
-                        double epsilon);
+                        double epsilon, bool identity = false);
 
 // The same with given statistics. Differentiable too, but on the slower ATen path when a gradient is asked for.
 at::Tensor infer_layer(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& mean,
-                       const at::Tensor& variance, bool pool, double epsilon);
+                       const at::Tensor& variance, bool pool, double epsilon, bool identity = false);
+
+// Weights with the identity beside them folded in (Ding et al. 2021, "RepVGG"): norm(conv(x, result)) is
+// norm(conv(x, weight)) + x for these statistics.
+at::Tensor fold_identity(const at::Tensor& weight, const at::Tensor& variance, double epsilon);
 
 // Maximum over space: [N,C] fp32.
 at::Tensor global_max(const at::Tensor& x);

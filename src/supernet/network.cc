@@ -73,7 +73,7 @@ NetworkImpl::NetworkImpl(plan::SearchSpace space, plan::InputShape input, int cl
     std::replace(name.begin(), name.end(), '.', '_');
     const bool stem = i == 0, frozen = stem && options_.freeze_stem;
     at::Tensor weight = uniform_weight({layer.out_channels, inputs, 3, 3}, rng);
-    if (!stem) make_identity(weight);
+    if (!stem && !has_identity(layer)) make_identity(weight);
     Layer tensors;
     tensors.weight = register_parameter(name + "_weight", weight, !frozen);
     tensors.bias = register_parameter(name + "_bias", at::zeros({layer.out_channels}), !frozen);
@@ -153,9 +153,10 @@ at::Tensor NetworkImpl::run_layer(const plan::ConvLayer& place, const at::Tensor
   const at::Tensor weight = first(layer.weight, place.out_channels, place.in_channels);
   const at::Tensor bias = first(layer.bias, place.out_channels);
   if (!is_training()) {
-    return infer_layer(x, weight, bias, layer.running_mean, layer.running_var, place.pool, options_.epsilon);
+    return infer_layer(x, weight, bias, layer.running_mean, layer.running_var, place.pool, options_.epsilon,
+                       has_identity(place));
   }
-  LayerOutput out = train_layer(x, weight, bias, place.pool, options_.epsilon);
+  LayerOutput out = train_layer(x, weight, bias, place.pool, options_.epsilon, has_identity(place));
   if (largest) update_statistics(layer, out.mean, out.variance, out.count);
   return out.y;
 }
@@ -223,12 +224,10 @@ std::vector<FoldedLayer> NetworkImpl::folded() const {
     const auto wide = [](const at::Tensor& t) { return t.to(at::kCPU, at::kDouble); };
     const Layer& layer = weights_[i];
     const at::Tensor rstd = (wide(layer.running_var) + options_.epsilon).rsqrt();
-    result.push_back(
-        {layers_[i],
-         (wide(first(layer.weight, layers_[i].out_channels, layers_[i].in_channels)) * rstd.view({-1, 1, 1, 1}))
-             .to(at::kFloat)
-             .contiguous(),
-         (wide(layer.bias) - wide(layer.running_mean) * rstd).to(at::kFloat).contiguous()});
+    at::Tensor weight = wide(first(layer.weight, layers_[i].out_channels, layers_[i].in_channels));
+    if (has_identity(layers_[i])) weight = fold_identity(weight, wide(layer.running_var), options_.epsilon);
+    result.push_back({layers_[i], (weight * rstd.view({-1, 1, 1, 1})).to(at::kFloat).contiguous(),
+                      (wide(layer.bias) - wide(layer.running_mean) * rstd).to(at::kFloat).contiguous()});
   }
   return result;
 }

@@ -27,6 +27,7 @@ struct NetworkOptions {
   double head_scale = 1.0 / 9;
   double momentum = 0.4;       // running = (1 - momentum) * running + momentum * batch
   double epsilon = 1e-5;       // added to the variance
+  bool residual = false;       // every layer but the first of a block adds its input (RepVGG; folded when exported)
   std::vector<int> exits;      // blocks but the last, rising: behind each stands a head of its own
   double exit_gradient = 0.1;  // share of an exit's gradient that goes on into the layers before it
 };
@@ -106,6 +107,7 @@ class NetworkImpl : public torch::nn::Module {
   struct Head {
     at::Tensor weight, bias;  // [classes, width], [classes]
   };
+  bool has_identity(const plan::ConvLayer& place) const { return options_.residual && place.index > 0; }
   Layer& layer_of(const plan::ConvLayer& place);
   at::Tensor run_layer(const plan::ConvLayer& place, const at::Tensor& x, bool largest);
   at::Tensor run_head(const Head& head, const at::Tensor& pooled) const;  // pooled: [N,C]

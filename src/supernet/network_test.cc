@@ -40,17 +40,23 @@ at::Tensor images(int n, int c, int h, int w, at::ScalarType type = at::kFloat) 
 
 struct LayerCase {
   int batch, in, out, height, width;
-  bool pool;
+  bool pool, identity = false;
 };
 
 // The layer in plain differentiable operations; `round`: activations rounded to bf16 where ours are.
-at::Tensor plain_layer(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool pool, bool round) {
+at::Tensor plain_layer(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const LayerCase& layer,
+                       bool round) {
   const auto rounded = [&](const at::Tensor& t) { return round ? t.to(at::kBFloat16).to(at::kFloat) : t; };
   at::Tensor z = rounded(at::conv2d(x, weight, {}, 1, 1));
-  if (pool) z = at::max_pool2d(z, 2);
+  if (layer.pool) z = at::max_pool2d(z, 2);
   const at::Tensor mean = z.mean(at::IntArrayRef{0, 2, 3}, true);
   const at::Tensor variance = (z - mean).square().mean(at::IntArrayRef{0, 2, 3}, true);
-  return rounded(at::relu((z - mean) * (variance + kEpsilon).rsqrt() + bias.view({1, -1, 1, 1})));
+  at::Tensor sum = (z - mean) * (variance + kEpsilon).rsqrt() + bias.view({1, -1, 1, 1});
+  if (layer.identity) {  // missing channels of x are zero
+    const std::int64_t passed = std::min(layer.in, layer.out);
+    sum = sum + at::constant_pad_nd(x.narrow(1, 0, passed), {0, 0, 0, 0, 0, layer.out - passed});
+  }
+  return rounded(at::relu(sum));
 }
 
 struct Gradients {
@@ -80,12 +86,12 @@ class LayerTest : public testing::TestWithParam<LayerCase> {
   }
   Gradients ours(const at::Tensor& input) const {
     return gradients_of(input, weight, bias, dy, [](const auto& a, const auto& w, const auto& b) {
-      return train_layer(a, w, b, GetParam().pool, kEpsilon).y;
+      return train_layer(a, w, b, GetParam().pool, kEpsilon, GetParam().identity).y;
     });
   }
   Gradients plain(const at::Tensor& input, bool round) const {
     return gradients_of(input, weight, bias, dy, [&](const auto& a, const auto& w, const auto& b) {
-      return plain_layer(a, w, b, GetParam().pool, round);
+      return plain_layer(a, w, b, GetParam(), round);
     });
   }
   at::Tensor x, weight, bias, dy;
@@ -118,12 +124,13 @@ TEST_P(LayerTest, InferenceMatchesPlainOperations) {
   at::Tensor slow;
   {
     const at::Tensor w = weight.clone().requires_grad_();
-    slow = infer_layer(x, w, bias, mean, variance, GetParam().pool, kEpsilon);
+    slow = infer_layer(x, w, bias, mean, variance, GetParam().pool, kEpsilon, GetParam().identity);
     EXPECT_TRUE(slow.requires_grad());
   }
-  const at::Tensor fast = infer_layer(x, weight, bias, mean, variance, GetParam().pool, kEpsilon);
+  const at::Tensor fast = infer_layer(x, weight, bias, mean, variance, GetParam().pool, kEpsilon, GetParam().identity);
   expect_close(fast, slow, 1e-4, "fp32");
-  const at::Tensor half = infer_layer(x.to(at::kBFloat16), weight, bias, mean, variance, GetParam().pool, kEpsilon);
+  const at::Tensor half =
+      infer_layer(x.to(at::kBFloat16), weight, bias, mean, variance, GetParam().pool, kEpsilon, GetParam().identity);
   EXPECT_LT(relative_error(half, slow), 0.01);
 }
 
@@ -133,7 +140,9 @@ INSTANTIATE_TEST_SUITE_P(Shapes, LayerTest,
                          testing::Values(LayerCase{3, 3, 24, 8, 8, false}, LayerCase{16, 8, 16, 6, 6, true},
                                          LayerCase{11, 5, 21, 7, 7, true}, LayerCase{9, 24, 64, 4, 6, false},
                                          LayerCase{1, 1, 1, 2, 2, true}, LayerCase{33, 16, 40, 9, 5, true},
-                                         LayerCase{70, 64, 96, 16, 16, true}));
+                                         LayerCase{70, 64, 96, 16, 16, true}, LayerCase{12, 16, 16, 6, 6, false, true},
+                                         LayerCase{9, 24, 64, 4, 6, false, true},
+                                         LayerCase{17, 40, 21, 5, 7, false, true}));
 
 TEST(Layer, SkipsWhatNeedsNoGradient) {
   const at::Tensor x = images(4, 3, 6, 6, at::kBFloat16), weight = at::randn({8, 3, 3, 3});

@@ -23,8 +23,9 @@ at::Tensor random_images(int n) {
 const char* const kSubnets[] = {"16-24,24-32", "8-8-16", "12-24-24", "8-16,8-32", "16-8,24-16"};
 
 TEST(Subnet, RunsAsTheNetworkItIsExtractedTo) {
-  for (const bool bf16 : {false, true}) {
-    Network net = make_supernet({.bf16 = bf16});
+  for (const NetworkOptions& options :
+       {NetworkOptions{.bf16 = false}, NetworkOptions{.bf16 = true}, NetworkOptions{.bf16 = true, .residual = true}}) {
+    Network net = make_supernet(options);
     const at::Tensor x = random_images(16);
     for (const char* text : kSubnets) {
       const plan::ArchSpec subnet = plan::ArchSpec::parse(text);

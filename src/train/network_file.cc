@@ -19,6 +19,7 @@ Json describe(const supernet::NetworkImpl& network, const NetworkAbout& about) {
           {"features_block", options.features_block},
           {"head_scale", options.head_scale},
           {"epsilon", options.epsilon},
+          {"residual", options.residual},
           {"mean", about.normalization.mean},
           {"stddev", about.normalization.stddev},
           {"identity", about.identity}};
@@ -30,6 +31,7 @@ supernet::NetworkOptions read_options(const JsonReader& about, bool bf16) {
   options.exits = about.get<std::vector<int>>("exits");
   options.features_block = about.get<int>("features_block");
   options.head_scale = about.get<double>("head_scale");
+  options.residual = about.get_or<bool>("residual", false);
   options.epsilon = about.get<double>("epsilon");
   return options;
 }

@@ -15,6 +15,7 @@ void read_train_options(ConfigSection& section, TrainOptions& o) {
   section.read("average_decay", o.average_decay, 0, 0.999999);
   section.read("whitened_stem", o.whitened_stem);
   section.read("freeze_stem", o.freeze_stem);
+  section.read("residual", o.residual);
   section.read("head_scale", o.head_scale, 1e-4, 100);
   section.read("validate_every", o.validate_every, 1, 10000);
   ConfigSection augment = section.section("augment");
@@ -35,26 +36,30 @@ void read_supernet_options(ConfigSection& section, SupernetOptions& o) {
   section.read("exit_weight", o.exit_weight, 0, 100);
   section.read("random_subnets", o.random_subnets, 0, 100);
   section.read("subnet_weight", o.subnet_weight, 0, 100);
+  section.read("subnet_labels", o.subnet_labels, 0, 1);
   section.read("subnets", o.subnets);
 }
 
 Json to_json(const TrainOptions& o) {
-  return {{"epochs", o.epochs},
-          {"batch", o.batch},
-          {"lr", o.lr},
-          {"momentum", o.momentum},
-          {"weight_decay", o.weight_decay},
-          {"warmup", o.warmup},
-          {"final_lr", o.final_lr},
-          {"bias_lr_scale", o.bias_lr_scale},
-          {"label_smoothing", o.label_smoothing},
-          {"average_decay", o.average_decay},
-          {"whitened_stem", o.whitened_stem},
-          {"freeze_stem", o.freeze_stem},
-          {"head_scale", o.head_scale},
-          {"validate_every", o.validate_every},
-          {"augment", {{"shift", o.augment.shift}, {"flip", o.augment.flip}, {"cutout", o.augment.cutout}}},
-          {"distill", {{"temperature", o.distill.temperature}, {"mix", o.distill.mix}, {"views", o.distill.views}}}};
+  Json json = {
+      {"epochs", o.epochs},
+      {"batch", o.batch},
+      {"lr", o.lr},
+      {"momentum", o.momentum},
+      {"weight_decay", o.weight_decay},
+      {"warmup", o.warmup},
+      {"final_lr", o.final_lr},
+      {"bias_lr_scale", o.bias_lr_scale},
+      {"label_smoothing", o.label_smoothing},
+      {"average_decay", o.average_decay},
+      {"whitened_stem", o.whitened_stem},
+      {"freeze_stem", o.freeze_stem},
+      {"head_scale", o.head_scale},
+      {"validate_every", o.validate_every},
+      {"augment", {{"shift", o.augment.shift}, {"flip", o.augment.flip}, {"cutout", o.augment.cutout}}},
+      {"distill", {{"temperature", o.distill.temperature}, {"mix", o.distill.mix}, {"views", o.distill.views}}}};
+  if (o.residual) json["residual"] = true;
+  return json;
 }
 
 Json to_json(const SupernetOptions& o) {
@@ -63,6 +68,7 @@ Json to_json(const SupernetOptions& o) {
                {"exit_weight", o.exit_weight},
                {"random_subnets", o.random_subnets},
                {"subnet_weight", o.subnet_weight}};
+  if (o.subnet_labels > 0) json["subnet_labels"] = o.subnet_labels;
   if (!o.subnets.empty()) json["subnets"] = o.subnets;
   return json;
 }

@@ -28,6 +28,7 @@ struct TrainOptions {
   double average_decay = 0.995;  // exponential moving average of the weights, per step; 0: none
   bool whitened_stem = true;     // first layer starts as a whitening of the training patches (Jordan 2024) ...
   bool freeze_stem = true;       // ... and stays so, which saves its whole backward pass
+  bool residual = false;         // layers behind the first of a block add their input (supernet/network.h)
   double head_scale = 0.125;     // logits are this times the linear layer's output
   int validate_every = 1;        // epochs between validations; the last epoch always validates
   data::AugmentOptions augment;
@@ -41,6 +42,7 @@ struct SupernetOptions {
   double exit_weight = 0.5;    // of the mean loss of those exits, against the last one's
   int random_subnets = 2;      // a step, besides the largest and the smallest
   double subnet_weight = 1;    // of the mean loss of the subnets that are not the first of their step
+  double subnet_labels = 0;    // share of the labels in what those learn from; the rest: the first subnet's answers
   // ArchSpecs to train instead of the largest, the smallest and random ones: to refine a chosen set, such as a pair,
   // together. The first learns from the labels, the others from it.
   std::vector<std::string> subnets;

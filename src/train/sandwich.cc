@@ -39,11 +39,13 @@ SandwichLoss sandwich_step(supernet::Network& network, const at::Tensor& images,
   const std::size_t others = subnets.size() - 1;
   if (others == 0) return result;
   const at::Tensor target = at::softmax(result.logits, 1);
-  const auto divergence = [&](const at::Tensor& logits) {
-    return at::kl_div(at::log_softmax(logits, 1), target, at::Reduction::Sum) / logits.size(0);
+  const auto lesson = [&](const at::Tensor& logits) {
+    const at::Tensor divergence = at::kl_div(at::log_softmax(logits, 1), target, at::Reduction::Sum) / logits.size(0);
+    const double labels = options.subnet_labels;
+    return labels > 0 ? divergence * (1 - labels) + loss(logits) * labels : divergence;
   };
   for (std::size_t i = 1; i < subnets.size(); ++i) {
-    const at::Tensor part = joint_loss(network->forward(images, subnets[i]), options.exit_weight, divergence);
+    const at::Tensor part = joint_loss(network->forward(images, subnets[i]), options.exit_weight, lesson);
     (part * (options.subnet_weight / static_cast<double>(others))).backward();
     result.subnets += part.item<double>() / static_cast<double>(others);
   }

@@ -56,7 +56,8 @@ ExitAnswers ask_exits(supernet::Network& network, const ImageBatches& images, st
   const at::NoGradGuard no_grad;
   if (labels.size() != images.size()) fail("expected {} labels, found {}", images.size(), labels.size());
   const std::size_t exits = network->options().exits.size() + 1, classes = static_cast<std::size_t>(network->classes());
-  ExitAnswers answers{std::vector<float>(exits * images.size() * classes), std::vector<double>(exits)};
+  ExitAnswers answers{std::vector<float>(exits * images.size() * classes), std::vector<char>(exits * images.size()),
+                      std::vector<double>(exits)};
   std::size_t first = 0;
   for (const at::Tensor& batch : images.batches()) {
     const supernet::NetworkOutput output = network->forward(batch);
@@ -66,7 +67,9 @@ ExitAnswers ask_exits(supernet::Network& network, const ImageBatches& images, st
       const float* from = logits.const_data_ptr<float>();
       std::copy_n(from, count * classes, &answers.logits[(exit * images.size() + first) * classes]);
       for (std::size_t i = 0; i < count; ++i, from += classes) {
-        answers.accuracy[exit] += std::max_element(from, from + classes) - from == labels[first + i];
+        const bool right = std::max_element(from, from + classes) - from == labels[first + i];
+        answers.right[exit * images.size() + first + i] = right;
+        answers.accuracy[exit] += right;
       }
     }
     first += count;

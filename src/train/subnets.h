@@ -43,7 +43,8 @@ class SubnetCutter {
 // What every exit says about every image, the last exit at the end. The network is in inference mode.
 struct ExitAnswers {
   std::vector<float> logits;     // [exits, images, classes]
-  std::vector<double> accuracy;  // [exits]
+  std::vector<char> right;       // [exits, images]: the likeliest class is the label
+  std::vector<double> accuracy;  // [exits]: share of those
 };
 ExitAnswers ask_exits(supernet::Network& network, const ImageBatches& images, std::span<const std::uint8_t> labels);
 

@@ -21,6 +21,7 @@ supernet::Network empty_network(const TrainJob& job, bool bf16) {
   options.features_block = job.features_block;
   options.freeze_stem = job.options.freeze_stem;
   options.head_scale = job.options.head_scale;
+  options.residual = job.options.residual;
   options.exits = job.supernet.exits;
   options.exit_gradient = job.supernet.exit_gradient;
   const data::DatasetInfo& info = job.data->info();
@@ -35,6 +36,13 @@ void copy_start(const TrainJob& job, supernet::Network& network) {
   require_same_images(identity_of(job), job.start->identity,
                       "stage '" + job.name + "': starts from a network of other images");
   const supernet::Network& from = job.start->network;
+  const auto same_option = [&](const char* key, auto wanted, auto found) {
+    if (wanted != found) {
+      fail("stage '{}': {}: expected {} as in the network it starts from, found {}", job.name, key, found, wanted);
+    }
+  };
+  same_option("residual", job.options.residual, from->options().residual);
+  same_option("head_scale", job.options.head_scale, from->options().head_scale);
   const bool same = from->space() == job.space;
   if (!same && job.space.subnets() > 1) {
     fail("stage '{}': expected to start from a network of its space {}, found {}", job.name, job.space.text(),
