@@ -35,8 +35,8 @@ void read_supernet_options(ConfigSection& section, SupernetOptions& o) {
   section.read("exit_gradient", o.exit_gradient, 0, 1);
   section.read("exit_weight", o.exit_weight, 0, 100);
   section.read("random_subnets", o.random_subnets, 0, 100);
+  section.read("random_images", o.random_images, 0, 1 << 20);
   section.read("subnet_weight", o.subnet_weight, 0, 100);
-  section.read("subnet_labels", o.subnet_labels, 0, 1);
   section.read("subnets", o.subnets);
 }
 
@@ -68,7 +68,7 @@ Json to_json(const SupernetOptions& o) {
                {"exit_weight", o.exit_weight},
                {"random_subnets", o.random_subnets},
                {"subnet_weight", o.subnet_weight}};
-  if (o.subnet_labels > 0) json["subnet_labels"] = o.subnet_labels;
+  if (o.random_images > 0) json["random_images"] = o.random_images;
   if (!o.subnets.empty()) json["subnets"] = o.subnets;
   return json;
 }

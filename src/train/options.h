@@ -41,8 +41,8 @@ struct SupernetOptions {
   double exit_gradient = 0.1;  // share of an exit's gradient that reaches the layers before it
   double exit_weight = 0.5;    // of the mean loss of those exits, against the last one's
   int random_subnets = 2;      // a step, besides the largest and the smallest
+  int random_images = 0;       // of the batch each random one sees, in turns; 0: all of them
   double subnet_weight = 1;    // of the mean loss of the subnets that are not the first of their step
-  double subnet_labels = 0;    // share of the labels in what those learn from; the rest: the first subnet's answers
   // ArchSpecs to train instead of the largest, the smallest and random ones: to refine a chosen set, such as a pair,
   // together. The first learns from the labels, the others from it.
   std::vector<std::string> subnets;

@@ -38,14 +38,21 @@ SandwichLoss sandwich_step(supernet::Network& network, const at::Tensor& images,
   SandwichLoss result{whole.logits.detach(), first.item<double>(), 0};
   const std::size_t others = subnets.size() - 1;
   if (others == 0) return result;
-  const at::Tensor target = at::softmax(result.logits, 1);
-  const auto lesson = [&](const at::Tensor& logits) {
-    const at::Tensor divergence = at::kl_div(at::log_softmax(logits, 1), target, at::Reduction::Sum) / logits.size(0);
-    const double labels = options.subnet_labels;
-    return labels > 0 ? divergence * (1 - labels) + loss(logits) * labels : divergence;
-  };
+  const at::Tensor targets = at::softmax(result.logits, 1);
+  const std::int64_t batch = images.size(0);
+  const bool sampled = options.subnets.empty() && options.random_images > 0 && options.random_images < batch;
   for (std::size_t i = 1; i < subnets.size(); ++i) {
-    const at::Tensor part = joint_loss(network->forward(images, subnets[i]), options.exit_weight, lesson);
+    std::int64_t begin = 0, count = batch;
+    if (sampled && i > 1) {
+      count = options.random_images;
+      begin = static_cast<std::int64_t>(i - 2) * count % (batch / count * count);
+    }
+    const at::Tensor target = targets.narrow(0, begin, count);
+    const auto divergence = [&](const at::Tensor& logits) {
+      return at::kl_div(at::log_softmax(logits, 1), target, at::Reduction::Sum) / count;
+    };
+    const at::Tensor part =
+        joint_loss(network->forward(images.narrow(0, begin, count), subnets[i]), options.exit_weight, divergence);
     (part * (options.subnet_weight / static_cast<double>(others))).backward();
     result.subnets += part.item<double>() / static_cast<double>(others);
   }
