@@ -35,14 +35,6 @@ train::SubnetCutter OpenSupernet::cutter(const train::RecalibrationOptions& opti
   return {trained.network, workspace.dataset, workspace.splits.train, trained.normalization, options};
 }
 
-plan::ArchSpec subnet_of(const plan::SearchSpace& space, const std::string& text) {
-  if (text == "largest") return space.largest();
-  if (text == "smallest") return space.smallest();
-  plan::ArchSpec subnet = plan::ArchSpec::parse(text);
-  space.check(subnet);
-  return subnet;
-}
-
 std::vector<std::uint8_t> labels_of(const data::Dataset& dataset, const std::vector<std::uint32_t>& indices) {
   std::vector<std::uint8_t> labels(indices.size());
   std::ranges::transform(indices, labels.begin(), [&](std::uint32_t index) { return dataset.label(index); });
@@ -66,6 +58,7 @@ namespace {
 constexpr Command kActions[] = {
     {"eval", "accuracy of subnets at every exit; answers are kept in a store", subnets_eval},
     {"cut", "write a subnet as a network of its own: ONNX and weights", subnets_cut},
+    {"alone", "print a configuration that trains subnets alone, as the supernet is trained", subnets_alone},
     {"compare", "subnets against the same nets trained alone", subnets_compare},
     {"pack", "copy a supernet with weights in bf16, for a zoo", subnets_pack},
 };

@@ -24,9 +24,6 @@ struct OpenSupernet {
   train::SubnetCutter cutter(const train::RecalibrationOptions& options = {}) const;
 };
 
-// "ARCH" or "largest" or "smallest"; throws Error when it is not in the space.
-plan::ArchSpec subnet_of(const plan::SearchSpace& space, const std::string& text);
-
 std::vector<std::uint8_t> labels_of(const data::Dataset& dataset, const std::vector<std::uint32_t>& indices);
 
 // The answers of this supernet's subnets on a split; file: DIR/subnets_SPLIT.sqlite where empty.
@@ -35,6 +32,7 @@ search::LogitStore open_store(const OpenSupernet& supernet, const std::string& s
 
 int subnets_eval(int argc, char** argv);
 int subnets_cut(int argc, char** argv);
+int subnets_alone(int argc, char** argv);
 int subnets_compare(int argc, char** argv);
 int subnets_pack(int argc, char** argv);
 

@@ -3,8 +3,8 @@
 #include <cstdio>
 #include <iostream>
 
+#include "cli/alone.h"
 #include "cli/command.h"
-#include "cli/subnets.h"
 #include "core/machine.h"
 #include "core/progress.h"
 #include "core/statistics.h"
@@ -14,23 +14,6 @@ namespace triage::cli {
 namespace {
 
 constexpr int kBootstrapRounds = 2000;
-
-// Which images of a split the last exit labels right.
-using Right = std::vector<char>;
-
-struct Split {
-  std::vector<std::uint8_t> labels;
-  train::ImageBatches images;
-};
-
-Right ask(supernet::Network& network, const Split& split) {
-  const train::ExitAnswers answers = train::ask_exits(network, split.images, split.labels);
-  return {answers.right.end() - static_cast<std::ptrdiff_t>(split.labels.size()), answers.right.end()};
-}
-
-double accuracy(const Right& right) {
-  return static_cast<double>(std::ranges::count(right, 1)) / static_cast<double>(right.size());
-}
 
 struct Pair {  // of one subnet
   plan::ArchSpec arch;
@@ -62,57 +45,32 @@ Figure gap(std::span<const Pair> pairs) {
           .n = static_cast<int>(pairs.size())};
 }
 
-// The stages of `run` that are comparable: of the space, trained from labels, for the same epochs. Others are named.
-std::vector<const StageConfig*> comparable(const RunConfig& config, const OpenSupernet& supernet) {
-  const int epochs = supernet.trained.identity.at("options").at("epochs").get<int>();
-  std::vector<const StageConfig*> stages;
-  for (const StageConfig& stage : config.stages) {
-    std::string reason;
-    try {
-      supernet.space().check(stage.space.largest());
-    } catch (const Error&) {
-      reason = "it is not in the space";
+// Every net once: of two with the same architecture the one named first.
+std::vector<AloneNet> collect(const OpenSupernet& supernet, const LabelledSplit& test,
+                              const std::vector<std::string>& sources) {
+  const LabelledSplit validation(supernet, "validation");
+  std::vector<AloneNet> nets;
+  for (const std::string& source : sources) {
+    for (AloneNet& net : alone_nets(supernet, test, validation, source)) {
+      if (std::ranges::find(nets, net.arch, &AloneNet::arch) == nets.end()) nets.push_back(std::move(net));
     }
-    if (!stage.teacher.empty() || !stage.from.empty()) reason = "it did not learn from labels alone";
-    if (stage.train.epochs != epochs) reason = std::format("it has {} epochs, not {}", stage.train.epochs, epochs);
-    if (stage.train.residual != supernet.trained.network->options().residual)
-      reason = "it and the supernet are not both residual";
-    if (reason.empty())
-      stages.push_back(&stage);
-    else
-      std::fprintf(stderr, "%s: stage '%s' is left out: %s\n", config.origin.c_str(), stage.name.c_str(),
-                   reason.c_str());
   }
-  return stages;
+  return nets;
 }
 
-Split split_of(const OpenSupernet& supernet, const std::string& name) {
-  const data::Dataset& dataset = supernet.workspace.dataset;
-  const std::vector<std::uint32_t>& indices = supernet.split(name);
-  return {labels_of(dataset, indices), {dataset, indices, supernet.trained.normalization, *supernet.trained.network}};
-}
-
-std::vector<Pair> compare(const OpenSupernet& supernet, const std::vector<std::string>& runs) {
-  const Workspace& w = supernet.workspace;
-  const Split test = split_of(supernet, "test"), validation = split_of(supernet, "validation");
+std::vector<Pair> compare(const OpenSupernet& supernet, const LabelledSplit& test, std::span<const AloneNet> nets) {
+  const LabelledSplit validation(supernet, "validation");
   const train::SubnetCutter cutter = supernet.cutter();
   std::vector<Pair> pairs;
-  for (const std::string& run : runs) {
-    const RunConfig config = run_config_of(run);
-    for (const StageConfig* stage : comparable(config, supernet)) {
-      const fs::path file = fs::path(run) / (stage->name + ".pt");
-      train::NetworkFile alone = train::load_network(file, w.config.precision);
-      train::require_same_images(supernet.trained.identity, alone.identity,
-                                 file.string() + ": trained on other images than " + supernet.file.string());
-      Pair pair{.arch = stage->space.largest(), .origin = file.string()};
-      pair.macs = plan::arch_cost(pair.arch, alone.network->input(), alone.network->classes()).macs;
-      supernet::Network cut = cutter.cut(pair.arch);
-      pair.alone = ask(alone.network, test);
-      pair.inherited = ask(cut, test);
-      pair.alone_validation = accuracy(ask(alone.network, validation));
-      pair.inherited_validation = accuracy(ask(cut, validation));
-      pairs.push_back(std::move(pair));
-    }
+  for (const AloneNet& net : nets) {
+    supernet::Network cut = cutter.cut(net.arch);
+    pairs.push_back({.arch = net.arch,
+                     .macs = plan::arch_cost(net.arch, cut->input(), cut->classes()).macs,
+                     .origin = net.origin,
+                     .alone = net.test,
+                     .inherited = test.ask(cut),
+                     .alone_validation = net.validation,
+                     .inherited_validation = share(validation.ask(cut))});
   }
   return pairs;
 }
@@ -127,12 +85,12 @@ Figure exits_gap(const OpenSupernet& supernet, std::span<const Pair> pairs, cons
     fail("{}: expected a supernet trained as {} but without exits, found {}", plain.file.string(),
          supernet.file.string(), plain.trained.identity.dump());
   }
-  const Split test = split_of(plain, "test");
+  const LabelledSplit test(plain, "test");
   const train::SubnetCutter cutter = plain.cutter();
   std::vector<Pair> against(pairs.begin(), pairs.end());
   for (Pair& pair : against) {
     supernet::Network cut = cutter.cut(pair.arch);
-    pair.alone = ask(cut, test);
+    pair.alone = test.ask(cut);
   }
   return gap(against);
 }
@@ -146,15 +104,15 @@ std::map<std::string, Figure> figures(const OpenSupernet& supernet, std::span<co
       result["largest.gap_points"] = gap({&pair, 1});
       const auto right = static_cast<std::size_t>(std::ranges::count(pair.inherited, 1));
       const Interval interval = proportion_interval(right, pair.inherited.size());
-      result["largest.accuracy"] = {.value = 100 * accuracy(pair.inherited),
+      result["largest.accuracy"] = {.value = 100 * share(pair.inherited),
                                     .unit = "%",
                                     .interval = Interval{100 * interval.low, 100 * interval.high},
                                     .n = static_cast<int>(pair.inherited.size())};
-      result["largest.accuracy_alone"] = {.value = 100 * accuracy(pair.alone), .unit = "%"};
+      result["largest.accuracy_alone"] = {.value = 100 * share(pair.alone), .unit = "%"};
     } else {
       others.push_back(pair);
-      alone.push_back(accuracy(pair.alone));
-      inherited.push_back(accuracy(pair.inherited));
+      alone.push_back(share(pair.alone));
+      inherited.push_back(share(pair.inherited));
     }
   }
   if (others.empty()) return result;
@@ -173,22 +131,27 @@ std::map<std::string, Figure> figures(const OpenSupernet& supernet, std::span<co
 int subnets_compare(int argc, char** argv) {
   CLI::App app{"The supernet's subnets against the same nets trained alone: gaps, rank agreement, a picture",
                "triage subnets compare"};
-  std::string directory, without_exits, figures_file, picture, command = "triage subnets";
-  std::vector<std::string> runs;
+  std::string directory, without_exits, record, figures_file, picture, command = "triage subnets";
+  std::vector<std::string> sources;
   bool json = false;
   app.add_option("DIR", directory, "run or zoo directory of the supernet")->required();
-  app.add_option("--alone", runs, "run whose stages are subnets trained alone; may be repeated")->required();
+  app.add_option("--alone", sources, "run whose stages are subnets trained alone, or a record; may be repeated")
+      ->required();
+  app.add_option("--record", record, "JSON file that keeps what those nets answered, for a later --alone");
   app.add_option("--without-exits", without_exits, "run of the same supernet trained without exits");
   app.add_option("--figures", figures_file, "record the figures in this results/*.json");
   app.add_option("--picture", picture, "PNG: accuracy against MACs, with all subnets of DIR/subnets_validation.sqlite");
   app.add_flag("--json", json, "JSON on stdout");
   app.footer(
-      "Example: triage subnets compare runs/cifar10-supernet --alone runs/cifar10-pair --alone runs/cifar10-alone");
+      "Example: triage subnets compare runs/cifar10-supernet --alone runs/cifar10-supernet-alone");
   if (!parse_arguments(app, argc, argv)) return 0;
   for (int i = 0; i < argc; ++i) command += std::string(" ") + argv[i];
 
   const OpenSupernet supernet{fs::path(directory)};
-  const std::vector<Pair> pairs = compare(supernet, runs);
+  const LabelledSplit test(supernet, "test");
+  const std::vector<AloneNet> nets = collect(supernet, test, sources);
+  if (!record.empty()) write_record(record, nets);
+  const std::vector<Pair> pairs = compare(supernet, test, nets);
   if (pairs.empty()) fail("{}: expected nets trained alone in the runs, found none", directory);
   std::map<std::string, Figure> measured = figures(supernet, pairs);
   if (!without_exits.empty()) measured["exits.last_exit_gap_points"] = exits_gap(supernet, pairs, without_exits);
@@ -199,8 +162,8 @@ int subnets_compare(int argc, char** argv) {
   for (const Pair& pair : pairs) {
     results["subnets"].push_back({{"arch", pair.arch.text()},
                                   {"macs", pair.macs},
-                                  {"alone", accuracy(pair.alone)},
-                                  {"inherited", accuracy(pair.inherited)},
+                                  {"alone", share(pair.alone)},
+                                  {"inherited", share(pair.inherited)},
                                   {"alone_validation", pair.alone_validation},
                                   {"inherited_validation", pair.inherited_validation},
                                   {"origin", pair.origin}});
@@ -223,7 +186,7 @@ int subnets_compare(int argc, char** argv) {
   }
   std::printf("%-44s %8s %10s %10s %7s   test images\n", "subnet", "MMAC", "alone", "inherited", "lost");
   for (const Pair& pair : pairs) {
-    const double alone = 100 * accuracy(pair.alone), inherited = 100 * accuracy(pair.inherited);
+    const double alone = 100 * share(pair.alone), inherited = 100 * share(pair.inherited);
     std::printf("%-44s %8.2f %9.2f%% %9.2f%% %7.2f\n", pair.arch.text().c_str(), static_cast<double>(pair.macs) / 1e6,
                 alone, inherited, alone - inherited);
   }

@@ -2,11 +2,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <fstream>
 #include <iostream>
-#include <set>
 
 #include "cli/command.h"
+#include "cli/subnet_choice.h"
 #include "cli/subnets.h"
 #include "core/machine.h"
 #include "core/progress.h"
@@ -15,46 +14,11 @@ namespace triage::cli {
 namespace {
 
 struct Options {
-  std::string directory, list, split = "validation", store;
-  std::vector<std::string> archs;
-  int random = 0;
-  std::uint64_t seed = 1;
+  std::string directory, split = "validation", store;
+  SubnetChoice choice;
   train::RecalibrationOptions recalibration;
   bool json = false;
 };
-
-// What was asked for, each subnet once: --arch, then --list, then --random.
-std::vector<plan::ArchSpec> wanted_subnets(const Options& options, const plan::SearchSpace& space) {
-  std::vector<plan::ArchSpec> wanted;
-  std::set<std::string> seen;
-  const auto add = [&](plan::ArchSpec subnet) {
-    if (seen.insert(subnet.text()).second) wanted.push_back(std::move(subnet));
-  };
-  for (const std::string& text : options.archs) add(subnet_of(space, text));
-  if (!options.list.empty()) {
-    const std::string content = read_file(options.list);
-    std::istringstream lines(content);
-    int number = 0;
-    for (std::string line; std::getline(lines, line);) {
-      ++number;
-      line.erase(std::ranges::find_if(line, [](char c) { return c == '#' || c == '\r' || c == ' '; }), line.end());
-      if (line.empty()) continue;
-      try {
-        add(subnet_of(space, line));
-      } catch (const Error& error) {
-        fail("{}:{}: {}", options.list, number, error.what());
-      }
-    }
-  }
-  Rng rng(derive_seed(options.seed, "random subnets"));
-  const auto most = static_cast<std::size_t>(std::min(space.subnets(), 1e9));
-  for (int drawn = 0; drawn < options.random && wanted.size() < most;) {
-    const std::size_t before = wanted.size();
-    add(space.sample(rng));
-    drawn += wanted.size() > before;
-  }
-  return wanted;
-}
 
 // Asks every subnet that is not in the store; returns seconds for each of those.
 std::vector<double> ask(const OpenSupernet& supernet, const Options& options, const std::vector<plan::ArchSpec>& wanted,
@@ -102,10 +66,7 @@ int subnets_eval(int argc, char** argv) {
                "triage subnets eval"};
   Options options;
   app.add_option("DIR", options.directory, "run or zoo directory with supernet.pt and config.toml")->required();
-  app.add_option("--arch", options.archs, "a subnet, or 'largest' or 'smallest'; may be repeated");
-  app.add_option("--list", options.list, "file with a subnet on each line");
-  app.add_option("--random", options.random, "this many random subnets")->check(CLI::Range(0, 1'000'000));
-  app.add_option("--seed", options.seed, "of --random")->capture_default_str();
+  options.choice.add_options(app);
   app.add_option("--split", options.split, "validation, route or test")->capture_default_str();
   app.add_option("--store", options.store, "file of answers; default: DIR/subnets_SPLIT.sqlite");
   app.add_option("--recalibration-images", options.recalibration.images, "training images for batch statistics")
@@ -118,8 +79,7 @@ int subnets_eval(int argc, char** argv) {
   Progress::set_quiet(options.json);
 
   const OpenSupernet supernet{fs::path(options.directory)};
-  const std::vector<plan::ArchSpec> wanted = wanted_subnets(options, supernet.space());
-  if (wanted.empty()) throw UsageError("expected at least one subnet: --arch, --list or --random");
+  const std::vector<plan::ArchSpec> wanted = options.choice.subnets(supernet.space());
   search::LogitStore store = open_store(supernet, options.split, options.recalibration, options.store);
   std::vector<double> seconds = ask(supernet, options, wanted, store);
 

@@ -54,28 +54,32 @@ printf '# two\n8-8-16\n12-16,16-32  # largest\n' > list.txt
 jq -e --slurpfile whole first.json '(.subnets[0].accuracy[1] - $whole[0].subnets[0].accuracy[1]) | fabs < 0.03' packed.json > /dev/null ||
   fail "packing changed the answers: $(jq -c .subnets packed.json)"
 
-# Against nets trained alone; one that is not comparable is left out aloud.
-{
-  sed '/^\[supernet\]/,$d' tiny.toml
-  printf '[[stage]]\nname = "large"\narch = "12-16,16-32"\nresidual = true\nepochs = 4\nbatch = 100\n'
-  printf '[[stage]]\nname = "middle"\narch = "12-12-24"\nresidual = true\nepochs = 4\nbatch = 100\n'
-  printf '[[stage]]\nname = "small"\narch = "8-8-16"\nresidual = true\nepochs = 4\nbatch = 100\n'
-  printf '[[stage]]\nname = "short"\narch = "8-8-16"\nresidual = true\nepochs = 1\nbatch = 100\n'
-} > alone.toml
-"$triage" train alone.toml --run alone > /dev/null 2>&1
-"$triage" subnets compare run --alone alone --figures figures.json --picture subnets.png --json > compare.json 2> err.txt || fail "compare: $(cat err.txt)"
-grep -q "stage 'short' is left out: it has 1 epochs, not 4" err.txt || fail "expected a note about the short one: $(cat err.txt)"
+# Against nets trained alone by the same recipe; one that is not comparable is left out aloud.
+"$triage" subnets alone tiny.toml --arch largest --arch 12-12-24 --arch 8-8-16 --random 1 > alone.toml
+[ "$(grep -c '^\[\[stage\]\]' alone.toml)" = 4 ] || fail "expected four nets: $(cat alone.toml)"
+short=$(sed -n 's/^name = "\(.*\)"/\1/p' alone.toml | tail -1)
+sed "/^name = \"$short\"/,\$s/^epochs = .*/epochs = 1/" alone.toml > short.toml
+"$triage" train short.toml --run alone > /dev/null 2>&1
+"$triage" subnets compare run --alone alone --record record.json --figures figures.json --picture subnets.png --json > compare.json 2> err.txt || fail "compare: $(cat err.txt)"
+grep -q "alone/$short.pt is left out: epochs: the supernet has 4, it has 1" err.txt || fail "expected a note about the short one: $(cat err.txt)"
 jq -e '(.subnets | length == 3) and (.figures | has("largest.gap_points") and has("subnets.mean_gap_points") and (has("subnets.kendall_tau") or $tied))' \
   --argjson tied "$(grep -q 'subnets.kendall_tau is left out' err.txt && echo true || echo false)" compare.json > /dev/null ||
   fail "unexpected comparison: $(cat compare.json)"
 jq -e '.figures["subnets.mean_gap_points"].n == 2' figures.json > /dev/null || fail "expected a gap over two subnets"
 [ "$(head -c 4 subnets.png | tail -c 3)" = PNG ] || fail "expected a picture"
+# What they answered outlives their weights.
+"$triage" subnets compare run --alone record.json --json > again.json
+[ "$(jq -c '[.subnets[] | del(.origin)], .figures' again.json)" = "$(jq -c '[.subnets[] | del(.origin)], .figures' compare.json)" ] || fail "the record changed the comparison"
+jq '.networks[1].test_right |= "0" + .' record.json > longer.json
+refused "longer.json: networks[1].test_right: expected 50 hexadecimal digits" "$triage" subnets compare run --alone longer.json
+jq '.networks[0].identity.seed = 8' record.json > leak.json
+refused "trained on other images than run/supernet.pt: seed: expected 7, found 8" "$triage" subnets compare run --alone leak.json
 # What the exits cost the last one: the same supernet without them.
 sed 's/^exits = .*/exits = []/' tiny.toml > plain.toml
 "$triage" train plain.toml --run plain > /dev/null 2>&1
-"$triage" subnets compare run --alone alone --without-exits plain --json | jq -e '.figures | has("exits.last_exit_gap_points") and has("train.minutes")' > /dev/null ||
+"$triage" subnets compare run --alone record.json --without-exits plain --json | jq -e '.figures | has("exits.last_exit_gap_points") and has("train.minutes")' > /dev/null ||
   fail "expected the gap that exits cost"
-refused "expected a supernet trained as run/supernet.pt but without exits" "$triage" subnets compare run --alone alone --without-exits run
+refused "expected a supernet trained as run/supernet.pt but without exits" "$triage" subnets compare run --alone record.json --without-exits run
 
 # A pair refined together, then cut and built into a plan; little as it is, big with an epoch more.
 {

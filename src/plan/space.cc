@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include "core/error.h"
 
@@ -134,6 +135,18 @@ ArchSpec SearchSpace::sample(Rng& rng) const {
     }
   }
   return arch;
+}
+
+std::vector<ArchSpec> SearchSpace::sample_distinct(std::size_t count, std::uint64_t seed) const {
+  Rng rng(derive_seed(seed, "random subnets"));
+  count = static_cast<std::size_t>(std::min(subnets(), static_cast<double>(count)));
+  std::vector<ArchSpec> chosen;
+  std::set<std::string> seen;
+  while (chosen.size() < count) {
+    ArchSpec arch = sample(rng);
+    if (seen.insert(arch.text()).second) chosen.push_back(std::move(arch));
+  }
+  return chosen;
 }
 
 void SearchSpace::check(const ArchSpec& arch) const {

@@ -43,6 +43,8 @@ struct SearchSpace {
   ArchSpec smallest() const;  // optional layers left out, the others at their narrowest
   // Depth of every block, then every width: uniform and independent.
   ArchSpec sample(Rng& rng) const;
+  // The first `count` different ones that a seed draws; all of them where there are no more.
+  std::vector<ArchSpec> sample_distinct(std::size_t count, std::uint64_t seed) const;
   // Throws Error that names both and the first place where `arch` leaves the space.
   void check(const ArchSpec& arch) const;
   double subnets() const;  // how many there are; a double, as they are many

@@ -44,6 +44,18 @@ TEST(SearchSpace, BadTextsNameTheOffendingPart) {
   }
 }
 
+TEST(SearchSpace, DistinctSamplesAreAFunctionOfTheSeed) {
+  const SearchSpace space = SearchSpace::parse("8:24:8-8:16:8,8?");  // 3 * 2 * 2 subnets
+  const std::vector<ArchSpec> seven = space.sample_distinct(7, 1), all = space.sample_distinct(100, 1);
+  ASSERT_EQ(seven.size(), 7u);
+  ASSERT_EQ(all.size(), 12u);
+  EXPECT_TRUE(std::equal(seven.begin(), seven.end(), all.begin()));
+  std::set<std::string> texts;
+  for (const ArchSpec& arch : all) texts.insert(arch.text());
+  EXPECT_EQ(texts.size(), all.size());
+  EXPECT_NE(space.sample_distinct(7, 2), seven);
+}
+
 TEST(SearchSpace, SamplesAreInsideAndReachEverything) {
   const SearchSpace space = SearchSpace::parse("8:24:8-8:16:8,8?");
   Rng rng(3);
