@@ -1,5 +1,5 @@
-// Nets trained alone, to be held against a supernet's subnets: asked from the weights of a run, or read from a record of
-// what such nets answered, which outlives the run (results/supernet_alone.json; docs/formats.md).
+// Nets trained alone, to be held against a supernet's subnets: asked from the weights of a run, or read from a record
+// of what such nets answered, which outlives the run (results/supernet_alone.json; docs/formats.md).
 #pragma once
 
 #include <span>

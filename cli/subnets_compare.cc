@@ -142,8 +142,7 @@ int subnets_compare(int argc, char** argv) {
   app.add_option("--figures", figures_file, "record the figures in this results/*.json");
   app.add_option("--picture", picture, "PNG: accuracy against MACs, with all subnets of DIR/subnets_validation.sqlite");
   app.add_flag("--json", json, "JSON on stdout");
-  app.footer(
-      "Example: triage subnets compare runs/cifar10-supernet --alone runs/cifar10-supernet-alone");
+  app.footer("Example: triage subnets compare runs/cifar10-supernet --alone runs/cifar10-supernet-alone");
   if (!parse_arguments(app, argc, argv)) return 0;
   for (int i = 0; i < argc; ++i) command += std::string(" ") + argv[i];
 

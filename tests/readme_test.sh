@@ -18,8 +18,8 @@ while read -r program command rest; do
   lines=$((lines + 1))
   rest=${rest%%#*}
   sub=()
-  if [ "$command" = data ]; then read -r first _ <<< "$rest"; sub=("${first:-}"); fi
-  case "${sub[*]:-}" in import | get | info | generate) ;; *) sub=() ;; esac
+  read -r first _ <<< "$rest"
+  case "$command ${first:-}" in "data "[a-z]* | "subnets "[a-z]*) sub=("$first") ;; esac
   "$triage" "$command" "${sub[@]}" --help > "$work/help.txt" 2>&1 || { problem "'$program $command ${sub[*]:-}': no such command"; continue; }
   for option in $(grep -oE '(^| )--[a-z-]+' <<< "$rest"); do
     grep -q -- "$option" "$work/help.txt" || problem "'$program $command $rest': '$option' is not an option"
