@@ -11,9 +11,14 @@ constexpr char kDigits[] = "0123456789abcdef";
 
 // Four images a digit, the first in its highest bit.
 std::string to_hex(const Right& right) {
-  std::string text((right.size() + 3) / 4, 0);
-  for (std::size_t i = 0; i < right.size(); ++i) text[i / 4] = static_cast<char>(text[i / 4] | right[i] << (3 - i % 4));
-  for (char& digit : text) digit = kDigits[static_cast<int>(digit)];
+  std::string text;
+  for (std::size_t i = 0; i < right.size(); i += 4) {
+    unsigned digit = 0;
+    for (std::size_t bit = 0; bit < 4 && i + bit < right.size(); ++bit) {
+      digit |= static_cast<unsigned>(right[i + bit] == 1) << (3 - bit);
+    }
+    text += kDigits[digit];
+  }
   return text;
 }
 
@@ -25,7 +30,7 @@ Right from_hex(const JsonReader& reader, std::size_t images) {
   Right right(images);
   const std::string_view digits = kDigits;
   for (std::size_t i = 0; i < images; ++i) {
-    right[i] = static_cast<char>(digits.find(text[i / 4]) >> (3 - i % 4) & 1);
+    right[i] = static_cast<char>((digits.find(text[i / 4]) >> (3 - i % 4)) & 1);
   }
   return right;
 }
