@@ -33,7 +33,7 @@ bytes=$(find "$zoo" -type f -printf '%s\n' | awk '{sum += $1} END {print sum}')
 "$triage" data generate --out "$work/shapes.tds" --train 80 --test 40 > /dev/null
 "$triage" data info "$work/shapes.tds" --sheet "$work/sheet.png" > /dev/null
 "$triage" predict "$zoo" "$work/sheet.png" --json > "$work/predict.json" 2> /dev/null
-jq -e --slurpfile plan "$zoo/plan.json" '.images[0] | .label as $label | ($plan[0].classes | index($label)) != null and .microseconds > 0' \
+jq -e --slurpfile plan "$zoo/plan.json" '.images[0] | .label as $answer | ($plan[0].classes | index($answer)) != null and .microseconds > 0' \
   "$work/predict.json" > /dev/null || problem "$zoo: predict gave $(cat "$work/predict.json")"
 echo "readme_test: $lines commands checked"
 exit $failed
