@@ -23,7 +23,7 @@ using namespace triage;
 
 struct Options {
   std::string supernet, data, record;
-  int batch = 512, rounds = 24, random_subnets = 2, scored = 9, images = 5000;
+  int batch = 512, rounds = 24, random_subnets = 0, random_images = 0, scored = 9, images = 5000;
   double mmac = 20;
 };
 
@@ -66,7 +66,8 @@ Figure step_ratio(const Options& options, const supernet::Network& supernet, con
   };
   const plan::ArchSpec largest = supernet->space().largest();
   Trained many = net(supernet->space(), trained), one = net(plan::SearchSpace::only(largest), alone);
-  const train::SupernetOptions sampling{.exits = trained.exits, .random_subnets = options.random_subnets};
+  const train::SupernetOptions sampling{
+      .exits = trained.exits, .random_subnets = options.random_subnets, .random_images = options.random_images};
   for (int round = -1; round < options.rounds; ++round) {
     const auto subnets = train::sandwich_subnets(supernet->space(), sampling, 1, static_cast<std::uint64_t>(round + 1));
     many.step(images, labels, subnets, sampling, round >= 0);
@@ -119,9 +120,12 @@ Figure scoring(const Options& options, const train::NetworkFile& file, const dat
           .n = static_cast<int>(summary.count)};
 }
 
-void run(const Options& options, const std::string& command) {
+void run(Options options, const std::string& command) {
   train::set_threads(0);
   const train::NetworkFile file = train::load_network(options.supernet, train::Precision::bf16);
+  const JsonReader trained(file.identity.at("supernet"), options.supernet + ": about.identity.supernet");
+  if (options.random_subnets == 0) options.random_subnets = trained.get<int>("random_subnets");
+  if (options.random_images == 0) options.random_images = trained.get_or<int>("random_images", 0);
   const data::Dataset data = data::Dataset::open(options.data);
   std::vector<std::uint32_t> train(data.info().train_count);
   std::iota(train.begin(), train.end(), 0u);
@@ -150,7 +154,8 @@ int main(int argc, char** argv) {
       ->capture_default_str()
       ->check(CLI::Range(2, 512));
   app.add_option("--rounds", options.rounds, "steps of each kind")->capture_default_str()->check(CLI::PositiveNumber);
-  app.add_option("--random-subnets", options.random_subnets, "a step")->capture_default_str();
+  app.add_option("--random-subnets", options.random_subnets, "a step; default: as SUPERNET was trained");
+  app.add_option("--random-images", options.random_images, "each of them sees; default: as SUPERNET was trained");
   app.add_option("--scored", options.scored, "subnets scored")->capture_default_str();
   app.add_option("--mmac", options.mmac, "their size")->capture_default_str();
   app.add_option("--images", options.images, "they are asked about")->capture_default_str();
