@@ -46,9 +46,8 @@ Figure gap(std::span<const Pair> pairs) {
 }
 
 // Every net once: of two with the same architecture the one named first.
-std::vector<AloneNet> collect(const OpenSupernet& supernet, const LabelledSplit& test,
+std::vector<AloneNet> collect(const OpenSupernet& supernet, const LabelledSplit& test, const LabelledSplit& validation,
                               const std::vector<std::string>& sources) {
-  const LabelledSplit validation(supernet, "validation");
   std::vector<AloneNet> nets;
   for (const std::string& source : sources) {
     for (AloneNet& net : alone_nets(supernet, test, validation, source)) {
@@ -58,8 +57,8 @@ std::vector<AloneNet> collect(const OpenSupernet& supernet, const LabelledSplit&
   return nets;
 }
 
-std::vector<Pair> compare(const OpenSupernet& supernet, const LabelledSplit& test, std::span<const AloneNet> nets) {
-  const LabelledSplit validation(supernet, "validation");
+std::vector<Pair> compare(const OpenSupernet& supernet, const LabelledSplit& test, const LabelledSplit& validation,
+                          std::span<const AloneNet> nets) {
   const train::SubnetCutter cutter = supernet.cutter();
   std::vector<Pair> pairs;
   for (const AloneNet& net : nets) {
@@ -147,10 +146,10 @@ int subnets_compare(int argc, char** argv) {
   for (int i = 0; i < argc; ++i) command += std::string(" ") + argv[i];
 
   const OpenSupernet supernet{fs::path(directory)};
-  const LabelledSplit test(supernet, "test");
-  const std::vector<AloneNet> nets = collect(supernet, test, sources);
+  const LabelledSplit test(supernet, "test"), validation(supernet, "validation");
+  const std::vector<AloneNet> nets = collect(supernet, test, validation, sources);
   if (!record.empty()) write_record(record, nets);
-  const std::vector<Pair> pairs = compare(supernet, test, nets);
+  const std::vector<Pair> pairs = compare(supernet, test, validation, nets);
   if (pairs.empty()) fail("{}: expected nets trained alone in the runs, found none", directory);
   std::map<std::string, Figure> measured = figures(supernet, pairs);
   if (!without_exits.empty()) measured["exits.last_exit_gap_points"] = exits_gap(supernet, pairs, without_exits);
