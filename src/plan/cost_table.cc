@@ -122,12 +122,4 @@ std::string to_csv(const CostTable& table) {
   return csv;
 }
 
-double MeasuredCosts::stage_latency_us(const std::string& stage) const {
-  CostKey key = key_;
-  key.stage = stage;
-  const CostEntry* entry = table_.find(key);
-  if (entry == nullptr) fail("cost table: expected a measurement for {}, found none", describe(key));
-  return entry->latency_us.mean / key.batch;
-}
-
 }  // namespace triage::plan

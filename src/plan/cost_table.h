@@ -1,4 +1,4 @@
-// CostTable: measured costs per stage, engine, threads and batch on one device; CostModel: how the rest asks for them.
+// CostTable: measured costs per stage, engine, threads and batch on one device.
 #pragma once
 
 #include <string>
@@ -41,23 +41,5 @@ CostTable cost_table_from_json(const Json& json, const std::string& origin);
 CostTable load_cost_table(const fs::path& file);
 void save_cost_table(const fs::path& file, const CostTable& table);
 std::string to_csv(const CostTable& table);
-
-// Expected cost of one image through stage `stage` alone, in µs. Implemented by a measured table today; predictors
-// later.
-class CostModel {
- public:
-  virtual ~CostModel() = default;
-  virtual double stage_latency_us(const std::string& stage) const = 0;
-};
-
-class MeasuredCosts : public CostModel {
- public:
-  MeasuredCosts(CostTable table, CostKey key) : table_(std::move(table)), key_(std::move(key)) {}
-  double stage_latency_us(const std::string& stage) const override;  // mean; throws Error when it was never measured
-
- private:
-  CostTable table_;
-  CostKey key_;  // engine, provider, precision, threads, batch; the stage is filled in
-};
 
 }  // namespace triage::plan

@@ -60,13 +60,5 @@ TEST(CostTable, CsvCarriesTheMachine) {
             "\"Model \"\"X\"\", rev 2\",2,avx2 fma\n");
 }
 
-TEST(MeasuredCosts, GivesTheMeanPerImageAndNamesWhatIsMissing) {
-  EXPECT_EQ(MeasuredCosts(small_table(), {}).stage_latency_us("little"), 60);
-  EXPECT_EQ(MeasuredCosts(small_table(), {.batch = 16}).stage_latency_us("little"), 50);
-  EXPECT_EQ(error_of([] { MeasuredCosts(small_table(), {}).stage_latency_us("big"); }),
-            "cost table: expected a measurement for stage 'big', engine onnxruntime, provider cpu, precision fp32, "
-            "threads 1, batch 1, found none");
-}
-
 }  // namespace
 }  // namespace triage::plan

@@ -1,0 +1,41 @@
+#include "plan/cost_model.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace triage::plan {
+
+std::string StageShape::text() const {
+  std::string text = arch.text();
+  if (first_block > 0 || end_block() < static_cast<int>(arch.blocks.size())) {
+    text += std::format("[{}:{}]", first_block, end_block());
+  }
+  return carry ? text + "+carry" : text;
+}
+
+std::vector<ConvLayer> stage_layers(const StageShape& stage, const InputShape& input) {
+  const int blocks = static_cast<int>(stage.arch.blocks.size()), end = stage.end_block();
+  if (stage.first_block < 0 || stage.first_block >= end || end > blocks) {
+    fail("stage '{}': expected blocks in [0, {}), found [{}, {})", stage.arch.text(), blocks, stage.first_block, end);
+  }
+  std::vector<ConvLayer> layers = conv_layers(stage.arch, input);
+  std::erase_if(layers, [&](const ConvLayer& layer) { return layer.block < stage.first_block || layer.block >= end; });
+  return layers;
+}
+
+StageSize stage_size(const StageShape& stage, const InputShape& input, int classes) {
+  StageSize size;
+  for (const ConvLayer& layer : stage_layers(stage, input)) {
+    size.macs += layer.macs;
+    size.parameters += layer.parameters;
+    const std::int64_t elements = std::int64_t{layer.height} * layer.width * (layer.in_channels + layer.out_channels);
+    size.activation_bytes = std::max(size.activation_bytes, elements * std::int64_t{sizeof(float)});
+  }
+  const std::int64_t width = stage.arch.blocks[static_cast<std::size_t>(stage.end_block()) - 1].back();
+  size.macs += width * classes;
+  size.parameters += (width + 1) * classes;
+  return size;
+}
+
+}  // namespace triage::plan

@@ -1,0 +1,48 @@
+// CostModel: what a stage costs, asked for by shape. A search gets one handed in and never knows who measured.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "plan/arch.h"
+
+namespace triage::plan {
+
+// The part of a net that a stage runs: its blocks [first_block, last_block), then a head of its own.
+struct StageShape {
+  ArchSpec arch;
+  int first_block = 0;  // 0: reads the image; else the map of block first_block - 1, which another stage carries over
+  int last_block = -1;  // -1: to the end
+  bool carry = false;   // hands the map of its last block to a later stage
+
+  int end_block() const { return last_block < 0 ? static_cast<int>(arch.blocks.size()) : last_block; }
+  std::string text() const;  // "24-64,64-192[0:2]+carry"; the blocks where they are not all
+  bool operator==(const StageShape&) const = default;
+};
+
+// What follows from the shape alone. Throws Error when the blocks do not exist.
+struct StageSize {
+  std::int64_t macs = 0, parameters = 0;  // head included
+  std::int64_t activation_bytes = 0;      // fp32: the largest input + output of one convolution
+};
+StageSize stage_size(const StageShape& stage, const InputShape& input, int classes);
+
+// The layers that a stage runs, as conv_layers() of the whole net gives them.
+std::vector<ConvLayer> stage_layers(const StageShape& stage, const InputShape& input);
+
+struct StageExpense {  // of one image, batch 1
+  double latency_us = 0;
+  std::optional<double> energy_uj;  // none: the device has no source of energy measurements
+  bool measured = false;            // whole; false: predicted
+};
+
+class CostModel {
+ public:
+  virtual ~CostModel() = default;
+  // Thread-safe. Throws Error naming the stage when the model cannot tell.
+  virtual StageExpense stage(const StageShape& stage) const = 0;
+  // What two searches must agree on for their costs to be comparable: device, engine, threads, where it comes from.
+  virtual Json identity() const = 0;
+};
+
+}  // namespace triage::plan
