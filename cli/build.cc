@@ -2,7 +2,7 @@
 #include <iostream>
 
 #include "cli/command.h"
-#include "cli/pipeline.h"
+#include "cli/front_plan.h"
 #include "core/progress.h"
 
 namespace triage::cli {
@@ -41,6 +41,23 @@ double parse_accuracy(const std::string& text) {
   return value;
 }
 
+plan::Plan build(const fs::path& run, const std::string& policy, const BuildTarget& target, bool knee,
+                 BuildOptions options) {
+  const bool chosen = !policy.empty();
+  if (chosen) options.policy = plan::policy_from_string(policy, "--policy");
+  if (is_search_config(run / "config.toml")) {
+    options.target = target;
+    const RunLock lock(run);
+    return build_from_front(load_search_config(run / "config.toml"), run, options, chosen);
+  }
+  const RunConfig config = run_config_of(run);
+  if (!chosen) options.policy = config.policy;
+  options.target = knee || target.latency_us || target.accuracy ? target : config.target;
+  const RunLock lock = open_run(run, config);
+  const Workspace workspace(config, run);
+  return build_plan(workspace, trained_stages(workspace), options);
+}
+
 }  // namespace
 
 int build_command(int argc, char** argv) {
@@ -49,7 +66,7 @@ int build_command(int argc, char** argv) {
   std::string run, latency, accuracy, policy;
   bool knee = false, json = false;
   BuildOptions options;
-  app.add_option("RUN", run, "run directory of triage train")->required();
+  app.add_option("RUN", run, "run directory of triage train or triage search")->required();
   auto* budget =
       app.add_option("--latency", latency, "most accurate plan with at most this mean latency: 150us, 0.15ms");
   auto* goal = app.add_option("--accuracy", accuracy, "cheapest plan with at least this validation accuracy: 90%")
@@ -70,11 +87,7 @@ int build_command(int argc, char** argv) {
   BuildTarget target;
   if (!latency.empty()) target.latency_us = parse_latency(latency);
   if (!accuracy.empty()) target.accuracy = parse_accuracy(accuracy);
-  const RunConfig config = run_config_of(run);
-  options.policy = policy.empty() ? config.policy : plan::policy_from_string(policy, "--policy");
-  options.target = knee || target.latency_us || target.accuracy ? target : config.target;
-  const RunLock lock = open_run(run, config);
-  const plan::Plan plan = build_plan(Workspace(config, run), options);
+  const plan::Plan plan = build(run, policy, target, knee, options);
   if (json) {
     std::cout << plan::to_json(plan).dump(2) << '\n';
     return 0;

@@ -3,55 +3,48 @@
 //   2 measure every stage (costs.json) and ask every stage about the route and validation splits (scores/)
 //   3 fit temperatures and routers on the route split, choose thresholds on the validation split
 //   4 export again with the scores, compose the single-file model, write plan.json last
-#include "cli/stage_files.h"
+#include "cli/plan_source.h"
 #include "core/machine.h"
 #include "core/progress.h"
-#include "export/from_network.h"
 #include "export/plan_model.h"
 #include "route/curve.h"
 #include "route/temperature.h"
+#include "search/plan_solver.h"
 
 namespace triage::cli {
 namespace {
 
 constexpr std::size_t kProfileImages = 512;
 
-exporting::StageModel stage_model(const Workspace& w, const StageConfig& stage, bool last,
-                                  const std::optional<plan::Exit>& exit, plan::PolicyKind policy) {
-  exporting::StageOptions options;
-  options.name = stage.name;
-  options.classes = w.dataset.info().classes;
-  options.mean = w.normalization.mean;
-  options.stddev = w.normalization.stddev;
-  options.features = !last;
-  options.exit = exit;
-  options.policy = policy;
-  supernet::Network network = train::load_trained(w.job(stage), train::Precision::fp32);
-  return exporting::stage_from_network(*network, options);
-}
-
 // Stage entries with files, hashes and sizes; nothing measured or routed yet.
-plan::Plan bare_plan(const Workspace& w, plan::PolicyKind policy, const fs::path& directory) {
+plan::Plan bare_plan(const Workspace& w, const std::vector<StageSource>& sources, plan::PolicyKind policy,
+                     const fs::path& directory) {
   const data::DatasetInfo& info = w.dataset.info();
   plan::Plan plan;
   plan.name = w.config.name;
   plan.input = {info.channels, info.height, info.width};
   plan.classes = info.classes;
   plan.policy = policy;
-  for (const StageConfig& config : w.config.stages) {
-    const bool last = &config == &w.config.stages.back();
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const StageSource& source = sources[i];
     plan::Stage stage;
-    stage.name = config.name;
-    stage.arch = config.space.largest();
-    stage.onnx = config.name + ".onnx";
-    stage.feature_width = last ? 0 : stage.arch.blocks[config.features_block].back();
-    const plan::ArchCost cost = plan::arch_cost(stage.arch, plan.input, static_cast<int>(plan.classes.size()));
-    stage.macs = cost.macs;
-    stage.parameters = cost.parameters;
-    const std::string bytes = stage_file(stage_model(w, config, last, std::nullopt, policy));
+    stage.name = source.name;
+    stage.arch = source.network->arch();
+    stage.input = source.source < 0 ? plan::StageInput::image : plan::StageInput::features;
+    stage.source = source.source;
+    stage.onnx = source.name + ".onnx";
+    const int features = source.network->options().features_block;
+    if (i + 1 < sources.size() && features >= source.first_block && features < source.end_block()) {
+      stage.feature_width = stage.arch.blocks[static_cast<std::size_t>(features)].back();
+    }
+    const plan::StageSize size = plan::stage_size({stage.arch, source.first_block, source.last_block, source.carry},
+                                                  plan.input, static_cast<int>(plan.classes.size()));
+    stage.macs = size.macs;
+    stage.parameters = size.parameters;
+    const std::string bytes = stage_file(w, sources, i, std::nullopt, policy);
     write_file_atomic(directory / stage.onnx, bytes);
     stage.sha256 = sha256_hex(bytes);
-    check_stage_parity(w, *train::load_trained(w.job(config), train::Precision::fp32), directory / stage.onnx, !last);
+    check_stage_parity(w, sources, i, directory);
     plan.stages.push_back(std::move(stage));
   }
   return plan;
@@ -113,21 +106,85 @@ void attach_routers(const Workspace& w, plan::Plan& plan, const route::ScoreTabl
   write_json(w.run / "router.json", trained.report);
 }
 
+search::Bill bill_of(const plan::Plan& plan) {
+  search::Bill bill;
+  double parameters = 0, activations = 0;
+  for (const plan::Stage& stage : plan.stages) {
+    bill.stages.push_back({stage.cost->latency_us.mean, static_cast<double>(stage.macs)});
+    parameters += static_cast<double>(stage.parameters);
+    const plan::ArchCost cost = plan::arch_cost(stage.arch, plan.input, static_cast<int>(plan.classes.size()));
+    activations = std::max(activations, static_cast<double>(cost.peak_activation_elements));
+  }
+  bill.model_kb = parameters * sizeof(float) / 1024;
+  bill.memory_kb = bill.model_kb + activations * sizeof(float) / 1024;
+  return bill;
+}
+
+// The share of images that leaves at each stage.
+std::vector<double> shares_at(const route::ExitScores& scores, const route::CurvePoint& point, std::size_t stages) {
+  if (stages == 1) return {1};
+  std::vector<double> shares(stages);
+  const std::vector<std::uint8_t> taken = route::exits_taken(scores, point.thresholds);
+  for (const std::uint8_t exit : taken) shares[exit] += 1 / static_cast<double>(taken.size());
+  return shares;
+}
+
+// Points of the curve that keep the budgets at the costs that were measured.
+std::vector<route::CurvePoint> allowed(const plan::Plan& plan, const route::ExitScores& scores,
+                                       const std::vector<route::CurvePoint>& curve, const search::Budgets& budgets) {
+  if (budgets == search::Budgets{}) return curve;
+  const search::Bill bill = bill_of(plan);
+  std::vector<route::CurvePoint> kept;
+  double least = std::numeric_limits<double>::infinity();
+  std::string closest;
+  for (const route::CurvePoint& point : curve) {
+    std::vector<double> reach = shares_at(scores, point, plan.stages.size());
+    for (std::size_t j = reach.size() - 1; j-- > 0;) reach[j] += reach[j + 1];
+    std::string worst;
+    const double broken = search::violation(search::plan_cost(bill, reach), budgets, &worst);
+    if (broken == 0) kept.push_back(point);
+    if (broken < least) {
+      least = broken;
+      closest = worst;
+    }
+  }
+  if (kept.empty()) {
+    throw OverBudget(
+        std::format("plan '{}': as measured no thresholds keep the budgets; the closest need {}", plan.name, closest));
+  }
+  return kept;
+}
+
+// The one point that a plan of one stage has.
+route::CurvePoint only_point(const plan::Plan& plan, const route::Verdicts& verdicts) {
+  const std::vector<std::uint8_t>& right = verdicts.correct[0];
+  return {.accuracy = static_cast<double>(std::ranges::count(right, 1)) / static_cast<double>(right.size()),
+          .latency_us = plan.stages[0].cost->latency_us.mean};
+}
+
+const route::CurvePoint& aimed_at(const plan::Plan& plan, const std::vector<route::CurvePoint>& curve,
+                                  const BuildOptions& options) {
+  if (options.target.accuracy) return route::cheapest(curve, *options.target.accuracy);
+  if (options.target.latency_us) return route::most_accurate(curve, *options.target.latency_us);
+  if (options.reach.empty()) return route::knee(curve);
+  double latency = 0;
+  for (std::size_t i = 0; i < plan.stages.size(); ++i)
+    latency += options.reach[i] * plan.stages[i].cost->latency_us.mean;
+  return route::most_accurate(curve, latency * (1 + 1e-9));
+}
+
 // Thresholds and what they promise, from the validation split.
-void choose_point(plan::Plan& plan, const route::ScoreTable& validation, const BuildTarget& target) {
-  if (plan.stages.size() == 1) return;
+void choose_point(plan::Plan& plan, const route::ScoreTable& validation, const BuildOptions& options) {
   const route::Verdicts verdicts = route::verdicts(validation);
-  const route::ExitScores scores = route::policy_scores(plan, plan.policy, validation);
+  const bool single = plan.stages.size() == 1;
+  const route::ExitScores scores = single ? route::ExitScores{} : route::policy_scores(plan, plan.policy, validation);
   const std::vector<double> path = route::path_latency_us(plan);
-  const std::vector<route::CurvePoint> curve = route::CurveMaker(verdicts.correct, scores, path).curve();
-  const route::CurvePoint& point = target.latency_us ? route::most_accurate(curve, *target.latency_us)
-                                   : target.accuracy ? route::cheapest(curve, *target.accuracy)
-                                                     : route::knee(curve);
-  plan::Prediction prediction{point.accuracy, point.latency_us, std::vector<double>(plan.stages.size())};
-  for (const std::uint8_t exit : route::exits_taken(scores, point.thresholds)) prediction.exit_share[exit] += 1;
-  for (double& share : prediction.exit_share) share /= static_cast<double>(validation.count());
+  const std::vector<route::CurvePoint> whole =
+      single ? std::vector{only_point(plan, verdicts)} : route::CurveMaker(verdicts.correct, scores, path).curve();
+  const std::vector<route::CurvePoint> curve = allowed(plan, scores, whole, options.budgets);
+  const route::CurvePoint& point = single ? curve.front() : aimed_at(plan, curve, options);
+  plan.predicted = {point.accuracy, point.latency_us, shares_at(scores, point, plan.stages.size())};
   for (std::size_t i = 0; i + 1 < plan.stages.size(); ++i) plan.stages[i].exit.threshold = point.thresholds[i];
-  plan.predicted = prediction;
 }
 
 Json provenance(const Workspace& w, const BuildOptions& options) {
@@ -149,15 +206,14 @@ Json provenance(const Workspace& w, const BuildOptions& options) {
 
 }  // namespace
 
-plan::Plan build_plan(const Workspace& w, const BuildOptions& options) {
+plan::Plan build_plan(const Workspace& w, const std::vector<StageSource>& sources, const BuildOptions& options) {
   const StepTimer timer(w.run, "build");
   const fs::path directory = w.run / "plan", scores = w.run / "scores";
-  w.config.require_stages();
   fs::create_directories(directory);
   fs::create_directories(scores);
   fs::remove(directory / "plan.json");  // until everything it names is there
 
-  plan::Plan plan = bare_plan(w, options.policy, directory);
+  plan::Plan plan = bare_plan(w, sources, options.policy, directory);
   attach_costs(plan, measured_costs(w, plan, directory, options), options.threads);
   const route::ScoreTable route_scores = route::score_plan(
       plan, directory, w.dataset, w.splits.route, scores / "route.bin", w.threads, {.label = "score route split"});
@@ -168,18 +224,17 @@ plan::Plan build_plan(const Workspace& w, const BuildOptions& options) {
   const std::vector<double> temperatures = route::fit_temperatures(route_scores);
   for (std::size_t i = 0; i < plan.stages.size(); ++i) plan.stages[i].exit.temperature = temperatures[i];
   if (plan.stages.size() > 1) attach_routers(w, plan, route_scores, temperatures);
-  choose_point(plan, validation_scores, options.target);
+  choose_point(plan, validation_scores, options);
 
   for (std::size_t i = 0; i < plan.stages.size(); ++i) {
     const bool last = i + 1 == plan.stages.size();
     plan::Stage& stage = plan.stages[i];
     const std::optional<plan::Exit> exit = last ? std::nullopt : std::optional(stage.exit);
-    const std::string bytes = stage_file(stage_model(w, w.config.stages[i], last, exit, plan.policy));
+    const std::string bytes = stage_file(w, sources, i, exit, plan.policy);
     write_file_atomic(directory / stage.onnx, bytes);
     write_file_atomic(w.run / stage.onnx, bytes);
     stage.sha256 = sha256_hex(bytes);
-    const supernet::Network network = train::load_trained(w.job(w.config.stages[i]), train::Precision::fp32);
-    check_stage_parity(w, *network, directory / stage.onnx, !last);
+    check_stage_parity(w, sources, i, directory);
   }
   plan.provenance = provenance(w, options);
   plan::save_plan(directory, plan);

@@ -19,6 +19,7 @@ const Command* find_command(std::span<const Command> commands, const char* name)
 
 int arch_command(int argc, char** argv);
 int build_command(int argc, char** argv);
+int costs_command(int argc, char** argv);
 int data_command(int argc, char** argv);
 int eval_command(int argc, char** argv);
 int export_command(int argc, char** argv);
@@ -26,6 +27,7 @@ int predict_command(int argc, char** argv);
 int profile_command(int argc, char** argv);
 int report_command(int argc, char** argv);
 int run_command(int argc, char** argv);
+int search_command(int argc, char** argv);
 int subnets_command(int argc, char** argv);
 int train_command(int argc, char** argv);
 

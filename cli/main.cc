@@ -18,6 +18,8 @@ constexpr Command kCommands[] = {
     {"arch", "layers, MACs, parameters and memory of an architecture", arch_command},
     {"train", "train the networks of a configuration (resumable)", train_command},
     {"subnets", "score, cut and refine subnets of a trained supernet", subnets_command},
+    {"costs", "measure a search space's layers: the latency of any of its stages", costs_command},
+    {"search", "find architectures, exits, routing and thresholds together (resumable)", search_command},
     {"build", "turn trained networks into a plan: export, measure, route", build_command},
     {"run", "train, build, eval and report in one go (resumable)", run_command},
     {"profile", "measure latency of a plan's stages on this machine", profile_command},

@@ -9,6 +9,7 @@
 #include "data/dataset.h"
 #include "data/loader.h"
 #include "profile/stages.h"
+#include "search/plan_solver.h"
 #include "train/trainer.h"
 
 namespace triage::cli {
@@ -37,13 +38,11 @@ std::vector<train::TrainResult> train_stages(const Workspace& workspace);
 struct BuildOptions {
   plan::PolicyKind policy = plan::PolicyKind::learned;
   BuildTarget target;
-  int threads = 1;         // of the engine, for the measured costs
-  bool remeasure = false;  // measure latencies again although costs.json is there
+  std::vector<double> reach;  // of a front's point: the target is its cost at the costs that were measured
+  search::Budgets budgets;    // hard limits on what was measured
+  int threads = 1;            // of the engine, for the measured costs
+  bool remeasure = false;     // measure latencies again although costs.json is there
 };
-
-// Exports, checks parity, measures, fits temperatures and routers, chooses thresholds; writes RUN/plan/ and, in RUN:
-// NAME.onnx, router.pt, costs.json, latency.json.
-plan::Plan build_plan(const Workspace& workspace, const BuildOptions& options);
 
 // RUN/timing.json: seconds of a named step. What is repeated counts once, with its longest time (the later ones find
 // things done). Training keeps its own time over all parts of a run that was interrupted or killed.

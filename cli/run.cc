@@ -2,7 +2,7 @@
 #include <iostream>
 
 #include "cli/command.h"
-#include "cli/pipeline.h"
+#include "cli/plan_source.h"
 #include "core/machine.h"
 #include "core/progress.h"
 #include "evaluate/evaluate.h"
@@ -71,7 +71,7 @@ int run_command(int argc, char** argv) {
   const RunLock lock = open_run(directory, config);
   train_supernet(workspace);
   train_stages(workspace);
-  build_plan(workspace, {.policy = config.policy, .target = config.target});
+  build_plan(workspace, trained_stages(workspace), {.policy = config.policy, .target = config.target});
   const Json results = evaluate_run(workspace, command);
   {
     const StepTimer timer(directory, "report");

@@ -168,13 +168,19 @@ RunLock::~RunLock() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-RunLock open_run(const fs::path& run, const RunConfig& config) {
+void keep_config(const fs::path& run, const std::string& text, const std::string& origin) {
   const fs::path file = run / "config.toml";
-  if (fs::exists(file) && read_file(file) != config.text) {
+  if (!fs::exists(file)) {
+    fs::create_directories(run / "checkpoint");
+    write_file_atomic(file, text);
+  } else if (read_file(file) != text) {
     fail("{}: this run began with another configuration than {}. Use another --run directory, or delete this one.",
-         file.string(), config.origin);
+         file.string(), origin);
   }
-  fs::create_directories(run / "checkpoint");
+}
+
+RunLock open_run(const fs::path& run, const RunConfig& config) {
+  keep_config(run, config.text, config.origin);
   RunLock lock(run);
   for (const fs::path& directory : {run, run / "checkpoint", run / "plan", run / "scores"}) {
     if (!fs::exists(directory)) continue;
@@ -183,7 +189,6 @@ RunLock open_run(const fs::path& run, const RunConfig& config) {
       if (name.starts_with('.') && name.ends_with(".tmp")) fs::remove(entry.path());
     }
   }
-  if (!fs::exists(file)) write_file_atomic(file, config.text);
   return lock;
 }
 

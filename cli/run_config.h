@@ -67,8 +67,11 @@ class RunLock {
   int fd_;
 };
 
-// Makes the run directory and its config.toml; an existing one must hold the same text. Temporary files of a process
-// that was killed are removed.
+// Makes the run directory with `text` as its config.toml; an existing one must hold the same. origin: the file it is
+// from.
+void keep_config(const fs::path& run, const std::string& text, const std::string& origin);
+
+// The same for a run that one process at a time works on; temporary files of one that was killed are removed.
 RunLock open_run(const fs::path& run, const RunConfig& config);
 
 }  // namespace triage::cli

@@ -94,19 +94,24 @@ Figure exits_gap(const OpenSupernet& supernet, std::span<const Pair> pairs, cons
   return gap(against);
 }
 
-std::map<std::string, Figure> figures(const OpenSupernet& supernet, std::span<const Pair> pairs) {
-  std::map<std::string, Figure> result;
+Figure accuracy_figure(const Right& right) {
+  const auto count = static_cast<std::size_t>(std::ranges::count(right, 1));
+  const Interval interval = proportion_interval(count, right.size());
+  return {.value = 100 * share(right),
+          .unit = "%",
+          .interval = Interval{100 * interval.low, 100 * interval.high},
+          .n = static_cast<int>(right.size())};
+}
+
+std::map<std::string, Figure> figures(const OpenSupernet& supernet, const LabelledSplit& test,
+                                      std::span<const Pair> pairs) {
+  supernet::Network largest = supernet.cutter().cut(supernet.space().largest());
+  std::map<std::string, Figure> result{{"largest.accuracy", accuracy_figure(test.ask(largest))}};
   std::vector<Pair> others;
   std::vector<double> alone, inherited;
   for (const Pair& pair : pairs) {
     if (pair.arch == supernet.space().largest()) {
       result["largest.gap_points"] = gap({&pair, 1});
-      const auto right = static_cast<std::size_t>(std::ranges::count(pair.inherited, 1));
-      const Interval interval = proportion_interval(right, pair.inherited.size());
-      result["largest.accuracy"] = {.value = 100 * share(pair.inherited),
-                                    .unit = "%",
-                                    .interval = Interval{100 * interval.low, 100 * interval.high},
-                                    .n = static_cast<int>(pair.inherited.size())};
       result["largest.accuracy_alone"] = {.value = 100 * share(pair.alone), .unit = "%"};
     } else {
       others.push_back(pair);
@@ -134,8 +139,7 @@ int subnets_compare(int argc, char** argv) {
   std::vector<std::string> sources;
   bool json = false;
   app.add_option("DIR", directory, "run or zoo directory of the supernet")->required();
-  app.add_option("--alone", sources, "run whose stages are subnets trained alone, or a record; may be repeated")
-      ->required();
+  app.add_option("--alone", sources, "run whose stages are subnets trained alone, or a record; may be repeated");
   app.add_option("--record", record, "JSON file that keeps what those nets answered, for a later --alone");
   app.add_option("--without-exits", without_exits, "run of the same supernet trained without exits");
   app.add_option("--figures", figures_file, "record the figures in this results/*.json");
@@ -150,8 +154,9 @@ int subnets_compare(int argc, char** argv) {
   const std::vector<AloneNet> nets = collect(supernet, test, validation, sources);
   if (!record.empty()) write_record(record, nets);
   const std::vector<Pair> pairs = compare(supernet, test, validation, nets);
-  if (pairs.empty()) fail("{}: expected nets trained alone in the runs, found none", directory);
-  std::map<std::string, Figure> measured = figures(supernet, pairs);
+  if (pairs.empty() && !sources.empty()) fail("{}: expected nets trained alone in the runs, found none", directory);
+  std::map<std::string, Figure> measured = figures(supernet, test, pairs);
+  if (!without_exits.empty() && pairs.empty()) throw UsageError("--without-exits: expected --alone beside it");
   if (!without_exits.empty()) measured["exits.last_exit_gap_points"] = exits_gap(supernet, pairs, without_exits);
   if (const auto minutes = step_minutes(supernet.directory, "train supernet"))
     measured["train.minutes"] = {.value = *minutes, .unit = "min"};

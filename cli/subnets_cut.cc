@@ -2,10 +2,9 @@
 #include <cstdio>
 
 #include "cli/command.h"
-#include "cli/stage_files.h"
+#include "cli/plan_source.h"
 #include "cli/subnet_choice.h"
 #include "cli/subnets.h"
-#include "export/from_network.h"
 
 namespace triage::cli {
 
@@ -27,15 +26,12 @@ int subnets_cut(int argc, char** argv) {
   const plan::ArchSpec subnet = subnet_of(supernet.space(), text);
   supernet::Network network = supernet.cutter(recalibration).cut(subnet);
   const fs::path onnx = out, weights = fs::path(out).replace_extension(".pt");
-  if (weights == onnx) throw UsageError("--out: expected an .onnx file, found '" + out + "'");
+  if (onnx.extension() != ".onnx") throw UsageError("--out: expected an .onnx file, found '" + out + "'");
 
-  exporting::StageOptions options;
-  options.name = onnx.stem();
-  options.classes = supernet.trained.classes;
-  options.mean = supernet.trained.normalization.mean;
-  options.stddev = supernet.trained.normalization.stddev;
-  write_file_atomic(onnx, stage_file(exporting::stage_from_network(*network, options)));
-  check_stage_parity(supernet.workspace, *network, onnx, /*features=*/true);
+  // As if a stage followed: the file has features.
+  const std::vector<StageSource> stages{{onnx.stem(), network}, {"next", network}};
+  write_file_atomic(onnx, stage_file(supernet.workspace, stages, 0, std::nullopt, plan::PolicyKind::confidence));
+  check_stage_parity(supernet.workspace, stages, 0, onnx.parent_path());
   train::save_network(weights, *network, network->state(),
                       {supernet.trained.classes, supernet.trained.normalization, supernet.trained.identity});
   const plan::ArchCost cost = plan::arch_cost(subnet, network->input(), network->classes());

@@ -1,5 +1,7 @@
 #include "export/from_network.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 
 namespace triage::exporting {
@@ -30,11 +32,19 @@ StageModel stage_from_network(const supernet::NetworkImpl& network, const StageO
   stage.classes = options.classes;
   stage.mean = options.mean;
   stage.stddev = options.stddev;
-  for (const auto& layer : network.folded()) stage.convs.push_back({values(layer.weight), values(layer.bias)});
-  const auto head = network.folded_head();
+  stage.first_block = options.first_block;
+  stage.last_block = options.last_block;
+  for (const auto& layer : network.folded()) {
+    if (layer.layer.block < stage.first_block || layer.layer.block >= stage.end_block()) continue;
+    stage.convs.push_back({values(layer.weight), values(layer.bias)});
+  }
+  const auto head = network.folded_head(static_cast<std::size_t>(stage.end_block()));
   stage.head_weight = values(head.weight);
   stage.head_bias = values(head.bias);
-  if (options.features) stage.features_block = network.options().features_block;
+  const int features = network.options().features_block;
+  if (options.features && features >= stage.first_block && features < stage.end_block())
+    stage.features_block = features;
+  if (options.carry) stage.carry_block = stage.end_block() - 1;
   stage.exit = options.exit;
   stage.policy = options.policy;
   check_stage(stage);
@@ -42,7 +52,7 @@ StageModel stage_from_network(const supernet::NetworkImpl& network, const StageO
 }
 
 Engine network_engine(const supernet::NetworkImpl& network, const std::vector<float>& mean,
-                      const std::vector<float>& stddev) {
+                      const std::vector<float>& stddev, std::size_t blocks) {
   const plan::InputShape input = network.input();
   auto options = network.options();
   options.bf16 = false;
@@ -51,7 +61,12 @@ Engine network_engine(const supernet::NetworkImpl& network, const std::vector<fl
   copy->eval();
   const auto centre = per_channel(mean, input.channels, "mean"), spread = per_channel(stddev, input.channels, "stddev");
 
-  return {"libtorch", [copy, centre, spread, input](std::span<const float> images, int n) {
+  const std::vector<int>& exits = options.exits;
+  const auto exit = std::ranges::find(exits, static_cast<int>(blocks) - 1) - exits.begin();
+  if (blocks > 0 && blocks < network.arch().blocks.size() && exit == std::ssize(exits)) {
+    fail("network engine: expected an exit behind {} blocks of {}, found none", blocks, network.arch().text());
+  }
+  return {"libtorch", [copy, centre, spread, input, exit](std::span<const float> images, int n) {
             const torch::NoGradGuard no_gradients;
             auto pixels = torch::empty({n, input.channels, input.height, input.width}, torch::kFloat32);
             if (pixels.numel() != static_cast<std::int64_t>(images.size()))
@@ -60,7 +75,9 @@ Engine network_engine(const supernet::NetworkImpl& network, const std::vector<fl
             auto network_copy = copy;  // a shared handle; forward() is not const
             const auto output = network_copy->forward(
                 ((pixels - centre) / spread).contiguous(at::MemoryFormat::ChannelsLast), /*features=*/true);
-            return NamedOutputs{{"logits", values(output.logits)}, {"features", values(output.features)}};
+            const bool last = exit == std::ssize(output.exits);
+            const at::Tensor& logits = last ? output.logits : output.exits[static_cast<std::size_t>(exit)];
+            return NamedOutputs{{"logits", values(logits)}, {"features", values(output.features)}};
           }};
 }
 

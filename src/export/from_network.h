@@ -15,7 +15,10 @@ struct StageOptions {
   std::string name = "stage";
   std::vector<std::string> classes;  // as many as the network has
   std::vector<float> mean, stddev;   // per channel, of values in [0, 1]: what the network was trained with
-  bool features = true;              // a "features" output, of the network's own features_block
+  int first_block = 0;               // the stage is the blocks [first_block, last_block) ...
+  int last_block = -1;               // ... and the head behind them, which must be an exit's; -1: to the end
+  bool carry = false;                // hands its last map to a later stage
+  bool features = true;              // a "features" output, where the stage has the network's own features_block
   std::optional<plan::Exit> exit;    // a "score" output; needs `policy`
   plan::PolicyKind policy = plan::PolicyKind::learned;
 };
@@ -24,9 +27,10 @@ struct StageOptions {
 // The numbers are copied. Throws Error when they are not finite or the options do not fit.
 StageModel stage_from_network(const supernet::NetworkImpl& network, const StageOptions& options);
 
-// The network in fp32 on the CPU, evaluation mode, as an engine with the outputs "logits" and "features". It works on a
-// copy of its own, so `network` keeps its mode, precision and device. Not thread-safe.
+// The network in fp32 on the CPU, evaluation mode, as an engine with the outputs "logits", of the head behind `blocks`
+// blocks (0: the last one), and "features". It works on a copy of its own, so `network` keeps its mode, precision and
+// device. Not thread-safe.
 Engine network_engine(const supernet::NetworkImpl& network, const std::vector<float>& mean,
-                      const std::vector<float>& stddev);
+                      const std::vector<float>& stddev, std::size_t blocks = 0);
 
 }  // namespace triage::exporting

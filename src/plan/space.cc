@@ -137,6 +137,24 @@ ArchSpec SearchSpace::sample(Rng& rng) const {
   return arch;
 }
 
+ArchSpec SearchSpace::sample_sized(Rng& rng) const {
+  const double size = rng.uniform();
+  const auto about = [&](std::size_t choices) {  // an index in [0, choices)
+    const double at = size + 0.15 * rng.normal();
+    return static_cast<std::size_t>(std::clamp(at, 0.0, 0.999999) * static_cast<double>(choices));
+  };
+  ArchSpec arch;
+  for (std::size_t b = 0; b < blocks.size(); ++b) {
+    const std::size_t least = least_depth(b), depth = least + about(blocks[b].size() - least + 1);
+    std::vector<int>& widths = arch.blocks.emplace_back();
+    for (std::size_t i = 0; i < depth; ++i) {
+      const LayerSpace& layer = blocks[b][i];
+      widths.push_back(layer.low + static_cast<int>(about(static_cast<std::size_t>(layer.choices()))) * layer.step);
+    }
+  }
+  return arch;
+}
+
 std::vector<ArchSpec> SearchSpace::sample_distinct(std::size_t count, std::uint64_t seed) const {
   Rng rng(derive_seed(seed, "random subnets"));
   count = static_cast<std::size_t>(std::min(subnets(), static_cast<double>(count)));

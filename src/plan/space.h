@@ -43,6 +43,9 @@ struct SearchSpace {
   ArchSpec smallest() const;  // optional layers left out, the others at their narrowest
   // Depth of every block, then every width: uniform and independent.
   ArchSpec sample(Rng& rng) const;
+  // A size is drawn first, uniformly, then depths and widths around it: small and large subnets come up as often as
+  // those between, which sample() hardly leaves.
+  ArchSpec sample_sized(Rng& rng) const;
   // The first `count` different ones that a seed draws; all of them where there are no more.
   std::vector<ArchSpec> sample_distinct(std::size_t count, std::uint64_t seed) const;
   // Throws Error that names both and the first place where `arch` leaves the space.

@@ -80,5 +80,21 @@ TEST(SearchSpace, WhatIsOutsideIsRefusedWithBothSidesNamed) {
   EXPECT_THROW(space.check(ArchSpec::parse("24-64-48-48")), Error);
 }
 
+TEST(SearchSpace, SizedSamplesReachBothEnds) {
+  const SearchSpace space = SearchSpace::parse("8:64:8-8:64:8,8:64:8?-8:64:8,8:64:8?");
+  Rng rng(1);
+  int small = 0, large = 0;
+  const double most = static_cast<double>(arch_cost(space.largest(), {}, 10).macs);
+  for (int i = 0; i < 400; ++i) {
+    const ArchSpec arch = space.sample_sized(rng);
+    space.check(arch);
+    const double share = static_cast<double>(arch_cost(arch, {}, 10).macs) / most;
+    small += share < 0.1;
+    large += share > 0.5;
+  }
+  EXPECT_GT(small, 40);  // of 400
+  EXPECT_GT(large, 40);
+}
+
 }  // namespace
 }  // namespace triage::plan

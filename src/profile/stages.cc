@@ -1,5 +1,5 @@
-// Map: StageRunner owns what one (stage, threads) needs and runs batches; Subjects collects the callables with their
-// cost keys; profile_* open everything, time it interleaved and turn measurements into cost entries.
+// Map: Subjects collects the callables (stage_runner.h, PlanRunner) with their cost keys; profile_* open everything,
+// time it interleaved and turn measurements into cost entries.
 #include "profile/stages.h"
 
 #include <algorithm>
@@ -8,10 +8,8 @@
 #include <utility>
 
 #include "core/machine.h"
-#include "runtime/backend.h"
+#include "profile/stage_runner.h"
 #include "runtime/convert.h"
-#include "runtime/score.h"
-#include "triage/classifier.h"
 
 namespace triage::profile {
 namespace {
@@ -44,12 +42,6 @@ void check_options(const ProfileOptions& options) {
   }
 }
 
-// Image `index`, wrapping around.
-ImageView view(const Images& images, std::size_t index) {
-  const std::size_t size = static_cast<std::size_t>(images.height) * images.width * images.channels;
-  return {images.pixels.data() + index % images.count * size, images.height, images.width, images.channels};
-}
-
 std::unique_ptr<runtime::Backend> open_stage(const fs::path& file, int threads, const std::string& provider,
                                              double* load_ms = nullptr) {
   const double start = steady_seconds();
@@ -57,10 +49,6 @@ std::unique_ptr<runtime::Backend> open_stage(const fs::path& file, int threads, 
   if (!opened) fail("{}", opened.error().message);
   if (load_ms) *load_ms = (steady_seconds() - start) * 1e3;
   return std::move(*opened);
-}
-
-void run_or_fail(const runtime::Backend& backend, int n, const runtime::StageBuffers& buffers) {
-  if (const Status status = backend.run(n, buffers); !status) fail("{}", status.error().message);
 }
 
 // What every feature stage starts from: the carried maps of all images, made once. [count, carry_size]
@@ -76,7 +64,7 @@ std::vector<float> carried_maps(const plan::Plan& plan, const fs::path& director
   for (int i = 0; i < images.count; ++i) {
     const float* input = pixels.data();
     if (earlier.empty()) {
-      runtime::to_input(view(images, i), pixels.data());
+      runtime::to_input(image_at(images, i), pixels.data());
     } else {
       input = earlier.data() + static_cast<std::size_t>(i) * shape.input_size;
     }
@@ -88,79 +76,14 @@ std::vector<float> carried_maps(const plan::Plan& plan, const fs::path& director
   return maps;
 }
 
-// One stage in one engine session; runs batches of any size. Not thread-safe: it owns its buffers.
-class StageRunner {
- public:
-  StageRunner(const plan::Plan& plan, std::size_t index, const fs::path& directory, int threads,
-              const std::string& provider, const Images& images, const std::vector<float>* maps)
-      : exit_(plan.stages[index].exit), images_(images), maps_(maps) {
-    backend_ = open_stage(directory / plan.stages[index].onnx, threads, provider, &load_ms_);
-    const runtime::StageShape& shape = backend_->shape();
-    const int expected =
-        maps ? static_cast<int>(maps->size() / images.count) : images.channels * images.height * images.width;
-    if (shape.input_size != expected) {
-      fail("{}: takes {} values per image, found {}", plan.stages[index].onnx, shape.input_size, expected);
-    }
-    hands_over_ = index + 1 < plan.stages.size();
-    policy_ = exit_.router ? plan::PolicyKind::learned : plan::PolicyKind::confidence;
-    carries_ = std::ranges::any_of(plan.stages, [&](const plan::Stage& later) {
-      return later.input == plan::StageInput::features && later.source == static_cast<int>(index);
-    });
-  }
-
-  double load_ms() const { return load_ms_; }
-
-  void run(std::size_t run, int batch) {
-    reserve(batch);
-    const runtime::StageShape& shape = backend_->shape();
-    const std::size_t first = run * batch % images_.count;
-    for (int i = 0; i < batch; ++i) {
-      float* input = input_.data() + static_cast<std::size_t>(i) * shape.input_size;
-      if (maps_) {  // the copy is the hand-over between the stages
-        std::copy_n(maps_->begin() + (first + i) % images_.count * shape.input_size, shape.input_size, input);
-      } else {
-        runtime::to_input(view(images_, first + i), input);
-      }
-    }
-    const bool wants_features = hands_over_ && exit_.router.has_value();
-    run_or_fail(*backend_, batch,
-                {.input = input_.data(),
-                 .logits = logits_.data(),
-                 .features = wants_features ? features_.data() : nullptr,
-                 .carry = carries_ ? carry_.data() : nullptr});
-    for (int i = 0; i < batch; ++i) {
-      const runtime::Evidence evidence =
-          runtime::evidence(std::span(logits_).subspan(static_cast<std::size_t>(i) * shape.classes, shape.classes),
-                            static_cast<float>(exit_.temperature));
-      if (!hands_over_) continue;
-      const auto features = wants_features ? std::span<const float>(features_).subspan(
-                                                 static_cast<std::size_t>(i) * shape.feature_width, shape.feature_width)
-                                           : std::span<const float>();
-      scores_ += runtime::escalation_score(policy_, exit_, features, evidence);
-    }
-  }
-
- private:
-  void reserve(int batch) {
-    const std::size_t n = batch;
-    const runtime::StageShape& shape = backend_->shape();
-    if (logits_.size() >= n * shape.classes) return;
-    input_.resize(n * shape.input_size);
-    logits_.resize(n * shape.classes);
-    features_.resize(n * shape.feature_width);
-    carry_.resize(carries_ ? n * shape.carry_size : 0);
-  }
-
-  const plan::Exit& exit_;
-  const Images& images_;
-  const std::vector<float>* maps_;  // [count, input_size] for a feature stage, null for an image stage
-  std::unique_ptr<runtime::Backend> backend_;
-  double load_ms_ = 0;
-  bool hands_over_ = false, carries_ = false;
-  plan::PolicyKind policy_ = plan::PolicyKind::confidence;
-  std::vector<float> input_, logits_, features_, carry_;
-  double scores_ = 0;  // keeps the scores from being optimised away
-};
+// What the plan's runtime asks of a stage.
+StageUse use_of(const plan::Plan& plan, std::size_t index) {
+  return {.exit = plan.stages[index].exit,
+          .hands_over = index + 1 < plan.stages.size(),
+          .carries = std::ranges::any_of(plan.stages, [&](const plan::Stage& later) {
+            return later.input == plan::StageInput::features && later.source == static_cast<int>(index);
+          })};
+}
 
 class PlanRunner {
  public:
@@ -176,7 +99,7 @@ class PlanRunner {
   void run(std::size_t run, int batch) {
     views_.resize(batch);
     outcomes_.resize(batch);
-    for (int i = 0; i < batch; ++i) views_[i] = view(images_, run * batch + i);
+    for (int i = 0; i < batch; ++i) views_[i] = image_at(images_, run * batch + i);
     if (batch == 1) {
       const auto outcome = classifier_->classify(views_[0]);
       if (!outcome) fail("{}", outcome.error().message);
@@ -199,8 +122,8 @@ struct Subjects {
   std::vector<Callable> callables;
 
   template <class Runner>
-  void add(const std::shared_ptr<Runner>& runner, plan::CostKey key) {
-    load_ms.push_back(runner->load_ms());
+  void add(const std::shared_ptr<Runner>& runner, double runner_load_ms, plan::CostKey key) {
+    load_ms.push_back(runner_load_ms);
     callables.push_back([runner, batch = key.batch](std::size_t run) { runner->run(run, batch); });
     keys.push_back(std::move(key));
   }
@@ -224,16 +147,18 @@ Profile profile(const plan::Plan& plan, const fs::path& directory, const Images&
     const auto* carried = stage.input == plan::StageInput::features ? &maps.at(stage.source) : nullptr;
     for (const int threads : options.threads) {
       for (const int batch : options.batches) {  // a session each, so that first inferences and load times are true
-        subjects.add(std::make_shared<StageRunner>(plan, s, directory, threads, options.provider, images, carried),
-                     {.stage = stage.name, .provider = options.provider, .threads = threads, .batch = batch});
+        double load_ms = 0;
+        auto backend = open_stage(directory / stage.onnx, threads, options.provider, &load_ms);
+        subjects.add(std::make_shared<StageRunner>(std::move(backend), stage.onnx, use_of(plan, s), images, carried),
+                     load_ms, {.stage = stage.name, .provider = options.provider, .threads = threads, .batch = batch});
       }
     }
   }
   if (whole_plan && options.provider == "cpu") {
     for (const int threads : options.threads) {
       for (const int batch : options.batches) {
-        subjects.add(std::make_shared<PlanRunner>(directory, threads, images),
-                     {.stage = "plan", .threads = threads, .batch = batch});
+        const auto runner = std::make_shared<PlanRunner>(directory, threads, images);
+        subjects.add(runner, runner->load_ms(), {.stage = "plan", .threads = threads, .batch = batch});
       }
     }
   }

@@ -39,6 +39,7 @@ struct OnnxOptions {
   int threads = 1;
   bool allow_spinning = false;
   std::string provider = "cpu";  // cpu, xnnpack, dnnl
+  std::string profile;           // PREFIX of the engine's own PREFIX_<time>.json, written when the backend goes. Slower
 };
 
 // Loads a stage file. Outputs the runtime does not need (the portable "score") and the nodes behind them are cut off

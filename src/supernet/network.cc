@@ -161,10 +161,31 @@ at::Tensor NetworkImpl::run_layer(const plan::ConvLayer& place, const at::Tensor
   return out.y;
 }
 
+std::size_t NetworkImpl::head_behind(std::size_t blocks) const {
+  if (blocks == arch_.blocks.size()) return heads_.size() - 1;
+  const auto exit = std::ranges::find(options_.exits, static_cast<int>(blocks) - 1);
+  if (exit == options_.exits.end()) {
+    fail("network {}: expected an exit behind block {}, found none", space_.text(), static_cast<int>(blocks) - 1);
+  }
+  return static_cast<std::size_t>(exit - options_.exits.begin());
+}
+
 std::shared_ptr<NetworkImpl> NetworkImpl::extract(const plan::ArchSpec& subnet) const {
-  space_.check(subnet);
+  const std::size_t blocks = subnet.blocks.size();
+  NetworkOptions options = options_;
+  if (blocks > 0 && blocks < arch_.blocks.size()) {  // ends at an exit
+    plan::ArchSpec whole = subnet;
+    const plan::ArchSpec smallest = space_.smallest();
+    whole.blocks.insert(whole.blocks.end(), smallest.blocks.begin() + static_cast<std::ptrdiff_t>(blocks),
+                        smallest.blocks.end());
+    space_.check(whole);
+    options.exits.resize(head_behind(blocks));
+    options.features_block = std::min(options.features_block, static_cast<int>(blocks) - 1);
+  } else {
+    space_.check(subnet);
+  }
   const at::NoGradGuard no_grad;
-  auto result = std::make_shared<NetworkImpl>(plan::SearchSpace::only(subnet), input_, classes_, options_, /*seed=*/0);
+  auto result = std::make_shared<NetworkImpl>(plan::SearchSpace::only(subnet), input_, classes_, options, /*seed=*/0);
   result->to(weights_[0].weight.device());
   for (const plan::ConvLayer& place : result->layers_) {
     Layer& to = result->layer_of(place);
@@ -174,10 +195,11 @@ std::shared_ptr<NetworkImpl> NetworkImpl::extract(const plan::ArchSpec& subnet) 
     to.running_mean.copy_(first(from.running_mean, place.out_channels));
     to.running_var.copy_(first(from.running_var, place.out_channels));
   }
-  for (std::size_t i = 0; i < heads_.size(); ++i) {
+  for (std::size_t i = 0; i < result->heads_.size(); ++i) {
     Head& to = result->heads_[i];
-    to.weight.copy_(heads_[i].weight.narrow(1, 0, to.weight.size(1)));
-    to.bias.copy_(heads_[i].bias);
+    const Head& from = heads_[i + 1 == result->heads_.size() ? head_behind(blocks) : i];
+    to.weight.copy_(from.weight.narrow(1, 0, to.weight.size(1)));
+    to.bias.copy_(from.bias);
   }
   return result;
 }
@@ -232,10 +254,10 @@ std::vector<FoldedLayer> NetworkImpl::folded() const {
   return result;
 }
 
-FoldedHead NetworkImpl::folded_head() const {
+FoldedHead NetworkImpl::folded_head(std::size_t blocks) const {
   const at::NoGradGuard no_grad;
-  const Head& head = heads_.back();
-  const at::Tensor weight = head.weight.narrow(1, 0, arch_.head_width()).cpu() * options_.head_scale;
+  const Head& head = heads_[head_behind(blocks)];
+  const at::Tensor weight = head.weight.narrow(1, 0, arch_.blocks[blocks - 1].back()).cpu() * options_.head_scale;
   return {weight.contiguous(), (head.bias.cpu() * options_.head_scale).contiguous()};
 }
 

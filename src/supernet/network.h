@@ -68,8 +68,9 @@ class NetworkImpl : public torch::nn::Module {
   // The same for a subnet of the space, in training mode: batch statistics, and none are kept unless it is the largest.
   NetworkOutput forward(const at::Tensor& images, const plan::ArchSpec& subnet, bool features = false);
 
-  // The subnet as a network of its own, with copies of its slice of the weights. Its running statistics are the slice
-  // of the largest subnet's and do not fit: recalibrate.
+  // The subnet as a network of its own, with copies of its slice of the weights; or the beginning of one that ends at
+  // an exit, whose head becomes the last one. Its running statistics are the slice of the largest subnet's and do not
+  // fit: recalibrate.
   std::shared_ptr<NetworkImpl> extract(const plan::ArchSpec& subnet) const;
 
   // Between begin and end, forward() in training mode gathers exact statistics over all images it sees instead of
@@ -79,7 +80,8 @@ class NetworkImpl : public torch::nn::Module {
   void recalibrate_end();
 
   std::vector<FoldedLayer> folded() const;
-  FoldedHead folded_head() const;
+  FoldedHead folded_head(std::size_t blocks) const;  // behind so many blocks: an exit's, or the last one
+  FoldedHead folded_head() const { return folded_head(arch_.blocks.size()); }
 
   // Everything that makes the network, running statistics included; the tensors share memory with the network.
   NamedTensors state() const;
@@ -112,7 +114,8 @@ class NetworkImpl : public torch::nn::Module {
   at::Tensor run_layer(const plan::ConvLayer& place, const at::Tensor& x, bool largest);
   at::Tensor run_head(const Head& head, const at::Tensor& pooled) const;  // pooled: [N,C]
   void check_images(const at::Tensor& images) const;
-  std::string head_name(std::size_t index) const;  // "exit1", "head"
+  std::string head_name(std::size_t index) const;     // "exit1", "head"
+  std::size_t head_behind(std::size_t blocks) const;  // index into heads_; throws Error where there is none
   void update_statistics(Layer& layer, const at::Tensor& mean, const at::Tensor& var, double count);
 
   plan::SearchSpace space_;

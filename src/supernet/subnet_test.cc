@@ -38,6 +38,23 @@ TEST(Subnet, RunsAsTheNetworkItIsExtractedTo) {
   }
 }
 
+TEST(Subnet, MayEndAtAnExit) {
+  Network net = make_supernet({.bf16 = false, .residual = true, .exits = {0, 1}});
+  net->eval();
+  const at::Tensor x = random_images(8);
+  Network whole(net->extract(plan::ArchSpec::parse("12-16,8-16"))),
+      part(net->extract(plan::ArchSpec::parse("12-16,8")));
+  whole->eval();
+  part->eval();
+  EXPECT_EQ(part->options().exits, std::vector<int>{0});
+  const NetworkOutput all = whole->forward(x, true), some = part->forward(x, true);
+  EXPECT_TRUE(at::equal(all.exits[1], some.logits));
+  EXPECT_TRUE(at::equal(all.exits[0], some.exits[0]));
+  EXPECT_TRUE(at::equal(all.features, some.features));
+  EXPECT_THROW(make_supernet()->extract(plan::ArchSpec::parse("12-16,8")), Error);  // no exit there
+  EXPECT_THROW(net->extract(plan::ArchSpec::parse("12-17")), Error);
+}
+
 TEST(Subnet, GradientsStayInsideTheSlice) {
   Network net = make_supernet({.bf16 = false});
   net->forward(random_images(16), plan::ArchSpec::parse("12-16-24")).logits.square().sum().backward();

@@ -1,0 +1,18 @@
+// From a point of a search's front to the stages of a plan.
+#pragma once
+
+#include "cli/plan_source.h"
+#include "cli/search_config.h"
+#include "cli/subnets.h"
+#include "search/front.h"
+
+namespace triage::cli {
+
+// Nets cut from the supernet, with batch statistics of their own; stages named "stage1", "stage2", ...
+std::vector<StageSource> cut_stages(const OpenSupernet& supernet, const search::Genome& genome);
+
+// The plan of a front's point, in RUN/plan: the most accurate one that, as measured, keeps the target and the search's
+// budgets. Points that miss them when they are measured are passed over for the next cheaper one.
+plan::Plan build_from_front(const SearchConfig& config, const fs::path& run, BuildOptions options, bool any_policy);
+
+}  // namespace triage::cli

@@ -1,0 +1,42 @@
+// What a plan is built from: networks, and which of their blocks become which stage.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/pipeline.h"
+#include "export/stage_model.h"
+
+namespace triage::cli {
+
+struct StageSource {
+  std::string name;           // also of its file: NAME.onnx
+  supernet::Network network;  // fp32, in inference mode
+  int first_block = 0, last_block = -1;
+  int source = -1;     // the stage whose features it goes on from; -1: it starts from the image
+  bool carry = false;  // a later stage goes on from its features
+  int end_block() const { return last_block < 0 ? static_cast<int>(network->arch().blocks.size()) : last_block; }
+};
+
+// The stages that a run's configuration names, each a trained network of its own.
+std::vector<StageSource> trained_stages(const Workspace& workspace);
+
+// Stage `index` as an ONNX file, which the ONNX checker has accepted. exit: its score; none: without one.
+std::string stage_file(const Workspace& workspace, const std::vector<StageSource>& stages, std::size_t index,
+                       const std::optional<plan::Exit>& exit, plan::PolicyKind policy);
+
+// LibTorch in fp32 against ONNX Runtime on validation images, through all the stages that an image takes to this one:
+// logits and, where the stage has them, features within 1e-4. Throws Error with the worst element.
+void check_stage_parity(const Workspace& workspace, const std::vector<StageSource>& stages, std::size_t index,
+                        const fs::path& directory);
+
+// What build_plan() throws where, at the costs that were measured, no thresholds keep the limits.
+struct OverBudget : Error {
+  using Error::Error;
+};
+
+// Exports, checks parity, measures, fits temperatures and routers, chooses thresholds; writes RUN/plan/ and, in RUN:
+// NAME.onnx, router.pt, costs.json, latency.json.
+plan::Plan build_plan(const Workspace& workspace, const std::vector<StageSource>& stages, const BuildOptions& options);
+
+}  // namespace triage::cli

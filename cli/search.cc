@@ -1,0 +1,125 @@
+// triage search: architectures, exits, stages, policies and thresholds found together.
+#include <cstdio>
+#include <iostream>
+
+#include "cli/command.h"
+#include "cli/search_run.h"
+#include "core/machine.h"
+#include "core/progress.h"
+#include "report/front.h"
+
+namespace triage::cli {
+namespace {
+
+std::string kind_of(const search::Genome& genome) {
+  const bool cascade = genome.legs.size() > 1, exits = genome.stages() > genome.legs.size();
+  return cascade && exits ? "cascade with early exits" : cascade ? "cascade" : exits ? "early exits" : "one net";
+}
+
+double shown_cost(const search::Front& front, const search::PlanCost& cost) {
+  return search::on_axis(cost, front.axis) / (front.axis == search::CostAxis::macs ? 1e6 : 1);
+}
+
+void draw(const SearchRun& opened, const search::Front& front, const fs::path& file) {
+  report::FrontPicture picture;
+  picture.cost_title = front.axis == search::CostAxis::latency ? "predicted mean latency (us)"
+                       : front.axis == search::CostAxis::macs  ? "mean multiply-adds (million)"
+                                                               : "mean energy (uJ)";
+  const auto point = [&](const search::FrontPoint& p) {
+    return report::FrontPicture::Point{shown_cost(front, p.cost), p.accuracy};
+  };
+  for (const search::FrontPoint& single : front.singles) picture.singles.push_back(point(single));
+  for (const search::FrontPoint& broken : front.infeasible) picture.infeasible.push_back(point(broken));
+  for (const char* kind : {"one net", "early exits", "cascade", "cascade with early exits"}) {
+    report::FrontPicture::Series series{kind, {}};
+    for (const search::FrontPoint& plan : front.points) {
+      if (kind_of(plan.genome) == kind) series.points.push_back(point(plan));
+    }
+    if (!series.points.empty()) picture.plans.push_back(std::move(series));
+  }
+  std::vector<search::CostAccuracy> ceiling;
+  for (const search::FrontPoint& plan : front.points) {
+    const search::OperatingPoint oracle = opened.evaluator.oracle(plan.genome);
+    ceiling.push_back({oracle.cost, oracle.accuracy});
+  }
+  report::FrontPicture::Series oracle{"the same nets, oracle router", {}};
+  const double scale = front.axis == search::CostAxis::macs ? 1e6 : 1;
+  for (const search::CostAccuracy& best : search::pareto(ceiling))
+    oracle.points.push_back({best.cost / scale, best.accuracy});
+  picture.curves.push_back(std::move(oracle));
+  report::draw_front(picture, file);
+}
+
+search::Front write_front(const SearchRun& opened, search::JointSearch& search) {
+  search::Front front = search.front();
+  front.identity = opened.identity();
+  search::save_front(opened.run / "front.json", front);
+  if (!front.points.empty()) draw(opened, front, opened.run / "front.png");
+  return front;
+}
+
+void print(const search::Front& front, const search::SearchStatus& status, const fs::path& run) {
+  std::printf("%9s %9s %9s %9s  %s\n", "accuracy", "mean us", "p90 us", "MMAC", "plan");
+  for (const search::FrontPoint& point : front.points) {
+    std::printf("%8.2f%% %9.1f %9.1f %9.2f  %s\n", 100 * point.accuracy, point.cost.mean_latency_us,
+                point.cost.p90_latency_us, point.cost.mean_macs / 1e6, point.genome.text().c_str());
+  }
+  std::printf("%llu trials, %zu subnets, %.1f min, hypervolume %.4f (%s)\nfront: %s\nnext: triage build %s --knee\n",
+              static_cast<unsigned long long>(status.trials), status.subnets, status.minutes, status.hypervolume,
+              status.why.c_str(), (run / "front.json").c_str(), run.c_str());
+}
+
+std::string note_of(const search::SearchStatus& status) {
+  return std::format("{} subnets  hypervolume {:.4f}  {:.1f} min", status.subnets, status.hypervolume, status.minutes);
+}
+
+}  // namespace
+
+int search_command(int argc, char** argv) {
+  CLI::App app{
+      "Searches architectures, exits, stages, policies and thresholds together, under budgets; a search that was "
+      "stopped "
+      "or killed goes on where it was, and several processes may work on one",
+      "triage search"};
+  std::string config_file, run, study_location;
+  bool json = false;
+  app.add_option("CONFIG", config_file, "configuration (TOML) with a [search]")->required();
+  app.add_option("--run", run, "run directory; default: runs/NAME of the configuration");
+  app.add_option("--study", study_location,
+                 "where trials are kept: a SQLite file (default: RUN/search.sqlite) or a "
+                 "PostgreSQL database, postgresql://USER@HOST/DATABASE");
+  app.add_flag("--json", json, "front.json on stdout, no progress");
+  app.footer("Example: triage search configs/cifar10-search.toml --run runs/cifar10-search");
+  if (!parse_arguments(app, argc, argv)) return 0;
+  install_stop_handler();
+  Progress::set_quiet(json);
+  const SearchConfig config = load_search_config(config_file);
+  const fs::path directory = run.empty() ? fs::path("runs") / config.name : fs::path(run);
+  keep_config(directory, config.text, config.origin);
+  SearchRun opened(config, directory);
+  search::Study study(study_location.empty() ? (directory / "search.sqlite").string() : study_location, config.name,
+                      opened.identity());
+  opened.score_initial();
+
+  search::JointSearch search(study, opened.evaluator, opened.config.options);
+  search::SearchStatus status = search.status();
+  {
+    Progress progress("search", opened.config.options.most_trials, "trials", status.trials);
+    while (!status.done && !stop_requested()) {
+      search.run_batch();
+      status = search.status();
+      progress.update(status.trials, note_of(status));
+    }
+    progress.finish(note_of(status));
+  }
+  const search::Front front = write_front(opened, search);
+  if (!status.done) throw Interrupted("stopped; front.json holds what was found, the same command goes on from here");
+  if (front.points.empty()) search::knee_of(front);  // tells why there is no plan
+  if (json)
+    std::cout << search::to_json(front).dump(2) << '\n';
+  else
+    print(front, status, directory);
+  return 0;
+}
+
+}  // namespace triage::cli

@@ -1,0 +1,27 @@
+// Configuration of `triage search`: docs/configuration.md explains every key, configs/cifar10-search.toml is an
+// example.
+#pragma once
+
+#include <string>
+
+#include "core/file.h"
+#include "search/joint_search.h"
+
+namespace triage::cli {
+
+struct SearchConfig {
+  std::string name;
+  std::string supernet;         // directory with supernet.pt and config.toml
+  int threads = 1;              // of the engine, for the costs
+  double profile_seconds = 90;  // of timed runs while the layers are measured
+  search::CostAxis axis = search::CostAxis::latency;
+  search::Budgets budgets;
+  search::SearchOptions options;  // structures without space and exits: the supernet tells
+  std::string text;               // of the file, kept in the run directory as config.toml
+  std::string origin;
+};
+
+SearchConfig load_search_config(const fs::path& file);
+bool is_search_config(const fs::path& file);  // it has a [search]
+
+}  // namespace triage::cli

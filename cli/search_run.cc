@@ -1,0 +1,79 @@
+#include "cli/search_run.h"
+
+#include "core/progress.h"
+#include "profile/layer_costs.h"
+
+namespace triage::cli {
+namespace {
+
+plan::LayerCosts layer_costs(const SearchConfig& config, const fs::path& run, const OpenSupernet& supernet) {
+  const fs::path file = run / "layer_costs.json";
+  profile::LayerCostOptions options;
+  options.threads = config.threads;
+  options.seconds = config.profile_seconds;
+  options.exits = supernet.trained.network->options().exits;
+  std::optional<Progress> progress;
+  const plan::LayerCostTable table = profile::measure_layer_costs(
+      supernet.space(), supernet.trained.network->input(), supernet.trained.network->classes(), options, file,
+      [&](std::uint64_t done, std::uint64_t total) {
+        if (!progress) progress.emplace("measure layers", total, "visits", done);
+        progress->update(done);
+      });
+  if (progress) progress->finish();
+  return {table, file.string()};
+}
+
+// A search's structures: what the configuration says and what the supernet has.
+SearchConfig complete_config(SearchConfig config, const OpenSupernet& supernet, const SupernetAnswers& answers) {
+  config.options.structures.space = supernet.space();
+  config.options.structures.input = supernet.trained.network->input();
+  config.options.structures.exits = answers.exits();
+  return config;
+}
+
+}  // namespace
+
+SearchRun::SearchRun(SearchConfig search_config, fs::path run_directory)
+    : config(std::move(search_config)),
+      run(std::move(run_directory)),
+      supernet(config.supernet),
+      answers(supernet),
+      costs(layer_costs(config, run, supernet)),
+      pool(answers, supernet.space(), answers.exits()),
+      evaluator(pool, costs,
+                {.input = supernet.trained.network->input(),
+                 .classes = answers.classes(),
+                 .axis = config.axis,
+                 .budgets = config.budgets,
+                 .most_stages = config.options.structures.most_stages}) {
+  config = complete_config(std::move(config), supernet, answers);
+}
+
+Json SearchRun::identity() const {
+  const Workspace& w = supernet.workspace;
+  const data::SplitOptions& splits = w.config.splits;
+  return {{"search", search::to_json(config.options)},
+          {"supernet", supernet.trained.sha256},
+          {"data", w.dataset.info().sha256},
+          {"splits", {{"route", splits.route}, {"validation", splits.validation}, {"seed", splits.seed}}},
+          {"costs", costs.identity()},
+          {"axis", search::to_string(config.axis)},
+          {"budgets", search::to_json(config.budgets)}};
+}
+
+void SearchRun::score_initial() {
+  const std::vector<plan::ArchSpec> subnets = search::JointSearch::initial_subnets(config.options);
+  std::size_t done = 0;
+  Progress progress("score subnets", subnets.size(), "subnets");
+  for (const plan::ArchSpec& subnet : subnets) {
+    pool.add(subnet);
+    progress.update(++done);
+    if (stop_requested() && done < subnets.size()) {
+      throw Interrupted(
+          std::format("stopped after {} of {} subnets; the same command goes on from here", done, subnets.size()));
+    }
+  }
+  progress.finish();
+}
+
+}  // namespace triage::cli

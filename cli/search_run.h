@@ -1,0 +1,28 @@
+// An opened search: its supernet, answers, costs and study. What `triage search` and `triage build` of its run share.
+#pragma once
+
+#include "cli/search_config.h"
+#include "cli/supernet_answers.h"
+#include "plan/layer_costs.h"
+
+namespace triage::cli {
+
+class SearchRun {
+ public:
+  // Measures the layers' costs where RUN/layer_costs.json is not there yet.
+  SearchRun(SearchConfig search_config, fs::path run_directory);
+
+  SearchConfig config;
+  fs::path run;
+  OpenSupernet supernet;
+  SupernetAnswers answers;
+  plan::LayerCosts costs;
+  search::NetPool pool;
+  search::Evaluator evaluator;
+
+  Json identity() const;  // of the study
+  // Scores the subnets that a search begins with; those that are in the store already cost nothing.
+  void score_initial();
+};
+
+}  // namespace triage::cli

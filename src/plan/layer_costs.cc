@@ -1,0 +1,135 @@
+#include "plan/layer_costs.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+
+namespace triage::plan {
+namespace {
+
+using LayerTimes = std::map<LayerKey, double>;
+
+LayerTimes layer_times(const LayerCostTable& table) {
+  LayerTimes times;
+  for (const auto& [key, time] : table.layers) times.emplace(key, time.us());
+  return times;
+}
+
+StageTerms terms_of(const StageShape& stage, const InputShape& input, const LayerTimes& times,
+                    const std::string& origin) {
+  StageTerms terms = stage_terms(stage, input);
+  for (const ConvLayer& layer : stage_layers(stage, input)) {
+    const auto found = times.find(key_of(layer));
+    if (found == times.end()) {
+      fail("{}: layers: expected {}, which is {} of stage '{}', found none of {}", origin, key_of(layer).text(),
+           layer.name(), stage.text(), times.size());
+    }
+    terms.layers_us += found->second;
+  }
+  return terms;
+}
+
+bool is_cut(const StageShape& stage) {
+  return stage.first_block > 0 || stage.carry || stage.end_block() < static_cast<int>(stage.arch.blocks.size());
+}
+
+PredictionError error_of_fit(std::span<const double> measured, std::span<const double> predicted) {
+  PredictionError error{.stages = static_cast<int>(measured.size())};
+  if (measured.empty()) return error;
+  for (std::size_t i = 0; i < measured.size(); ++i) {
+    const double percent = 100 * std::abs(predicted[i] / measured[i] - 1);
+    error.mean_percent += percent / static_cast<double>(measured.size());
+    error.max_percent = std::max(error.max_percent, percent);
+  }
+  const double tau = kendall_tau(measured, predicted);
+  error.kendall_tau = std::isfinite(tau) ? tau : 0;
+  return error;
+}
+
+}  // namespace
+
+std::string LayerKey::text() const {
+  return std::format("{} -> {} channels at {}x{}{}", in_channels, out_channels, height, width, pool ? ", pool" : "");
+}
+
+LayerKey key_of(const ConvLayer& layer) {
+  return {layer.in_channels, layer.out_channels, layer.height, layer.width, layer.pool};
+}
+
+double TimedRuns::us() const { return summarize(samples_us).median; }
+
+void fit_layer_costs(LayerCostTable& table, const std::string& origin) {
+  const LayerTimes times = layer_times(table);
+  std::vector<StageTerms> terms;
+  std::vector<double> measured;
+  for (const MeasuredStage& stage : table.stages) {
+    if (stage.held_out) continue;
+    terms.push_back(terms_of(stage.shape, table.input, times, origin));
+    measured.push_back(stage.time.us());
+  }
+  table.fit = fit_layers(terms, measured);
+  for (const bool cut : {false, true}) {
+    std::vector<double> truth, predicted;
+    for (const MeasuredStage& stage : table.stages) {
+      if (!stage.held_out || is_cut(stage.shape) != cut) continue;
+      truth.push_back(stage.time.us());
+      predicted.push_back(table.fit.predict(terms_of(stage.shape, table.input, times, origin)));
+    }
+    (cut ? table.cut_error : table.whole_error) = error_of_fit(truth, predicted);
+  }
+}
+
+void require_same_device(const LayerCostTable& table, const Json& machine, const std::string& engine_version,
+                         const CostKey& key, const std::string& origin) {
+  const auto require = [&](const char* field, const std::string& found, const std::string& expected) {
+    if (found != expected) {
+      fail("{}: {}: found '{}', where the costs were measured, expected '{}'", origin, field, found, expected);
+    }
+  };
+  const auto text = [](const Json& json, const char* field) {
+    return json.contains(field) && json[field].is_string() ? json[field].get<std::string>() : std::string();
+  };
+  for (const char* field : {"cpu", "flags"}) {
+    require((std::string("machine.") + field).c_str(), text(table.machine, field), text(machine, field));
+  }
+  require("engine", table.key.engine, key.engine);
+  require("engine_version", table.engine_version, engine_version);
+  require("provider", table.key.provider, key.provider);
+  require("precision", table.key.precision, key.precision);
+  require("threads", std::to_string(table.key.threads), std::to_string(key.threads));
+}
+
+LayerCosts::LayerCosts(LayerCostTable table, std::string origin)
+    : table_(std::move(table)), origin_(std::move(origin)) {
+  if (!table_.complete) {
+    fail("{}: complete: expected true, found false: measuring it was interrupted; go on with 'triage costs'", origin_);
+  }
+  sha256_ = sha256_hex(to_json(table_).dump());
+  layer_us_ = layer_times(table_);
+  for (const MeasuredStage& stage : table_.stages) stage_us_.emplace(stage.shape.text(), stage.time.us());
+}
+
+StageExpense LayerCosts::stage(const StageShape& stage) const {
+  const auto whole = stage_us_.find(stage.text());
+  if (whole != stage_us_.end()) return {.latency_us = whole->second, .measured = true};
+  return predict(stage);
+}
+
+StageExpense LayerCosts::predict(const StageShape& stage) const {
+  return {.latency_us = table_.fit.predict(terms_of(stage, table_.input, layer_us_, origin_))};
+}
+
+Json LayerCosts::identity() const {
+  const auto machine = [&](const char* field) {
+    return table_.machine.contains(field) ? table_.machine[field] : Json();
+  };
+  return {{"source", "layer costs"},         {"sha256", sha256_},
+          {"cpu", machine("cpu")},           {"flags", machine("flags")},
+          {"engine", table_.key.engine},     {"engine_version", table_.engine_version},
+          {"provider", table_.key.provider}, {"precision", table_.key.precision},
+          {"threads", table_.key.threads},   {"input", to_json(table_.input)},
+          {"classes", table_.classes}};
+}
+
+}  // namespace triage::plan

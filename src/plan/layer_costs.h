@@ -1,0 +1,90 @@
+// LayerCosts: the latency of any stage of a search space, from its layers' measured times.
+//
+// Layers were timed in the middle of whole nets (profile/layer_costs.h). A stage that was measured whole costs what was
+// measured; any other the sum of its layers and what stands around them (layer_fit.h), which is fitted to some of the
+// stages that were measured whole. The others tell the error.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "plan/cost_table.h"
+#include "plan/layer_fit.h"
+
+namespace triage::plan {
+
+inline constexpr int kLayerCostVersion = 1;
+
+struct LayerKey {                                                // all that a layer's time depends on
+  int in_channels = 0, out_channels = 0, height = 0, width = 0;  // height, width: of the convolution, before a pool
+  bool pool = false;
+  std::string text() const;  // "32 -> 64 channels at 16x16, pool"
+  auto operator<=>(const LayerKey&) const = default;
+};
+LayerKey key_of(const ConvLayer& layer);
+
+struct TimedRuns {
+  std::vector<double> samples_us;  // means over many runs each, of different nets and passes
+  std::uint64_t runs = 0;          // behind them in all
+  double us() const;               // their median
+};
+
+struct MeasuredStage {
+  StageShape shape;
+  bool held_out = false;  // not fitted to: tells the error
+  TimedRuns time;
+};
+
+struct PredictionError {  // on held-out stages
+  int stages = 0;
+  double mean_percent = 0, max_percent = 0;  // absolute, of the measured time
+  double kendall_tau = 0;                    // of measured and predicted; 0 where there is none to speak of
+};
+
+struct LayerCostTable {
+  Json machine = Json::object();  // core/machine.h
+  std::string engine_version;
+  CostKey key;  // `stage` is empty
+  InputShape input;
+  int classes = 0;
+  Json settings = Json::object();    // what was asked for: a table is only taken up with the same
+  Json provenance = Json::object();  // git, date: evidence, nothing depends on it
+  std::uint64_t visits = 0;          // steps of the measurement that are done
+  bool complete = false;             // false: without `fit` and errors, and no costs are read from it
+  std::map<LayerKey, TimedRuns> layers;
+  std::vector<MeasuredStage> stages;
+  LayerFit fit;
+  PredictionError whole_error, cut_error;  // of whole nets; of stages that begin or end inside a net
+};
+
+// Sets fit and errors from layers and stages. Throws Error when a measured stage has a layer that the table lacks.
+void fit_layer_costs(LayerCostTable& table, const std::string& origin);
+
+// Throws Error that names both sides: CPU, its flags, engine, its version, provider, precision, threads.
+void require_same_device(const LayerCostTable& table, const Json& machine, const std::string& engine_version,
+                         const CostKey& key, const std::string& origin);
+
+Json to_json(const LayerCostTable& table);
+LayerCostTable layer_costs_from_json(const Json& json, const std::string& origin);
+LayerCostTable load_layer_costs(const fs::path& file);
+void save_layer_costs(const fs::path& file, const LayerCostTable& table);
+
+class LayerCosts : public CostModel {
+ public:
+  // origin: what messages call the table. Throws Error when it is not complete.
+  LayerCosts(LayerCostTable table, std::string origin);
+
+  StageExpense stage(const StageShape& stage) const override;  // no energy
+  StageExpense predict(const StageShape& stage) const;         // as if it had not been measured whole
+  Json identity() const override;
+  const LayerCostTable& table() const { return table_; }
+
+ private:
+  LayerCostTable table_;
+  std::string origin_, sha256_;
+  std::map<LayerKey, double> layer_us_;
+  std::map<std::string, double> stage_us_;  // by StageShape::text()
+};
+
+}  // namespace triage::plan

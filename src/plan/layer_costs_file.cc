@@ -1,0 +1,179 @@
+// layer_costs.json: reading and writing.
+#include <cmath>
+#include <set>
+
+#include "plan/layer_costs.h"
+
+namespace triage::plan {
+namespace {
+
+constexpr int kMostThreads = 4096;
+
+double nanoseconds(double us) { return std::round(us * 1e3) / 1e3; }  // what is kept of a sample
+
+void add_time(Json& json, const TimedRuns& time) {
+  json["runs"] = time.runs;
+  json["samples_us"] = Json::array();
+  for (const double us : time.samples_us) json["samples_us"].push_back(nanoseconds(us));
+}
+
+TimedRuns time_from_json(const JsonReader& json) {
+  TimedRuns time{.samples_us = json.get<std::vector<double>>("samples_us"), .runs = json.get<std::uint64_t>("runs")};
+  const JsonReader samples = json.at("samples_us");
+  if (time.samples_us.empty()) samples.fail_here("at least one number");
+  for (std::size_t i = 0; i < time.samples_us.size(); ++i) {
+    if (!(time.samples_us[i] > 0)) samples.at(i).fail_here("a number above 0");
+  }
+  return time;
+}
+
+Json layer_to_json(const LayerKey& key, const TimedRuns& time) {
+  Json json = {{"in_channels", key.in_channels},
+               {"out_channels", key.out_channels},
+               {"height", key.height},
+               {"width", key.width},
+               {"pool", key.pool}};
+  add_time(json, time);
+  return json;
+}
+
+LayerKey layer_from_json(const JsonReader& json) {
+  return {.in_channels = json.get_in("in_channels", 1, kMaxWidth),
+          .out_channels = json.get_in("out_channels", 1, kMaxWidth),
+          .height = json.get_in("height", 1, kMaxSide),
+          .width = json.get_in("width", 1, kMaxSide),
+          .pool = json.get<bool>("pool")};
+}
+
+Json stage_to_json(const MeasuredStage& stage) {
+  const StageShape& shape = stage.shape;
+  Json json = {{"arch", shape.arch.text()},
+               {"first_block", shape.first_block},
+               {"last_block", shape.end_block()},
+               {"carry", shape.carry},
+               {"held_out", stage.held_out}};
+  add_time(json, stage.time);
+  return json;
+}
+
+MeasuredStage stage_from_json(const JsonReader& json, const InputShape& input) {
+  MeasuredStage stage;
+  StageShape& shape = stage.shape;
+  try {
+    shape.arch = ArchSpec::parse(json.get<std::string>("arch"));
+    conv_layers(shape.arch, input);
+  } catch (const Error& error) {
+    fail("{}: {}", json.where(), error.what());
+  }
+  const int blocks = static_cast<int>(shape.arch.blocks.size());
+  shape.first_block = json.get_in("first_block", 0, blocks - 1);
+  const int end = json.get_in("last_block", shape.first_block + 1, blocks);
+  shape.last_block = end == blocks ? -1 : end;
+  shape.carry = json.get<bool>("carry");
+  stage.held_out = json.get<bool>("held_out");
+  stage.time = time_from_json(json);
+  return stage;
+}
+
+// What a coefficient is called in the file, and where it is.
+constexpr std::pair<const char*, double LayerFit::*> kCoefficients[] = {
+    {"scale", &LayerFit::scale},
+    {"per_layer_us", &LayerFit::per_layer_us},
+    {"fixed_us", &LayerFit::fixed_us},
+    {"image_us", &LayerFit::image_us},
+    {"per_head_kb_us", &LayerFit::per_head_kb_us},
+    {"per_carry_in_kb_us", &LayerFit::per_carry_in_kb_us},
+    {"per_carry_out_kb_us", &LayerFit::per_carry_out_kb_us},
+};
+
+Json error_to_json(const PredictionError& error) {
+  return {{"stages", error.stages},
+          {"mean_percent", error.mean_percent},
+          {"max_percent", error.max_percent},
+          {"kendall_tau", error.kendall_tau}};
+}
+
+PredictionError error_from_json(const JsonReader& json) {
+  return {.stages = json.get_in("stages", 0, 1 << 30),
+          .mean_percent = json.not_negative("mean_percent"),
+          .max_percent = json.not_negative("max_percent"),
+          .kendall_tau = json.get_in("kendall_tau", -1.0, 1.0)};
+}
+
+Json object_from(const JsonReader& json, const char* key) {
+  const JsonReader value = json.at(key);
+  if (!value.json().is_object()) value.fail_here("an object");
+  return value.json();
+}
+
+}  // namespace
+
+Json to_json(const LayerCostTable& table) {
+  Json json = {{"version", kLayerCostVersion},   {"machine", table.machine},
+               {"engine", table.key.engine},     {"engine_version", table.engine_version},
+               {"provider", table.key.provider}, {"precision", table.key.precision},
+               {"threads", table.key.threads},   {"input", to_json(table.input)},
+               {"classes", table.classes},       {"settings", table.settings},
+               {"provenance", table.provenance}, {"visits", table.visits},
+               {"complete", table.complete}};
+  if (table.complete) {
+    for (const auto& [name, member] : kCoefficients) json["fit"][name] = table.fit.*member;
+    json["error"] = {{"whole_nets", error_to_json(table.whole_error)}, {"cut_stages", error_to_json(table.cut_error)}};
+  }
+  json["layers"] = Json::array();
+  json["stages"] = Json::array();
+  for (const auto& [key, time] : table.layers) json["layers"].push_back(layer_to_json(key, time));
+  for (const MeasuredStage& stage : table.stages) json["stages"].push_back(stage_to_json(stage));
+  return json;
+}
+
+LayerCostTable layer_costs_from_json(const Json& json, const std::string& origin) {
+  const JsonReader reader(json, origin);
+  if (reader.get<int>("version") != kLayerCostVersion) {
+    reader.at("version").fail_here(std::to_string(kLayerCostVersion));
+  }
+  LayerCostTable table;
+  table.machine = object_from(reader, "machine");
+  table.key = {.engine = reader.get<std::string>("engine"),
+               .provider = reader.get<std::string>("provider"),
+               .precision = reader.get<std::string>("precision"),
+               .threads = reader.get_in("threads", 1, kMostThreads)};
+  table.engine_version = reader.get<std::string>("engine_version");
+  table.input = input_shape_from_json(reader.at("input"));
+  table.classes = reader.get_in("classes", 1, kMaxClasses);
+  table.settings = object_from(reader, "settings");
+  table.provenance = object_from(reader, "provenance");
+  table.visits = reader.get<std::uint64_t>("visits");
+  table.complete = reader.get<bool>("complete");
+  if (table.complete) {
+    const JsonReader fit = reader.at("fit"), error = reader.at("error");
+    for (const auto& [name, member] : kCoefficients) table.fit.*member = fit.not_negative(name);
+    table.whole_error = error_from_json(error.at("whole_nets"));
+    table.cut_error = error_from_json(error.at("cut_stages"));
+  }
+  const JsonReader layers = reader.at("layers"), stages = reader.at("stages");
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const LayerKey key = layer_from_json(layers.at(i));
+    if (!table.layers.emplace(key, time_from_json(layers.at(i))).second) {
+      fail("{}: expected one entry per layer, found a second one for {}", layers.at(i).where(), key.text());
+    }
+  }
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < stages.size(); ++i) {
+    table.stages.push_back(stage_from_json(stages.at(i), table.input));
+    if (const std::string text = table.stages.back().shape.text(); !seen.insert(text).second) {
+      fail("{}: expected one entry per stage, found a second one for {}", stages.at(i).where(), text);
+    }
+  }
+  return table;
+}
+
+LayerCostTable load_layer_costs(const fs::path& file) { return layer_costs_from_json(read_json(file), file.string()); }
+
+void save_layer_costs(const fs::path& file, const LayerCostTable& table) {
+  const Json json = to_json(table);
+  layer_costs_from_json(json, file.string());  // what could not be read back is not written
+  write_json(file, json);
+}
+
+}  // namespace triage::plan

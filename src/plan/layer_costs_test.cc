@@ -1,0 +1,278 @@
+#include "plan/layer_costs.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/rng.h"
+#include "core/test_support.h"
+
+namespace triage::plan {
+namespace {
+
+using testing::HasSubstr;
+
+const InputShape kInput{.channels = 3, .height = 8, .width = 8};
+constexpr const char* kOrigin = "layer_costs.json";
+
+TimedRuns timed(double us) { return {.samples_us = {us - 1, us, us + 50}, .runs = 300}; }
+
+// "4-8" and "4-8,8": layers of 10, 20 and 30 µs.
+LayerCostTable three_layers() {
+  LayerCostTable table;
+  table.machine = {{"cpu", "a cpu"}, {"cores", 2}, {"flags", "avx2 fma"}};
+  table.engine_version = "1.2.3";
+  table.input = kInput;
+  table.classes = 10;
+  table.settings = {{"space", "4-8,8?"}, {"seed", 1}};
+  table.visits = 7;
+  table.layers[{3, 4, 8, 8, false}] = timed(10);
+  table.layers[{4, 8, 8, 8, true}] = timed(20);
+  table.layers[{8, 8, 4, 4, false}] = timed(30);
+  table.fit = {.scale = 2,
+               .per_layer_us = 3,
+               .fixed_us = 5,
+               .image_us = 7,
+               .per_head_kb_us = 16,
+               .per_carry_in_kb_us = 32,
+               .per_carry_out_kb_us = 64};
+  table.complete = true;
+  return table;
+}
+
+StageShape shape(const char* arch) { return {.arch = ArchSpec::parse(arch)}; }
+
+TEST(LayerFit, RecoversTheCoefficientsThatMadeTheTimes) {
+  const LayerFit truth{.scale = 0.9,
+                       .per_layer_us = 1.5,
+                       .fixed_us = 4,
+                       .image_us = 3,
+                       .per_head_kb_us = 0.1,
+                       .per_carry_in_kb_us = 0.3,
+                       .per_carry_out_kb_us = 0.2};
+  Rng rng(1);
+  std::vector<StageTerms> stages;
+  std::vector<double> us;
+  for (int i = 0; i < 60; ++i) {
+    StageTerms stage{.layers_us = 50 + 900 * rng.uniform(), .layers = 2 + static_cast<int>(rng.below(7))};
+    stage.image = i % 3 != 0;
+    stage.head_kb = 4 + 60 * rng.uniform();
+    if (!stage.image) stage.carry_in_kb = 8 + 50 * rng.uniform();
+    if (i % 4 == 0) stage.carry_out_kb = stage.head_kb;
+    stages.push_back(stage);
+    us.push_back(truth.predict(stage));
+  }
+  const LayerFit fit = fit_layers(stages, us);
+  EXPECT_NEAR(fit.scale, truth.scale, 1e-6);
+  EXPECT_NEAR(fit.per_layer_us, truth.per_layer_us, 1e-4);
+  EXPECT_NEAR(fit.fixed_us, truth.fixed_us, 1e-3);
+  EXPECT_NEAR(fit.image_us, truth.image_us, 1e-3);
+  EXPECT_NEAR(fit.per_head_kb_us, truth.per_head_kb_us, 1e-4);
+  EXPECT_NEAR(fit.per_carry_in_kb_us, truth.per_carry_in_kb_us, 1e-4);
+  EXPECT_NEAR(fit.per_carry_out_kb_us, truth.per_carry_out_kb_us, 1e-4);
+}
+
+TEST(LayerFit, NothingIsNegative) {
+  std::vector<StageTerms> stages;
+  std::vector<double> us;
+  for (int i = 1; i <= 20; ++i) {  // each layer costs less than its entry: a negative share per layer would fit best
+    stages.push_back({.layers_us = 10.0 * i * i, .layers = i, .head_kb = 4});
+    us.push_back(10.0 * i * i - 2 * i);
+  }
+  const LayerFit fit = fit_layers(stages, us);
+  EXPECT_GT(fit.scale, 0.8);
+  EXPECT_LT(fit.scale, 1);
+  EXPECT_EQ(fit.per_layer_us, 0);
+}
+
+TEST(LayerFit, TermsThatCannotBeToldApartAreNoHindrance) {
+  std::vector<StageTerms> stages;
+  std::vector<double> us;
+  for (int i = 1; i <= 5; ++i) {  // all read the image, all have as many layers and the same head
+    stages.push_back({.layers_us = 100.0 * i, .layers = 4, .head_kb = 8});
+    us.push_back(100.0 * i + 12);
+  }
+  const LayerFit fit = fit_layers(stages, us);
+  for (std::size_t i = 0; i < stages.size(); ++i) EXPECT_NEAR(fit.predict(stages[i]), us[i], 1e-6);
+}
+
+TEST(LayerFit, OneStageIsEnoughAndNoneIsNot) {
+  const std::vector<StageTerms> one{{.layers_us = 50, .layers = 2}};
+  EXPECT_NEAR(fit_layers(one, std::vector{60.0}).predict(one[0]), 60, 1e-9);
+  EXPECT_THAT(error_of([] { fit_layers({}, {}); }), HasSubstr("found 0 stages"));
+  EXPECT_THAT(error_of([&] { fit_layers(one, std::vector{0.0}); }), HasSubstr("expected times above 0, found 0"));
+}
+
+TEST(StageTerms, CountMapsWhereTheStageBeginsAndEnds) {
+  const StageTerms net = stage_terms(shape("4-8,8"), kInput);
+  EXPECT_EQ(net.layers, 3);
+  EXPECT_TRUE(net.image);
+  EXPECT_EQ(net.head_kb, 0.5);  // 8 channels of 4x4
+  EXPECT_EQ(net.carry_in_kb + net.carry_out_kb, 0);
+  const StageTerms first = stage_terms({.arch = ArchSpec::parse("4-8,8"), .last_block = 1, .carry = true}, kInput);
+  EXPECT_EQ(first.layers, 1);
+  EXPECT_EQ(first.head_kb, 1);  // 4 channels of 8x8
+  EXPECT_EQ(first.carry_out_kb, 1);
+  const StageTerms second = stage_terms({.arch = ArchSpec::parse("4-8"), .first_block = 1}, kInput);
+  EXPECT_FALSE(second.image);
+  EXPECT_EQ(second.head_kb, 0.5);  // behind the pool
+  EXPECT_EQ(second.carry_in_kb, 1);
+}
+
+TEST(LayerCosts, AStageIsTheSumOfItsLayersAndWhatIsAround) {
+  const LayerCosts costs(three_layers(), kOrigin);
+  EXPECT_DOUBLE_EQ(costs.stage(shape("4-8,8")).latency_us, 2 * 60 + 3 * 3 + 5 + 7 + 16 * 0.5);
+  EXPECT_DOUBLE_EQ(costs.stage(shape("4-8")).latency_us, 2 * 30 + 3 * 2 + 5 + 7 + 16 * 0.5);
+  StageShape stage = shape("4-8,8");
+  stage.last_block = 1;
+  EXPECT_DOUBLE_EQ(costs.stage(stage).latency_us, 2 * 10 + 3 + 5 + 7 + 16);
+  stage.carry = true;
+  EXPECT_DOUBLE_EQ(costs.stage(stage).latency_us, 2 * 10 + 3 + 5 + 7 + 16 + 64);
+  stage = shape("4-8,8");
+  stage.first_block = 1;
+  EXPECT_DOUBLE_EQ(costs.stage(stage).latency_us, 2 * 50 + 3 * 2 + 5 + 16 * 0.5 + 32);
+  EXPECT_FALSE(costs.stage(stage).measured);
+  EXPECT_FALSE(costs.stage(stage).energy_uj.has_value());
+}
+
+TEST(LayerCosts, AStageThatWasMeasuredWholeCostsThat) {
+  LayerCostTable table = three_layers();
+  table.stages.push_back({.shape = shape("4-8"), .time = timed(99)});
+  const LayerCosts costs(table, kOrigin);
+  EXPECT_TRUE(costs.stage(shape("4-8")).measured);
+  EXPECT_EQ(costs.stage(shape("4-8")).latency_us, 99);
+  EXPECT_EQ(costs.stage({.arch = ArchSpec::parse("4-8"), .last_block = 2}).latency_us, 99);  // the same stage
+  EXPECT_FALSE(costs.predict(shape("4-8")).measured);
+  EXPECT_NE(costs.predict(shape("4-8")).latency_us, 99);
+}
+
+TEST(LayerCosts, ALayerThatTheTableLacksIsNamed) {
+  const LayerCosts costs(three_layers(), kOrigin);
+  EXPECT_EQ(error_of([&] { costs.stage(shape("4-16")); }),
+            "layer_costs.json: layers: expected 4 -> 16 channels at 8x8, pool, which is block1.conv0 of stage '4-16', "
+            "found none of 3");
+}
+
+TEST(LayerCosts, IdentityTellsTwoMeasurementsApart) {
+  const LayerCostTable table = three_layers();
+  LayerCostTable other = table;
+  other.layers.begin()->second.samples_us[0] += 1;
+  const Json identity = LayerCosts(table, kOrigin).identity();
+  EXPECT_EQ(identity, LayerCosts(table, "elsewhere").identity());
+  EXPECT_NE(identity, LayerCosts(other, kOrigin).identity());
+  EXPECT_EQ(identity["cpu"], "a cpu");
+  EXPECT_EQ(identity["threads"], 1);
+}
+
+// The nets' true costs are the sum of their layers and 12 µs; those held out, 10 % more.
+TEST(FitLayerCosts, FitsToOneHalfAndTellsTheErrorOnTheOther) {
+  LayerCostTable table = three_layers();
+  const auto add = [&](StageShape stage, double us, bool held_out) {
+    table.stages.push_back({.shape = std::move(stage), .held_out = held_out, .time = timed(us)});
+  };
+  add(shape("4-8"), 42, false);
+  add(shape("4-8,8"), 72, false);
+  add({.arch = ArchSpec::parse("4-8"), .last_block = 1}, 22, false);
+  add({.arch = ArchSpec::parse("4-8,8"), .last_block = 1}, 22 * 1.1, true);
+  fit_layer_costs(table, kOrigin);
+  EXPECT_EQ(table.whole_error.stages, 0);
+  EXPECT_EQ(table.cut_error.stages, 1);
+  EXPECT_NEAR(table.cut_error.mean_percent, 100 * (1 - 1 / 1.1), 1e-6);
+  EXPECT_EQ(table.cut_error.kendall_tau, 0);  // one stage has no order
+  const LayerCosts costs(table, kOrigin);
+  EXPECT_NEAR(costs.predict(shape("4-8,8")).latency_us, 72, 1e-6);
+
+  for (MeasuredStage& stage : table.stages) stage.held_out = !stage.held_out;
+  fit_layer_costs(table, kOrigin);
+  EXPECT_EQ(table.whole_error.stages, 2);
+  EXPECT_EQ(table.whole_error.kendall_tau, 1);
+  EXPECT_GE(table.whole_error.max_percent, table.whole_error.mean_percent);
+}
+
+class LayerCostsFileTest : public testing::Test {
+ protected:
+  LayerCostsFileTest() {
+    table_ = three_layers();
+    table_.stages.push_back({.shape = shape("4-8"), .held_out = true, .time = timed(99)});
+    table_.stages.push_back(
+        {.shape = {.arch = ArchSpec::parse("4-8,8"), .last_block = 1, .carry = true}, .time = timed(22.123)});
+    table_.whole_error = {.stages = 1, .mean_percent = 1.5, .max_percent = 1.5, .kendall_tau = 0};
+    json_ = to_json(table_);
+  }
+  std::string error() const {
+    return error_of([this] { layer_costs_from_json(json_, kOrigin); });
+  }
+
+  LayerCostTable table_;
+  Json json_;
+  TempDir directory_;
+};
+
+TEST_F(LayerCostsFileTest, ComesBackAsItWas) {
+  const fs::path file = directory_ / "layer_costs.json";
+  save_layer_costs(file, table_);
+  const LayerCostTable read = load_layer_costs(file);
+  EXPECT_EQ(to_json(read), json_);
+  EXPECT_EQ(read.fit, table_.fit);
+  EXPECT_EQ(read.key, table_.key);
+  EXPECT_EQ(read.stages[1].shape.text(), "4-8,8[0:1]+carry");
+  EXPECT_TRUE(read.stages[0].held_out);
+  EXPECT_EQ(read.layers.at({3, 4, 8, 8, false}).us(), 10);
+  EXPECT_EQ(LayerCosts(read, "a").identity(), LayerCosts(table_, "b").identity());
+}
+
+TEST_F(LayerCostsFileTest, AnUnfinishedOneComesBackButGivesNoCosts) {
+  table_.complete = false;
+  const LayerCostTable read = layer_costs_from_json(to_json(table_), kOrigin);
+  EXPECT_EQ(read.visits, 7u);
+  EXPECT_EQ(read.layers.size(), 3u);
+  EXPECT_THAT(error_of([&] { LayerCosts(read, kOrigin); }),
+              HasSubstr("layer_costs.json: complete: expected true, found false"));
+}
+
+TEST_F(LayerCostsFileTest, DamageIsNamed) {
+  const Json good = json_;
+  const auto broken = [&](const std::function<void(Json&)>& damage) {
+    json_ = good;
+    damage(json_);
+    return error();
+  };
+  EXPECT_EQ(broken([](Json&) {}), "no error");
+  EXPECT_EQ(broken([](Json& json) { json["version"] = 2; }), "layer_costs.json: version: expected 1, found 2");
+  EXPECT_EQ(broken([](Json& json) { json.erase("fit"); }), "layer_costs.json: field 'fit' is missing");
+  EXPECT_EQ(broken([](Json& json) { json["fit"]["scale"] = -1; }),
+            "layer_costs.json: fit.scale: expected a number of 0 or more, found -1");
+  EXPECT_EQ(broken([](Json& json) { json["layers"][1]["samples_us"][0] = 0; }),
+            "layer_costs.json: layers[1].samples_us[0]: expected a number above 0, found 0");
+  EXPECT_THAT(broken([](Json& json) { json["layers"][1]["samples_us"] = Json::array(); }),
+              HasSubstr("layers[1].samples_us: expected at least one number"));
+  EXPECT_THAT(broken([](Json& json) { json["layers"].push_back(json["layers"][0]); }),
+              HasSubstr("layers[3]: expected one entry per layer, found a second one for 3 -> 4 channels at 8x8"));
+  EXPECT_THAT(broken([](Json& json) { json["stages"].push_back(json["stages"][0]); }),
+              HasSubstr("stages[2]: expected one entry per stage, found a second one for 4-8"));
+  EXPECT_THAT(broken([](Json& json) { json["stages"][0]["arch"] = "4-"; }), HasSubstr("stages[0]: architecture '4-'"));
+  EXPECT_THAT(broken([](Json& json) { json["stages"][1]["last_block"] = 3; }),
+              HasSubstr("stages[1].last_block: expected a number from 1 to 2, found 3"));
+  EXPECT_THAT(broken([](Json& json) { json["stages"][1]["carry"] = 1; }), HasSubstr("expected true or false"));
+  EXPECT_THAT(broken([](Json& json) { json["error"]["whole_nets"]["kendall_tau"] = 2; }), HasSubstr("kendall_tau"));
+  EXPECT_THAT(broken([](Json& json) { json["machine"] = "this one"; }), HasSubstr("machine: expected an object"));
+}
+
+TEST_F(LayerCostsFileTest, AnotherDeviceIsRefusedWithBothNames) {
+  const auto error = [&](const Json& machine, const std::string& version, const CostKey& key) {
+    return error_of([&] { require_same_device(table_, machine, version, key, kOrigin); });
+  };
+  const Json here = {{"cpu", "a cpu"}, {"cores", 64}, {"flags", "avx2 fma"}};
+  Json other = here, older = here;
+  other["cpu"] = "another";
+  older["flags"] = "avx2";
+  EXPECT_EQ(error(here, "1.2.3", {}), "no error");
+  EXPECT_EQ(error(other, "1.2.3", {}),
+            "layer_costs.json: machine.cpu: found 'a cpu', where the costs were measured, expected 'another'");
+  EXPECT_THAT(error(older, "1.2.3", {}), HasSubstr("machine.flags: found 'avx2 fma'"));
+  EXPECT_THAT(error(here, "1.3.0", {}), HasSubstr("engine_version: found '1.2.3'"));
+  EXPECT_THAT(error(here, "1.2.3", {.threads = 2}), HasSubstr("threads: found '1'"));
+  EXPECT_THAT(error(here, "1.2.3", {.precision = "int8"}), HasSubstr("precision: found 'fp32'"));
+}
+
+}  // namespace
+}  // namespace triage::plan

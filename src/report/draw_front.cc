@@ -1,0 +1,68 @@
+#include "core/error.h"
+#include "report/draw_policies.h"
+#include "report/figures.h"
+#include "report/front.h"
+#include "report/gnuplot.h"
+
+namespace triage::report {
+namespace {
+
+std::vector<std::vector<double>> rows_of(const std::vector<FrontPicture::Point>& points, Range& x, Range& y) {
+  std::vector<std::vector<double>> rows;
+  for (const FrontPicture::Point& point : points) {
+    rows.push_back({point.cost, 100 * point.accuracy});
+    x.include(rows.back()[0]);
+    y.include(rows.back()[1]);
+  }
+  return rows;
+}
+
+std::string front_body(const FrontPicture& front, const Picture& picture, const Theme& theme) {
+  Range x, y, ignored;
+  Script script;
+  std::vector<std::string> parts;
+  if (!front.singles.empty()) {
+    script.block("singles", rows_of(front.singles, x, ignored));
+    parts.push_back(std::format("$singles with points pt 7 ps 0.4 lc rgb '{}' title {}", theme.grid,
+                                literal(grouped(front.singles.size()) + " nets alone")));
+  }
+  for (std::size_t i = 0; i < front.curves.size(); ++i) {
+    script.block(std::format("curve{}", i), rows_of(front.curves[i].points, x, y));
+    parts.push_back(std::format("$curve{} with lines lw 1.8 dt '-' lc rgb '{}' title {}", i, theme.muted,
+                                literal(front.curves[i].title)));
+  }
+  if (!front.infeasible.empty()) {
+    script.block("infeasible", rows_of(front.infeasible, x, ignored));
+    parts.push_back(std::format("$infeasible with points pt 2 ps 0.8 lw 1.4 lc rgb '{}' title {}", theme.bad,
+                                literal("break a budget")));
+  }
+  for (std::size_t i = 0; i < front.plans.size(); ++i) {
+    if (front.plans[i].points.empty()) continue;
+    script.block(std::format("plans{}", i), rows_of(front.plans[i].points, x, y));
+    parts.push_back(std::format("$plans{} with points pt {} ps 1.2 lc rgb '{}' title {}", i, 5 + 2 * i,
+                                stage_color(theme, i, front.plans.size()), literal(front.plans[i].title)));
+  }
+  const double w = picture.width, h = picture.height;
+  y = y.padded(0.08, 0.08);
+  script.area(82, w - 24, 48, h - 60, w, h)
+      .raw(panel_title(theme, picture.title))
+      .raw(axes({x.low / 1.08, x.high * 1.08}, y))
+      .add("set logscale x\nset xlabel {}\nset ylabel 'validation accuracy (%)'", literal(front.cost_title))
+      .add("set xtics auto\nset key bottom right Left reverse samplen 1.5")
+      .plot(parts);
+  return script.text();
+}
+
+}  // namespace
+
+void draw_front(const FrontPicture& front, const fs::path& path) {
+  if (front.singles.empty() && front.plans.empty()) fail("{}: expected plans to draw, found none", path.string());
+  Drawing drawing;
+  drawing.picture = {.name = "front", .title = front.title};
+  drawing.body = [&](const Run&, const Picture& picture, const Theme& theme) {
+    return front_body(front, picture, theme);
+  };
+  render(Run{}, drawing, light_theme(), path);
+}
+
+}  // namespace triage::report

@@ -1,0 +1,93 @@
+#include "search/evaluator.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "search/router_fit.h"
+
+namespace triage::search {
+namespace {
+
+constexpr double kKb = 1024, kWeightBytes = 4;
+
+}  // namespace
+
+Evaluator::Evaluator(NetPool& pool, const plan::CostModel& costs, EvaluatorOptions options)
+    : pool_(pool), costs_(costs), options_(std::move(options)), levels_(make_levels()) {
+  if (options_.axis == CostAxis::energy && !has_energy_) {
+    fail("search by energy: expected a device whose energy can be measured, found none");
+  }
+}
+
+CostLevels Evaluator::make_levels() const {
+  const plan::SearchSpace& space = pool_.space();
+  const double high = on_axis(stage_bill({.arch = space.largest()}), options_.axis);
+  const double low = on_axis(stage_bill({.arch = prefix(space.smallest(), 1)}), options_.axis);
+  return {low, high * static_cast<double>(options_.most_stages), options_.levels};
+}
+
+const StageBill& Evaluator::stage_bill(const plan::StageShape& stage) const {
+  const auto [place, fresh] = bills_.try_emplace(stage.text());
+  if (fresh) {
+    const plan::StageExpense expense = costs_.stage(stage);
+    const plan::StageSize size = plan::stage_size(stage, options_.input, options_.classes);
+    if (!(expense.latency_us > 0)) {
+      fail("stage {}: expected a latency above 0 us, found {}", stage.text(), expense.latency_us);
+    }
+    place->second = {expense.latency_us, static_cast<double>(size.macs), expense.energy_uj.value_or(0)};
+    has_energy_ = has_energy_ && expense.energy_uj.has_value();
+  }
+  return place->second;
+}
+
+Bill Evaluator::bill(const Genome& genome) const {
+  Bill bill;
+  double activations = 0, parameters = 0;
+  for (const GenomeStage& stage : stages_of(genome)) {
+    bill.stages.push_back(stage_bill(stage.shape));
+    const plan::StageSize size = plan::stage_size(stage.shape, options_.input, options_.classes);
+    activations = std::max(activations, static_cast<double>(size.activation_bytes));
+    parameters += static_cast<double>(size.parameters);
+  }
+  bill.has_energy = has_energy_;
+  bill.model_kb = parameters * kWeightBytes / kKb;
+  bill.memory_kb = bill.model_kb + activations / kKb;
+  return bill;
+}
+
+std::vector<OperatingPoint> Evaluator::evaluate(const Genome& genome) const {
+  const std::vector<GenomeStage> plan = stages_of(genome);
+  std::vector<const ExitNet*> nets;
+  for (const GenomeStage& stage : plan) nets.push_back(&pool_.get(stage.net));
+  std::vector<Ranking> learned(genome.policy == plan::PolicyKind::learned ? nets.size() - 1 : 0);
+  std::vector<SolverStage> stages;
+  for (std::size_t j = 0; j < nets.size(); ++j) {
+    SolverStage& stage = stages.emplace_back(nullptr, &nets[j]->validation.right);
+    if (j + 1 == nets.size()) break;
+    if (genome.policy == plan::PolicyKind::learned) {
+      learned[j] = rank_images(fit_router_scores(*nets[j], nets.back()->route.right));
+      stage.ranking = &learned[j];
+    } else {
+      stage.ranking = &nets[j]->ranking(genome.policy);
+    }
+  }
+  return solve(stages, bill(genome), options_.budgets, options_.axis, levels_);
+}
+
+OperatingPoint Evaluator::oracle(const Genome& genome) const {
+  std::vector<const std::vector<std::uint8_t>*> right;
+  for (const GenomeStage& stage : stages_of(genome)) right.push_back(&pool_.get(stage.net).validation.right);
+  const std::size_t images = pool_.images();
+  OperatingPoint point{.reach = std::vector<double>(right.size())};
+  for (std::size_t i = 0; i < images; ++i) {
+    std::size_t exit = 0;
+    while (exit < right.size() && !(*right[exit])[i]) ++exit;
+    point.accuracy += exit < right.size() ? 1.0 / static_cast<double>(images) : 0;
+    if (exit == right.size()) exit = 0;
+    for (std::size_t j = 0; j <= exit; ++j) point.reach[j] += 1.0 / static_cast<double>(images);
+  }
+  point.cost = on_axis(plan_cost(bill(genome), point.reach), options_.axis);
+  return point;
+}
+
+}  // namespace triage::search

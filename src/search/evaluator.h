@@ -1,0 +1,51 @@
+// From a genome to its operating points: answers from the pool, costs from the model, thresholds from the solver.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "search/genome.h"
+#include "search/plan_solver.h"
+
+namespace triage::search {
+
+struct EvaluatorOptions {
+  plan::InputShape input;
+  int classes = 10;
+  CostAxis axis = CostAxis::latency;
+  Budgets budgets;
+  std::size_t levels = 64;  // of cost, from the smallest exit's to all that most_stages of the largest net may cost
+  std::size_t most_stages = 3;
+};
+
+// Not thread-safe: bills are remembered.
+class Evaluator {
+ public:
+  Evaluator(NetPool& pool, const plan::CostModel& costs, EvaluatorOptions options);
+
+  // Asks the pool for nets that it does not know yet.
+  std::vector<OperatingPoint> evaluate(const Genome& genome) const;
+  Bill bill(const Genome& genome) const;
+  // The ceiling of any routing between these nets: every image leaves at the first exit that is right, and at the first
+  // of all where none is. Has no thresholds.
+  OperatingPoint oracle(const Genome& genome) const;
+
+  NetPool& pool() const { return pool_; }
+  const EvaluatorOptions& options() const { return options_; }
+  const CostLevels& levels() const { return levels_; }
+  // What this stage costs, from memory where it was asked before.
+  const StageBill& stage_bill(const plan::StageShape& stage) const;
+
+ private:
+  CostLevels make_levels() const;
+
+  NetPool& pool_;
+  const plan::CostModel& costs_;
+  EvaluatorOptions options_;
+  mutable std::map<std::string, StageBill> bills_;
+  mutable bool has_energy_ = true;
+  CostLevels levels_;
+};
+
+}  // namespace triage::search

@@ -1,0 +1,68 @@
+// A made-up supernet for tests: larger nets are right more often, unsure where they are wrong, and no two nets err on
+// quite the same images.
+#pragma once
+
+#include <cmath>
+
+#include "core/rng.h"
+#include "search/exit_net.h"
+
+namespace triage::search {
+
+class FakeAnswers : public AnswerSource {
+ public:
+  FakeAnswers(plan::SearchSpace space, std::vector<int> exits, std::size_t images)
+      : space_(std::move(space)), exits_(std::move(exits)) {
+    Rng rng(7);
+    for (std::size_t i = 0; i < images; ++i) {
+      route_labels_.push_back(static_cast<std::uint8_t>(rng.below(4)));
+      validation_labels_.push_back(static_cast<std::uint8_t>(rng.below(4)));
+    }
+  }
+  Answers answers(const plan::ArchSpec& subnet) override {
+    ++asked;
+    return {split(subnet, "route", route_labels_), split(subnet, "validation", validation_labels_)};
+  }
+  const std::vector<std::uint8_t>& route_labels() const override { return route_labels_; }
+  const std::vector<std::uint8_t>& validation_labels() const override { return validation_labels_; }
+  int classes() const override { return 4; }
+  std::size_t asked = 0;
+
+ private:
+  SubnetAnswers split(const plan::ArchSpec& subnet, std::string_view name, const std::vector<std::uint8_t>& labels) {
+    SubnetAnswers out{subnet.text(), 0, 0, std::vector<double>(exits_.size()), {}};
+    for (const int exit : exits_) {
+      plan::ArchSpec net = subnet;
+      net.blocks.resize(static_cast<std::size_t>(exit) + 1);
+      const double macs = static_cast<double>(plan::arch_cost(net, {}, 4).macs);
+      const double skill = std::log(macs / 4e5);
+      Rng noise(derive_seed(derive_seed(3, name), net.text()));
+      for (std::size_t i = 0; i < labels.size(); ++i) {
+        Rng image(derive_seed(5, name, i));
+        const double lead = skill - 4 * image.uniform() + 0.7 * noise.normal();
+        for (std::uint8_t c = 0; c < 4; ++c) {
+          out.logits.push_back(static_cast<float>((c == labels[i] ? lead : 0) + 0.3 * noise.normal()));
+        }
+      }
+    }
+    return out;
+  }
+
+  plan::SearchSpace space_;
+  std::vector<int> exits_;
+  std::vector<std::uint8_t> route_labels_, validation_labels_;
+};
+
+class FakeCosts : public plan::CostModel {
+ public:
+  plan::StageExpense stage(const plan::StageShape& stage) const override {
+    const plan::StageSize size = plan::stage_size(stage, {}, 4);
+    return {.latency_us = 5 + static_cast<double>(size.macs) / 1e4 + (stage.carry ? 1 : 0)};
+  }
+  Json identity() const override { return {{"device", "made up"}}; }
+};
+
+inline const char* const kFakeSpace = "4:8:4-8:16:8-8:32:8,8:32:8?-16:64:16,16:64:16?";
+inline const std::vector<int> kFakeExits{1, 2, 3};
+
+}  // namespace triage::search

@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# The joint search on a supernet of generated images, as a user runs it: killed and resumed, two processes on one study,
+# budgets, plans built from its front, and what is refused.
+# usage: search_test.sh TRIAGE SOURCE_DIR
+set -euo pipefail
+triage=$1 source=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+fail() { echo "search_test: $*" >&2; exit 1; }
+refused() {  # 'words' command...: exit code 1 and the words
+  local words=$1 code=0
+  shift
+  "$@" > out.txt 2> err.txt || code=$?
+  [ $code = 1 ] && grep -qF -- "$words" err.txt || fail "expected exit code 1 and '$words' of $*, found $code: $(cat err.txt)"
+}
+
+"$triage" data generate --out tiny.tds --train 1400 --test 200 > /dev/null
+sed "s|DATA|tiny.tds|" "$source/tests/tiny_supernet.toml" > tiny.toml
+"$triage" train tiny.toml --run net > /dev/null 2> log.txt || fail "$(cat log.txt)"
+cat > search.toml << 'T'
+name = "tiny-search"
+seed = 3
+[search]
+supernet = "net"
+initial_subnets = 12
+most_subnets = 30
+batch = 40
+population = 40
+most_trials = 300
+patience = 100
+profile_seconds = 1
+T
+"$triage" costs net --seconds 1 --out costs.json > /dev/null 2> log.txt || fail "$(cat log.txt)"
+
+# Killed again and again, then to the end: the same trials as in one go. Both with the same table of costs.
+mkdir -p whole killed
+cp costs.json whole/layer_costs.json
+cp costs.json killed/layer_costs.json
+"$triage" search search.toml --run whole > whole.txt 2> log.txt || fail "$(cat log.txt)"
+for pause in 0.2 0.4 0.6 0.8; do
+  "$triage" search search.toml --run killed > /dev/null 2>&1 & pid=$!
+  sleep $pause
+  kill -9 $pid 2> /dev/null || true
+  wait $pid 2> /dev/null || true
+done
+"$triage" search search.toml --run killed --json > killed.json 2> log.txt || fail "$(cat log.txt)"
+[ "$(jq -c .points whole/front.json)" = "$(jq -c .points killed/front.json)" ] || fail "the killed search found another front"
+jq -e '.points | length > 1' killed.json > /dev/null || fail "expected a front: $(cat killed.json)"
+[ -s whole/front.png ] || fail "expected a picture"
+grep -q 'next: triage build whole' whole.txt || fail "unexpected output: $(cat whole.txt)"
+
+# Two processes on one study.
+mkdir both && cp costs.json both/layer_costs.json
+"$triage" search search.toml --run both > /dev/null 2> a.txt & first=$!
+"$triage" search search.toml --run both > /dev/null 2> b.txt & second=$!
+wait $first || fail "$(cat a.txt)"
+wait $second || fail "$(cat b.txt)"
+jq -e '.points | length > 1' both/front.json > /dev/null || fail "expected a front of two processes"
+
+# Plans from the front: the knee, by accuracy, and one with an early exit, run for real.
+"$triage" build whole --knee --json > plan.json 2> log.txt || fail "$(cat log.txt)"
+"$triage" eval whole/plan --data tiny.tds > eval.txt 2> log.txt || fail "$(cat log.txt)"
+best=$(jq '.points[-1].accuracy' whole/front.json)
+"$triage" build whole --accuracy "$(echo "$best * 0.9" | bc -l)" --json > plan.json 2> log.txt || fail "$(cat log.txt)"
+sed 's/^initial_subnets/cascades = false\npolicies = ["margin"]\n&/; s/tiny-search/exits-only/' search.toml > exits.toml
+mkdir exits && cp costs.json exits/layer_costs.json
+"$triage" search exits.toml --run exits --json > exits.json 2> log.txt || fail "$(cat log.txt)"
+jq -e 'all(.points[]; .genome | test(" > ") | not) and any(.points[]; .genome | test("@"))' exits.json > /dev/null ||
+  fail "expected early exits alone: $(jq -c '[.points[].genome]' exits.json)"
+jq '.points |= map(select(.genome | test("@")))' exits/front.json > front.json && mv front.json exits/front.json
+"$triage" build exits --json > plan.json 2> log.txt || fail "$(cat log.txt)"
+jq -e '.stages | length == 2 and .[1].input == "features" and .[1].source == 0' plan.json > /dev/null || fail "expected an early exit: $(cat plan.json)"
+"$triage" eval exits/plan --data tiny.tds > eval.txt 2> log.txt || fail "$(cat log.txt)"
+
+# Budgets: kept, or refused with the closest plan.
+sed 's/tiny-search/budget/; $a [search.budget]\nmodel_kb = 20' search.toml > budget.toml
+mkdir budget && cp costs.json budget/layer_costs.json
+"$triage" search budget.toml --run budget --json > budget.json 2> log.txt || fail "$(cat log.txt)"
+jq -e 'all(.points[]; .model_kb <= 20) and (.infeasible | length > 0)' budget.json > /dev/null || fail "a budget was broken"
+sed 's/tiny-search/impossible/; $a [search.budget]\nmean_latency_us = 0.01' search.toml > impossible.toml
+mkdir impossible && cp costs.json impossible/layer_costs.json
+refused "no plan keeps the budgets: the closest one, '" "$triage" search impossible.toml --run impossible
+
+# Another search, other costs, bad configurations.
+sed 's/^seed = 3/seed = 4/' search.toml > seed.toml
+refused "this run began with another configuration" "$triage" search seed.toml --run whole
+refused "seed" "$triage" search seed.toml --run seed --study whole/search.sqlite
+refused "search.axis: expected latency, macs or energy, found 'speed'" "$triage" search <(sed '/^supernet/a axis = "speed"' search.toml) --run bad
+refused "no plan of the front has 100.00 % validation accuracy" "$triage" build budget --accuracy 100%
+refused "expected the front of a search, found none" "$triage" build seed
+echo "search_test: ok"
