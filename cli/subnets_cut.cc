@@ -19,7 +19,7 @@ int subnets_cut(int argc, char** argv) {
   app.add_option("--recalibration-images", recalibration.images, "training images for batch statistics")
       ->capture_default_str()
       ->check(CLI::Range(16, 1'000'000));
-  app.footer("Example: triage subnets cut zoo/cifar10-supernet 12-32-96,96-112 --out little.onnx");
+  app.footer("Example: triage subnets cut zoo/cifar10-supernet 12-32-96,96-128 --out little.onnx");
   if (!parse_arguments(app, argc, argv)) return 0;
 
   const OpenSupernet supernet(directory, train::Precision::fp32);

@@ -1,5 +1,7 @@
 #include "report/figures.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "report/gnuplot.h"
@@ -70,7 +72,7 @@ std::vector<Drawing> drawings(const Run& run) {
 }
 
 std::string render(const Run& run, const Drawing& drawing, const Theme& theme, const fs::path& path) {
-  const fs::path temporary = path.string() + ".tmp";
+  const fs::path temporary = std::format("{}.{}.tmp", path.string(), ::getpid());  // several processes may draw it
   try {
     run_gnuplot(script_head(drawing.picture, theme, temporary) + drawing.body(run, drawing.picture, theme) +
                 "unset output\n");
