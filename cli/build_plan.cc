@@ -125,7 +125,8 @@ std::vector<double> shares_at(const route::ExitScores& scores, const route::Curv
   if (stages == 1) return {1};
   std::vector<double> shares(stages);
   const std::vector<std::uint8_t> taken = route::exits_taken(scores, point.thresholds);
-  for (const std::uint8_t exit : taken) shares[exit] += 1 / static_cast<double>(taken.size());
+  for (const std::uint8_t exit : taken) shares[exit] += 1;
+  for (double& share : shares) share /= static_cast<double>(taken.size());
   return shares;
 }
 

@@ -86,7 +86,7 @@ refused "no plan keeps the budgets: the closest one, '" "$triage" search impossi
 sed 's/^seed = 3/seed = 4/' search.toml > seed.toml
 refused "this run began with another configuration" "$triage" search seed.toml --run whole
 refused "seed" "$triage" search seed.toml --run seed --study whole/search.sqlite
-refused "search.axis: expected latency, macs or energy, found 'speed'" "$triage" search <(sed '/^supernet/a axis = "speed"' search.toml) --run bad
+refused "'search.axis': expected latency, macs or energy, found 'speed'" "$triage" search <(sed '/^supernet/a axis = "speed"' search.toml) --run bad
 refused "no plan of the front has 100.00 % validation accuracy" "$triage" build budget --accuracy 100%
 refused "expected the front of a search, found none" "$triage" build seed
 echo "search_test: ok"
