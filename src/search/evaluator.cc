@@ -12,8 +12,8 @@ constexpr double kKb = 1024, kWeightBytes = 4;
 
 }  // namespace
 
-Evaluator::Evaluator(NetPool& pool, const plan::CostModel& costs, EvaluatorOptions options)
-    : pool_(pool), costs_(costs), options_(std::move(options)), levels_(make_levels()) {
+Evaluator::Evaluator(NetPool& pool, const plan::CostModel& costs, const EvaluatorOptions& options)
+    : pool_(pool), costs_(costs), options_(options), levels_(make_levels()) {
   if (options_.axis == CostAxis::energy && !has_energy_) {
     fail("search by energy: expected a device whose energy can be measured, found none");
   }

@@ -22,7 +22,7 @@ struct EvaluatorOptions {
 // Not thread-safe: bills are remembered.
 class Evaluator {
  public:
-  Evaluator(NetPool& pool, const plan::CostModel& costs, EvaluatorOptions options);
+  Evaluator(NetPool& pool, const plan::CostModel& costs, const EvaluatorOptions& options);
 
   // Asks the pool for nets that it does not know yet.
   std::vector<OperatingPoint> evaluate(const Genome& genome) const;
