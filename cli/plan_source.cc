@@ -33,7 +33,7 @@ std::shared_ptr<const runtime::Backend> open_stage(const fs::path& file) {
 
 // Stages one after the other, each from the map that the one before carries over.
 exporting::Engine chain_engine(const std::string& name, std::vector<std::shared_ptr<const runtime::Backend>> chain) {
-  return {name, [chain](std::span<const float> images, int n) {
+  return {name, [chain = std::move(chain)](std::span<const float> images, int n) {
             std::vector<float> map(images.begin(), images.end());
             const auto count = static_cast<std::size_t>(n);
             for (std::size_t i = 0;; ++i) {
