@@ -3,46 +3,15 @@
 
 #include "cli/command.h"
 #include "cli/front_plan.h"
+#include "cli/target_options.h"
 #include "core/progress.h"
 
 namespace triage::cli {
 namespace {
 
-// "150us", "0.15ms", "150": microseconds.
-double parse_latency(const std::string& text) {
-  std::size_t used = 0;
-  double value = 0;
-  try {
-    value = std::stod(text, &used);
-  } catch (const std::exception&) {
-    used = 0;
-  }
-  const std::string unit = text.substr(used);
-  const double scale = unit.empty() || unit == "us" ? 1 : unit == "ms" ? 1e3 : unit == "s" ? 1e6 : 0;
-  if (used == 0 || scale == 0 || !(value > 0))
-    throw UsageError("--latency: expected a time such as 150us or 0.15ms, found '" + text + "'");
-  return value * scale;
-}
-
-// "90%", "0.9".
-double parse_accuracy(const std::string& text) {
-  std::size_t used = 0;
-  double value = -1;
-  try {
-    value = std::stod(text, &used);
-  } catch (const std::exception&) {
-    used = 0;
-  }
-  const std::string unit = text.substr(used);
-  if (unit == "%") value /= 100;
-  if (used == 0 || (!unit.empty() && unit != "%") || !(value > 0 && value <= 1)) {
-    throw UsageError("--accuracy: expected a share such as 90% or 0.9, found '" + text + "'");
-  }
-  return value;
-}
-
-plan::Plan build(const fs::path& run, const std::string& policy, const BuildTarget& target, bool knee,
+plan::Plan build(const fs::path& run, const std::string& policy, const TargetOptions& target_options,
                  BuildOptions options) {
+  const BuildTarget target = target_options.target();
   const bool chosen = !policy.empty();
   if (chosen) options.policy = plan::policy_from_string(policy, "--policy");
   if (is_search_config(run / "config.toml")) {
@@ -52,7 +21,8 @@ plan::Plan build(const fs::path& run, const std::string& policy, const BuildTarg
   }
   const RunConfig config = run_config_of(run);
   if (!chosen) options.policy = config.policy;
-  options.target = knee || target.latency_us || target.accuracy ? target : config.target;
+  options.target = target_options.given() ? target : config.target;
+  options.budgets = config.budgets;
   const RunLock lock = open_run(run, config);
   const Workspace workspace(config, run);
   return build_plan(workspace, trained_stages(workspace), options);
@@ -63,17 +33,12 @@ plan::Plan build(const fs::path& run, const std::string& policy, const BuildTarg
 int build_command(int argc, char** argv) {
   CLI::App app{"Turns the trained networks of a run into a plan: ONNX files, routers, thresholds, measured costs",
                "triage build"};
-  std::string run, latency, accuracy, policy;
-  bool knee = false, json = false;
+  std::string run, policy;
+  TargetOptions target_options;
+  bool json = false;
   BuildOptions options;
   app.add_option("RUN", run, "run directory of triage train or triage search")->required();
-  auto* budget =
-      app.add_option("--latency", latency, "most accurate plan with at most this mean latency: 150us, 0.15ms");
-  auto* goal = app.add_option("--accuracy", accuracy, "cheapest plan with at least this validation accuracy: 90%")
-                   ->excludes(budget);
-  app.add_flag("--knee", knee, "the point farthest above the line between the static nets (the default)")
-      ->excludes(budget)
-      ->excludes(goal);
+  target_options.add_options(app);
   app.add_option("--policy", policy, "learned, confidence, entropy or margin; default: the configuration's");
   app.add_option("--threads", options.threads, "of the engine, for the measured costs")
       ->capture_default_str()
@@ -84,10 +49,7 @@ int build_command(int argc, char** argv) {
   if (!parse_arguments(app, argc, argv)) return 0;
   install_stop_handler();
   Progress::set_quiet(json);
-  BuildTarget target;
-  if (!latency.empty()) target.latency_us = parse_latency(latency);
-  if (!accuracy.empty()) target.accuracy = parse_accuracy(accuracy);
-  const plan::Plan plan = build(run, policy, target, knee, options);
+  const plan::Plan plan = build(run, policy, target_options, options);
   if (json) {
     std::cout << plan::to_json(plan).dump(2) << '\n';
     return 0;

@@ -8,7 +8,12 @@
 
 namespace triage::cli {
 
-// Nets cut from the supernet, with batch statistics of their own; stages named "stage1", "stage2", ...
+search::Front front_of(const fs::path& run);  // throws Error where no search has written one
+// The front's point that a user asks for. Throws Error where none will do.
+const search::FrontPoint& point_of(const search::Front& front, const BuildTarget& target);
+std::string net_name(std::size_t leg);  // of a plan's files
+
+// Nets cut from the supernet, with batch statistics of their own; named "net1", "net2", ...
 std::vector<StageSource> cut_stages(const OpenSupernet& supernet, const search::Genome& genome);
 
 // The plan of a front's point, in RUN/plan: the most accurate one that, as measured, keeps the target and the search's

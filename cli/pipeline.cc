@@ -14,23 +14,35 @@ double now_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+// The supernet that a network's weights start from.
+fs::path start_file(const Workspace& workspace, const StageConfig& stage) {
+  return (stage.from == "supernet" ? workspace.run : fs::path(stage.from)) / "supernet.pt";
+}
+
+std::shared_ptr<const train::NetworkFile> start_of(const Workspace& workspace, const StageConfig& stage) {
+  if (stage.from.empty()) return nullptr;
+  return std::make_shared<train::NetworkFile>(
+      train::load_network(start_file(workspace, stage), train::Precision::fp32));
+}
+
 // The network of each stage that others learn from stays loaded while they do.
 struct Teachers {
   std::map<std::string, supernet::Network> networks;
   std::map<std::string, Json> identities;
-};
 
-// The supernet that a network's weights start from.
-std::shared_ptr<const train::NetworkFile> start_of(const Workspace& workspace, const StageConfig& stage) {
-  if (stage.from.empty()) return nullptr;
-  const fs::path directory = stage.from == "supernet" ? workspace.run : fs::path(stage.from);
-  return std::make_shared<train::NetworkFile>(train::load_network(directory / "supernet.pt", train::Precision::fp32));
-}
+  void load_supernet(const Workspace& workspace, const StageConfig& stage) {
+    train::NetworkFile file = train::load_network(start_file(workspace, stage), workspace.config.precision);
+    file.network->to(workspace.device);
+    networks.insert_or_assign("supernet", file.network);
+    identities.insert_or_assign("supernet", file.sha256);
+  }
+};
 
 train::TrainResult train_stage(const Workspace& workspace, const StageConfig& stage, Teachers& teachers) {
   train::TrainJob job = workspace.job(stage);
   job.start = start_of(workspace, stage);
   if (!stage.teacher.empty()) {
+    if (stage.teacher == "supernet") teachers.load_supernet(workspace, stage);
     job.teacher = &teachers.networks.at(stage.teacher);
     job.teacher_identity = teachers.identities.at(stage.teacher);
   }
@@ -90,7 +102,7 @@ std::vector<train::TrainResult> train_stages(const Workspace& workspace) {
   for (std::size_t done = 0; done < stages.size();) {  // the configuration has no circles, so every pass finds one
     for (std::size_t i = 0; i < stages.size(); ++i) {
       const std::string& teacher = stages[i].teacher;
-      if (results[i] || !(teacher.empty() || teachers.networks.contains(teacher))) continue;
+      if (results[i] || (stages[i].learns_from_stage() && !teachers.networks.contains(teacher))) continue;
       results[i] = train_stage(workspace, stages[i], teachers);
       record_step(workspace.run, "train " + stages[i].name, results[i]->seconds);
       ++done;

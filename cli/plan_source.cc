@@ -54,11 +54,23 @@ exporting::Engine chain_engine(const std::string& name, std::vector<std::shared_
 
 }  // namespace
 
+void add_stages(std::vector<StageSource>& stages, const std::string& name, const supernet::Network& network,
+                const std::vector<int>& exits) {
+  for (std::size_t i = 0; i <= exits.size(); ++i) {
+    const bool last = i == exits.size();
+    StageSource& stage = stages.emplace_back(last ? name : std::format("{}_exit{}", name, exits[i]), network);
+    stage.first_block = i > 0 ? exits[i - 1] + 1 : 0;
+    stage.last_block = last ? -1 : exits[i] + 1;
+    stage.source = i > 0 ? static_cast<int>(stages.size()) - 2 : -1;
+    stage.carry = !last;
+  }
+}
+
 std::vector<StageSource> trained_stages(const Workspace& w) {
   w.config.require_stages();
   std::vector<StageSource> stages;
   for (const StageConfig& stage : w.config.stages) {
-    stages.push_back({stage.name, train::load_trained(w.job(stage), train::Precision::fp32)});
+    add_stages(stages, stage.name, train::load_trained(w.job(stage), train::Precision::fp32), stage.supernet.exits);
   }
   return stages;
 }

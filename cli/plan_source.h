@@ -18,7 +18,11 @@ struct StageSource {
   int end_block() const { return last_block < 0 ? static_cast<int>(network->arch().blocks.size()) : last_block; }
 };
 
-// The stages that a run's configuration names, each a trained network of its own.
+// Adds the stages of a network that answers behind the blocks `exits` (rising) too: "NAME_exit0", ..., "NAME".
+void add_stages(std::vector<StageSource>& stages, const std::string& name, const supernet::Network& network,
+                const std::vector<int>& exits);
+
+// The stages that a run's configuration names: trained networks and their exits.
 std::vector<StageSource> trained_stages(const Workspace& workspace);
 
 // Stage `index` as an ONNX file, which the ONNX checker has accepted. exit: its score; none: without one.

@@ -71,7 +71,8 @@ int run_command(int argc, char** argv) {
   const RunLock lock = open_run(directory, config);
   train_supernet(workspace);
   train_stages(workspace);
-  build_plan(workspace, trained_stages(workspace), {.policy = config.policy, .target = config.target});
+  build_plan(workspace, trained_stages(workspace),
+             {.policy = config.policy, .target = config.target, .budgets = config.budgets});
   const Json results = evaluate_run(workspace, command);
   {
     const StepTimer timer(directory, "report");

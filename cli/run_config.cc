@@ -46,7 +46,10 @@ StageConfig read_stage(ConfigSection section) {
   section.read("arch", arch);
   stage.space = plan::SearchSpace::only(plan::ArchSpec::parse(arch));
   section.read("teacher", stage.teacher);
+  train::read_exit_options(section, stage.supernet);
+  stage.features_block = std::min(stage.features_block, static_cast<int>(stage.space.blocks.size()) - 1);
   read_network(section, stage);
+  if (stage.teacher == "supernet" && stage.from.empty()) section.fail_at("teacher", "a stage, or 'from' beside it");
   return stage;
 }
 
@@ -65,13 +68,30 @@ void read_router(ConfigSection& section, route::RouterTrainingOptions& options) 
 void check_teachers(const RunConfig& config) {
   for (const StageConfig& first : config.stages) {
     std::set<std::string> seen;
-    for (const StageConfig* stage = &first; !stage->teacher.empty(); stage = &config.stage(stage->teacher)) {
+    for (const StageConfig* stage = &first; stage->learns_from_stage(); stage = &config.stage(stage->teacher)) {
       if (!seen.insert(stage->name).second) fail("{}: stage '{}': teachers form a circle", config.origin, first.name);
     }
   }
 }
 
 }  // namespace
+
+void read_budgets(ConfigSection section, search::Budgets& budgets) {
+  const auto read = [&](const char* key, std::optional<double>& value, double scale = 1) {
+    if (!section.has(key)) return;
+    double number = 0;
+    section.read(key, number, 1e-9, 1e15);
+    value = number * scale;
+  };
+  read("mean_latency_us", budgets.mean_latency_us);
+  read("p90_latency_us", budgets.p90_latency_us);
+  read("worst_latency_us", budgets.worst_latency_us);
+  read("mean_energy_uj", budgets.mean_energy_uj);
+  read("mean_mmac", budgets.mean_macs, 1e6);
+  read("memory_kb", budgets.memory_kb);
+  read("model_kb", budgets.model_kb);
+  section.finish();
+}
 
 const StageConfig& RunConfig::stage(const std::string& stage_name) const {
   for (const StageConfig& candidate : stages) {
@@ -143,6 +163,7 @@ RunConfig load_run_config(const fs::path& file) {
   if (config.target.latency_us && config.target.accuracy)
     build.fail_at("accuracy", "only one of latency_us and accuracy");
   build.read("profile_seconds", config.profile_seconds, 0.01, 3600);
+  read_budgets(build.section("budget"), config.budgets);
   build.finish();
   root.finish();
   return config;

@@ -11,6 +11,7 @@
 #include "plan/plan.h"
 #include "plan/space.h"
 #include "route/router_training.h"
+#include "search/plan_solver.h"
 #include "train/options.h"
 
 namespace triage::cli {
@@ -19,10 +20,11 @@ struct StageConfig {
   std::string name;         // also the name of its files: NAME.pt, NAME.onnx
   plan::SearchSpace space;  // of one subnet for the stages of a plan
   std::string from;         // "supernet" (of this run) or a directory with supernet.pt that the weights start from
-  std::string teacher;      // another stage it is distilled from; empty: labels only
-  int features_block = 1;   // its pooled output feeds the router
+  std::string teacher;     // another stage, or "supernet" (the one of `from`), it is distilled from; empty: labels only
+  int features_block = 1;  // its pooled output feeds the router
   train::TrainOptions train;
-  train::SupernetOptions supernet;
+  bool learns_from_stage() const { return !teacher.empty() && teacher != "supernet"; }
+  train::SupernetOptions supernet;  // of a stage the exits alone: behind each ends a stage of the plan
 };
 
 struct BuildTarget {  // which point of the policy's curve becomes the plan: at most one of these; none: the knee
@@ -42,6 +44,7 @@ struct RunConfig {
   route::RouterTrainingOptions router;
   plan::PolicyKind policy = plan::PolicyKind::learned;
   BuildTarget target;
+  search::Budgets budgets;  // hard limits of the plan, as measured
   double checkpoint_seconds = 30;
   double profile_seconds = 2;  // per stage
   std::string origin;          // the file it was read from
@@ -52,6 +55,9 @@ struct RunConfig {
 };
 
 RunConfig load_run_config(const fs::path& file);
+
+// The keys of a table of budgets.
+void read_budgets(ConfigSection section, search::Budgets& budgets);
 
 // The configuration that was copied into a run directory when it began.
 RunConfig run_config_of(const fs::path& run);

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <iostream>
 
+#include "cli/ablation.h"
 #include "cli/command.h"
 #include "cli/search_run.h"
 #include "core/machine.h"
@@ -82,12 +83,22 @@ int search_command(int argc, char** argv) {
       "or killed goes on where it was, and several processes may work on one",
       "triage search"};
   std::string config_file, run, study_location;
-  bool json = false;
+  bool json = false, ablation = false;
+  AblationRequest request;
   app.add_option("CONFIG", config_file, "configuration (TOML) with a [search]")->required();
   app.add_option("--run", run, "run directory; default: runs/NAME of the configuration");
   app.add_option("--study", study_location,
                  "where trials are kept: a SQLite file (default: RUN/search.sqlite) or a "
                  "PostgreSQL database, postgresql://USER@HOST/DATABASE");
+  app.add_flag("--ablation", ablation,
+               "instead of a search: it and other ways to plans on the same subnets, held against each other on the "
+               "test split");
+  app.add_option("--seeds", request.seeds, "of --ablation")->capture_default_str()->check(CLI::Range(1, 100));
+  app.add_option("--trials", request.trials, "of each method of --ablation that searches")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1'000'000'000));
+  app.add_option("--figures", request.figures, "with --ablation: record its figures in this results/*.json");
+  app.add_option("--picture", request.picture, "with --ablation: a copy of its picture");
   app.add_flag("--json", json, "front.json on stdout, no progress");
   app.footer("Example: triage search configs/cifar10-search.toml --run runs/cifar10-search");
   if (!parse_arguments(app, argc, argv)) return 0;
@@ -97,6 +108,13 @@ int search_command(int argc, char** argv) {
   const fs::path directory = run.empty() ? fs::path("runs") / config.name : fs::path(run);
   keep_config(directory, config.text, config.origin);
   SearchRun opened(config, directory);
+  if (ablation) {
+    request.json = json;
+    request.command = "triage";
+    for (int i = 0; i < argc; ++i) request.command += std::string(" ") + argv[i];
+    run_ablation(opened, request);
+    return 0;
+  }
   search::Study study(study_location.empty() ? (directory / "search.sqlite").string() : study_location, config.name,
                       opened.identity());
   opened.score_initial();

@@ -1,6 +1,6 @@
 #include "cli/search_config.h"
 
-#include "core/config.h"
+#include "cli/run_config.h"
 
 namespace triage::cli {
 namespace {
@@ -9,23 +9,6 @@ void read_size(ConfigSection& section, const char* key, std::size_t& value, int 
   int number = static_cast<int>(value);
   section.read(key, number, low, high);
   value = static_cast<std::size_t>(number);
-}
-
-void read_budgets(ConfigSection section, search::Budgets& budgets) {
-  const auto read = [&](const char* key, std::optional<double>& value, double scale = 1) {
-    if (!section.has(key)) return;
-    double number = 0;
-    section.read(key, number, 1e-9, 1e15);
-    value = number * scale;
-  };
-  read("mean_latency_us", budgets.mean_latency_us);
-  read("p90_latency_us", budgets.p90_latency_us);
-  read("worst_latency_us", budgets.worst_latency_us);
-  read("mean_energy_uj", budgets.mean_energy_uj);
-  read("mean_mmac", budgets.mean_macs, 1e6);
-  read("memory_kb", budgets.memory_kb);
-  read("model_kb", budgets.model_kb);
-  section.finish();
 }
 
 void read_options(ConfigSection& section, search::SearchOptions& options) {
@@ -77,6 +60,11 @@ SearchConfig load_search_config(const fs::path& file) {
   section.read("axis", axis);
   if (axis != "latency" && axis != "macs" && axis != "energy") section.fail_at("axis", "latency, macs or energy");
   config.axis = search::cost_axis_from_string(axis);
+  if (section.has("hand_picked")) {
+    std::string text;
+    section.read("hand_picked", text);
+    config.hand_picked = search::Genome::parse("confidence: " + text);
+  }
   read_budgets(section.section("budget"), config.budgets);
   read_options(section, config.options);
   section.finish();

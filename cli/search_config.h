@@ -2,6 +2,7 @@
 // example.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "core/file.h"
@@ -16,8 +17,9 @@ struct SearchConfig {
   double profile_seconds = 90;  // of timed runs while the layers are measured
   search::CostAxis axis = search::CostAxis::latency;
   search::Budgets budgets;
-  search::SearchOptions options;  // structures without space and exits: the supernet tells
-  std::string text;               // of the file, kept in the run directory as config.toml
+  std::optional<search::Genome> hand_picked;  // a plan made without a search, for comparison
+  search::SearchOptions options;              // structures without space and exits: the supernet tells
+  std::string text;                           // of the file, kept in the run directory as config.toml
   std::string origin;
 };
 

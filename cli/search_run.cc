@@ -40,19 +40,22 @@ SearchRun::SearchRun(SearchConfig search_config, fs::path run_directory)
       answers(supernet),
       costs(layer_costs(config, run, supernet)),
       pool(answers, supernet.space(), answers.exits()),
-      evaluator(pool, costs,
-                {.input = supernet.trained.network->input(),
-                 .classes = answers.classes(),
-                 .axis = config.axis,
-                 .budgets = config.budgets,
-                 .most_stages = config.options.structures.most_stages}) {
+      evaluator(pool, costs, evaluator_options()) {
   config = complete_config(std::move(config), supernet, answers);
 }
 
-Json SearchRun::identity() const {
+search::EvaluatorOptions SearchRun::evaluator_options() const {
+  return {.input = supernet.trained.network->input(),
+          .classes = answers.classes(),
+          .axis = config.axis,
+          .budgets = config.budgets,
+          .most_stages = config.options.structures.most_stages};
+}
+
+Json SearchRun::identity(const Json& search) const {
   const Workspace& w = supernet.workspace;
   const data::SplitOptions& splits = w.config.splits;
-  return {{"search", search::to_json(config.options)},
+  return {{"search", search},
           {"supernet", supernet.trained.sha256},
           {"data", w.dataset.info().sha256},
           {"splits", {{"route", splits.route}, {"validation", splits.validation}, {"seed", splits.seed}}},
@@ -61,8 +64,8 @@ Json SearchRun::identity() const {
           {"budgets", search::to_json(config.budgets)}};
 }
 
-void SearchRun::score_initial() {
-  const std::vector<plan::ArchSpec> subnets = search::JointSearch::initial_subnets(config.options);
+void SearchRun::score_initial(const search::SearchOptions& options) {
+  const std::vector<plan::ArchSpec> subnets = search::JointSearch::initial_subnets(options);
   std::size_t done = 0;
   Progress progress("score subnets", subnets.size(), "subnets");
   for (const plan::ArchSpec& subnet : subnets) {

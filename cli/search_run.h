@@ -18,11 +18,14 @@ class SearchRun {
   SupernetAnswers answers;
   plan::LayerCosts costs;
   search::NetPool pool;
+  search::EvaluatorOptions evaluator_options() const;
   search::Evaluator evaluator;
 
-  Json identity() const;  // of the study
+  Json identity() const { return identity(search::to_json(config.options)); }  // of the study
+  Json identity(const Json& search) const;  // of another search on the same answers and costs
   // Scores the subnets that a search begins with; those that are in the store already cost nothing.
-  void score_initial();
+  void score_initial() { score_initial(config.options); }
+  void score_initial(const search::SearchOptions& options);
 };
 
 }  // namespace triage::cli

@@ -2,10 +2,11 @@
 
 namespace triage::cli {
 
-SupernetAnswers::SupernetAnswers(const OpenSupernet& supernet)
+SupernetAnswers::SupernetAnswers(const OpenSupernet& supernet, std::string judged)
     : supernet_(supernet),
+      judged_name_(std::move(judged)),
       route_{open_store(supernet, "route"), {}},
-      validation_{open_store(supernet, "validation"), {}} {}
+      judged_{open_store(supernet, judged_name_), {}} {}
 
 std::vector<int> SupernetAnswers::exits() const {
   std::vector<int> exits = supernet_.trained.network->options().exits;
@@ -14,7 +15,7 @@ std::vector<int> SupernetAnswers::exits() const {
 }
 
 bool SupernetAnswers::has(const plan::ArchSpec& subnet) const {
-  return route_.store.has(subnet) && validation_.store.has(subnet);
+  return route_.store.has(subnet) && judged_.store.has(subnet);
 }
 
 search::SubnetAnswers SupernetAnswers::ask(const plan::ArchSpec& subnet, supernet::Network& network, Split& split,
@@ -30,14 +31,13 @@ search::SubnetAnswers SupernetAnswers::ask(const plan::ArchSpec& subnet, superne
 }
 
 search::AnswerSource::Answers SupernetAnswers::answers(const plan::ArchSpec& subnet) {
-  auto route = route_.store.find(subnet), validation = validation_.store.find(subnet);
-  if (route && validation) return {std::move(*route), std::move(*validation)};
+  auto route = route_.store.find(subnet), judged = judged_.store.find(subnet);
+  if (route && judged) return {std::move(*route), std::move(*judged)};
   if (!cutter_) cutter_.emplace(supernet_.cutter());
   supernet::Network network = cutter_->cut(subnet);
-  const data::Splits& splits = supernet_.workspace.splits;
-  if (!route) route = ask(subnet, network, route_, splits.route);
-  if (!validation) validation = ask(subnet, network, validation_, splits.validation);
-  return {std::move(*route), std::move(*validation)};
+  if (!route) route = ask(subnet, network, route_, supernet_.split("route"));
+  if (!judged) judged = ask(subnet, network, judged_, supernet_.split(judged_name_));
+  return {std::move(*route), std::move(*judged)};
 }
 
 }  // namespace triage::cli

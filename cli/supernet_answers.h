@@ -11,12 +11,13 @@ namespace triage::cli {
 
 class SupernetAnswers : public search::AnswerSource {
  public:
-  explicit SupernetAnswers(const OpenSupernet& supernet);  // not owned
+  // supernet: not owned. judged: the split beside the route split that plans are judged by.
+  explicit SupernetAnswers(const OpenSupernet& supernet, std::string judged = "validation");
 
   Answers answers(const plan::ArchSpec& subnet) override;
   bool has(const plan::ArchSpec& subnet) const;
   const std::vector<std::uint8_t>& route_labels() const override { return route_.store.labels(); }
-  const std::vector<std::uint8_t>& validation_labels() const override { return validation_.store.labels(); }
+  const std::vector<std::uint8_t>& validation_labels() const override { return judged_.store.labels(); }
   int classes() const override { return supernet_.trained.network->classes(); }
   std::vector<int> exits() const;  // all blocks behind which subnets answer, the last at the end
 
@@ -29,7 +30,8 @@ class SupernetAnswers : public search::AnswerSource {
                             const std::vector<std::uint32_t>& indices);
 
   const OpenSupernet& supernet_;
-  Split route_, validation_;
+  std::string judged_name_;
+  Split route_, judged_;
   std::optional<train::SubnetCutter> cutter_;
 };
 

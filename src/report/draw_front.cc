@@ -42,12 +42,18 @@ std::string front_body(const FrontPicture& front, const Picture& picture, const 
     parts.push_back(std::format("$plans{} with points pt {} ps 1.2 lc rgb '{}' title {}", i, 5 + 2 * i,
                                 stage_color(theme, i, front.plans.size()), literal(front.plans[i].title)));
   }
+  for (std::size_t i = 0; i < front.lines.size(); ++i) {
+    script.block(std::format("line{}", i), rows_of(front.lines[i].points, x, y));
+    parts.push_back(std::format("$line{} with linespoints pt {} ps 0.7 lw 2 dt {} lc rgb '{}' title {}", i, 4 + i,
+                                i == 0 ? 1 : 1 + i % 3, stage_color(theme, i, front.lines.size()),
+                                literal(front.lines[i].title)));
+  }
   const double w = picture.width, h = picture.height;
   y = y.padded(0.08, 0.08);
   script.area(82, w - 24, 48, h - 60, w, h)
       .raw(panel_title(theme, picture.title))
       .raw(axes({x.low / 1.08, x.high * 1.08}, y))
-      .add("set logscale x\nset xlabel {}\nset ylabel 'validation accuracy (%)'", literal(front.cost_title))
+      .add("set logscale x\nset xlabel {}\nset ylabel {}", literal(front.cost_title), literal(front.accuracy_title))
       .add("set xtics auto\nset key bottom right Left reverse samplen 1.5")
       .plot(parts);
   return script.text();
@@ -56,7 +62,8 @@ std::string front_body(const FrontPicture& front, const Picture& picture, const 
 }  // namespace
 
 void draw_front(const FrontPicture& front, const fs::path& path) {
-  if (front.singles.empty() && front.plans.empty()) fail("{}: expected plans to draw, found none", path.string());
+  if (front.singles.empty() && front.plans.empty() && front.lines.empty())
+    fail("{}: expected plans to draw, found none", path.string());
   Drawing drawing;
   drawing.picture = {.name = "front", .title = front.title};
   drawing.body = [&](const Run&, const Picture& picture, const Theme& theme) {

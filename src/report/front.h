@@ -17,10 +17,11 @@ struct FrontPicture {
     std::vector<Point> points;
   };
   std::string title = "Plans found by the search";
-  std::string cost_title = "mean latency (us)";
+  std::string cost_title = "mean latency (us)", accuracy_title = "validation accuracy (%)";
   std::vector<Point> singles;  // every net alone
   std::vector<Series> plans;   // the front, by kind of plan
   std::vector<Series> curves;  // drawn as lines: oracle, hand-picked pair
+  std::vector<Series> lines;   // methods held against each other, each with a colour of its own
   std::vector<Point> infeasible;
 };
 

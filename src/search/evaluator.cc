@@ -55,23 +55,51 @@ Bill Evaluator::bill(const Genome& genome) const {
   return bill;
 }
 
-std::vector<OperatingPoint> Evaluator::evaluate(const Genome& genome) const {
-  const std::vector<GenomeStage> plan = stages_of(genome);
+Evaluator::Stages Evaluator::stages(const Genome& genome) const {
   std::vector<const ExitNet*> nets;
-  for (const GenomeStage& stage : plan) nets.push_back(&pool_.get(stage.net));
-  std::vector<Ranking> learned(genome.policy == plan::PolicyKind::learned ? nets.size() - 1 : 0);
-  std::vector<SolverStage> stages;
+  for (const GenomeStage& stage : stages_of(genome)) nets.push_back(&pool_.get(stage.net));
+  Stages stages;
+  stages.learned.resize(genome.policy == plan::PolicyKind::learned ? nets.size() - 1 : 0);
   for (std::size_t j = 0; j < nets.size(); ++j) {
-    SolverStage& stage = stages.emplace_back(nullptr, &nets[j]->validation.right);
+    SolverStage& stage = stages.solver.emplace_back(nullptr, &nets[j]->validation.right);
     if (j + 1 == nets.size()) break;
     if (genome.policy == plan::PolicyKind::learned) {
-      learned[j] = rank_images(fit_router_scores(*nets[j], nets.back()->route.right));
-      stage.ranking = &learned[j];
+      stages.learned[j] = rank_images(fit_router_scores(*nets[j], nets.back()->route.right));
+      stage.ranking = &stages.learned[j];
     } else {
       stage.ranking = &nets[j]->ranking(genome.policy);
     }
   }
-  return solve(stages, bill(genome), options_.budgets, options_.axis, levels_);
+  return stages;
+}
+
+std::vector<OperatingPoint> Evaluator::evaluate(const Genome& genome) const {
+  return solve(stages(genome).solver, bill(genome), options_.budgets, options_.axis, levels_);
+}
+
+PlanRun Evaluator::run(const Genome& genome, std::span<const double> thresholds) const {
+  const Stages all = stages(genome);
+  const std::size_t images = pool_.images(), count = all.solver.size();
+  if (thresholds.size() + 1 != count) {
+    fail("plan {}: expected {} thresholds, found {}", genome.text(), count - 1, thresholds.size());
+  }
+  PlanRun run;
+  run.right.reserve(images);
+  run.point.thresholds.assign(thresholds.begin(), thresholds.end());
+  std::vector<std::size_t> reached(count);
+  for (std::size_t i = 0; i < images; ++i) {
+    std::size_t exit = 0;
+    while (exit + 1 < count && all.solver[exit].ranking->score[i] > thresholds[exit]) ++exit;
+    for (std::size_t j = 0; j <= exit; ++j) ++reached[j];
+    run.right.push_back((*all.solver[exit].right)[i]);
+  }
+  const auto share = [&](auto number) { return static_cast<double>(number) / static_cast<double>(images); };
+  for (const std::size_t number : reached) run.point.reach.push_back(share(number));
+  run.point.accuracy = share(std::ranges::count(run.right, 1));
+  const PlanCost cost = plan_cost(bill(genome), run.point.reach);
+  run.point.cost = on_axis(cost, options_.axis);
+  run.point.violation = violation(cost, options_.budgets);
+  return run;
 }
 
 OperatingPoint Evaluator::oracle(const Genome& genome) const {

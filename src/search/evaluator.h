@@ -19,6 +19,12 @@ struct EvaluatorOptions {
   std::size_t most_stages = 3;
 };
 
+// A plan at given thresholds, which may come from other images than those it is run on.
+struct PlanRun {
+  OperatingPoint point;
+  std::vector<std::uint8_t> right;  // [images]
+};
+
 // Not thread-safe: bills are remembered.
 class Evaluator {
  public:
@@ -26,6 +32,8 @@ class Evaluator {
 
   // Asks the pool for nets that it does not know yet.
   std::vector<OperatingPoint> evaluate(const Genome& genome) const;
+  // thresholds: [stages - 1].
+  PlanRun run(const Genome& genome, std::span<const double> thresholds) const;
   Bill bill(const Genome& genome) const;
   // The ceiling of any routing between these nets: every image leaves at the first exit that is right, and at the first
   // of all where none is. Has no thresholds.
@@ -38,7 +46,12 @@ class Evaluator {
   const StageBill& stage_bill(const plan::StageShape& stage) const;
 
  private:
+  struct Stages {  // as the solver takes them
+    std::vector<Ranking> learned;
+    std::vector<SolverStage> solver;
+  };
   CostLevels make_levels() const;
+  Stages stages(const Genome& genome) const;
 
   NetPool& pool_;
   const plan::CostModel& costs_;

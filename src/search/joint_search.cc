@@ -218,10 +218,11 @@ SearchStatus JointSearch::status() {
 Front JointSearch::front() {
   sync();
   Front front{.axis = evaluator_.options().axis, .budgets = evaluator_.options().budgets};
-  const auto points_of = [&](const Genome& genome) {
+  const auto points_of = [&](const Genome& genome, std::optional<double> at_cost = {}) {
     const Bill bill = evaluator_.bill(genome);
     std::vector<FrontPoint> points;
     for (OperatingPoint& point : evaluator_.evaluate(genome)) {
+      if (at_cost && point.cost != *at_cost) continue;
       points.push_back({genome, point.accuracy, plan_cost(bill, point.reach), std::move(point.thresholds),
                         std::move(point.reach), point.violation});
     }
@@ -230,8 +231,7 @@ Front JointSearch::front() {
   double best = -1;
   for (const Individual& individual : best_of_level_) {
     if (individual.genome.empty() || individual.accuracy <= best) continue;
-    for (FrontPoint& point : points_of(Genome::parse(individual.genome))) {
-      if (on_axis(point.cost, front.axis) != individual.cost) continue;
+    for (FrontPoint& point : points_of(Genome::parse(individual.genome), individual.cost)) {
       best = point.accuracy;
       front.points.push_back(std::move(point));
     }

@@ -30,10 +30,14 @@ void read_train_options(ConfigSection& section, TrainOptions& o) {
   distill.finish();
 }
 
-void read_supernet_options(ConfigSection& section, SupernetOptions& o) {
+void read_exit_options(ConfigSection& section, SupernetOptions& o) {
   section.read("exits", o.exits, 0, 255);
   section.read("exit_gradient", o.exit_gradient, 0, 1);
   section.read("exit_weight", o.exit_weight, 0, 100);
+}
+
+void read_supernet_options(ConfigSection& section, SupernetOptions& o) {
+  read_exit_options(section, o);
   section.read("random_subnets", o.random_subnets, 0, 100);
   section.read("random_images", o.random_images, 0, 1 << 20);
   section.read("subnet_weight", o.subnet_weight, 0, 100);

@@ -51,6 +51,7 @@ struct SupernetOptions {
 // Reads the keys of `section` over the defaults; unknown keys are the caller's to refuse (ConfigSection::finish).
 void read_train_options(ConfigSection& section, TrainOptions& options);
 Json to_json(const TrainOptions& options);  // every field: part of a checkpoint's identity
+void read_exit_options(ConfigSection& section, SupernetOptions& options);  // the exits alone
 void read_supernet_options(ConfigSection& section, SupernetOptions& options);
 Json to_json(const SupernetOptions& options);
 
