@@ -16,9 +16,9 @@
 namespace triage::cli {
 namespace {
 
-constexpr double kOfInterest =
-    0.15;  // plans that lose more than this against the best one are not run on the test split
-constexpr double kWorthBuying = 0.05;  // methods are compared where the other one is this near to its best
+// Shares of accuracy: plans farther below the best one are not run on the test split; methods are compared where the
+// other one is this near to its own best.
+constexpr double kOfInterest = 0.15, kWorthBuying = 0.05;
 constexpr int kBudgets = 25, kBootstrapRounds = 2000;
 
 struct Tested {  // a plan chosen on the validation split

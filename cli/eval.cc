@@ -6,10 +6,24 @@
 #include "evaluate/evaluate.h"
 
 namespace triage::cli {
+namespace {
+
+std::map<std::string, Figure> named_figures(const Json& results, const std::string& name, double most_mmac) {
+  std::map<std::string, Figure> figures = evaluate::plan_figures(results, name);
+  if (most_mmac == 0) return figures;
+  const double mmac = figures.at(name + ".mean_mmac").value;
+  if (mmac > most_mmac)
+    fail("--most-mmac: expected a plan of at most {} MMAC in the mean, found {:.2f}", most_mmac, mmac);
+  figures[std::format("{}.accuracy_at_{}_mmac", name, most_mmac)] = figures.at(name + ".accuracy");
+  return figures;
+}
+
+}  // namespace
 
 int eval_command(int argc, char** argv) {
   evaluate::EvaluateOptions options;
-  std::string out, record, split = "test";
+  std::string out, record, name, split = "test";
+  double most_mmac = 0;
   bool no_latency = false, accuracy_only = false, json = false;
   CLI::App app{"Accuracy, latency, calibration and routing of a plan, on the test split alone", "triage eval"};
   app.add_option("PLAN", options.plan, "plan directory (plan.json and its stages)")->required();
@@ -25,6 +39,12 @@ int eval_command(int argc, char** argv) {
       ->check(CLI::Range(1u, 10'000'000u))
       ->capture_default_str();
   app.add_option("--figures", record, "record the figures in this results/*.json");
+  auto* as = app.add_option("--as", name, "with --figures: record the plan's own figures under this name instead");
+  app.add_option("--most-mmac", most_mmac,
+                 "with --as: the plan must need at most so many million multiply-adds in the mean, and its accuracy "
+                 "is recorded as NAME.accuracy_at_N_mmac")
+      ->needs(as)
+      ->check(CLI::PositiveNumber);
   app.add_flag("--accuracy-only", accuracy_only, "with --figures: record only the stages' accuracies");
   app.add_option("--threads", options.threads, "for scoring, never for latency; 0: all cores")
       ->check(CLI::Range(0, 1024))
@@ -41,7 +61,10 @@ int eval_command(int argc, char** argv) {
 
   const Json results = evaluate::evaluate_plan(options);
   if (!out.empty()) write_json(out, results);
-  if (!record.empty()) record_figures(record, options.command, evaluate::figures(results, !accuracy_only));
+  if (!record.empty()) {
+    record_figures(record, options.command,
+                   name.empty() ? evaluate::figures(results, !accuracy_only) : named_figures(results, name, most_mmac));
+  }
   if (json) {
     std::cout << results.dump(2) << '\n';
   } else {

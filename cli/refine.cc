@@ -66,15 +66,16 @@ std::string config_text(const Options& options, const search::FrontPoint& point,
   const RunConfig& w = supernet.workspace.config;
   std::string text = std::format(
       "# {}\n# A plan of the search '{}', whose nets, as cut, reach {:.2f} % on the validation split at {:.1f} us "
-      "predicted.\n# Written by 'triage refine'; train, build and evaluate it with 'triage run'.\nname = \"{}\"\nseed "
-      "= "
-      "{}\nthreads = {}\n\n[data]\nfile = \"{}\"\nroute = {}\nvalidation = {}\n",
+      "predicted.\n# Written by 'triage refine'; train, build and evaluate it with 'triage run'.\n"
+      "name = \"{}\"\nseed = {}\nthreads = {}\n\n[data]\nfile = \"{}\"\nroute = {}\nvalidation = {}\n",
       point.genome.text(), search.name, 100 * point.accuracy, point.cost.mean_latency_us, options.name, w.seed,
       w.threads, w.data, w.splits.route, w.splits.validation);
   for (std::size_t leg = 0; leg < point.genome.legs.size(); ++leg)
     text += stage_text(options, point.genome, leg, search, supernet);
-  text += std::format("\n[build]\npolicy = \"{}\"\nlatency_us = {:.1f}\n", plan::to_string(point.genome.policy),
-                      point.cost.mean_latency_us);
+  text += std::format("\n[build]\npolicy = \"{}\"\n", plan::to_string(point.genome.policy));
+  const BuildTarget target = options.target.target();  // what was asked of the front is asked of the refined plan
+  if (target.latency_us) text += std::format("latency_us = {}\n", *target.latency_us);
+  if (target.accuracy) text += std::format("accuracy = {}\n", *target.accuracy);
   return text + budget_text(search.budgets);
 }
 

@@ -17,6 +17,10 @@ std::string kind_of(const search::Genome& genome) {
   return cascade && exits ? "cascade with early exits" : cascade ? "cascade" : exits ? "early exits" : "one net";
 }
 
+const char* unit_of(search::CostAxis axis) {
+  return axis == search::CostAxis::latency ? "us" : axis == search::CostAxis::macs ? "MMAC" : "uJ";
+}
+
 double shown_cost(const search::Front& front, const search::PlanCost& cost) {
   return search::on_axis(cost, front.axis) / (front.axis == search::CostAxis::macs ? 1e6 : 1);
 }
@@ -42,6 +46,12 @@ void draw(const SearchRun& opened, const search::Front& front, const fs::path& f
   for (const search::FrontPoint& plan : front.points) {
     const search::OperatingPoint oracle = opened.evaluator.oracle(plan.genome);
     ceiling.push_back({oracle.cost, oracle.accuracy});
+  }
+  if (opened.config.hand_picked) {
+    report::FrontPicture::Series hand{"the hand-picked pair", {}};
+    for (const search::OperatingPoint& thresholds : opened.evaluator.evaluate(*opened.config.hand_picked))
+      hand.points.push_back({thresholds.cost / (front.axis == search::CostAxis::macs ? 1e6 : 1), thresholds.accuracy});
+    picture.curves.push_back(std::move(hand));
   }
   report::FrontPicture::Series oracle{"the same nets, oracle router", {}};
   const double scale = front.axis == search::CostAxis::macs ? 1e6 : 1;
@@ -70,8 +80,10 @@ void print(const search::Front& front, const search::SearchStatus& status, const
               status.why.c_str(), (run / "front.json").c_str(), run.c_str());
 }
 
-std::string note_of(const search::SearchStatus& status) {
-  return std::format("{} subnets  hypervolume {:.4f}  {:.1f} min", status.subnets, status.hypervolume, status.minutes);
+std::string note_of(const search::SearchStatus& status, search::CostAxis axis) {
+  return std::format("{} subnets  hypervolume {:.4f}  best {:.2f} % at {:.1f} {}  {:.1f} min", status.subnets,
+                     status.hypervolume, 100 * status.best_accuracy,
+                     status.best_cost / (axis == search::CostAxis::macs ? 1e6 : 1), unit_of(axis), status.minutes);
 }
 
 }  // namespace
@@ -97,7 +109,7 @@ int search_command(int argc, char** argv) {
   app.add_option("--trials", request.trials, "of each method of --ablation that searches")
       ->capture_default_str()
       ->check(CLI::Range(1, 1'000'000'000));
-  app.add_option("--figures", request.figures, "with --ablation: record its figures in this results/*.json");
+  app.add_option("--figures", request.figures, "record the figures in this results/*.json");
   app.add_option("--picture", request.picture, "with --ablation: a copy of its picture");
   app.add_flag("--json", json, "front.json on stdout, no progress");
   app.footer("Example: triage search configs/cifar10-search.toml --run runs/cifar10-search");
@@ -108,10 +120,10 @@ int search_command(int argc, char** argv) {
   const fs::path directory = run.empty() ? fs::path("runs") / config.name : fs::path(run);
   keep_config(directory, config.text, config.origin);
   SearchRun opened(config, directory);
+  request.command = "triage";
+  for (int i = 0; i < argc; ++i) request.command += std::string(" ") + argv[i];
   if (ablation) {
     request.json = json;
-    request.command = "triage";
-    for (int i = 0; i < argc; ++i) request.command += std::string(" ") + argv[i];
     run_ablation(opened, request);
     return 0;
   }
@@ -126,11 +138,16 @@ int search_command(int argc, char** argv) {
     while (!status.done && !stop_requested()) {
       search.run_batch();
       status = search.status();
-      progress.update(status.trials, note_of(status));
+      progress.update(status.trials, note_of(status, config.axis));
     }
-    progress.finish(note_of(status));
+    progress.finish(note_of(status, config.axis));
   }
   const search::Front front = write_front(opened, search);
+  if (status.done && !request.figures.empty()) {
+    record_figures(request.figures, request.command,
+                   {{"search.minutes", {.value = status.minutes, .unit = "min"}},
+                    {"search.trials", {.value = static_cast<double>(status.trials), .unit = "1"}}});
+  }
   if (!status.done) throw Interrupted("stopped; front.json holds what was found, the same command goes on from here");
   if (front.points.empty()) search::knee_of(front);  // tells why there is no plan
   if (json)

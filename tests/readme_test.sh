@@ -28,8 +28,11 @@ done < <(commands | sort -u)
 [ "$lines" -ge 10 ] || problem "expected at least 10 commands in README.md and docs/, found $lines"
 
 zoo=$source/zoo/cifar10-pair
-bytes=$(find "$zoo" -type f -printf '%s\n' | awk '{sum += $1} END {print sum}')
-[ "$bytes" -le 8000000 ] || problem "$zoo: expected at most 8 MB, found $bytes bytes"
+for plan in "$source"/zoo/*/plan.json; do
+  plan=$(dirname "$plan")
+  bytes=$(find "$plan" -type f -printf '%s\n' | awk '{sum += $1} END {print sum}')
+  [ "$bytes" -le 8000000 ] || problem "$plan: expected at most 8 MB, found $bytes bytes"
+done
 "$triage" data generate --out "$work/shapes.tds" --train 80 --test 40 > /dev/null
 "$triage" data info "$work/shapes.tds" --sheet "$work/sheet.png" > /dev/null
 "$triage" predict "$zoo" "$work/sheet.png" --json > "$work/predict.json" 2> /dev/null

@@ -73,6 +73,34 @@ jq '.points |= map(select(.genome | test("@")))' exits/front.json > front.json &
 jq -e '.stages | length == 2 and .[1].input == "features" and .[1].source == 0' plan.json > /dev/null || fail "expected an early exit: $(cat plan.json)"
 "$triage" eval exits/plan --data tiny.tds > eval.txt 2> log.txt || fail "$(cat log.txt)"
 
+# A plan's nets trained on together, as a run of its own.
+"$triage" refine exits --epochs 1 --out refined.toml > out.txt 2> log.txt || fail "$(cat log.txt)"
+grep -q '^exits = ' refined.toml || fail "expected exits: $(cat refined.toml)"
+"$triage" run refined.toml --run refined --json > refined.json 2> log.txt || fail "$(cat log.txt)"
+jq -e '.plan.stages | length == 2' refined.json > /dev/null || fail "expected two stages: $(cat refined.json)"
+"$triage" refine whole --accuracy "$(echo "$best * 0.5" | bc -l)" --epochs 1 --out best.toml > out.txt 2> log.txt || fail "$(cat log.txt)"
+"$triage" run best.toml --run best --json > best.json 2> log.txt || fail "$(cat log.txt)"
+code=0
+"$triage" refine whole --out refined.toml > out.txt 2> err.txt || code=$?
+[ $code = 2 ] && grep -q 'expected a file that does not exist yet' err.txt || fail "refine overwrites: $(cat err.txt)"
+"$triage" eval refined/plan --data tiny.tds --no-latency --figures figures.json --as exits > eval.txt 2> log.txt || fail "$(cat log.txt)"
+jq -e '.figures | has("exits.accuracy") and has("exits.mean_mmac")' figures.json > /dev/null || fail "$(cat figures.json)"
+refused "expected a plan of at most 0.001 MMAC in the mean" "$triage" eval refined/plan --data tiny.tds --no-latency \
+  --figures figures.json --as exits --most-mmac 0.001
+
+# The ablation, and again from what it kept.
+sed 's/tiny-search/ablation/; $a hand_picked = "8-8-16 > 12-16-32"' search.toml > ablation.toml
+mkdir ablation && cp costs.json ablation/layer_costs.json
+"$triage" search ablation.toml --run ablation --ablation --seeds 2 --trials 120 --figures search.json > table.txt 2> log.txt ||
+  fail "$(cat log.txt)"
+for method in joint random 'cascade only' 'early exits only' unrouted 'independent pairs' independent hand-picked static; do
+  grep -q "^$method " table.txt || fail "expected a row of '$method': $(cat table.txt)"
+done
+jq -e '.seeds | length == 2' ablation/ablation.json > /dev/null || fail "expected two seeds"
+[ -s ablation/ablation.png ] || fail "expected a picture of the ablation"
+"$triage" search ablation.toml --run ablation --ablation --seeds 2 --trials 120 --json > again.json 2> log.txt || fail "$(cat log.txt)"
+[ "$(jq -c . again.json)" = "$(jq -c . ablation/ablation.json)" ] || fail "the ablation is not the same a second time"
+
 # Budgets: kept, or refused with the closest plan.
 sed 's/tiny-search/budget/; $a [search.budget]\nmodel_kb = 20' search.toml > budget.toml
 mkdir budget && cp costs.json budget/layer_costs.json

@@ -39,6 +39,10 @@ Json evaluate_plan(const EvaluateOptions& options);
 // "routing.apgr_<policy>" and "eval.latency_error_percent" (absolute).
 std::map<std::string, Figure> figures(const Json& results, bool routing);
 
+// Figures of the plan as a whole: "NAME.accuracy" (%), "NAME.mean_mmac", "NAME.mean_latency_us" and
+// "NAME.latency_error_percent" as measured, "NAME.apgr_<policy>".
+std::map<std::string, Figure> plan_figures(const Json& results, const std::string& name);
+
 std::string readable(const Json& results);  // a table for people
 
 }  // namespace triage::evaluate

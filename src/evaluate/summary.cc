@@ -97,6 +97,31 @@ std::map<std::string, Figure> figures(const Json& results, bool routing) {
   return out;
 }
 
+std::map<std::string, Figure> plan_figures(const Json& results, const std::string& name) {
+  const Json &test = results["test"], &count = test["count"], &at = test["operating_point"];
+  std::map<std::string, Figure> out;
+  out[name + ".accuracy"] = figure(at["accuracy"], "%", 100, at["interval"], count);
+  double macs = 0, share = 1;  // of the images that come to a stage
+  const Json& stages = results["plan"]["stages"];
+  for (std::size_t i = 0; i < stages.size(); ++i) {
+    macs += share * stages[i]["macs"].get<double>();
+    share -= at["exit_share"][i].get<double>();
+  }
+  out[name + ".mean_mmac"] = {.value = macs / 1e6, .unit = "MMAC", .n = count.get<int>()};
+  for (const auto& [policy, about] : test["policies"].items()) {
+    const Json& apgr = about["apgr"];
+    if (apgr["value"].is_number())
+      out[name + ".apgr_" + policy] = figure(apgr["value"], "1", 1, apgr["interval"], count);
+  }
+  if (const Json& run = test["latency"]; run.is_object()) {
+    const int images = run["images"].get<int>();
+    out[name + ".mean_latency_us"] = {.value = run["measured_us"], .unit = "us", .n = images};
+    out[name + ".latency_error_percent"] = {
+        .value = std::abs(run["error_percent"].get<double>()), .unit = "%", .n = images};
+  }
+  return out;
+}
+
 std::string readable(const Json& results) {
   const Json& plan = results["plan"];
   std::string out = std::format("plan {} ({} stages, policy {})\n", plan["name"].get<std::string>(),

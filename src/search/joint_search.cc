@@ -193,6 +193,11 @@ SearchStatus JointSearch::status() {
   sync();
   const std::vector<Json> history = study_.history();
   SearchStatus status{.batches = history.size(), .trials = study_.size(), .subnets = known_.subnets};
+  for (const CostAccuracy& point : feasible()) {
+    if (point.accuracy <= status.best_accuracy) continue;
+    status.best_accuracy = point.accuracy;
+    status.best_cost = point.cost;
+  }
   std::vector<double> volumes;
   for (const Json& batch : history) {
     const JsonReader reader(batch, "study: summary of a batch");

@@ -39,6 +39,7 @@ struct SearchStatus {
   std::uint64_t batches = 0, trials = 0;
   std::size_t subnets = 0;  // scored
   double hypervolume = 0, minutes = 0;
+  double best_accuracy = 0, best_cost = 0;  // of the most accurate point that keeps the budgets; 0: none yet
   bool done = false;
   std::string why;  // done: "settled", "trials", "minutes"
 };

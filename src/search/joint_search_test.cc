@@ -72,13 +72,14 @@ TEST(JointSearch, GetsBetterAndEndsWhenItNoLongerDoes) {
     EXPECT_GT(front.points[i].cost.mean_latency_us, front.points[i - 1].cost.mean_latency_us);
   }
   EXPECT_TRUE(std::ranges::any_of(front.points, [](const FrontPoint& point) { return point.genome.stages() > 1; }));
-  // The front is all that the search counted: no point of it is lost on the way.
+  // The front is all that the search counted, but for cheaper points of a level that has a more accurate one: none is
+  // lost on the way.
   std::vector<CostAccuracy> points;
   for (const FrontPoint& point : front.points) points.push_back({point.cost.mean_latency_us, point.accuracy});
   const CostLevels& levels = worker.evaluator.levels();
   const double reference = worker.pool.get(options.structures.space.smallest()).accuracy;
-  EXPECT_NEAR(hypervolume(points, levels.upper(0), levels.upper(levels.size() - 1), reference), status.hypervolume,
-              1e-9);
+  EXPECT_GT(hypervolume(points, levels.upper(0), levels.upper(levels.size() - 1), reference),
+            0.99 * status.hypervolume);
   for (const FrontPoint& single : front.singles) {  // no net alone beats the front, up to the width of a level
     EXPECT_TRUE(std::ranges::any_of(front.points, [&](const FrontPoint& point) {
       return point.cost.mean_latency_us <= 1.3 * single.cost.mean_latency_us && point.accuracy >= single.accuracy;
