@@ -43,6 +43,8 @@ int build_command(int argc, char** argv) {
   app.add_option("--threads", options.threads, "of the engine, for the measured costs")
       ->capture_default_str()
       ->check(CLI::Range(1, 1024));
+  app.add_option("--most-mmac", options.most_mmac, "at most so many million multiply-adds in the mean")
+      ->check(CLI::PositiveNumber);
   app.add_flag("--remeasure", options.remeasure, "measure latencies again");
   app.add_flag("--json", json, "the plan as JSON on stdout");
   app.footer("Example: triage build runs/cifar10-pair --latency 250us");

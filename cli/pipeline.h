@@ -41,6 +41,7 @@ struct BuildOptions {
   std::vector<double> reach;  // of a front's point: the target is its cost at the costs that were measured
   search::Budgets budgets;    // hard limits on what was measured
   int threads = 1;            // of the engine, for the measured costs
+  std::optional<double> most_mmac;  // a limit beside the budgets: mean multiply-adds, million
   bool remeasure = false;     // measure latencies again although costs.json is there
 };
 
