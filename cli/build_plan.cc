@@ -3,10 +3,9 @@
 //   2 measure every stage (costs.json) and ask every stage about the route and validation splits (scores/)
 //   3 fit temperatures and routers on the route split, choose thresholds on the validation split
 //   4 export again with the scores, compose the single-file model, write plan.json last
-#include "cli/plan_source.h"
-
 #include <cmath>
 
+#include "cli/plan_source.h"
 #include "core/machine.h"
 #include "core/progress.h"
 #include "export/plan_model.h"

@@ -28,8 +28,8 @@ std::string front_body(const FrontPicture& front, const Picture& picture, const 
   }
   for (std::size_t i = 0; i < front.curves.size(); ++i) {
     script.block(std::format("curve{}", i), rows_of(front.curves[i].points, x, y));
-    parts.push_back(std::format("$curve{} with lines lw 1.8 dt '{}' lc rgb '{}' title {}", i, i % 2 ? "-" : ".", theme.muted,
-                                literal(front.curves[i].title)));
+    parts.push_back(std::format("$curve{} with lines lw 1.8 dt '{}' lc rgb '{}' title {}", i, i % 2 ? "-" : ".",
+                                theme.muted, literal(front.curves[i].title)));
   }
   if (!front.infeasible.empty()) {
     script.block("infeasible", rows_of(front.infeasible, x, ignored));

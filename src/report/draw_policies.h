@@ -29,7 +29,8 @@ struct Range {
     high = std::max(high, value);
   }
   Range padded(double below, double above) const {
-    const double span = high > low ? high - low : std::max(std::abs(high), 1.0);
+    const bool wide = high - low > 1e-6 * std::abs(high);  // less would vanish in the script's digits
+    const double span = wide ? high - low : std::max(std::abs(high), 1.0);
     return {low - below * span, high + above * span};
   }
 };

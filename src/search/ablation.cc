@@ -100,8 +100,8 @@ std::vector<FrontPoint> unrouted(const Evaluator& evaluator, const Structures& s
   return best.points();
 }
 
-Front searched(const Evaluator& evaluator, SearchOptions options, const std::string& method, const OpenStudy& open,
-               const AblationProgress& progress) {
+Front searched(const Evaluator& evaluator, const SearchOptions& options, const std::string& method,
+               const OpenStudy& open, const AblationProgress& progress) {
   Study study = open(method, to_json(options));
   JointSearch search(study, evaluator, options);
   for (std::uint64_t before = 0, idle = 0; study.size() < options.most_trials && idle < 3;) {
