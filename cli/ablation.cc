@@ -19,7 +19,7 @@ namespace {
 // Shares of accuracy: plans farther below the best one are not run on the test split; methods are compared where the
 // other one is this near to its own best.
 constexpr double kOfInterest = 0.15, kWorthBuying = 0.05;
-constexpr int kBudgets = 25, kBootstrapRounds = 2000;
+constexpr int kBootstrapRounds = 2000;
 
 struct Tested {  // a plan chosen on the validation split
   search::FrontPoint plan;
@@ -265,7 +265,12 @@ void run_ablation(SearchRun& opened, const AblationRequest& request) {
       }
     }
   }
-  for (int i = 0; i < kBudgets; ++i) all.budgets.push_back(low * std::pow(high / low, i / (kBudgets - 1.0)));
+  // Fronts keep one plan for each level of cost, so that budgets between the ends of levels would compare chance.
+  const search::CostLevels& levels = opened.evaluator.levels();
+  for (std::size_t i = levels.level(low); i < levels.size(); ++i) {
+    all.budgets.push_back(levels.upper(i));
+    if (levels.upper(i) >= high) break;
+  }
   const Json json = json_of(all);
   write_json(opened.run / "ablation.json", json);
   draw(all, opened.run / "ablation.png");

@@ -7,6 +7,8 @@
 namespace triage::evaluate {
 namespace {
 
+constexpr double kAsAccurate = 0.002;  // a net alone that loses no more against a plan counts as equal
+
 double percent(const Json& value) { return 100 * value.get<double>(); }
 
 std::string interval_text(const Json& interval, double factor, int digits) {
@@ -108,6 +110,13 @@ std::map<std::string, Figure> plan_figures(const Json& results, const std::strin
     share -= at["exit_share"][i].get<double>();
   }
   out[name + ".mean_mmac"] = {.value = macs / 1e6, .unit = "MMAC", .n = count.get<int>()};
+  std::optional<double> alone;
+  for (const Json& stage : test["static"]) {
+    const double latency = stage["latency_us"];
+    const bool enough = stage["accuracy"].get<double>() >= at["accuracy"].get<double>() - kAsAccurate;
+    if (enough && (!alone || latency < *alone)) alone = latency;
+  }
+  if (alone) out[name + ".speedup_over_static"] = {.value = *alone / at["latency_us"].get<double>(), .unit = "x"};
   for (const auto& [policy, about] : test["policies"].items()) {
     const Json& apgr = about["apgr"];
     if (apgr["value"].is_number())

@@ -1,3 +1,5 @@
+#include <array>
+
 #include "core/error.h"
 #include "report/draw_policies.h"
 #include "report/figures.h"
@@ -6,6 +8,10 @@
 
 namespace triage::report {
 namespace {
+
+// Okabe and Ito's colours (2008), which colour-blind readers can tell apart, and greys.
+constexpr std::array kLineColors{"#009e73", "#e69f00", "#56b4e9", "#cc79a7", "#f0e442",
+                                 "#0072b2", "#d55e00", "#999999", "#333333"};
 
 std::vector<std::vector<double>> rows_of(const std::vector<FrontPicture::Point>& points, Range& x, Range& y) {
   std::vector<std::vector<double>> rows;
@@ -44,9 +50,8 @@ std::string front_body(const FrontPicture& front, const Picture& picture, const 
   }
   for (std::size_t i = 0; i < front.lines.size(); ++i) {
     script.block(std::format("line{}", i), rows_of(front.lines[i].points, x, y));
-    parts.push_back(std::format("$line{} with linespoints pt {} ps 0.7 lw 2 dt {} lc rgb '{}' title {}", i, 4 + i,
-                                i == 0 ? 1 : 1 + i % 3, stage_color(theme, i, front.lines.size()),
-                                literal(front.lines[i].title)));
+    parts.push_back(std::format("$line{} with linespoints pt {} ps 0.7 lw {} lc rgb '{}' title {}", i, 4 + i,
+                                i == 0 ? 3 : 1.6, kLineColors[i % kLineColors.size()], literal(front.lines[i].title)));
   }
   const double w = picture.width, h = picture.height;
   y = y.padded(0.08, 0.08);
