@@ -218,6 +218,26 @@ TEST(Executor, LearnedRouterReadsTheFeatures) {
   EXPECT_NEAR(images.outcomes[4].score, 1 / (1 + std::exp(1.0)), 1e-6);
 }
 
+TEST(Executor, LearnedRouterOfAStageWithoutFeaturesAsksForNone) {
+  const std::vector<StageSetup> setup{{}, {}};
+  plan::Plan plan = make_plan(setup);
+  plan.policy = plan::PolicyKind::learned;  // g = sigmoid(5): all go on
+  plan.stages[0].exit.router = plan::Router{.feature_width = 0,
+                                            .hidden = 1,
+                                            .mean = std::vector<float>(3, 0),
+                                            .scale = std::vector<float>(3, 1),
+                                            .weight1 = {0, 0, 0},
+                                            .bias1 = {0},
+                                            .weight2 = {1},
+                                            .bias2 = 5};
+  std::vector<std::unique_ptr<Backend>> backends;
+  for (int s = 0; s < 2; ++s) backends.push_back(make_fake(setup, s));
+  const Executor executor(plan, std::move(backends));
+  Images images(12);
+  ASSERT_TRUE(executor.classify(images.views, images.outcomes));  // the fakes fail when asked for what they lack
+  for (int i = 0; i < 12; ++i) EXPECT_EQ(images.outcomes[i].exit, 1) << i;
+}
+
 TEST(Executor, TemperatureChangesTheProbabilityNotTheLabel) {
   const std::vector<StageSetup> setup{{}};
   plan::Plan plan = make_plan(setup);

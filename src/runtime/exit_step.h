@@ -22,7 +22,7 @@ class ExitStep {
   ExitStep(const plan::Plan& plan, int stage, double threshold);
 
   bool last() const { return last_; }
-  bool wants_features() const { return !last_ && policy_ == plan::PolicyKind::learned; }
+  bool wants_features() const { return !last_ && policy_ == plan::PolicyKind::learned && stage_->feature_width > 0; }
 
   // Row i belongs to outcomes[image[i]], i < n. logits [n, classes]; features [n, feature_width], unused unless
   // wants_features(). Rows that leave here get their outcome; rows that go on are moved to the front, in order, in
