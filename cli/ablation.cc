@@ -117,41 +117,40 @@ struct Comparison {
   std::vector<Seed> seeds;
   std::vector<double> budgets;
 
-  double accuracy(std::size_t of, double budget, Indices images) const {
+  // Mean over the seeds of what `accuracy_of` says about the plan at a budget; NaN where a seed has none.
+  template <class AccuracyOf>
+  double mean(std::size_t of, double budget, AccuracyOf&& accuracy_of) const {
     double mean = 0;
     for (const Seed& seed : seeds) {
       const Tested* plan = at_budget(seed[of], axis, budget);
       if (!plan) return std::numeric_limits<double>::quiet_NaN();
-      mean += accuracy_on(*plan, images) / static_cast<double>(seeds.size());
+      mean += accuracy_of(*plan) / static_cast<double>(seeds.size());
     }
     return mean;
   }
   Curve curve(std::size_t of) const {
     Curve curve;
-    for (const double budget : budgets) curve.push_back(accuracy(of, budget, all_images()));
+    for (const double budget : budgets)
+      curve.push_back(mean(of, budget, [](const Tested& plan) { return plan.test.point.accuracy; }));
     return curve;
-  }
-  std::size_t images() const { return seeds[0][0].plans[0].test.right.size(); }
-  std::vector<std::uint32_t> all_images() const {
-    std::vector<std::uint32_t> all(images());
-    for (std::uint32_t i = 0; i < all.size(); ++i) all[i] = i;
-    return all;
   }
 };
 
 // The joint search against another method: points won at equal budgets, and how many times less a plan of equal
 // accuracy costs, read off the two curves of test accuracy.
 Json against(const Comparison& all, std::size_t other) {
+  const std::size_t images = all.seeds[0][0].plans[0].test.right.size();
   const Curve ours = all.curve(0), theirs = all.curve(other);
   double best = 0;
   for (const double accuracy : theirs) best = std::max(best, std::isnan(accuracy) ? 0 : accuracy);
   Json points = Json::array(), ratios = Json::array();
   for (std::size_t i = 0; i < all.budgets.size(); ++i) {
     if (!(theirs[i] >= best - kWorthBuying) || std::isnan(ours[i])) continue;
-    const auto won = [&](Indices images) {
-      return 100 * (all.accuracy(0, all.budgets[i], images) - all.accuracy(other, all.budgets[i], images));
+    const auto won = [&](Indices drawn) {
+      const auto on_images = [&](const Tested& plan) { return accuracy_on(plan, drawn); };
+      return 100 * (all.mean(0, all.budgets[i], on_images) - all.mean(other, all.budgets[i], on_images));
     };
-    const Interval interval = bootstrap_interval(all.images(), won, kBootstrapRounds, /*seed=*/1);
+    const Interval interval = bootstrap_interval(images, won, kBootstrapRounds, /*seed=*/1);
     points.push_back({{"cost", all.budgets[i]},
                       {"accuracy", theirs[i]},
                       {"points", 100 * (ours[i] - theirs[i])},
@@ -191,18 +190,16 @@ Json json_of(const Comparison& all) {
 }
 
 void draw(const Comparison& all, const fs::path& file) {
-  const double scale = all.axis == search::CostAxis::macs ? 1e6 : 1;
+  const ShownAxis axis = shown(all.axis);
   report::FrontPicture picture;
   picture.title = "Ways to a plan, on the test split";
   picture.accuracy_title = "test accuracy (%)";
-  picture.cost_title = all.axis == search::CostAxis::latency ? "budget: mean latency (us)"
-                       : all.axis == search::CostAxis::macs  ? "budget: mean multiply-adds (million)"
-                                                             : "budget: mean energy (uJ)";
+  picture.cost_title = "budget: " + std::string(axis.title);
   for (std::size_t of = 0; of < all.seeds[0].size(); ++of) {
     report::FrontPicture::Series series{all.seeds[0][of].name, {}};
     const Curve curve = all.curve(of);
     for (std::size_t i = 0; i < curve.size(); ++i) {
-      if (!std::isnan(curve[i])) series.points.push_back({all.budgets[i] / scale, curve[i]});
+      if (!std::isnan(curve[i])) series.points.push_back({all.budgets[i] / axis.scale, curve[i]});
     }
     if (!series.points.empty()) picture.lines.push_back(std::move(series));
   }
@@ -210,7 +207,7 @@ void draw(const Comparison& all, const fs::path& file) {
 }
 
 void print(const Comparison& all) {
-  const double scale = all.axis == search::CostAxis::macs ? 1e6 : 1;
+  const double scale = shown(all.axis).scale;
   std::printf(
       "test accuracy (%%, mean of %zu seeds) of the plan that each method offers within a budget of mean %s\n%-18s",
       all.seeds.size(), search::to_string(all.axis).c_str(), "method");
@@ -226,7 +223,7 @@ void print(const Comparison& all) {
 }
 
 // Where the joint search gains most against a method, in points and in cost.
-void add_figures(const Json& json, const std::string& method, const std::string& key, int seeds,
+void add_figures(const Json& json, const std::string& method, const std::string& key, ShownAxis axis, int seeds,
                  std::map<std::string, Figure>& figures) {
   const Json& all = json["joint_against"];
   const auto found = std::ranges::find_if(all, [&](const Json& one) { return one["method"] == method; });
@@ -237,7 +234,7 @@ void add_figures(const Json& json, const std::string& method, const std::string&
     const Json& interval = row["interval"];
     figures["joint.points_over_" + key] = {
         .value = row["points"], .unit = "points", .interval = Interval{interval[0], interval[1]}, .n = seeds};
-    figures["joint.points_over_" + key + "_at"] = {.value = row["cost"], .unit = "us"};
+    figures["joint.points_over_" + key + "_at"] = {.value = row["cost"].get<double>() / axis.scale, .unit = axis.unit};
   }
   if (const Json& rows = (*found)["at_accuracy"]; !rows.empty()) {
     const Json row = most(rows, [](const Json& r) { return r["ratio"].get<double>(); });
@@ -273,14 +270,15 @@ void run_ablation(SearchRun& opened, const AblationRequest& request) {
   }
   const Json json = json_of(all);
   write_json(opened.run / "ablation.json", json);
-  draw(all, opened.run / "ablation.png");
-  if (!request.picture.empty()) draw(all, request.picture);
+  const fs::path picture = opened.run / "ablation.png";
+  draw(all, picture);
+  if (!request.picture.empty()) write_file_atomic(request.picture, read_file(picture));
   std::map<std::string, Figure> figures;
   for (const auto& [method, key] : {std::pair{"independent", "independent"},
                                     {"independent pairs", "independent_pairs"},
                                     {"random", "random"},
                                     {"static", "static"}})
-    add_figures(json, method, key, request.seeds, figures);
+    add_figures(json, method, key, shown(all.axis), request.seeds, figures);
   if (!request.figures.empty()) record_figures(request.figures, request.command, figures);
   if (request.json) {
     std::cout << json.dump(2) << '\n';

@@ -9,20 +9,27 @@
 namespace triage::cli {
 namespace {
 
+search::Budgets limited(search::Budgets budgets, std::optional<double> most_mmac) {
+  if (most_mmac) budgets.mean_macs = std::min(*most_mmac * 1e6, budgets.mean_macs.value_or(*most_mmac * 1e6));
+  return budgets;
+}
+
 plan::Plan build(const fs::path& run, const std::string& policy, const TargetOptions& target_options,
-                 BuildOptions options) {
+                 std::optional<double> most_mmac, BuildOptions options) {
   const BuildTarget target = target_options.target();
   const bool chosen = !policy.empty();
   if (chosen) options.policy = plan::policy_from_string(policy, "--policy");
   if (is_search_config(run / "config.toml")) {
     options.target = target;
     const RunLock lock(run);
-    return build_from_front(load_search_config(run / "config.toml"), run, options, chosen);
+    const SearchConfig config = load_search_config(run / "config.toml");
+    options.budgets = limited(config.budgets, most_mmac);
+    return build_from_front(config, run, options, chosen);
   }
   const RunConfig config = run_config_of(run);
   if (!chosen) options.policy = config.policy;
   options.target = target_options.given() ? target : config.target;
-  options.budgets = config.budgets;
+  options.budgets = limited(config.budgets, most_mmac);
   const RunLock lock = open_run(run, config);
   const Workspace workspace(config, run);
   return build_plan(workspace, trained_stages(workspace), options);
@@ -35,6 +42,7 @@ int build_command(int argc, char** argv) {
                "triage build"};
   std::string run, policy;
   TargetOptions target_options;
+  std::optional<double> most_mmac;
   bool json = false;
   BuildOptions options;
   app.add_option("RUN", run, "run directory of triage train or triage search")->required();
@@ -43,7 +51,7 @@ int build_command(int argc, char** argv) {
   app.add_option("--threads", options.threads, "of the engine, for the measured costs")
       ->capture_default_str()
       ->check(CLI::Range(1, 1024));
-  app.add_option("--most-mmac", options.most_mmac, "at most so many million multiply-adds in the mean")
+  app.add_option("--most-mmac", most_mmac, "at most so many million multiply-adds in the mean")
       ->check(CLI::PositiveNumber);
   app.add_flag("--remeasure", options.remeasure, "measure latencies again");
   app.add_flag("--json", json, "the plan as JSON on stdout");
@@ -51,7 +59,7 @@ int build_command(int argc, char** argv) {
   if (!parse_arguments(app, argc, argv)) return 0;
   install_stop_handler();
   Progress::set_quiet(json);
-  const plan::Plan plan = build(run, policy, target_options, options);
+  const plan::Plan plan = build(run, policy, target_options, most_mmac, options);
   if (json) {
     std::cout << plan::to_json(plan).dump(2) << '\n';
     return 0;

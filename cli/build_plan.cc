@@ -3,8 +3,6 @@
 //   2 measure every stage (costs.json) and ask every stage about the route and validation splits (scores/)
 //   3 fit temperatures and routers on the route split, choose thresholds on the validation split
 //   4 export again with the scores, compose the single-file model, write plan.json last
-#include <cmath>
-
 #include "cli/plan_source.h"
 #include "core/machine.h"
 #include "core/progress.h"
@@ -184,9 +182,7 @@ void choose_point(plan::Plan& plan, const route::ScoreTable& validation, const B
   const std::vector<double> path = route::path_latency_us(plan);
   const std::vector<route::CurvePoint> whole =
       single ? std::vector{only_point(plan, verdicts)} : route::CurveMaker(verdicts.correct, scores, path).curve();
-  search::Budgets budgets = options.budgets;
-  if (options.most_mmac) budgets.mean_macs = std::min(*options.most_mmac * 1e6, budgets.mean_macs.value_or(HUGE_VAL));
-  const std::vector<route::CurvePoint> curve = allowed(plan, scores, whole, budgets);
+  const std::vector<route::CurvePoint> curve = allowed(plan, scores, whole, options.budgets);
   const route::CurvePoint& point = single ? curve.front() : aimed_at(plan, curve, options);
   plan.predicted = {point.accuracy, point.latency_us, shares_at(scores, point, plan.stages.size())};
   for (std::size_t i = 0; i + 1 < plan.stages.size(); ++i) plan.stages[i].exit.threshold = point.thresholds[i];

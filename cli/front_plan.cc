@@ -32,7 +32,6 @@ plan::Plan build_from_front(const SearchConfig& config, const fs::path& run, Bui
   const OpenSupernet supernet(config.supernet, train::Precision::fp32);
   Workspace workspace(run_config_of(config.supernet), run);
   workspace.config.name = config.name;
-  options.budgets = config.budgets;
   options.threads = config.threads;
   while (true) {
     const search::FrontPoint& point = point_of(front, options.target);

@@ -16,8 +16,8 @@ std::string net_name(std::size_t leg);  // of a plan's files
 // Nets cut from the supernet, with batch statistics of their own; named "net1", "net2", ...
 std::vector<StageSource> cut_stages(const OpenSupernet& supernet, const search::Genome& genome);
 
-// The plan of a front's point, in RUN/plan: the most accurate one that, as measured, keeps the target and the search's
-// budgets. Points that miss them when they are measured are passed over for the next cheaper one.
+// The plan of a front's point, in RUN/plan: the most accurate one that, as measured, keeps the target and the
+// budgets of `options`. Points that miss them when they are measured are passed over for the next cheaper one.
 plan::Plan build_from_front(const SearchConfig& config, const fs::path& run, BuildOptions options, bool any_policy);
 
 }  // namespace triage::cli

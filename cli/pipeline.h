@@ -38,11 +38,10 @@ std::vector<train::TrainResult> train_stages(const Workspace& workspace);
 struct BuildOptions {
   plan::PolicyKind policy = plan::PolicyKind::learned;
   BuildTarget target;
-  std::vector<double> reach;        // of a front's point: the target is its cost at the costs that were measured
-  search::Budgets budgets;          // hard limits on what was measured
-  int threads = 1;                  // of the engine, for the measured costs
-  std::optional<double> most_mmac;  // a limit beside the budgets: mean multiply-adds, million
-  bool remeasure = false;           // measure latencies again although costs.json is there
+  std::vector<double> reach;  // of a front's point: the target is its cost at the costs that were measured
+  search::Budgets budgets;    // hard limits on what was measured
+  int threads = 1;            // of the engine, for the measured costs
+  bool remeasure = false;     // measure latencies again although costs.json is there
 };
 
 // RUN/timing.json: seconds of a named step. What is repeated counts once, with its longest time (the later ones find

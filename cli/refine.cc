@@ -61,7 +61,8 @@ std::string budget_text(const search::Budgets& budgets) {
   return text.empty() ? text : "[build.budget]\n" + text;
 }
 
-std::string config_text(const Options& options, const search::FrontPoint& point, const SearchConfig& search) {
+std::string config_text(const Options& options, const BuildTarget& target, const search::FrontPoint& point,
+                        const SearchConfig& search) {
   const OpenSupernet supernet(search.supernet);
   const RunConfig& w = supernet.workspace.config;
   std::string text = std::format(
@@ -73,7 +74,7 @@ std::string config_text(const Options& options, const search::FrontPoint& point,
   for (std::size_t leg = 0; leg < point.genome.legs.size(); ++leg)
     text += stage_text(options, point.genome, leg, search, supernet);
   text += std::format("\n[build]\npolicy = \"{}\"\n", plan::to_string(point.genome.policy));
-  const BuildTarget target = options.target.target();  // what was asked of the front is asked of the refined plan
+  // What was asked of the front is asked of the refined plan.
   if (target.latency_us) text += std::format("latency_us = {}\n", *target.latency_us);
   if (target.accuracy) text += std::format("accuracy = {}\n", *target.accuracy);
   return text + budget_text(search.budgets);
@@ -101,7 +102,7 @@ int refine_command(int argc, char** argv) {
   options.name = out.stem();
   const BuildTarget target = options.target.target();
   const search::FrontPoint& point = point_of(front, target);
-  write_file_atomic(out, config_text(options, point, search));
+  write_file_atomic(out, config_text(options, target, point, search));
   load_run_config(out);  // what was written can be read
   std::printf("%s\n%s\nnext: triage run %s --run runs/%s\n", point.genome.text().c_str(), out.c_str(), out.c_str(),
               options.name.c_str());

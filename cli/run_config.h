@@ -23,8 +23,9 @@ struct StageConfig {
   std::string teacher;     // another stage, or "supernet" (the one of `from`), it is distilled from; empty: labels only
   int features_block = 1;  // its pooled output feeds the router
   train::TrainOptions train;
-  bool learns_from_stage() const { return !teacher.empty() && teacher != "supernet"; }
   train::SupernetOptions supernet;  // of a stage the exits alone: behind each ends a stage of the plan
+
+  bool learns_from_stage() const { return !teacher.empty() && teacher != "supernet"; }
 };
 
 struct BuildTarget {  // which point of the policy's curve becomes the plan: at most one of these; none: the knee

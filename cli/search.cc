@@ -17,21 +17,12 @@ std::string kind_of(const search::Genome& genome) {
   return cascade && exits ? "cascade with early exits" : cascade ? "cascade" : exits ? "early exits" : "one net";
 }
 
-const char* unit_of(search::CostAxis axis) {
-  return axis == search::CostAxis::latency ? "us" : axis == search::CostAxis::macs ? "MMAC" : "uJ";
-}
-
-double shown_cost(const search::Front& front, const search::PlanCost& cost) {
-  return search::on_axis(cost, front.axis) / (front.axis == search::CostAxis::macs ? 1e6 : 1);
-}
-
 void draw(const SearchRun& opened, const search::Front& front, const fs::path& file) {
   report::FrontPicture picture;
-  picture.cost_title = front.axis == search::CostAxis::latency ? "predicted mean latency (us)"
-                       : front.axis == search::CostAxis::macs  ? "mean multiply-adds (million)"
-                                                               : "mean energy (uJ)";
+  const ShownAxis axis = shown(front.axis);
+  picture.cost_title = (front.axis == search::CostAxis::latency ? "predicted " : "") + std::string(axis.title);
   const auto point = [&](const search::FrontPoint& p) {
-    return report::FrontPicture::Point{shown_cost(front, p.cost), p.accuracy};
+    return report::FrontPicture::Point{search::on_axis(p.cost, front.axis) / axis.scale, p.accuracy};
   };
   for (const search::FrontPoint& single : front.singles) picture.singles.push_back(point(single));
   for (const search::FrontPoint& broken : front.infeasible) picture.infeasible.push_back(point(broken));
@@ -50,13 +41,12 @@ void draw(const SearchRun& opened, const search::Front& front, const fs::path& f
   if (opened.config.hand_picked) {
     report::FrontPicture::Series hand{"the hand-picked pair", {}};
     for (const search::OperatingPoint& thresholds : opened.evaluator.evaluate(*opened.config.hand_picked))
-      hand.points.push_back({thresholds.cost / (front.axis == search::CostAxis::macs ? 1e6 : 1), thresholds.accuracy});
+      hand.points.push_back({thresholds.cost / axis.scale, thresholds.accuracy});
     picture.curves.push_back(std::move(hand));
   }
   report::FrontPicture::Series oracle{"the same nets, oracle router", {}};
-  const double scale = front.axis == search::CostAxis::macs ? 1e6 : 1;
   for (const search::CostAccuracy& best : search::pareto(ceiling))
-    oracle.points.push_back({best.cost / scale, best.accuracy});
+    oracle.points.push_back({best.cost / axis.scale, best.accuracy});
   picture.curves.push_back(std::move(oracle));
   report::draw_front(picture, file);
 }
@@ -82,8 +72,8 @@ void print(const search::Front& front, const search::SearchStatus& status, const
 
 std::string note_of(const search::SearchStatus& status, search::CostAxis axis) {
   return std::format("{} subnets  hypervolume {:.4f}  best {:.2f} % at {:.1f} {}  {:.1f} min", status.subnets,
-                     status.hypervolume, 100 * status.best_accuracy,
-                     status.best_cost / (axis == search::CostAxis::macs ? 1e6 : 1), unit_of(axis), status.minutes);
+                     status.hypervolume, 100 * status.best_accuracy, status.best_cost / shown(axis).scale,
+                     shown(axis).unit, status.minutes);
 }
 
 }  // namespace

@@ -33,6 +33,18 @@ SearchConfig complete_config(SearchConfig config, const OpenSupernet& supernet, 
 
 }  // namespace
 
+ShownAxis shown(search::CostAxis axis) {
+  switch (axis) {
+    case search::CostAxis::latency:
+      return {1, "us", "mean latency (us)"};
+    case search::CostAxis::macs:
+      return {1e6, "MMAC", "mean multiply-adds (million)"};
+    case search::CostAxis::energy:
+      break;
+  }
+  return {1, "uJ", "mean energy (uJ)"};
+}
+
 SearchRun::SearchRun(SearchConfig search_config, fs::path run_directory)
     : config(std::move(search_config)),
       run(std::move(run_directory)),

@@ -7,6 +7,12 @@
 
 namespace triage::cli {
 
+struct ShownAxis {
+  double scale;  // a cost over this is shown in `unit`
+  const char *unit, *title;
+};
+ShownAxis shown(search::CostAxis axis);
+
 class SearchRun {
  public:
   // Measures the layers' costs where RUN/layer_costs.json is not there yet.

@@ -68,11 +68,13 @@ std::vector<FrontPoint> unrouted(const Evaluator& evaluator, const Structures& s
   struct Net {
     const FrontPoint* point;
     Bits right;
+    std::size_t count;  // of those
     double cost;
   };
   std::vector<Net> nets;
   for (const FrontPoint& single : singles) {
-    nets.push_back({&single, bits_of(evaluator.pool().get(single.genome.legs[0].arch).validation.right),
+    const std::vector<std::uint8_t>& right = evaluator.pool().get(single.genome.legs[0].arch).validation.right;
+    nets.push_back({&single, bits_of(right), static_cast<std::size_t>(std::ranges::count(right, 1)),
                     on_axis(single.cost, evaluator.options().axis)});
   }
   struct Pair {
@@ -84,11 +86,11 @@ std::vector<FrontPoint> unrouted(const Evaluator& evaluator, const Structures& s
   for (const Net& first : nets) {
     for (const Net& second : nets) {
       if (second.cost <= first.cost) continue;
-      std::size_t won = 0, right = 0;
+      std::size_t won = 0;
       for (std::size_t w = 0; w < first.right.size(); ++w) {
         won += static_cast<std::size_t>(std::popcount(second.right[w] & ~first.right[w]));
-        right += static_cast<std::size_t>(std::popcount(second.right[w] | first.right[w]));
       }
+      const std::size_t right = first.count + won;
       const std::size_t level = evaluator.levels().level(first.cost + second.cost * static_cast<double>(won) / images);
       if (level < best_pair.size() && right > best_pair[level].right) best_pair[level] = {&first, &second, right};
     }

@@ -25,13 +25,7 @@ struct Bench {
     for (const plan::ArchSpec& subnet : JointSearch::initial_subnets(options)) pool.add(subnet);
   }
   static SearchOptions small() {
-    SearchOptions options;
-    options.structures.space = plan::SearchSpace::parse(kFakeSpace);
-    options.structures.exits = kFakeExits;
-    options.structures.policies = {plan::PolicyKind::confidence, plan::PolicyKind::learned};
-    options.initial_subnets = 20;
-    options.batch = 40;
-    options.population = 40;
+    SearchOptions options = fake_search_options();
     options.most_trials = 200;
     return options;
   }

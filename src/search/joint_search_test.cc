@@ -10,14 +10,8 @@ namespace triage::search {
 namespace {
 
 SearchOptions small_options() {
-  SearchOptions options;
-  options.structures.space = plan::SearchSpace::parse(kFakeSpace);
-  options.structures.exits = kFakeExits;
-  options.structures.policies = {plan::PolicyKind::confidence, plan::PolicyKind::learned};
-  options.initial_subnets = 20;
+  SearchOptions options = fake_search_options();
   options.most_subnets = 60;
-  options.batch = 40;
-  options.population = 40;
   options.sweep_every = 4;
   return options;
 }

@@ -6,6 +6,7 @@
 
 #include "core/rng.h"
 #include "search/exit_net.h"
+#include "search/joint_search.h"
 
 namespace triage::search {
 
@@ -64,5 +65,16 @@ class FakeCosts : public plan::CostModel {
 
 inline const char* const kFakeSpace = "4:8:4-8:16:8-8:32:8,8:32:8?-16:64:16,16:64:16?";
 inline const std::vector<int> kFakeExits{1, 2, 3};
+
+inline SearchOptions fake_search_options() {
+  SearchOptions options;
+  options.structures.space = plan::SearchSpace::parse(kFakeSpace);
+  options.structures.exits = kFakeExits;
+  options.structures.policies = {plan::PolicyKind::confidence, plan::PolicyKind::learned};
+  options.initial_subnets = 20;
+  options.batch = 40;
+  options.population = 40;
+  return options;
+}
 
 }  // namespace triage::search
