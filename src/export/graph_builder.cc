@@ -71,6 +71,18 @@ std::string GraphBuilder::constant(const std::string& name, const std::vector<st
   return prefix_ + name;
 }
 
+std::string GraphBuilder::constant(const std::string& name, const std::vector<std::int64_t>& shape,
+                                   std::span<const std::int32_t> values) {
+  add_constant(*graph_, prefix_ + name, onnx::TensorProto::INT32, shape, values);
+  return prefix_ + name;
+}
+
+std::string GraphBuilder::constant(const std::string& name, const std::vector<std::int64_t>& shape,
+                                   std::span<const std::int8_t> values) {
+  add_constant(*graph_, prefix_ + name, onnx::TensorProto::INT8, shape, values);
+  return prefix_ + name;
+}
+
 onnx::ValueInfoProto value_info(const std::string& name, onnx::TensorProto::DataType type,
                                 const std::vector<Dimension>& shape) {
   onnx::ValueInfoProto info;

@@ -35,6 +35,10 @@ class GraphBuilder {
   std::string constant(const std::string& name, float value);  // a scalar
   std::string constant(const std::string& name, const std::vector<std::int64_t>& shape,
                        std::span<const std::int64_t> values);
+  std::string constant(const std::string& name, const std::vector<std::int64_t>& shape,
+                       std::span<const std::int32_t> values);
+  std::string constant(const std::string& name, const std::vector<std::int64_t>& shape,
+                       std::span<const std::int8_t> values);
 
  private:
   onnx::GraphProto* graph_;

@@ -9,6 +9,9 @@
 //   "features" [N, F]: mean over the map of block features_block's output
 //   "carry" [N, c, h, w]: the output of block carry_block, which a feature stage goes on from
 //   "score" [N]: the exit's escalation score (score_nodes.h)
+// In int8 (int8.h): the input of the first convolution and what leaves each one are rounded to their grids
+// (int8_nodes.h), weights and biases are integers, and the head's GlobalMaxPool is a MaxPool over the whole map, which
+// engines have in 8 bits.
 // Metadata: triage.version, triage.arch, triage.blocks ("first:last"), triage.classes (JSON list).
 #pragma once
 
@@ -17,6 +20,7 @@
 #include <vector>
 
 #include "export/graph_builder.h"
+#include "export/int8.h"
 #include "plan/plan.h"
 
 namespace triage::exporting {
@@ -39,6 +43,7 @@ struct StageModel {
   std::vector<float> head_bias;          // [classes]
   int features_block = -1;               // -1: no "features"
   int carry_block = -1;                  // -1: no "carry"
+  std::optional<Int8Stage> int8;         // absent: all in fp32
   std::optional<plan::Exit> exit;        // absent: no "score" (the last stage)
   plan::PolicyKind policy = plan::PolicyKind::learned;
 
@@ -48,6 +53,9 @@ struct StageModel {
 
 // The layers of the stage's blocks, in the order of StageModel::convs.
 std::vector<plan::ConvLayer> stage_layers(const StageModel& stage);
+
+// A convolution's weight as the file has it: [out, in, 3, 3], the image's 1 / stddev folded in.
+std::vector<float> file_weight(const StageModel& stage, std::size_t conv);
 
 // Throws Error naming the stage, the layer, found and expected: sizes, values that are not finite, stddev <= 0.
 void check_stage(const StageModel& stage);

@@ -1,0 +1,46 @@
+// Int8Stage: a stage's convolutions on 8-bit integers, in plain numbers, and the arithmetic that all engines share.
+//
+// real = scale * (q - zero), q in [-128, 127] (B. Jacob et al., CVPR 2018). A map has one scale and zero point; weights
+// have a scale for every output channel and no zero point; a bias is a 32-bit integer in units of map scale times
+// weight scale. Sums are exact, in 32 bits. What leaves a convolution is sum * (map scale * weight scale / next map's
+// scale) in fp32, rounded to even, plus the next zero point, clamped: its ReLU is part of that. Heads stay in fp32.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace triage::exporting {
+
+struct Int8Grid {  // the values that a map can take
+  float scale = 1;
+  int zero = 0;
+  std::int8_t nearest(float value) const;
+  float value(std::int8_t q) const { return scale * static_cast<float>(q - zero); }
+  bool operator==(const Int8Grid&) const = default;
+};
+
+// The grid over [low, high], widened where needed so that 0, which pads every map, is one of its values.
+Int8Grid grid_over(double low, double high);
+
+struct Int8Conv {
+  std::vector<std::int8_t> weight;  // [out, in, 3, 3]
+  std::vector<float> scale;         // [out]
+  std::vector<std::int32_t> bias;   // [out]
+  bool operator==(const Int8Conv&) const = default;
+};
+
+// weight: [out, in, 3, 3]; bias: [out]; input: the grid of the map it reads.
+Int8Conv round_conv(std::span<const float> weight, std::span<const float> bias, const Int8Grid& input);
+
+struct Int8Stage {
+  std::vector<Int8Grid> maps;  // [convolutions + 1]: what each one reads; at the end what the head reads
+  std::vector<std::optional<Int8Conv>> convs;  // none: this one stays in fp32
+
+  // Whether map i is rounded to its grid: a convolution beside it is in int8.
+  bool rounds(std::size_t map) const;
+};
+
+}  // namespace triage::exporting
