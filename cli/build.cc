@@ -15,7 +15,7 @@ search::Budgets limited(search::Budgets budgets, std::optional<double> most_mmac
 }
 
 plan::Plan build(const fs::path& run, const std::string& policy, const TargetOptions& target_options,
-                 std::optional<double> most_mmac, BuildOptions options) {
+                 std::optional<double> most_mmac, std::optional<plan::Precision> precision, BuildOptions options) {
   const BuildTarget target = target_options.target();
   const bool chosen = !policy.empty();
   if (chosen) options.policy = plan::policy_from_string(policy, "--policy");
@@ -24,6 +24,8 @@ plan::Plan build(const fs::path& run, const std::string& policy, const TargetOpt
     const RunLock lock(run);
     const SearchConfig config = load_search_config(run / "config.toml");
     options.budgets = limited(config.budgets, most_mmac);
+    if (precision)
+      throw UsageError("--precision: of a search's plans the search decides; found one for " + run.string());
     return build_from_front(config, run, options, chosen);
   }
   const RunConfig config = run_config_of(run);
@@ -32,7 +34,9 @@ plan::Plan build(const fs::path& run, const std::string& policy, const TargetOpt
   options.budgets = limited(config.budgets, most_mmac);
   const RunLock lock = open_run(run, config);
   const Workspace workspace(config, run);
-  return build_plan(workspace, trained_stages(workspace), options);
+  std::vector<StageSource> stages = trained_stages(workspace);
+  for (StageSource& stage : stages) stage.precision = precision.value_or(stage.precision);
+  return build_plan(workspace, std::move(stages), options);
 }
 
 }  // namespace
@@ -40,7 +44,7 @@ plan::Plan build(const fs::path& run, const std::string& policy, const TargetOpt
 int build_command(int argc, char** argv) {
   CLI::App app{"Turns the trained networks of a run into a plan: ONNX files, routers, thresholds, measured costs",
                "triage build"};
-  std::string run, policy;
+  std::string run, policy, precision;
   TargetOptions target_options;
   std::optional<double> most_mmac;
   bool json = false;
@@ -48,6 +52,8 @@ int build_command(int argc, char** argv) {
   app.add_option("RUN", run, "run directory of triage train or triage search")->required();
   target_options.add_options(app);
   app.add_option("--policy", policy, "learned, confidence, entropy or margin; default: the configuration's");
+  app.add_option("--precision", precision, "of all stages of a run's plan; default: the configuration's")
+      ->check(CLI::IsMember({"fp32", "int8"}));
   app.add_option("--threads", options.threads, "of the engine, for the measured costs")
       ->capture_default_str()
       ->check(CLI::Range(1, 1024));
@@ -59,14 +65,17 @@ int build_command(int argc, char** argv) {
   if (!parse_arguments(app, argc, argv)) return 0;
   install_stop_handler();
   Progress::set_quiet(json);
-  const plan::Plan plan = build(run, policy, target_options, most_mmac, options);
+  const plan::Plan plan = build(
+      run, policy, target_options, most_mmac,
+      precision.empty() ? std::nullopt : std::optional(plan::precision_from_string(precision, "--precision")), options);
   if (json) {
     std::cout << plan::to_json(plan).dump(2) << '\n';
     return 0;
   }
   for (const plan::Stage& stage : plan.stages) {
-    std::printf("%-10s %-28s %7.2f MMAC %8.1f us", stage.name.c_str(), stage.arch.text().c_str(),
-                static_cast<double>(stage.macs) / 1e6, stage.cost ? stage.cost->latency_us.mean : 0.0);
+    std::printf("%-10s %-28s %s %7.2f MMAC %8.1f us", stage.name.c_str(), stage.arch.text().c_str(),
+                plan::to_string(stage.precision).c_str(), static_cast<double>(stage.macs) / 1e6,
+                stage.cost ? stage.cost->latency_us.mean : 0.0);
     if (&stage != &plan.stages.back())
       std::printf("  goes on above %s %.4f", plan::to_string(plan.policy).c_str(), stage.exit.threshold);
     std::printf("\n");

@@ -1,5 +1,5 @@
 // From trained networks to a plan.
-//   1 export every stage without a score, prove it equal to LibTorch, hash it
+//   1 export every stage without a score, prove it equal to LibTorch or to the integer arithmetic, hash it
 //   2 measure every stage (costs.json) and ask every stage about the route and validation splits (scores/)
 //   3 fit temperatures and routers on the route split, choose thresholds on the validation split
 //   4 export again with the scores, compose the single-file model, write plan.json last
@@ -37,10 +37,12 @@ plan::Plan bare_plan(const Workspace& w, const std::vector<StageSource>& sources
     if (i + 1 < sources.size() && features >= source.first_block && features < source.end_block()) {
       stage.feature_width = stage.arch.blocks[static_cast<std::size_t>(features)].back();
     }
-    const plan::StageSize size = plan::stage_size({stage.arch, source.first_block, source.last_block, source.carry},
-                                                  plan.input, static_cast<int>(plan.classes.size()));
+    stage.precision = source.int8 ? plan::Precision::int8 : plan::Precision::fp32;
+    const plan::StageSize size = plan::stage_size(source.shape(), plan.input, static_cast<int>(plan.classes.size()));
     stage.macs = size.macs;
     stage.parameters = size.parameters;
+    stage.weight_bytes = size.weight_bytes;
+    stage.activation_bytes = size.activation_bytes;
     const std::string bytes = stage_file(w, sources, i, std::nullopt, policy);
     write_file_atomic(directory / stage.onnx, bytes);
     stage.sha256 = sha256_hex(bytes);
@@ -90,6 +92,7 @@ void attach_costs(plan::Plan& plan, const plan::CostTable& table, int threads) {
   for (plan::Stage& stage : plan.stages) {
     plan::CostKey key;
     key.stage = stage.name;
+    key.precision = plan::to_string(stage.precision);
     key.threads = threads;
     const plan::CostEntry* entry = table.find(key);
     if (!entry) fail("costs.json: expected an entry for stage '{}' at {} threads, found none", stage.name, threads);
@@ -108,15 +111,14 @@ void attach_routers(const Workspace& w, plan::Plan& plan, const route::ScoreTabl
 
 search::Bill bill_of(const plan::Plan& plan) {
   search::Bill bill;
-  double parameters = 0, activations = 0;
+  double weights = 0, activations = 0;
   for (const plan::Stage& stage : plan.stages) {
     bill.stages.push_back({stage.cost->latency_us.mean, static_cast<double>(stage.macs)});
-    parameters += static_cast<double>(stage.parameters);
-    const plan::ArchCost cost = plan::arch_cost(stage.arch, plan.input, static_cast<int>(plan.classes.size()));
-    activations = std::max(activations, static_cast<double>(cost.peak_activation_elements));
+    weights += static_cast<double>(stage.weight_bytes);
+    activations = std::max(activations, static_cast<double>(stage.activation_bytes));
   }
-  bill.model_kb = parameters * sizeof(float) / 1024;
-  bill.memory_kb = bill.model_kb + activations * sizeof(float) / 1024;
+  bill.model_kb = weights / 1024;
+  bill.memory_kb = bill.model_kb + activations / 1024;
   return bill;
 }
 
@@ -207,8 +209,9 @@ Json provenance(const Workspace& w, const BuildOptions& options) {
 
 }  // namespace
 
-plan::Plan build_plan(const Workspace& w, const std::vector<StageSource>& sources, const BuildOptions& options) {
+plan::Plan build_plan(const Workspace& w, std::vector<StageSource> sources, const BuildOptions& options) {
   const StepTimer timer(w.run, "build");
+  quantize_stages(w, sources);
   const fs::path directory = w.run / "plan", scores = w.run / "scores";
   fs::create_directories(directory);
   fs::create_directories(scores);

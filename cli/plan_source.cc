@@ -4,26 +4,12 @@
 #include <map>
 
 #include "export/from_network.h"
+#include "export/int8_reference.h"
 
 namespace triage::cli {
 namespace {
 
-constexpr std::size_t kParityImages = 256;
-
-// The first validation images as a network's inputs, [count, channels, height, width] in [0, 1].
-std::vector<float> parity_images(const Workspace& w, std::size_t count) {
-  const data::DatasetInfo& info = w.dataset.info();
-  const std::size_t plane = static_cast<std::size_t>(info.height) * info.width, pixels = w.dataset.image_bytes();
-  std::vector<float> images(count * pixels);
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::uint8_t* from = w.dataset.image(w.splits.validation[i]);
-    for (std::size_t p = 0; p < plane; ++p) {
-      for (int c = 0; c < info.channels; ++c)
-        images[i * pixels + c * plane + p] = static_cast<float>(from[p * info.channels + c]) / 255.0f;
-    }
-  }
-  return images;
-}
+constexpr std::size_t kParityImages = 256, kInt8ParityImages = 16;  // the integer reference is slow
 
 std::shared_ptr<const runtime::Backend> open_stage(const fs::path& file) {
   auto opened = runtime::open_onnx(file.string(), {});
@@ -31,28 +17,34 @@ std::shared_ptr<const runtime::Backend> open_stage(const fs::path& file) {
   return std::move(*opened);
 }
 
-// Stages one after the other, each from the map that the one before carries over.
-exporting::Engine chain_engine(const std::string& name, std::vector<std::shared_ptr<const runtime::Backend>> chain) {
+// Stages one after the other, each from the map that the one before carries over: the last one's outputs.
+exporting::Engine chained(const std::string& name, std::vector<exporting::Engine> chain) {
   return {name, [chain = std::move(chain)](std::span<const float> images, int n) {
-            std::vector<float> map(images.begin(), images.end());
-            const auto count = static_cast<std::size_t>(n);
-            for (std::size_t i = 0;; ++i) {
-              const runtime::StageShape& shape = chain[i]->shape();
-              const bool last = i + 1 == chain.size();
-              std::vector<float> logits(count * shape.classes), features(count * shape.feature_width),
-                  carry(last ? 0 : count * shape.carry_size);
-              const Status status = chain[i]->run(n, {.input = map.data(),
-                                                      .logits = logits.data(),
-                                                      .features = features.empty() ? nullptr : features.data(),
-                                                      .carry = carry.empty() ? nullptr : carry.data()});
-              if (!status) fail("{}", status.error().message);
-              if (last) return exporting::NamedOutputs{{"logits", logits}, {"features", features}};
-              map = std::move(carry);
-            }
+            exporting::NamedOutputs outputs = chain.front().run(images, n);
+            for (std::size_t i = 1; i < chain.size(); ++i) outputs = chain[i].run(outputs.at("carry"), n);
+            return outputs;
           }};
 }
 
 }  // namespace
+
+plan::StageShape StageSource::shape() const {
+  return {network->arch(), first_block, last_block, carry, int8 ? plan::Precision::int8 : plan::Precision::fp32};
+}
+
+std::vector<float> network_inputs(const Workspace& w, std::span<const std::uint32_t> indices) {
+  const data::DatasetInfo& info = w.dataset.info();
+  const std::size_t plane = static_cast<std::size_t>(info.height) * info.width, pixels = w.dataset.image_bytes();
+  std::vector<float> images(indices.size() * pixels);
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    const std::uint8_t* from = w.dataset.image(indices[i]);
+    for (std::size_t p = 0; p < plane; ++p) {
+      for (int c = 0; c < info.channels; ++c)
+        images[i * pixels + c * plane + p] = static_cast<float>(from[p * info.channels + c]) / 255.0f;
+    }
+  }
+  return images;
+}
 
 void add_stages(std::vector<StageSource>& stages, const std::string& name, const supernet::Network& network,
                 const std::vector<int>& exits) {
@@ -70,13 +62,18 @@ std::vector<StageSource> trained_stages(const Workspace& w) {
   w.config.require_stages();
   std::vector<StageSource> stages;
   for (const StageConfig& stage : w.config.stages) {
+    const std::size_t first = stages.size();
     add_stages(stages, stage.name, train::load_trained(w.job(stage), train::Precision::fp32), stage.supernet.exits);
+    for (std::size_t i = first; i < stages.size(); ++i) {
+      stages[i].precision = stage.inference_precision;
+      stages[i].fp32_layers = stage.fp32_layers;
+    }
   }
   return stages;
 }
 
-std::string stage_file(const Workspace& w, const std::vector<StageSource>& stages, std::size_t index,
-                       const std::optional<plan::Exit>& exit, plan::PolicyKind policy) {
+exporting::StageModel stage_model(const Workspace& w, const std::vector<StageSource>& stages, std::size_t index,
+                                  const std::optional<plan::Exit>& exit, plan::PolicyKind policy) {
   const StageSource& stage = stages[index];
   exporting::StageOptions options;
   options.name = stage.name;
@@ -89,26 +86,41 @@ std::string stage_file(const Workspace& w, const std::vector<StageSource>& stage
   options.features = index + 1 < stages.size();
   options.exit = exit;
   options.policy = policy;
-  const onnx::ModelProto model = exporting::stage_to_onnx(exporting::stage_from_network(*stage.network, options));
-  exporting::check_model(model, stage.name + ".onnx");
+  exporting::StageModel model = exporting::stage_from_network(*stage.network, options);
+  model.int8 = stage.int8;
+  return model;
+}
+
+std::string stage_file(const Workspace& w, const std::vector<StageSource>& stages, std::size_t index,
+                       const std::optional<plan::Exit>& exit, plan::PolicyKind policy) {
+  const onnx::ModelProto model = exporting::stage_to_onnx(stage_model(w, stages, index, exit, policy));
+  exporting::check_model(model, stages[index].name + ".onnx");
   return model.SerializeAsString();
 }
 
 void check_stage_parity(const Workspace& w, const std::vector<StageSource>& stages, std::size_t index,
                         const fs::path& directory) {
   const StageSource& stage = stages[index];
-  std::vector<std::shared_ptr<const runtime::Backend>> chain;
-  for (int at = static_cast<int>(index); at >= 0; at = stages[at].source) {
-    chain.insert(chain.begin(), open_stage(directory / (stages[at].name + ".onnx")));
-  }
-  const std::size_t count = std::min(kParityImages, w.splits.validation.size());
+  std::vector<exporting::Engine> chain, references;
   exporting::ParityOptions options;
   options.outputs = {"logits"};
-  if (chain.back()->shape().feature_width > 0) options.outputs.push_back("features");
-  exporting::require_parity(exporting::check_parity(
-      exporting::network_engine(*stage.network, w.normalization.mean, w.normalization.stddev,
-                                static_cast<std::size_t>(stage.end_block())),
-      chain_engine("onnxruntime " + stage.name, chain), parity_images(w, count), count, options));
+  for (int at = static_cast<int>(index); at >= 0; at = stages[at].source) {
+    const auto backend = open_stage(directory / (stages[at].name + ".onnx"));
+    if (at == static_cast<int>(index) && backend->shape().feature_width > 0) options.outputs.push_back("features");
+    chain.insert(chain.begin(), exporting::backend_engine(stages[at].name, backend));
+    if (!stage.int8) continue;
+    const exporting::StageModel model =
+        stage_model(w, stages, static_cast<std::size_t>(at), std::nullopt, plan::PolicyKind::confidence);
+    references.insert(references.begin(), exporting::int8_reference(model));
+  }
+  const std::size_t count = std::min(stage.int8 ? kInt8ParityImages : kParityImages, w.splits.validation.size());
+  const std::vector<float> images = network_inputs(w, std::span(w.splits.validation).first(count));
+  const exporting::Engine reference =
+      stage.int8 ? chained("int8 reference of " + stage.name, references)
+                 : exporting::network_engine(*stage.network, w.normalization.mean, w.normalization.stddev,
+                                             static_cast<std::size_t>(stage.end_block()));
+  exporting::require_parity(
+      exporting::check_parity(reference, chained("onnxruntime " + stage.name, chain), images, count, options));
 }
 
 }  // namespace triage::cli

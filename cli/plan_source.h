@@ -15,7 +15,11 @@ struct StageSource {
   int first_block = 0, last_block = -1;
   int source = -1;     // the stage whose features it goes on from; -1: it starts from the image
   bool carry = false;  // a later stage goes on from its features
+  plan::Precision precision = plan::Precision::fp32;  // wanted; the same for all stages of a network
+  std::vector<std::string> fp32_layers;               // of the network, which stay as they are in int8
+  std::optional<exporting::Int8Stage> int8;           // set by quantize_stages()
   int end_block() const { return last_block < 0 ? static_cast<int>(network->arch().blocks.size()) : last_block; }
+  plan::StageShape shape() const;
 };
 
 // Adds the stages of a network that answers behind the blocks `exits` (rising) too: "NAME_exit0", ..., "NAME".
@@ -25,12 +29,24 @@ void add_stages(std::vector<StageSource>& stages, const std::string& name, const
 // The stages that a run's configuration names: trained networks and their exits.
 std::vector<StageSource> trained_stages(const Workspace& workspace);
 
+// Images as networks read them, [count, channels, height, width] in [0, 1].
+std::vector<float> network_inputs(const Workspace& workspace, std::span<const std::uint32_t> indices);
+
+// Stage `index` in numbers. exit: its score; none: without one.
+exporting::StageModel stage_model(const Workspace& workspace, const std::vector<StageSource>& stages, std::size_t index,
+                                  const std::optional<plan::Exit>& exit, plan::PolicyKind policy);
+
+// Puts the stages that are wanted so into int8, with ranges from images of the route split. RUN/int8.json gets what was
+// tried, and what each layer costs.
+void quantize_stages(const Workspace& workspace, std::vector<StageSource>& stages);
+
 // Stage `index` as an ONNX file, which the ONNX checker has accepted. exit: its score; none: without one.
 std::string stage_file(const Workspace& workspace, const std::vector<StageSource>& stages, std::size_t index,
                        const std::optional<plan::Exit>& exit, plan::PolicyKind policy);
 
-// LibTorch in fp32 against ONNX Runtime on validation images, through all the stages that an image takes to this one:
-// logits and, where the stage has them, features within 1e-4. Throws Error with the worst element.
+// LibTorch in fp32 (for a stage in int8 the integer arithmetic) against ONNX Runtime on validation images, through all
+// the stages that an image takes to this one: logits and, where the stage has them, features within 1e-4. Throws Error
+// with the worst element.
 void check_stage_parity(const Workspace& workspace, const std::vector<StageSource>& stages, std::size_t index,
                         const fs::path& directory);
 
@@ -39,8 +55,8 @@ struct OverBudget : Error {
   using Error::Error;
 };
 
-// Exports, checks parity, measures, fits temperatures and routers, chooses thresholds; writes RUN/plan/ and, in RUN:
-// NAME.onnx, router.pt, costs.json, latency.json.
-plan::Plan build_plan(const Workspace& workspace, const std::vector<StageSource>& stages, const BuildOptions& options);
+// Quantises, exports, checks parity, measures, fits temperatures and routers, chooses thresholds; writes RUN/plan/ and,
+// in RUN: NAME.onnx, router.pt, costs.json, latency.json.
+plan::Plan build_plan(const Workspace& workspace, std::vector<StageSource> stages, const BuildOptions& options);
 
 }  // namespace triage::cli

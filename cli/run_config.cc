@@ -32,6 +32,16 @@ StageConfig read_supernet(ConfigSection section) {
   return supernet;
 }
 
+void check_layer_names(ConfigSection& section, const StageConfig& stage) {
+  for (const std::string& name : stage.fp32_layers) {
+    bool known = false;
+    for (const plan::ConvLayer& layer : plan::conv_layers(stage.space.largest(), {3, 1 << 12, 1 << 12}))
+      known = known || layer.name() == name;
+    if (!known)
+      section.fail_at("fp32_layers", std::format("layers of the stage, such as \"block0.conv0\", not \"{}\"", name));
+  }
+}
+
 StageConfig read_stage(ConfigSection section) {
   StageConfig stage;
   section.require("name");
@@ -47,6 +57,12 @@ StageConfig read_stage(ConfigSection section) {
   stage.space = plan::SearchSpace::only(plan::ArchSpec::parse(arch));
   section.read("teacher", stage.teacher);
   train::read_exit_options(section, stage.supernet);
+  std::string precision = plan::to_string(stage.inference_precision);
+  section.read("inference_precision", precision);
+  if (precision != "fp32" && precision != "int8") section.fail_at("inference_precision", "fp32 or int8");
+  stage.inference_precision = plan::precision_from_string(precision, "inference_precision");
+  section.read("fp32_layers", stage.fp32_layers);
+  check_layer_names(section, stage);
   stage.features_block = std::min(stage.features_block, static_cast<int>(stage.space.blocks.size()) - 1);
   read_network(section, stage);
   if (stage.teacher == "supernet" && stage.from.empty()) section.fail_at("teacher", "a stage, or 'from' beside it");
@@ -61,6 +77,21 @@ void read_router(ConfigSection& section, route::RouterTrainingOptions& options) 
   section.read("steps", options.steps, 1, 100000);
   section.read("learning_rate", options.learning_rate, 1e-6, 10);
   section.read("evidence", options.evidence, 0, 100);
+  section.finish();
+}
+
+void read_int8(ConfigSection section, RunConfig& config) {
+  std::string range = "best";
+  section.read("range", range);
+  config.int8.range.reset();
+  for (const auto method :
+       {exporting::RangeMethod::minmax, exporting::RangeMethod::percentile, exporting::RangeMethod::entropy}) {
+    if (range == exporting::to_string(method)) config.int8.range = method;
+  }
+  if (!config.int8.range && range != "best") section.fail_at("range", "best, minmax, percentile or entropy");
+  section.read("percentile", config.int8.percentile, 50, 100);
+  section.read("bias_correction", config.int8.bias_correction);
+  section.read("images", config.int8_images, 1, 1'000'000);
   section.finish();
 }
 
@@ -151,6 +182,7 @@ RunConfig load_run_config(const fs::path& file) {
     }
   }
 
+  read_int8(root.section("int8"), config);
   ConfigSection router = root.section("router");
   read_router(router, config.router);
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "data/dataset.h"
+#include "export/quantize.h"
 #include "plan/plan.h"
 #include "plan/space.h"
 #include "route/router_training.h"
@@ -22,6 +23,8 @@ struct StageConfig {
   std::string from;         // "supernet" (of this run) or a directory with supernet.pt that the weights start from
   std::string teacher;     // another stage, or "supernet" (the one of `from`), it is distilled from; empty: labels only
   int features_block = 1;  // its pooled output feeds the router
+  plan::Precision inference_precision = plan::Precision::fp32;  // of its stages in the plan
+  std::vector<std::string> fp32_layers;                         // "block0.conv0": stay as they are in int8
   train::TrainOptions train;
   train::SupernetOptions supernet;  // of a stage the exits alone: behind each ends a stage of the plan
 
@@ -46,6 +49,8 @@ struct RunConfig {
   plan::PolicyKind policy = plan::PolicyKind::learned;
   BuildTarget target;
   search::Budgets budgets;  // hard limits of the plan, as measured
+  exporting::Int8Options int8;
+  int int8_images = 1024;  // of the route split, to find ranges with
   double checkpoint_seconds = 30;
   double profile_seconds = 2;  // per stage
   std::string origin;          // the file it was read from

@@ -11,7 +11,8 @@ std::string StageShape::text() const {
   if (first_block > 0 || end_block() < static_cast<int>(arch.blocks.size())) {
     text += std::format("[{}:{}]", first_block, end_block());
   }
-  return carry ? text + "+carry" : text;
+  if (carry) text += "+carry";
+  return precision == Precision::fp32 ? text : text + "/" + to_string(precision);
 }
 
 std::vector<ConvLayer> stage_layers(const StageShape& stage, const InputShape& input) {
@@ -26,15 +27,19 @@ std::vector<ConvLayer> stage_layers(const StageShape& stage, const InputShape& i
 
 StageSize stage_size(const StageShape& stage, const InputShape& input, int classes) {
   StageSize size;
+  const bool int8 = stage.precision == Precision::int8;
   for (const ConvLayer& layer : stage_layers(stage, input)) {
     size.macs += layer.macs;
     size.parameters += layer.parameters;
     const std::int64_t elements = std::int64_t{layer.height} * layer.width * (layer.in_channels + layer.out_channels);
-    size.activation_bytes = std::max(size.activation_bytes, elements * std::int64_t{sizeof(float)});
+    size.activation_bytes = std::max(size.activation_bytes, elements * (int8 ? 1 : std::int64_t{sizeof(float)}));
+    size.weight_bytes +=
+        int8 ? layer.parameters + 7 * std::int64_t{layer.out_channels} : layer.parameters * std::int64_t{sizeof(float)};
   }
   const std::int64_t width = stage.arch.blocks[static_cast<std::size_t>(stage.end_block()) - 1].back();
   size.macs += width * classes;
   size.parameters += (width + 1) * classes;
+  size.weight_bytes += (width + 1) * classes * std::int64_t{sizeof(float)};
   return size;
 }
 

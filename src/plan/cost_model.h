@@ -5,6 +5,7 @@
 #include <string>
 
 #include "plan/arch.h"
+#include "plan/precision.h"
 
 namespace triage::plan {
 
@@ -14,16 +15,18 @@ struct StageShape {
   int first_block = 0;  // 0: reads the image; else the map of block first_block - 1, which another stage carries over
   int last_block = -1;  // -1: to the end
   bool carry = false;   // hands the map of its last block to a later stage
+  Precision precision = Precision::fp32;
 
   int end_block() const { return last_block < 0 ? static_cast<int>(arch.blocks.size()) : last_block; }
-  std::string text() const;  // "24-64,64-192[0:2]+carry"; the blocks where they are not all
+  std::string text() const;  // "24-64,64-192[0:2]+carry/int8"; the blocks where they are not all, precision unless fp32
   bool operator==(const StageShape&) const = default;
 };
 
 // What follows from the shape alone. Throws Error when the blocks do not exist.
 struct StageSize {
   std::int64_t macs = 0, parameters = 0;  // head included
-  std::int64_t activation_bytes = 0;      // fp32: the largest input + output of one convolution
+  std::int64_t weight_bytes = 0;          // int8: a byte a weight, and for each channel its scale and 32-bit bias
+  std::int64_t activation_bytes = 0;      // the largest input + output of one convolution
 };
 StageSize stage_size(const StageShape& stage, const InputShape& input, int classes);
 

@@ -9,6 +9,7 @@
 
 #include "core/statistics.h"
 #include "plan/arch.h"
+#include "plan/precision.h"
 
 namespace triage::plan {
 
@@ -54,6 +55,8 @@ struct Stage {
   std::string sha256;     // of that file
   int feature_width = 0;  // elements of the "features" output, 0 when there is none
   std::int64_t macs = 0, parameters = 0;
+  std::int64_t weight_bytes = 0, activation_bytes = 0;  // cost_model.h; activations 0: not known
+  Precision precision = Precision::fp32;                // of its file
   Exit exit;
   std::optional<StageCost> cost;
 };

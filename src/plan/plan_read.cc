@@ -111,6 +111,12 @@ Stage stage_from_json(const JsonReader& json, int index, const Plan& plan) {
   stage.feature_width = json.get_in("feature_width", 0, kMaxFeatures);
   stage.macs = json.get_in<std::int64_t>("macs", 0, INT64_MAX);
   stage.parameters = json.get_in<std::int64_t>("parameters", 0, INT64_MAX);
+  stage.weight_bytes = stage.parameters * std::int64_t{sizeof(float)};
+  if (json.has("precision")) {  // plans before there was a choice are in fp32
+    stage.weight_bytes = json.get_in<std::int64_t>("weight_bytes", 0, INT64_MAX);
+    stage.activation_bytes = json.get_in<std::int64_t>("activation_bytes", 0, INT64_MAX);
+    stage.precision = precision_from_string(json.get<std::string>("precision"), json.at("precision").where());
+  }
   stage.exit = exit_from_json(json.at("exit"), stage.feature_width);
   if (json.has("cost")) stage.cost = cost_from_json(json.at("cost"));
   return stage;

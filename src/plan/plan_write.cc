@@ -31,6 +31,9 @@ Json to_json(const Stage& stage) {
   json["feature_width"] = stage.feature_width;
   json["macs"] = stage.macs;
   json["parameters"] = stage.parameters;
+  json["weight_bytes"] = stage.weight_bytes;
+  json["activation_bytes"] = stage.activation_bytes;
+  json["precision"] = to_string(stage.precision);
   json["exit"] = to_json(stage.exit);
   if (stage.cost) {
     json["cost"] = {{"latency_us", triage::to_json(stage.cost->latency_us)},

@@ -150,7 +150,12 @@ Profile profile(const plan::Plan& plan, const fs::path& directory, const Images&
         double load_ms = 0;
         auto backend = open_stage(directory / stage.onnx, threads, options.provider, &load_ms);
         subjects.add(std::make_shared<StageRunner>(std::move(backend), stage.onnx, use_of(plan, s), images, carried),
-                     load_ms, {.stage = stage.name, .provider = options.provider, .threads = threads, .batch = batch});
+                     load_ms,
+                     {.stage = stage.name,
+                      .provider = options.provider,
+                      .precision = plan::to_string(stage.precision),
+                      .threads = threads,
+                      .batch = batch});
       }
     }
   }

@@ -8,7 +8,7 @@
 namespace triage::search {
 namespace {
 
-constexpr double kKb = 1024, kWeightBytes = 4;
+constexpr double kKb = 1024;
 
 }  // namespace
 
@@ -42,15 +42,15 @@ const StageBill& Evaluator::stage_bill(const plan::StageShape& stage) const {
 
 Bill Evaluator::bill(const Genome& genome) const {
   Bill bill;
-  double activations = 0, parameters = 0;
+  double activations = 0, weights = 0;
   for (const GenomeStage& stage : stages_of(genome)) {
     bill.stages.push_back(stage_bill(stage.shape));
     const plan::StageSize size = plan::stage_size(stage.shape, options_.input, options_.classes);
     activations = std::max(activations, static_cast<double>(size.activation_bytes));
-    parameters += static_cast<double>(size.parameters);
+    weights += static_cast<double>(size.weight_bytes);
   }
   bill.has_energy = has_energy_;
-  bill.model_kb = parameters * kWeightBytes / kKb;
+  bill.model_kb = weights / kKb;
   bill.memory_kb = bill.model_kb + activations / kKb;
   return bill;
 }
