@@ -46,7 +46,7 @@ void print_error(const char* what, const plan::PredictionError& error) {
 int costs_command(int argc, char** argv) {
   CLI::App app{"Measures the layers of a search space, so that the latency of any of its stages can be predicted",
                "triage costs"};
-  std::string directory, space_text, data, out;
+  std::string directory, space_text, data, out, precision = "fp32";
   profile::LayerCostOptions options;
   bool json = false;
   auto* const dir = app.add_option("DIR", directory, "run or zoo directory whose config.toml has a [supernet]");
@@ -58,16 +58,22 @@ int costs_command(int argc, char** argv) {
                  "blocks behind which stages end, separated by commas; default: the "
                  "supernet's, with --space all but the first and the last")
       ->delimiter(',');
+  app.add_option("--precision", precision, "of the stages")
+      ->check(CLI::IsMember({"fp32", "int8"}))
+      ->capture_default_str();
   app.add_option("--threads", options.threads, "engine threads")->check(CLI::Range(1, 1024))->capture_default_str();
   app.add_option("--seconds", options.seconds, "timed runs in all; opening the nets comes on top")
       ->check(CLI::Range(0.01, 86400.0))
       ->capture_default_str();
-  app.add_option("--out", out, "the table; an unfinished one is taken up. Default: DIR/layer_costs.json");
+  app.add_option(
+      "--out", out,
+      "the table; an unfinished one is taken up. Default: DIR/layer_costs.json, in int8 DIR/layer_costs_int8.json");
   app.add_flag("--json", json, "JSON on stdout, no progress");
   app.footer("Example: triage costs zoo/cifar10-supernet");
   if (!parse_arguments(app, argc, argv)) return 0;
   if (directory.empty() == space_text.empty()) throw UsageError("expected DIR or --space TEXT");
   if (directory.empty() && out.empty()) throw UsageError("--space: expected --out FILE as well");
+  options.precision = plan::precision_from_string(precision, "--precision");
   install_stop_handler();
   Progress::set_quiet(json);
 
@@ -78,7 +84,7 @@ int costs_command(int argc, char** argv) {
   } else {
     subject = supernet_of(directory, data, options.exits);
   }
-  const fs::path file = out.empty() ? fs::path(directory) / "layer_costs.json" : fs::path(out);
+  const fs::path file = out.empty() ? fs::path(directory) / plan::layer_costs_name(options.precision) : fs::path(out);
   std::optional<Progress> progress;
   const plan::LayerCostTable table = profile::measure_layer_costs(
       subject.space, subject.input, subject.classes, options, file, [&](std::uint64_t done, std::uint64_t total) {

@@ -83,6 +83,12 @@ std::string GraphBuilder::constant(const std::string& name, const std::vector<st
   return prefix_ + name;
 }
 
+std::string GraphBuilder::constant(const std::string& name, const std::vector<std::int64_t>& shape,
+                                   std::span<const std::uint8_t> values) {
+  add_constant(*graph_, prefix_ + name, onnx::TensorProto::UINT8, shape, values);
+  return prefix_ + name;
+}
+
 onnx::ValueInfoProto value_info(const std::string& name, onnx::TensorProto::DataType type,
                                 const std::vector<Dimension>& shape) {
   onnx::ValueInfoProto info;

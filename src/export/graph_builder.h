@@ -39,6 +39,8 @@ class GraphBuilder {
                        std::span<const std::int32_t> values);
   std::string constant(const std::string& name, const std::vector<std::int64_t>& shape,
                        std::span<const std::int8_t> values);
+  std::string constant(const std::string& name, const std::vector<std::int64_t>& shape,
+                       std::span<const std::uint8_t> values);
 
  private:
   onnx::GraphProto* graph_;

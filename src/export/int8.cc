@@ -5,9 +5,9 @@
 
 namespace triage::exporting {
 
-std::int8_t Int8Grid::nearest(float value) const {
+std::uint8_t Int8Grid::nearest(float value) const {
   const float q = std::nearbyint(value / scale) + static_cast<float>(zero);
-  return static_cast<std::int8_t>(std::clamp(q, -128.0f, 127.0f));
+  return static_cast<std::uint8_t>(std::clamp(q, 0.0f, 255.0f));
 }
 
 Int8Grid grid_over(double low, double high) {
@@ -16,7 +16,7 @@ Int8Grid grid_over(double low, double high) {
   if (high - low < 1e-20) return {};  // a map of zeros
   Int8Grid grid;
   grid.scale = static_cast<float>((high - low) / 255);
-  grid.zero = static_cast<int>(std::clamp(std::nearbyint(-128 - low / grid.scale), -128.0, 127.0));
+  grid.zero = static_cast<int>(std::clamp(std::nearbyint(-low / grid.scale), 0.0, 255.0));
   return grid;
 }
 

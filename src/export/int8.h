@@ -1,9 +1,14 @@
 // Int8Stage: a stage's convolutions on 8-bit integers, in plain numbers, and the arithmetic that all engines share.
 //
-// real = scale * (q - zero), q in [-128, 127] (B. Jacob et al., CVPR 2018). A map has one scale and zero point; weights
-// have a scale for every output channel and no zero point; a bias is a 32-bit integer in units of map scale times
-// weight scale. Sums are exact, in 32 bits. What leaves a convolution is sum * (map scale * weight scale / next map's
-// scale) in fp32, rounded to even, plus the next zero point, clamped: its ReLU is part of that. Heads stay in fp32.
+// real = scale * (q - zero) (B. Jacob et al., CVPR 2018). A map has one scale and zero point, q from 0 to 255; weights
+// have a scale for every output channel and no zero point, q from -127 to 127; a bias is a 32-bit integer in units of
+// map scale times weight scale. Sums are exact, in 32 bits. What leaves a convolution is sum * (map scale * weight
+// scale / next map's scale) in fp32, rounded to even, plus the next zero point, clamped: its ReLU is part of that.
+// Heads stay in fp32.
+//
+// Maps are unsigned, as x86's dot products of 4 want them. ONNX Runtime's signed kernels are 15 to 90 times slower
+// there; it turns signed maps into unsigned ones by itself, but only those with one reader, so not those at an early
+// exit.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +22,8 @@ namespace triage::exporting {
 struct Int8Grid {  // the values that a map can take
   float scale = 1;
   int zero = 0;
-  std::int8_t nearest(float value) const;
-  float value(std::int8_t q) const { return scale * static_cast<float>(q - zero); }
+  std::uint8_t nearest(float value) const;
+  float value(std::uint8_t q) const { return scale * static_cast<float>(q - zero); }
   bool operator==(const Int8Grid&) const = default;
 };
 

@@ -4,9 +4,9 @@ namespace triage::exporting {
 
 std::string add_rounding(GraphBuilder& builder, const Int8Grid& grid, const std::string& value,
                          const std::string& name) {
-  const auto zero = static_cast<std::int8_t>(grid.zero);
+  const auto zero = static_cast<std::uint8_t>(grid.zero);
   const auto scale = builder.constant(name + "/scale", grid.scale);
-  const auto zero_point = builder.constant(name + "/zero", {}, std::span<const std::int8_t>(&zero, 1));
+  const auto zero_point = builder.constant(name + "/zero", {}, std::span<const std::uint8_t>(&zero, 1));
   const auto rounded = builder.node("QuantizeLinear", {value, scale, zero_point}, name + "/rounded");
   return builder.node("DequantizeLinear", {rounded, scale, zero_point}, name + "/real");
 }

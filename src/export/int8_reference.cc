@@ -123,8 +123,8 @@ class Reference {
     return convolve<std::int32_t>(layers_[i], input, integers_[i], [&](int o, std::int32_t sum) {
       const float scale = from.scale * conv.scale[o] / to.scale;
       const float q = std::nearbyint(static_cast<float>(sum + conv.bias[o]) * scale) + static_cast<float>(to.zero);
-      const float lowest = std::max(-128.0f, static_cast<float>(to.zero));  // the ReLU
-      return to.value(static_cast<std::int8_t>(std::clamp(q, lowest, 127.0f)));
+      const auto lowest = static_cast<float>(to.zero);  // the ReLU
+      return to.value(static_cast<std::uint8_t>(std::clamp(q, lowest, 255.0f)));
     });
   }
 

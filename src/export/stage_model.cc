@@ -81,9 +81,9 @@ void check_int8(const StageModel& stage, const std::string& where) {
          stage.convs.size(), stage.convs.size() + 1);
   }
   for (const Int8Grid& grid : int8.maps) {
-    if (!(grid.scale > 0) || !std::isfinite(grid.scale) || grid.zero < -128 || grid.zero > 127)
-      fail("{}: int8: found a grid of scale {} and zero {}, expected a positive number and -128 to 127", where,
-           grid.scale, grid.zero);
+    if (!(grid.scale > 0) || !std::isfinite(grid.scale) || grid.zero < 0 || grid.zero > 255)
+      fail("{}: int8: found a grid of scale {} and zero {}, expected a positive number and 0 to 255", where, grid.scale,
+           grid.zero);
   }
   for (std::size_t i = 0; i < int8.convs.size(); ++i) {
     if (!int8.convs[i]) continue;

@@ -111,6 +111,10 @@ LayerCosts::LayerCosts(LayerCostTable table, std::string origin)
 }
 
 StageExpense LayerCosts::stage(const StageShape& stage) const {
+  if (to_string(stage.precision) != table_.key.precision) {
+    fail("{}: precision: found {}, expected that of stage '{}', {}", origin_, table_.key.precision, stage.text(),
+         to_string(stage.precision));
+  }
   const auto whole = stage_us_.find(stage.text());
   if (whole != stage_us_.end()) return {.latency_us = whole->second, .measured = true};
   return predict(stage);

@@ -65,6 +65,8 @@ void fit_layer_costs(LayerCostTable& table, const std::string& origin);
 void require_same_device(const LayerCostTable& table, const Json& machine, const std::string& engine_version,
                          const CostKey& key, const std::string& origin);
 
+std::string layer_costs_name(Precision precision);  // of the file in a run: "layer_costs.json", "layer_costs_int8.json"
+
 Json to_json(const LayerCostTable& table);
 LayerCostTable layer_costs_from_json(const Json& json, const std::string& origin);
 LayerCostTable load_layer_costs(const fs::path& file);

@@ -56,7 +56,7 @@ Json stage_to_json(const MeasuredStage& stage) {
   return json;
 }
 
-MeasuredStage stage_from_json(const JsonReader& json, const InputShape& input) {
+MeasuredStage stage_from_json(const JsonReader& json, const InputShape& input, Precision precision) {
   MeasuredStage stage;
   StageShape& shape = stage.shape;
   try {
@@ -70,6 +70,7 @@ MeasuredStage stage_from_json(const JsonReader& json, const InputShape& input) {
   const int end = json.get_in("last_block", shape.first_block + 1, blocks);
   shape.last_block = end == blocks ? -1 : end;
   shape.carry = json.get<bool>("carry");
+  shape.precision = precision;
   stage.held_out = json.get<bool>("held_out");
   stage.time = time_from_json(json);
   return stage;
@@ -107,6 +108,10 @@ Json object_from(const JsonReader& json, const char* key) {
 }
 
 }  // namespace
+
+std::string layer_costs_name(Precision precision) {
+  return precision == Precision::fp32 ? "layer_costs.json" : std::format("layer_costs_{}.json", to_string(precision));
+}
 
 Json to_json(const LayerCostTable& table) {
   Json json = {{"version", kLayerCostVersion},   {"machine", table.machine},
@@ -158,9 +163,10 @@ LayerCostTable layer_costs_from_json(const Json& json, const std::string& origin
       fail("{}: expected one entry per layer, found a second one for {}", layers.at(i).where(), key.text());
     }
   }
+  const Precision precision = precision_from_string(table.key.precision, reader.at("precision").where());
   std::set<std::string> seen;
   for (std::size_t i = 0; i < stages.size(); ++i) {
-    table.stages.push_back(stage_from_json(stages.at(i), table.input));
+    table.stages.push_back(stage_from_json(stages.at(i), table.input, precision));
     if (const std::string text = table.stages.back().shape.text(); !seen.insert(text).second) {
       fail("{}: expected one entry per stage, found a second one for {}", stages.at(i).where(), text);
     }

@@ -123,6 +123,7 @@ plan::LayerCostTable empty_table(const plan::SearchSpace& space, const plan::Inp
   plan::LayerCostTable table;
   table.machine = machine_context();
   table.engine_version = runtime::onnx_runtime_version();
+  table.key.precision = plan::to_string(options.precision);
   table.key.threads = options.threads;
   table.input = input;
   table.classes = classes;
@@ -180,9 +181,7 @@ void visit(const LayerCostSubject& subject, Bench& bench, plan::LayerCostTable& 
   found->time.runs += runs;
 }
 
-}  // namespace
-
-std::vector<LayerCostSubject> layer_cost_subjects(const plan::SearchSpace& space, const LayerCostOptions& options) {
+std::vector<LayerCostSubject> subjects_of(const plan::SearchSpace& space, const LayerCostOptions& options) {
   std::vector<LayerCostSubject> subjects;
   for (plan::ArchSpec& arch : covering_subnets(space, options.cover, options.seed)) {
     subjects.push_back({.shape = {.arch = std::move(arch)}, .profiled = true});
@@ -203,6 +202,14 @@ std::vector<LayerCostSubject> layer_cost_subjects(const plan::SearchSpace& space
     subjects.push_back({.shape = {.arch = nets[i], .last_block = cut, .carry = true}, .held_out = held_out});
     subjects.push_back({.shape = {.arch = nets[i], .first_block = cut}, .held_out = held_out});
   }
+  return subjects;
+}
+
+}  // namespace
+
+std::vector<LayerCostSubject> layer_cost_subjects(const plan::SearchSpace& space, const LayerCostOptions& options) {
+  std::vector<LayerCostSubject> subjects = subjects_of(space, options);
+  for (LayerCostSubject& subject : subjects) subject.shape.precision = options.precision;
   return subjects;
 }
 

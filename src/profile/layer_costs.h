@@ -15,6 +15,7 @@
 namespace triage::profile {
 
 struct LayerCostOptions {
+  plan::Precision precision = plan::Precision::fp32;
   int threads = 1;          // of the engine
   int passes = 3;           // over all nets
   int cover = 2;            // nets that every layer is in, at least

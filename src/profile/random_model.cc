@@ -17,6 +17,16 @@ std::vector<float> uniform_values(std::size_t count, double bound, Rng& rng) {
 // Keeps the mean square of what a rectifier hands on; for the head, of anything.
 double he_bound(double inputs) { return std::sqrt(6 / inputs); }
 
+// Grids that hold about what comes: nothing is calibrated, as times do not depend on it.
+exporting::Int8Stage random_int8(const exporting::StageModel& model) {
+  exporting::Int8Stage int8;
+  int8.maps.assign(model.convs.size() + 1, exporting::grid_over(0, 4));
+  if (model.first_block == 0) int8.maps[0] = exporting::grid_over(-1, 1);
+  for (std::size_t i = 0; i < model.convs.size(); ++i)
+    int8.convs.emplace_back(exporting::round_conv(exporting::file_weight(model, i), model.convs[i].bias, int8.maps[i]));
+  return int8;
+}
+
 }  // namespace
 
 std::string random_stage_onnx(const plan::StageShape& stage, const plan::InputShape& input, int classes,
@@ -39,6 +49,7 @@ std::string random_stage_onnx(const plan::StageShape& stage, const plan::InputSh
   const int width = layers.back().out_channels;
   model.head_weight = uniform_values(static_cast<std::size_t>(classes) * width, he_bound(width), rng);
   model.head_bias = uniform_values(static_cast<std::size_t>(classes), kBias, rng);
+  if (stage.precision == plan::Precision::int8) model.int8 = random_int8(model);
   return exporting::stage_to_onnx(model).SerializeAsString();
 }
 
