@@ -207,11 +207,20 @@ Json provenance(const Workspace& w, const BuildOptions& options) {
           {"date", iso_time_now()}};
 }
 
+void quantize(const Workspace& w, std::vector<StageSource>& sources) {
+  const auto wanted = std::ranges::count(sources, plan::Precision::int8, &StageSource::precision);
+  if (wanted == 0) return;
+  Progress progress("quantise", static_cast<std::uint64_t>(wanted), "stages");
+  write_json(w.run / "int8.json",
+             quantize_stages(w, sources, static_cast<std::size_t>(w.config.int8_images), true, &progress));
+  progress.finish();
+}
+
 }  // namespace
 
 plan::Plan build_plan(const Workspace& w, std::vector<StageSource> sources, const BuildOptions& options) {
   const StepTimer timer(w.run, "build");
-  quantize_stages(w, sources);
+  quantize(w, sources);
   const fs::path directory = w.run / "plan", scores = w.run / "scores";
   fs::create_directories(directory);
   fs::create_directories(scores);

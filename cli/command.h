@@ -21,6 +21,7 @@ int arch_command(int argc, char** argv);
 int build_command(int argc, char** argv);
 int costs_command(int argc, char** argv);
 int data_command(int argc, char** argv);
+int compare_command(int argc, char** argv);
 int eval_command(int argc, char** argv);
 int export_command(int argc, char** argv);
 int predict_command(int argc, char** argv);

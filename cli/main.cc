@@ -25,6 +25,7 @@ constexpr Command kCommands[] = {
     {"run", "train, build, eval and report in one go (resumable)", run_command},
     {"profile", "measure latency of a plan's stages on this machine", profile_command},
     {"eval", "accuracy and latency of a plan on the test split", eval_command},
+    {"compare", "two plans side by side on the test split", compare_command},
     {"report", "pictures and report.html of a run", report_command},
     {"predict", "classify image files with a plan", predict_command},
     {"export", "write a whole plan as one standard ONNX file", export_command},

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cli/pipeline.h"
+#include "core/progress.h"
 #include "export/stage_model.h"
 
 namespace triage::cli {
@@ -36,9 +37,10 @@ std::vector<float> network_inputs(const Workspace& workspace, std::span<const st
 exporting::StageModel stage_model(const Workspace& workspace, const std::vector<StageSource>& stages, std::size_t index,
                                   const std::optional<plan::Exit>& exit, plan::PolicyKind policy);
 
-// Puts the stages that are wanted so into int8, with ranges from images of the route split. RUN/int8.json gets what was
-// tried, and what each layer costs.
-void quantize_stages(const Workspace& workspace, std::vector<StageSource>& stages);
+// Puts the stages that are wanted so into int8, with ranges from the first `images` images of the route split. Returns
+// what was tried and, if asked for, what each layer costs, as RUN/int8.json holds it. progress: may be null.
+Json quantize_stages(const Workspace& workspace, std::vector<StageSource>& stages, std::size_t images, bool every_layer,
+                     Progress* progress = nullptr);
 
 // Stage `index` as an ONNX file, which the ONNX checker has accepted. exit: its score; none: without one.
 std::string stage_file(const Workspace& workspace, const std::vector<StageSource>& stages, std::size_t index,

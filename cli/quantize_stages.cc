@@ -34,14 +34,12 @@ exporting::Int8Options options_of(const Workspace& w, const StageSource& stage, 
 
 }  // namespace
 
-void quantize_stages(const Workspace& w, std::vector<StageSource>& stages) {
-  const auto wanted = std::ranges::count(stages, plan::Precision::int8, &StageSource::precision);
-  if (wanted == 0) return;
-  const auto count = std::min(static_cast<std::size_t>(w.config.int8_images), w.splits.route.size());
+Json quantize_stages(const Workspace& w, std::vector<StageSource>& stages, std::size_t most_images, bool every_layer,
+                     Progress* progress) {
+  const std::size_t count = std::min(most_images, w.splits.route.size());
   const std::vector<float> images = network_inputs(w, std::span(w.splits.route).first(count));
   std::vector<std::vector<float>> maps(stages.size());  // carried by each stage
   Json report = {{"version", 1}, {"images", count}, {"stages", Json::object()}};
-  Progress progress("quantise", static_cast<std::uint64_t>(wanted), "stages");
   std::uint64_t done = 0;
   for (std::size_t i = 0; i < stages.size(); ++i) {
     StageSource& stage = stages[i];
@@ -59,15 +57,14 @@ void quantize_stages(const Workspace& w, std::vector<StageSource>& stages) {
     model = exporting::quantize_stage(model, input, count, options, &tried);
     stage.int8 = model.int8;
     if (stage.carry) maps[i] = carried(model, input, count, options.batch);
-    Json layers = Json::object();
-    for (const auto& [layer, divergence] : exporting::layer_divergence(model, input, count, options.batch))
-      layers[layer] = divergence;
-    report["stages"][stage.name] = {
-        {"options", to_json(options)}, {"tried", to_json(tried)}, {"layer_divergence", layers}};
-    progress.update(++done);
+    Json& said = report["stages"][stage.name] = {{"options", to_json(options)}, {"tried", to_json(tried)}};
+    if (every_layer) {
+      for (const auto& [layer, divergence] : exporting::layer_divergence(model, input, count, options.batch))
+        said["layer_divergence"][layer] = divergence;
+    }
+    if (progress) progress->update(++done);
   }
-  progress.finish();
-  write_json(w.run / "int8.json", report);
+  return report;
 }
 
 }  // namespace triage::cli

@@ -36,9 +36,10 @@ std::string stage_text(const Options& options, const search::Genome& genome, std
   const std::string teacher = !last                                                   ? net_name(genome.legs.size() - 1)
                               : 2 * macs(net.arch) < macs(supernet.space().largest()) ? "supernet"
                                                                                       : "";
-  std::string text =
-      std::format("\n[[stage]]  # {:.1f} MMAC\nname = \"{}\"\narch = \"{}\"\nfrom = \"{}\"\n",
-                  static_cast<double>(macs(net.arch)) / 1e6, net_name(leg), net.arch.text(), search.supernet);
+  std::string text = std::format(
+      "\n[[stage]]  # {:.1f} MMAC\nname = \"{}\"\narch = \"{}\"\nfrom = \"{}\"\ninference_precision = \"{}\"\n",
+      static_cast<double>(macs(net.arch)) / 1e6, net_name(leg), net.arch.text(), search.supernet,
+      plan::to_string(net.precision));
   if (!teacher.empty()) text += std::format("teacher = \"{}\"\n", teacher);
   if (!net.early.empty()) text += std::format("exits = [{}]\nexit_weight = 1\nexit_gradient = 0.3\n", names(net.early));
   text += std::format(

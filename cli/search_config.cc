@@ -1,5 +1,7 @@
 #include "cli/search_config.h"
 
+#include <algorithm>
+
 #include "cli/run_config.h"
 
 namespace triage::cli {
@@ -20,6 +22,16 @@ void read_options(ConfigSection& section, search::SearchOptions& options) {
   for (const std::string& policy : policies) {
     structures.policies.push_back(plan::policy_from_string(policy, "search.policies"));
   }
+  std::vector<std::string> precisions{"fp32"};
+  section.read("precisions", precisions);
+  structures.precisions.clear();
+  for (const std::string& text : precisions) {
+    const plan::Precision precision = plan::precision_from_string(text, "search.precisions");
+    if (std::ranges::find(structures.precisions, precision) != structures.precisions.end())
+      section.fail_at("precisions", "each precision once");
+    structures.precisions.push_back(precision);
+  }
+  if (precisions.empty()) section.fail_at("precisions", "at least one precision");
   read_size(section, "most_stages", structures.most_stages, 1, static_cast<int>(search::kMostStages));
   section.read("early_exits", structures.early_exits);
   section.read("cascades", structures.cascades);

@@ -1,14 +1,17 @@
 #include "cli/search_run.h"
 
 #include "core/progress.h"
+#include "plan/layer_costs.h"
 #include "profile/layer_costs.h"
 
 namespace triage::cli {
 namespace {
 
-plan::LayerCosts layer_costs(const SearchConfig& config, const fs::path& run, const OpenSupernet& supernet) {
-  const fs::path file = run / "layer_costs.json";
+std::shared_ptr<const plan::CostModel> layer_costs(const SearchConfig& config, plan::Precision precision,
+                                                   const fs::path& run, const OpenSupernet& supernet) {
+  const fs::path file = run / plan::layer_costs_name(precision);
   profile::LayerCostOptions options;
+  options.precision = precision;
   options.threads = config.threads;
   options.seconds = config.profile_seconds;
   options.exits = supernet.trained.network->options().exits;
@@ -16,11 +19,18 @@ plan::LayerCosts layer_costs(const SearchConfig& config, const fs::path& run, co
   const plan::LayerCostTable table = profile::measure_layer_costs(
       supernet.space(), supernet.trained.network->input(), supernet.trained.network->classes(), options, file,
       [&](std::uint64_t done, std::uint64_t total) {
-        if (!progress) progress.emplace("measure layers", total, "visits", done);
+        if (!progress) progress.emplace("measure layers in " + plan::to_string(precision), total, "visits", done);
         progress->update(done);
       });
   if (progress) progress->finish();
-  return {table, file.string()};
+  return std::make_shared<plan::LayerCosts>(table, file.string());
+}
+
+plan::PrecisionCosts all_costs(const SearchConfig& config, const fs::path& run, const OpenSupernet& supernet) {
+  std::map<plan::Precision, std::shared_ptr<const plan::CostModel>> models;
+  for (const plan::Precision precision : config.options.structures.precisions)
+    models[precision] = layer_costs(config, precision, run, supernet);
+  return plan::PrecisionCosts(std::move(models));
 }
 
 // A search's structures: what the configuration says and what the supernet has.
@@ -50,7 +60,7 @@ SearchRun::SearchRun(SearchConfig search_config, fs::path run_directory)
       run(std::move(run_directory)),
       supernet(config.supernet),
       answers(supernet),
-      costs(layer_costs(config, run, supernet)),
+      costs(all_costs(config, run, supernet)),
       pool(answers, supernet.space(), answers.exits()),
       evaluator(pool, costs, evaluator_options()) {
   config = complete_config(std::move(config), supernet, answers);
@@ -61,7 +71,8 @@ search::EvaluatorOptions SearchRun::evaluator_options() const {
           .classes = answers.classes(),
           .axis = config.axis,
           .budgets = config.budgets,
-          .most_stages = config.options.structures.most_stages};
+          .most_stages = config.options.structures.most_stages,
+          .precisions = config.options.structures.precisions};
 }
 
 Json SearchRun::identity(const Json& search) const {
@@ -81,7 +92,7 @@ void SearchRun::score_initial(const search::SearchOptions& options) {
   std::size_t done = 0;
   Progress progress("score subnets", subnets.size(), "subnets");
   for (const plan::ArchSpec& subnet : subnets) {
-    pool.add(subnet);
+    for (const plan::Precision precision : options.structures.precisions) pool.add(subnet, precision);
     progress.update(++done);
     if (stop_requested() && done < subnets.size()) {
       throw Interrupted(

@@ -3,7 +3,7 @@
 
 #include "cli/search_config.h"
 #include "cli/supernet_answers.h"
-#include "plan/layer_costs.h"
+#include "plan/precision_costs.h"
 
 namespace triage::cli {
 
@@ -15,14 +15,14 @@ ShownAxis shown(search::CostAxis axis);
 
 class SearchRun {
  public:
-  // Measures the layers' costs where RUN/layer_costs.json is not there yet.
+  // Measures the layers' costs in each precision where RUN/layer_costs*.json is not there yet.
   SearchRun(SearchConfig search_config, fs::path run_directory);
 
   SearchConfig config;
   fs::path run;
   OpenSupernet supernet;
   SupernetAnswers answers;
-  plan::LayerCosts costs;
+  plan::PrecisionCosts costs;
   search::NetPool pool;
   search::EvaluatorOptions evaluator_options() const;
   search::Evaluator evaluator;

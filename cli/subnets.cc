@@ -42,15 +42,19 @@ std::vector<std::uint8_t> labels_of(const data::Dataset& dataset, const std::vec
 }
 
 search::LogitStore open_store(const OpenSupernet& supernet, const std::string& split,
-                              const train::RecalibrationOptions& recalibration, const fs::path& file) {
+                              const train::RecalibrationOptions& recalibration, const fs::path& file,
+                              plan::Precision precision) {
   const Workspace& w = supernet.workspace;
   const data::SplitOptions& splits = w.config.splits;
+  const std::string int8 =
+      precision == plan::Precision::int8 ? ", int8 " + exporting::to_json(w.config.int8).dump() : std::string();
   const search::StoreKey key{
       supernet.trained.sha256, w.dataset.info().sha256,
       std::format("{} of route={} validation={} seed={}", split, splits.route, splits.validation, splits.seed),
-      std::format("{} images, seed {}", recalibration.images, recalibration.seed)};
-  return {file.empty() ? supernet.directory / std::format("subnets_{}.sqlite", split) : file, key,
-          supernet.trained.network->classes(), labels_of(w.dataset, supernet.split(split))};
+      std::format("{} images, seed {}", recalibration.images, recalibration.seed) + int8};
+  return {
+      file.empty() ? supernet.directory / std::format("subnets_{}{}.sqlite", split, int8.empty() ? "" : "_int8") : file,
+      key, supernet.trained.network->classes(), labels_of(w.dataset, supernet.split(split))};
 }
 
 namespace {

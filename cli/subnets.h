@@ -26,9 +26,11 @@ struct OpenSupernet {
 
 std::vector<std::uint8_t> labels_of(const data::Dataset& dataset, const std::vector<std::uint32_t>& indices);
 
-// The answers of this supernet's subnets on a split; file: DIR/subnets_SPLIT.sqlite where empty.
+// The answers of this supernet's subnets on a split; file: where empty DIR/subnets_SPLIT.sqlite, in int8
+// DIR/subnets_SPLIT_int8.sqlite.
 search::LogitStore open_store(const OpenSupernet& supernet, const std::string& split,
-                              const train::RecalibrationOptions& recalibration = {}, const fs::path& file = {});
+                              const train::RecalibrationOptions& recalibration = {}, const fs::path& file = {},
+                              plan::Precision precision = plan::Precision::fp32);
 
 int subnets_eval(int argc, char** argv);
 int subnets_cut(int argc, char** argv);

@@ -1,12 +1,50 @@
 #include "cli/supernet_answers.h"
 
+#include "cli/plan_source.h"
+#include "export/onnx_engine.h"
+
 namespace triage::cli {
+namespace {
+
+constexpr std::size_t kInt8Images = 256;  // of the route split, for ranges: a search asks hundreds of subnets
+constexpr int kBatch = 64;
+
+// What the stages of one network say, one after the other. inputs: [images, input_size].
+train::ExitAnswers ask_stages(const std::vector<exporting::Engine>& chain, std::span<const float> inputs,
+                              std::span<const std::uint8_t> labels, std::size_t classes) {
+  const std::size_t count = labels.size(), size = inputs.size() / count;
+  train::ExitAnswers answers;
+  answers.logits.resize(chain.size() * count * classes);
+  for (std::size_t first = 0; first < count; first += kBatch) {
+    const std::size_t n = std::min<std::size_t>(kBatch, count - first);
+    std::vector<float> map(inputs.begin() + static_cast<std::ptrdiff_t>(first * size),
+                           inputs.begin() + static_cast<std::ptrdiff_t>((first + n) * size));
+    for (std::size_t exit = 0; exit < chain.size(); ++exit) {
+      exporting::NamedOutputs outputs = chain[exit].run(map, static_cast<int>(n));
+      std::ranges::copy(outputs.at("logits"),
+                        answers.logits.begin() + static_cast<std::ptrdiff_t>((exit * count + first) * classes));
+      if (exit + 1 < chain.size()) map = std::move(outputs.at("carry"));
+    }
+  }
+  for (std::size_t exit = 0; exit < chain.size(); ++exit) {
+    std::size_t right = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto row = std::span(answers.logits).subspan((exit * count + i) * classes, classes);
+      const bool hit = std::ranges::max_element(row) - row.begin() == labels[i];
+      answers.right.push_back(hit ? 1 : 0);
+      right += hit ? 1 : 0;
+    }
+    answers.accuracy.push_back(static_cast<double>(right) / static_cast<double>(count));
+  }
+  return answers;
+}
+
+}  // namespace
 
 SupernetAnswers::SupernetAnswers(const OpenSupernet& supernet, std::string judged)
     : supernet_(supernet),
-      judged_name_(std::move(judged)),
-      route_{open_store(supernet, "route"), {}},
-      judged_{open_store(supernet, judged_name_), {}} {}
+      route_{"route", labels_of(supernet.workspace.dataset, supernet.split("route")), {}, {}, {}},
+      judged_{judged, labels_of(supernet.workspace.dataset, supernet.split(judged)), {}, {}, {}} {}
 
 std::vector<int> SupernetAnswers::exits() const {
   std::vector<int> exits = supernet_.trained.network->options().exits;
@@ -14,29 +52,61 @@ std::vector<int> SupernetAnswers::exits() const {
   return exits;
 }
 
-bool SupernetAnswers::has(const plan::ArchSpec& subnet) const {
-  return route_.store.has(subnet) && judged_.store.has(subnet);
+search::LogitStore& SupernetAnswers::store(Split& split, plan::Precision precision) const {
+  const auto found = split.stores.find(precision);
+  if (found != split.stores.end()) return found->second;
+  return split.stores.emplace(precision, open_store(supernet_, split.name, {}, {}, precision)).first->second;
 }
 
-search::SubnetAnswers SupernetAnswers::ask(const plan::ArchSpec& subnet, supernet::Network& network, Split& split,
-                                           const std::vector<std::uint32_t>& indices) {
+bool SupernetAnswers::has(const plan::ArchSpec& subnet, plan::Precision precision) const {
+  return store(route_, precision).has(subnet) && store(judged_, precision).has(subnet);
+}
+
+SupernetAnswers::Asked SupernetAnswers::asked(const plan::ArchSpec& subnet, plan::Precision precision) {
   const Workspace& w = supernet_.workspace;
-  if (!split.images) {
-    split.images.emplace(w.dataset, indices, supernet_.trained.normalization, *supernet_.trained.network);
-  }
-  train::ExitAnswers said = train::ask_exits(network, *split.images, split.store.labels());
-  const plan::ArchCost cost = plan::arch_cost(subnet, network->input(), network->classes());
-  split.store.insert({subnet.text(), cost.macs, cost.parameters, std::move(said.accuracy), std::move(said.logits)});
-  return *split.store.find(subnet);  // as kept, in half precision: the same now and the next time
-}
-
-search::AnswerSource::Answers SupernetAnswers::answers(const plan::ArchSpec& subnet) {
-  auto route = route_.store.find(subnet), judged = judged_.store.find(subnet);
-  if (route && judged) return {std::move(*route), std::move(*judged)};
   if (!cutter_) cutter_.emplace(supernet_.cutter());
   supernet::Network network = cutter_->cut(subnet);
-  if (!route) route = ask(subnet, network, route_, supernet_.split("route"));
-  if (!judged) judged = ask(subnet, network, judged_, supernet_.split(judged_name_));
+  if (precision == plan::Precision::fp32) {
+    return [this, network, &w](Split& split) mutable {
+      if (!split.images) {
+        split.images.emplace(w.dataset, supernet_.split(split.name), supernet_.trained.normalization,
+                             *supernet_.trained.network);
+      }
+      return train::ask_exits(network, *split.images, split.labels);
+    };
+  }
+  std::vector<StageSource> stages;
+  add_stages(stages, "subnet", network, network->options().exits);
+  for (StageSource& stage : stages) stage.precision = precision;
+  quantize_stages(w, stages, kInt8Images, false);
+  std::vector<exporting::Engine> chain;
+  for (std::size_t i = 0; i < stages.size(); ++i) {
+    exporting::StageModel model = stage_model(w, stages, i, std::nullopt, plan::PolicyKind::confidence);
+    model.features_block = -1;
+    chain.push_back(exporting::onnx_engine(stages[i].name, exporting::stage_to_onnx(model), w.threads));
+  }
+  return [this, chain, &w, classes = static_cast<std::size_t>(network->classes())](Split& split) {
+    if (split.inputs.empty()) split.inputs = network_inputs(w, supernet_.split(split.name));
+    return ask_stages(chain, split.inputs, split.labels, classes);
+  };
+}
+
+search::SubnetAnswers SupernetAnswers::keep(const plan::ArchSpec& subnet, plan::Precision precision, Split& split,
+                                            const Asked& ask) {
+  train::ExitAnswers said = ask(split);
+  const plan::ArchCost cost =
+      plan::arch_cost(subnet, supernet_.trained.network->input(), supernet_.trained.network->classes());
+  search::LogitStore& kept = store(split, precision);
+  kept.insert({subnet.text(), cost.macs, cost.parameters, std::move(said.accuracy), std::move(said.logits)});
+  return *kept.find(subnet);  // in half precision: the same now and the next time
+}
+
+search::AnswerSource::Answers SupernetAnswers::answers(const plan::ArchSpec& subnet, plan::Precision precision) {
+  auto route = store(route_, precision).find(subnet), judged = store(judged_, precision).find(subnet);
+  if (route && judged) return {std::move(*route), std::move(*judged)};
+  const Asked ask = asked(subnet, precision);
+  if (!route) route = keep(subnet, precision, route_, ask);
+  if (!judged) judged = keep(subnet, precision, judged_, ask);
   return {std::move(*route), std::move(*judged)};
 }
 

@@ -1,7 +1,9 @@
 // Answers of a supernet's subnets for a search: out of the stores beside the supernet; what is missing is asked and
-// kept.
+// kept. In fp32 LibTorch is asked, in int8 the stages as ONNX Runtime would run them, each exit the end of one.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <optional>
 
 #include "cli/subnets.h"
@@ -14,24 +16,29 @@ class SupernetAnswers : public search::AnswerSource {
   // supernet: not owned. judged: the split beside the route split that plans are judged by.
   explicit SupernetAnswers(const OpenSupernet& supernet, std::string judged = "validation");
 
-  Answers answers(const plan::ArchSpec& subnet) override;
-  bool has(const plan::ArchSpec& subnet) const;
-  const std::vector<std::uint8_t>& route_labels() const override { return route_.store.labels(); }
-  const std::vector<std::uint8_t>& validation_labels() const override { return judged_.store.labels(); }
+  Answers answers(const plan::ArchSpec& subnet, plan::Precision precision) override;
+  bool has(const plan::ArchSpec& subnet, plan::Precision precision) const;
+  const std::vector<std::uint8_t>& route_labels() const override { return route_.labels; }
+  const std::vector<std::uint8_t>& validation_labels() const override { return judged_.labels; }
   int classes() const override { return supernet_.trained.network->classes(); }
   std::vector<int> exits() const;  // all blocks behind which subnets answer, the last at the end
 
  private:
   struct Split {
-    search::LogitStore store;
-    std::optional<train::ImageBatches> images;  // made when a subnet is asked for the first time
+    std::string name;
+    std::vector<std::uint8_t> labels;
+    std::map<plan::Precision, search::LogitStore> stores;
+    std::optional<train::ImageBatches> images;  // these two are made when a subnet is asked for the first time
+    std::vector<float> inputs;                  // in int8
   };
-  search::SubnetAnswers ask(const plan::ArchSpec& subnet, supernet::Network& network, Split& split,
-                            const std::vector<std::uint32_t>& indices);
+  using Asked = std::function<train::ExitAnswers(Split&)>;
+  search::LogitStore& store(Split& split, plan::Precision precision) const;
+  // What the network says about the images of a split.
+  Asked asked(const plan::ArchSpec& subnet, plan::Precision precision);
+  search::SubnetAnswers keep(const plan::ArchSpec& subnet, plan::Precision precision, Split& split, const Asked& ask);
 
   const OpenSupernet& supernet_;
-  std::string judged_name_;
-  Split route_, judged_;
+  mutable Split route_, judged_;
   std::optional<train::SubnetCutter> cutter_;
 };
 

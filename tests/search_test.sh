@@ -101,6 +101,32 @@ jq -e '.seeds | length == 2' ablation/ablation.json > /dev/null || fail "expecte
 "$triage" search ablation.toml --run ablation --ablation --seeds 2 --trials 120 --json > again.json 2> log.txt || fail "$(cat log.txt)"
 [ "$(jq -c . again.json)" = "$(jq -c . ablation/ablation.json)" ] || fail "the ablation is not the same a second time"
 
+# Precision as a gene: int8 nets are scored, on the front where they win, built in int8 and run.
+"$triage" costs net --seconds 1 --precision int8 --out costs_int8.json > /dev/null 2> log.txt || fail "$(cat log.txt)"
+sed 's/tiny-search/int8/; s/^initial_subnets/precisions = ["fp32", "int8"]\n&/' search.toml > int8.toml
+mkdir int8 && cp costs.json int8/layer_costs.json && cp costs_int8.json int8/layer_costs_int8.json
+"$triage" search int8.toml --run int8 --json > int8.json 2> log.txt || fail "$(cat log.txt)"
+jq -e '[.singles[].genome] | any(test("/int8")) and any(test("/int8") | not)' int8.json > /dev/null ||
+  fail "expected nets in both precisions: $(jq -c '[.singles[].genome]' int8.json)"
+jq '.points = [.singles[] | select(.genome | test("/int8"))]' int8/front.json > front.json && mv front.json int8/front.json
+"$triage" build int8 --knee --json > plan.json 2> log.txt || fail "$(cat log.txt)"
+jq -e 'all(.stages[]; .precision == "int8" and .weight_bytes < 4 * .parameters)' plan.json > /dev/null || fail "expected int8: $(cat plan.json)"
+jq -e '.stages | all(.tried.divergence | length == 3)' int8/int8.json > /dev/null || fail "expected three methods of ranges"
+"$triage" eval int8/plan --data tiny.tds > eval.txt 2> log.txt || fail "$(cat log.txt)"
+"$triage" refine int8 --epochs 1 --out trained8.toml > out.txt 2> log.txt || fail "$(cat log.txt)"
+"$triage" train trained8.toml --run trained8 > /dev/null 2> log.txt || fail "$(cat log.txt)"
+for precision in fp32 int8; do
+  "$triage" build trained8 --precision $precision --json > plan.json 2> log.txt || fail "$(cat log.txt)"
+  jq -e --arg p $precision 'all(.stages[]; .precision == $p)' plan.json > /dev/null || fail "expected $precision"
+  cp -r trained8/plan plan_$precision
+done
+"$triage" compare plan_int8 plan_fp32 --data tiny.tds --latency-images 64 --figures figures.json --as int8 > compare.txt 2> log.txt ||
+  fail "$(cat log.txt)"
+grep -q 'first - second' compare.txt || fail "unexpected comparison: $(cat compare.txt)"
+jq -e '.figures | has("int8.big_loss_points") and has("int8.plan_speedup")' figures.json > /dev/null || fail "$(cat figures.json)"
+mkdir mixed && cp costs.json mixed/layer_costs.json && cp costs.json mixed/layer_costs_int8.json
+refused "precision: found 'fp32', where the costs were measured, expected 'int8'" "$triage" search int8.toml --run mixed
+
 # Budgets: kept, or refused with the closest plan.
 sed 's/tiny-search/budget/; $a [search.budget]\nmodel_kb = 20' search.toml > budget.toml
 mkdir budget && cp costs.json budget/layer_costs.json

@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "evaluate/calibration.h"
-#include "runtime/score.h"
+#include "evaluate/operation.h"
 
 namespace triage::evaluate {
 namespace {
@@ -15,37 +15,6 @@ Json accuracy_fields(std::span<const std::uint8_t> correct) {
   const Interval interval = proportion_interval(right, correct.size());
   return {{"accuracy", static_cast<double>(right) / static_cast<double>(correct.size())},
           {"interval", {interval.low, interval.high}}};
-}
-
-// The plan at its own thresholds.
-struct Operation {
-  std::vector<double> thresholds;
-  std::vector<std::uint8_t> exits, labels, correct;  // [count]
-  std::vector<float> score;                          // [count] at the first exit: how hard the image looked
-  double latency_us = 0;
-};
-
-Operation operate(const plan::Plan& plan, const route::ScoreTable& table, const route::Verdicts& verdicts) {
-  Operation out;
-  if (plan.stages.size() > 1) {
-    const route::ExitScores scores = route::policy_scores(plan, plan.policy, table);
-    for (std::size_t e = 0; e < scores.size(); ++e) out.thresholds.push_back(plan.stages[e].exit.threshold);
-    out.exits = route::exits_taken(scores, out.thresholds);
-    out.score = scores[0];
-  } else {
-    out.exits.assign(table.count(), 0);
-    for (std::size_t i = 0; i < table.count(); ++i) {
-      const auto temperature = static_cast<float>(plan.stages[0].exit.temperature);
-      out.score.push_back(1 - runtime::evidence(table.logits(0, i), temperature).confidence);
-    }
-  }
-  out.correct = correct_at(verdicts, out.exits);
-  const std::vector<double> path = route::path_latency_us(plan);
-  for (std::size_t i = 0; i < table.count(); ++i) {
-    out.labels.push_back(verdicts.label[out.exits[i]][i]);
-    out.latency_us += path[out.exits[i]] / static_cast<double>(table.count());
-  }
-  return out;
 }
 
 Json operating_point_json(const plan::Plan& plan, const route::ScoreTable& table, const Operation& at) {
@@ -116,13 +85,6 @@ Json paired_tests(const plan::Plan& plan, const route::Verdicts& verdicts, const
   return out;
 }
 
-std::vector<std::uint32_t> test_indices(const data::Dataset& dataset) {
-  std::vector<std::uint32_t> out(dataset.info().test_count);
-  std::iota(out.begin(), out.end(), dataset.info().train_count);
-  if (out.empty()) fail("data set '{}': has no test images", dataset.info().name);
-  return out;
-}
-
 Json plan_json(const plan::Plan& plan) {
   Json out{{"name", plan.name},
            {"policy", plan::to_string(plan.policy)},
@@ -177,9 +139,8 @@ Json evaluate_plan(const EvaluateOptions& options) {
     if (timed) {
       const route::Verdicts verdicts = route::verdicts(table);
       const Operation at = operate(plan, table, verdicts);
-      std::vector<Expected> expected;
-      for (std::size_t i = 0; i < table.count(); ++i) expected.push_back({at.exits[i], at.labels[i]});
-      eval["latency"] = to_json(run_plan(options.plan.string(), plan, dataset, indices, expected, options.real_run));
+      eval["latency"] =
+          to_json(run_plan(options.plan.string(), plan, dataset, indices, at.expected(), options.real_run));
     }
     return eval;
   };

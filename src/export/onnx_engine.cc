@@ -10,9 +10,9 @@ namespace {
 
 class OnnxEngine {
  public:
-  OnnxEngine(std::string name, const std::string& bytes)
+  OnnxEngine(std::string name, const std::string& bytes, int threads)
       : name_(std::move(name)),
-        session_(runtime::ort_environment(), bytes.data(), bytes.size(), options()),
+        session_(runtime::ort_environment(), bytes.data(), bytes.size(), options(threads)),
         memory_(Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeDefault)) {
     const Ort::AllocatorWithDefaultOptions allocator;
     if (session_.GetInputCount() != 1) fail("{}: found {} inputs, expected 1", name_, session_.GetInputCount());
@@ -32,9 +32,9 @@ class OnnxEngine {
   }
 
  private:
-  static Ort::SessionOptions options() {
+  static Ort::SessionOptions options(int threads) {
     Ort::SessionOptions session;
-    session.SetIntraOpNumThreads(1);
+    session.SetIntraOpNumThreads(threads);
     session.SetInterOpNumThreads(1);
     return session;
   }
@@ -80,9 +80,9 @@ class OnnxEngine {
 
 }  // namespace
 
-Engine onnx_engine(const std::string& name, const onnx::ModelProto& model) {
+Engine onnx_engine(const std::string& name, const onnx::ModelProto& model, int threads) {
   try {
-    const auto engine = std::make_shared<OnnxEngine>(name, model.SerializeAsString());
+    const auto engine = std::make_shared<OnnxEngine>(name, model.SerializeAsString(), threads);
     return {name, [name, engine](std::span<const float> images, int n) {
               try {
                 return engine->run(images, n);

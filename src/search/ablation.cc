@@ -73,7 +73,8 @@ std::vector<FrontPoint> unrouted(const Evaluator& evaluator, const Structures& s
   };
   std::vector<Net> nets;
   for (const FrontPoint& single : singles) {
-    const std::vector<std::uint8_t>& right = evaluator.pool().get(single.genome.legs[0].arch).validation.right;
+    const Leg& leg = single.genome.legs[0];
+    const std::vector<std::uint8_t>& right = evaluator.pool().get(leg.arch, leg.precision).validation.right;
     nets.push_back({&single, bits_of(right), static_cast<std::size_t>(std::ranges::count(right, 1)),
                     on_axis(single.cost, evaluator.options().axis)});
   }

@@ -1,6 +1,7 @@
 #include "search/evaluator.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "core/error.h"
 #include "search/router_fit.h"
@@ -21,8 +22,12 @@ Evaluator::Evaluator(NetPool& pool, const plan::CostModel& costs, const Evaluato
 
 CostLevels Evaluator::make_levels() const {
   const plan::SearchSpace& space = pool_.space();
-  const double high = on_axis(stage_bill({.arch = space.largest()}), options_.axis);
-  const double low = on_axis(stage_bill({.arch = prefix(space.smallest(), 1)}), options_.axis);
+  double high = 0, low = std::numeric_limits<double>::infinity();
+  for (const plan::Precision precision : options_.precisions) {
+    high = std::max(high, on_axis(stage_bill({.arch = space.largest(), .precision = precision}), options_.axis));
+    low = std::min(low,
+                   on_axis(stage_bill({.arch = prefix(space.smallest(), 1), .precision = precision}), options_.axis));
+  }
   return {low, high * static_cast<double>(options_.most_stages), options_.levels};
 }
 
@@ -57,7 +62,7 @@ Bill Evaluator::bill(const Genome& genome) const {
 
 Evaluator::Stages Evaluator::stages(const Genome& genome) const {
   std::vector<const ExitNet*> nets;
-  for (const GenomeStage& stage : stages_of(genome)) nets.push_back(&pool_.get(stage.net));
+  for (const GenomeStage& stage : stages_of(genome)) nets.push_back(&pool_.get(stage.net, stage.shape.precision));
   Stages stages;
   stages.learned.resize(genome.policy == plan::PolicyKind::learned ? nets.size() - 1 : 0);
   for (std::size_t j = 0; j < nets.size(); ++j) {
@@ -104,7 +109,8 @@ PlanRun Evaluator::run(const Genome& genome, std::span<const double> thresholds)
 
 OperatingPoint Evaluator::oracle(const Genome& genome) const {
   std::vector<const std::vector<std::uint8_t>*> right;
-  for (const GenomeStage& stage : stages_of(genome)) right.push_back(&pool_.get(stage.net).validation.right);
+  for (const GenomeStage& stage : stages_of(genome))
+    right.push_back(&pool_.get(stage.net, stage.shape.precision).validation.right);
   const std::size_t images = pool_.images();
   OperatingPoint point{.reach = std::vector<double>(right.size())};
   for (std::size_t i = 0; i < images; ++i) {

@@ -17,6 +17,7 @@ struct EvaluatorOptions {
   Budgets budgets;
   std::size_t levels = 64;  // of cost, from the smallest exit's to all that most_stages of the largest net may cost
   std::size_t most_stages = 3;
+  std::vector<plan::Precision> precisions{plan::Precision::fp32};
 };
 
 // A plan at given thresholds, which may come from other images than those it is run on.

@@ -69,10 +69,10 @@ const Ranking& ExitNet::ranking(plan::PolicyKind policy) const {
   fail("net {}: a learned router ranks by what stands behind it", name);
 }
 
-ExitNet make_exit_net(const plan::ArchSpec& arch, std::span<const float> route_logits,
+ExitNet make_exit_net(const plan::ArchSpec& arch, plan::Precision precision, std::span<const float> route_logits,
                       std::span<const std::uint8_t> route_labels, std::span<const float> validation_logits,
                       std::span<const std::uint8_t> validation_labels, int classes) {
-  ExitNet net{.name = arch.text(), .arch = arch};
+  ExitNet net{.name = net_text(arch, precision), .arch = arch, .precision = precision};
   net.temperature = route::fit_temperature(route_logits, classes, route_labels);
   net.route = evidence_of(route_logits, route_labels, classes, net.temperature);
   net.validation = evidence_of(validation_logits, validation_labels, classes, net.temperature);
@@ -103,19 +103,21 @@ const ExitNet* NetPool::find(const std::string& name) const {
   return found == nets_.end() ? nullptr : found->second.get();
 }
 
-const ExitNet& NetPool::get(const plan::ArchSpec& net) {
-  if (const ExitNet* known = find(net.text())) return *known;
-  add(complete(net, space_));
-  if (const ExitNet* known = find(net.text())) return *known;
+const ExitNet& NetPool::get(const plan::ArchSpec& net, plan::Precision precision) {
+  const std::string name = net_text(net, precision);
+  if (const ExitNet* known = find(name)) return *known;
+  add(complete(net, space_), precision);
+  if (const ExitNet* known = find(name)) return *known;
   fail("net {}: expected one that ends at an exit of the supernet", net.text());
 }
 
-void NetPool::add(const plan::ArchSpec& subnet) {
+void NetPool::add(const plan::ArchSpec& subnet, plan::Precision precision) {
   space_.check(subnet);
-  const bool known = std::ranges::all_of(
-      exits_, [&](int block) { return find(prefix(subnet, static_cast<std::size_t>(block) + 1).text()) != nullptr; });
+  const auto net_at = [&](int block) { return prefix(subnet, static_cast<std::size_t>(block) + 1); };
+  const bool known =
+      std::ranges::all_of(exits_, [&](int block) { return find(net_text(net_at(block), precision)) != nullptr; });
   if (known) return;
-  const AnswerSource::Answers answers = source_.answers(subnet);
+  const AnswerSource::Answers answers = source_.answers(subnet, precision);
   const auto exit_logits = [&](const SubnetAnswers& all, std::size_t exit, std::size_t images) {
     const std::size_t size = images * static_cast<std::size_t>(source_.classes());
     if (all.logits.size() != exits_.size() * size) {
@@ -124,12 +126,12 @@ void NetPool::add(const plan::ArchSpec& subnet) {
     return std::span(all.logits).subspan(exit * size, size);
   };
   for (std::size_t exit = 0; exit < exits_.size(); ++exit) {
-    const plan::ArchSpec net = prefix(subnet, static_cast<std::size_t>(exits_[exit]) + 1);
-    auto& place = nets_[net.text()];
+    const plan::ArchSpec net = net_at(exits_[exit]);
+    auto& place = nets_[net_text(net, precision)];
     if (place) continue;
     place = std::make_unique<ExitNet>(
-        make_exit_net(net, exit_logits(answers.route, exit, source_.route_labels().size()), source_.route_labels(),
-                      exit_logits(answers.validation, exit, source_.validation_labels().size()),
+        make_exit_net(net, precision, exit_logits(answers.route, exit, source_.route_labels().size()),
+                      source_.route_labels(), exit_logits(answers.validation, exit, source_.validation_labels().size()),
                       source_.validation_labels(), source_.classes()));
   }
 }

@@ -36,8 +36,9 @@ struct SplitEvidence {
 };
 
 struct ExitNet {
-  std::string name;  // ArchSpec text
+  std::string name;  // net_text()
   plan::ArchSpec arch;
+  plan::Precision precision = plan::Precision::fp32;
   double temperature = 1, accuracy = 0;  // accuracy: share of validation images labelled right
   SplitEvidence route, validation;
   std::array<Ranking, 3> rankings;  // validation images by confidence, entropy, margin
@@ -46,7 +47,7 @@ struct ExitNet {
 };
 
 // logits: [images, classes] of this exit on both splits. The temperature is fitted on the route split.
-ExitNet make_exit_net(const plan::ArchSpec& arch, std::span<const float> route_logits,
+ExitNet make_exit_net(const plan::ArchSpec& arch, plan::Precision precision, std::span<const float> route_logits,
                       std::span<const std::uint8_t> route_labels, std::span<const float> validation_logits,
                       std::span<const std::uint8_t> validation_labels, int classes);
 
@@ -57,7 +58,7 @@ class AnswerSource {
   struct Answers {
     SubnetAnswers route, validation;
   };
-  virtual Answers answers(const plan::ArchSpec& subnet) = 0;  // may take seconds
+  virtual Answers answers(const plan::ArchSpec& subnet, plan::Precision precision) = 0;  // may take seconds
   virtual const std::vector<std::uint8_t>& route_labels() const = 0;
   virtual const std::vector<std::uint8_t>& validation_labels() const = 0;
   virtual int classes() const = 0;
@@ -70,10 +71,10 @@ class NetPool {
   NetPool(AnswerSource& source, plan::SearchSpace space, std::vector<int> exits);
 
   // The net, asked for through a subnet that begins with it where it is not known yet.
-  const ExitNet& get(const plan::ArchSpec& net);
+  const ExitNet& get(const plan::ArchSpec& net, plan::Precision precision = plan::Precision::fp32);
   const ExitNet* find(const std::string& name) const;  // null: not known
   // All exits of a subnet.
-  void add(const plan::ArchSpec& subnet);
+  void add(const plan::ArchSpec& subnet, plan::Precision precision = plan::Precision::fp32);
 
   const plan::SearchSpace& space() const { return space_; }
   std::size_t images() const { return source_.validation_labels().size(); }

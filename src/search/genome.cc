@@ -16,8 +16,12 @@ constexpr std::string_view kThen = " > ";
 }
 
 Leg parse_leg(std::string_view text, std::string_view part) {
-  const std::size_t at = part.find('@');
-  Leg leg{plan::ArchSpec::parse(part.substr(0, at)), {}};
+  const std::size_t at = part.find('@'), slash = part.substr(0, at).find('/');
+  Leg leg{plan::ArchSpec::parse(part.substr(0, std::min(at, slash))), {}};
+  if (slash != part.npos) {
+    leg.precision = plan::precision_from_string(std::string(part.substr(slash + 1, at - slash - 1)),
+                                                std::format("genome '{}'", text));
+  }
   const int last = static_cast<int>(leg.arch.blocks.size()) - 1;
   for (std::size_t begin = at; begin != part.npos;) {
     const std::size_t end = part.find(',', ++begin);
@@ -57,7 +61,7 @@ std::string Genome::text() const {
   std::string text = plan::to_string(policy) + ": ";
   for (const Leg& leg : legs) {
     if (&leg != &legs.front()) text += kThen;
-    text += leg.arch.text();
+    text += net_text(leg.arch, leg.precision);
     for (const int block : leg.early) text += (block == leg.early.front() ? "@" : ",") + std::to_string(block);
   }
   return text;
@@ -73,14 +77,20 @@ std::vector<GenomeStage> stages_of(const Genome& genome) {
   for (const Leg& leg : genome.legs) {
     int first = 0;
     for (const int block : leg.early) {
-      const plan::StageShape shape{.arch = leg.arch, .first_block = first, .last_block = block + 1, .carry = true};
+      const plan::StageShape shape{
+          .arch = leg.arch, .first_block = first, .last_block = block + 1, .carry = true, .precision = leg.precision};
       stages.push_back({shape, prefix(leg.arch, static_cast<std::size_t>(block) + 1)});
       first = block + 1;
     }
     const int end = static_cast<int>(leg.arch.blocks.size());
-    stages.push_back({{.arch = leg.arch, .first_block = first, .last_block = end}, leg.arch});
+    stages.push_back(
+        {{.arch = leg.arch, .first_block = first, .last_block = end, .precision = leg.precision}, leg.arch});
   }
   return stages;
+}
+
+std::string net_text(const plan::ArchSpec& net, plan::Precision precision) {
+  return precision == plan::Precision::fp32 ? net.text() : net.text() + "/" + plan::to_string(precision);
 }
 
 void Structures::check(const Genome& genome) const {
@@ -96,6 +106,9 @@ void Structures::check(const Genome& genome) const {
   }
   if (!cascades && genome.legs.size() > 1) outside("nets", "one", std::to_string(genome.legs.size()));
   for (const Leg& leg : genome.legs) {
+    if (std::ranges::find(precisions, leg.precision) == precisions.end()) {
+      outside("net " + leg.arch.text(), "a precision that this search has", plan::to_string(leg.precision));
+    }
     if (!early_exits && !leg.early.empty()) outside("net " + leg.arch.text(), "no early exits", "some");
     std::vector<int> blocks = leg.early;
     blocks.push_back(static_cast<int>(leg.arch.blocks.size()) - 1);

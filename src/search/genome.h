@@ -3,8 +3,8 @@
 //
 // Text form "confidence: 12-32-96@1 > 24-64-192,192-256": the kind of policy, then the nets in the order in which an
 // image meets them. A net is an ArchSpec that ends with the block behind which it answers last; "@1" says that it
-// answers behind its block 1 too. So every exit is a prefix of a subnet, and nets that differ in blocks nobody runs are
-// the same.
+// answers behind its block 1 too, "/int8" ("12-32-96/int8@1") that it computes in that precision and not in fp32. So
+// every exit is a prefix of a subnet, and nets that differ in blocks nobody runs are the same.
 #pragma once
 
 #include <string>
@@ -22,6 +22,7 @@ inline constexpr std::size_t kMostStages = 4;
 struct Leg {               // one net, which starts from the image
   plan::ArchSpec arch;     // up to its last exit
   std::vector<int> early;  // blocks before the last one behind which it answers too, rising
+  plan::Precision precision = plan::Precision::fp32;
   std::size_t stages() const { return early.size() + 1; }
   bool operator==(const Leg&) const = default;
 };
@@ -43,12 +44,16 @@ struct GenomeStage {
 };
 std::vector<GenomeStage> stages_of(const Genome& genome);
 
+// What a net in a precision is called: "12-32-96", "12-32-96/int8".
+std::string net_text(const plan::ArchSpec& net, plan::Precision precision);
+
 // What a search may build: subnets of `space`, exits behind `exits` (rising; the space's last block among them).
 struct Structures {
   plan::SearchSpace space;
   std::vector<int> exits;
   plan::InputShape input;
   std::vector<plan::PolicyKind> policies{plan::PolicyKind::confidence};
+  std::vector<plan::Precision> precisions{plan::Precision::fp32};
   std::size_t most_stages = 3;
   bool early_exits = true;  // stages that go on from an earlier one's features
   bool cascades = true;     // stages that start again from the image

@@ -21,9 +21,13 @@ double now_seconds() {
 Json to_json(const SearchOptions& options) {
   Json policies = Json::array();
   for (const plan::PolicyKind policy : options.structures.policies) policies.push_back(plan::to_string(policy));
+  Json precisions = Json::array();
+  for (const plan::Precision precision : options.structures.precisions)
+    precisions.push_back(plan::to_string(precision));
   return {{"space", options.structures.space.text()},
           {"exits", options.structures.exits},
           {"policies", policies},
+          {"precisions", precisions},
           {"most_stages", options.structures.most_stages},
           {"early_exits", options.structures.early_exits},
           {"cascades", options.structures.cascades},
@@ -67,7 +71,7 @@ JointSearch::JointSearch(Study& study, const Evaluator& evaluator, SearchOptions
     }
     ++known_.subnets;
   }
-  reference_ = evaluator_.pool().get(options_.structures.space.smallest()).accuracy;
+  reference_ = evaluator_.pool().get(options_.structures.space.smallest(), options_.structures.precisions[0]).accuracy;
 }
 
 void JointSearch::learn(const Genome& genome) {
@@ -125,8 +129,10 @@ std::vector<std::pair<Genome, std::string>> JointSearch::draw(std::uint64_t batc
   if (!options_.random && options_.sweep_every > 0 && batch % static_cast<std::uint64_t>(options_.sweep_every) == 0) {
     std::vector<const ExitNet*> nets;
     for (const plan::ArchSpec& net : known_.by_cost) {
-      nets.push_back(&evaluator_.pool().get(net));
-      accept({options_.structures.policies[0], {{net, {}}}}, "alone");
+      for (const plan::Precision precision : options_.structures.precisions) {
+        nets.push_back(&evaluator_.pool().get(net, precision));
+        accept({options_.structures.policies[0], {{net, {}, precision}}}, "alone");
+      }
     }
     for (Genome& genome : sweep_pairs(evaluator_, options_.structures, nets, options_.sweep_keep).genomes) {
       accept(std::move(genome), "sweep");
@@ -249,8 +255,10 @@ Front JointSearch::front() {
   }
   std::ranges::stable_sort(front.infeasible, {}, &FrontPoint::violation);
   for (const plan::ArchSpec& net : known_.by_cost) {
-    for (FrontPoint& point : points_of({options_.structures.policies[0], {{net, {}}}})) {
-      if (point.violation == 0) front.singles.push_back(std::move(point));
+    for (const plan::Precision precision : options_.structures.precisions) {
+      for (FrontPoint& point : points_of({options_.structures.policies[0], {{net, {}, precision}}})) {
+        if (point.violation == 0) front.singles.push_back(std::move(point));
+      }
     }
   }
   return front;

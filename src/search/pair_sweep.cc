@@ -15,6 +15,8 @@ struct Found {
   plan::PolicyKind policy = plan::PolicyKind::confidence;
 };
 
+Leg leg_of(const ExitNet& net, std::vector<int> early = {}) { return {net.arch, std::move(early), net.precision}; }
+
 class Leaders {
  public:
   Leaders(std::size_t levels, std::size_t keep) : keep_(keep), of_level_(levels) {}
@@ -66,7 +68,7 @@ std::uint64_t cascades(const Evaluator& evaluator, const Structures& structures,
   const bool limited = options.budgets != Budgets{};
   std::vector<Bill> alone;
   std::vector<VerdictBlock> blocks;
-  for (const ExitNet* net : nets) alone.push_back(evaluator.bill({structures.policies[0], {{net->arch, {}}}}));
+  for (const ExitNet* net : nets) alone.push_back(evaluator.bill({structures.policies[0], {leg_of(*net)}}));
   for (std::size_t begin = 0; begin < nets.size(); begin += kLanes) {
     blocks.emplace_back(nets.subspan(begin, std::min(kLanes, nets.size() - begin)), images);
   }
@@ -112,7 +114,7 @@ void collect(const Leaders& leaders, std::span<const ExitNet* const> nets, std::
              std::set<std::string>& seen) {
   for (std::size_t level = 0; level < leaders.levels(); ++level) {
     for (const Found& found : leaders.level(level)) {
-      Genome genome{found.policy, {{nets[found.first]->arch, {}}, {nets[found.second]->arch, {}}}};
+      Genome genome{found.policy, {leg_of(*nets[found.first]), leg_of(*nets[found.second])}};
       if (seen.insert(genome.text()).second) genomes.push_back(std::move(genome));
     }
   }
@@ -133,7 +135,7 @@ std::uint64_t early_exits(const Evaluator& evaluator, const Structures& structur
     for (const int block : structures.exits) {
       if (block >= last) break;
       for (const plan::PolicyKind policy : structures.policies) {
-        const Genome genome{policy, {{net->arch, {block}}}};
+        const Genome genome{policy, {leg_of(*net, {block})}};
         ++count;
         for (const OperatingPoint& point : evaluator.evaluate(genome)) {
           if (point.violation == 0) of_level[evaluator.levels().level(point.cost)].push_back({point.accuracy, genome});

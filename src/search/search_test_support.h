@@ -20,7 +20,7 @@ class FakeAnswers : public AnswerSource {
       validation_labels_.push_back(static_cast<std::uint8_t>(rng.below(4)));
     }
   }
-  Answers answers(const plan::ArchSpec& subnet) override {
+  Answers answers(const plan::ArchSpec& subnet, plan::Precision) override {
     ++asked;
     return {split(subnet, "route", route_labels_), split(subnet, "validation", validation_labels_)};
   }

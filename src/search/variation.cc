@@ -40,10 +40,10 @@ void step_net(plan::ArchSpec& net, const plan::SearchSpace& space, Rng& rng) {
 }  // namespace
 
 Variation::Variation(Structures structures) : structures_(std::move(structures)) {
-  if (structures_.exits.empty() || structures_.policies.empty() || structures_.most_stages < 1 ||
-      structures_.most_stages > kMostStages) {
-    fail("search: expected exits, policies and 1 to {} stages, found {}, {} and {}", kMostStages,
-         structures_.exits.size(), structures_.policies.size(), structures_.most_stages);
+  if (structures_.exits.empty() || structures_.policies.empty() || structures_.precisions.empty() ||
+      structures_.most_stages < 1 || structures_.most_stages > kMostStages) {
+    fail("search: expected exits, policies, precisions and 1 to {} stages, found {}, {}, {} and {}", kMostStages,
+         structures_.exits.size(), structures_.policies.size(), structures_.precisions.size(), structures_.most_stages);
   }
 }
 
@@ -54,12 +54,17 @@ plan::ArchSpec Variation::random_net(Rng& rng) const {
   return prefix(whole, static_cast<std::size_t>(end) + 1);
 }
 
+plan::Precision Variation::random_precision(Rng& rng) const {
+  return structures_.precisions.size() == 1 ? structures_.precisions[0]
+                                            : pick(std::span<const plan::Precision>(structures_.precisions), rng);
+}
+
 Genome Variation::random(Rng& rng) const {
   Genome genome{pick(std::span<const plan::PolicyKind>(structures_.policies), rng), {}};
   const std::size_t stages = 1 + rng.below(static_cast<std::uint32_t>(structures_.most_stages));
   while (genome.stages() < stages) {
     if (genome.legs.empty() || (structures_.cascades && (!structures_.early_exits || chance(0.6, rng)))) {
-      genome.legs.push_back({random_net(rng), {}});
+      genome.legs.push_back({random_net(rng), {}, random_precision(rng)});
       continue;
     }
     Leg& leg = genome.legs[rng.below(static_cast<std::uint32_t>(genome.legs.size()))];
@@ -107,8 +112,10 @@ void Variation::change(Genome& genome, std::span<const plan::ArchSpec> known, Rn
       leg.early.insert(std::ranges::upper_bound(leg.early, exit), exit);
   } else if (kind < 0.83 && genome.legs.size() > 1) {
     genome.legs.erase(genome.legs.begin() + static_cast<std::ptrdiff_t>(at));
+  } else if (kind < 0.87 && structures_.precisions.size() > 1) {
+    leg.precision = random_precision(rng);
   } else if (kind < 0.92) {
-    const Leg added{known.empty() || chance(0.3, rng) ? random_net(rng) : pick(known, rng), {}};
+    const Leg added{known.empty() || chance(0.3, rng) ? random_net(rng) : pick(known, rng), {}, random_precision(rng)};
     genome.legs.insert(genome.legs.begin() +
                            static_cast<std::ptrdiff_t>(rng.below(static_cast<std::uint32_t>(genome.legs.size() + 1))),
                        added);

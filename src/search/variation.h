@@ -15,8 +15,8 @@ class Variation {
   explicit Variation(Structures structures);
 
   Genome random(Rng& rng) const;
-  // One to three small changes: widths, depth, a net's end, an early exit, a net more or less, the policy. `known`:
-  // nets whose answers exist, by rising cost; a change of a net often takes a similar one of them.
+  // One to three small changes: widths, depth, a net's end or precision, an early exit, a net more or less, the policy.
+  // `known`: nets whose answers exist, by rising cost; a change of a net often takes a similar one of them.
   Genome mutate(const Genome& genome, std::span<const plan::ArchSpec> known, Rng& rng) const;
   // The first nets of one, the last of the other.
   Genome cross(const Genome& a, const Genome& b, Rng& rng) const;
@@ -28,6 +28,7 @@ class Variation {
 
  private:
   plan::ArchSpec random_net(Rng& rng) const;
+  plan::Precision random_precision(Rng& rng) const;
   plan::ArchSpec change_net(const plan::ArchSpec& net, std::span<const plan::ArchSpec> known, Rng& rng) const;
   void change(Genome& genome, std::span<const plan::ArchSpec> known, Rng& rng) const;
   void repair(Genome& genome) const;

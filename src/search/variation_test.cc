@@ -63,10 +63,29 @@ TEST(Variation, EveryKindOfPlanIsReached) {
                                           "1111"}));
 }
 
+TEST(Variation, BothPrecisionsAreReached) {
+  Structures s = every_kind();
+  s.precisions = {plan::Precision::fp32, plan::Precision::int8};
+  const Variation variation(s);
+  Rng rng(2);
+  Genome genome = variation.random(rng);
+  std::size_t mixed = 0, int8 = 0;
+  for (int i = 0; i < 1000; ++i) {
+    s.check(genome);
+    const auto in_int8 = std::ranges::count(genome.legs, plan::Precision::int8, &Leg::precision);
+    int8 += in_int8 > 0;
+    mixed += in_int8 > 0 && in_int8 < std::ssize(genome.legs);
+    genome = i % 5 ? variation.mutate(genome, {}, rng) : variation.cross(genome, variation.random(rng), rng);
+  }
+  EXPECT_GT(int8, 300u);
+  EXPECT_GT(mixed, 100u);
+}
+
 TEST(Variation, StructuresWithoutPlansAreRefused) {
   Structures s = every_kind();
   s.policies.clear();
-  EXPECT_EQ(error_of([&] { Variation{s}; }), "search: expected exits, policies and 1 to 4 stages, found 3, 0 and 4");
+  EXPECT_EQ(error_of([&] { Variation{s}; }),
+            "search: expected exits, policies, precisions and 1 to 4 stages, found 3, 0, 1 and 4");
 }
 
 }  // namespace

@@ -1,0 +1,46 @@
+// triage compare: two plans on the same test images.
+#include "evaluate/compare.h"
+
+#include <iostream>
+
+#include "cli/command.h"
+#include "core/progress.h"
+
+namespace triage::cli {
+
+int compare_command(int argc, char** argv) {
+  CLI::App app{"Two plans side by side on the test split: accuracies by paired tests, mean latencies measured in turns",
+               "triage compare"};
+  evaluate::CompareOptions options;
+  std::string figures, name;
+  bool no_latency = false, json = false;
+  app.add_option("PLAN", options.plan, "plan directory")->required();
+  app.add_option("OTHER", options.other, "plan directory it is held against")->required();
+  app.add_option("--data", options.data, "imported data set (triage data import)")->required();
+  app.add_flag("--no-latency", no_latency, "do not run the plans image by image");
+  app.add_option("--latency-images", options.real_run.images, "images in the measured runs")
+      ->check(CLI::Range(1u, 10'000'000u))
+      ->capture_default_str();
+  app.add_option("--threads", options.threads, "for scoring, never for latency; 0: all cores")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  auto* const as = app.add_option("--as", name, "with --figures: what the figures are called, NAME.plan_speedup, ...");
+  app.add_option("--figures", figures, "record the figures in this results/*.json")->needs(as);
+  app.add_flag("--json", json, "JSON on stdout");
+  app.footer("Example: triage compare runs/int8/plan runs/fp32/plan --data data/cifar10.tds");
+  if (!parse_arguments(app, argc, argv)) return 0;
+  Progress::set_quiet(json);
+  options.latency = !no_latency;
+  std::string command = "triage";
+  for (int i = 0; i < argc; ++i) command += std::string(" ") + argv[i];
+  const Json comparison = evaluate::compare_plans(options);
+  if (!figures.empty()) record_figures(figures, command, evaluate::comparison_figures(comparison, name));
+  if (json) {
+    std::cout << comparison.dump(2) << '\n';
+  } else {
+    std::cout << evaluate::readable_comparison(comparison);
+  }
+  return 0;
+}
+
+}  // namespace triage::cli

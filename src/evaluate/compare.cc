@@ -1,0 +1,157 @@
+#include "evaluate/compare.h"
+
+#include <algorithm>
+#include <chrono>
+#include <format>
+#include <thread>
+
+#include "core/error.h"
+#include "core/statistics.h"
+#include "evaluate/operation.h"
+#include "triage/classifier.h"
+
+namespace triage::evaluate {
+namespace {
+
+struct Side {
+  plan::Plan plan;
+  route::ScoreTable table;
+  route::Verdicts verdicts;
+  Operation at;
+};
+
+Side open_side(const fs::path& directory, const data::Dataset& dataset, std::span<const std::uint32_t> indices,
+               int threads) {
+  Side side{.plan = plan::load_plan(directory)};
+  side.table = route::score_plan(side.plan, directory, dataset, indices, {}, threads, {.label = side.plan.name});
+  side.verdicts = route::verdicts(side.table);
+  side.at = operate(side.plan, side.table, side.verdicts);
+  return side;
+}
+
+Json accuracy_json(std::span<const std::uint8_t> correct) {
+  const auto right = static_cast<std::size_t>(std::ranges::count(correct, 1));
+  const Interval interval = proportion_interval(right, correct.size());
+  return {{"accuracy", static_cast<double>(right) / static_cast<double>(correct.size())},
+          {"interval", {interval.low, interval.high}}};
+}
+
+Json side_json(const Side& side) {
+  Json json{{"name", side.plan.name}, {"mean_us", nullptr}, {"stages", Json::array()}};
+  json.update(accuracy_json(side.at.correct));
+  for (std::size_t s = 0; s < side.plan.stages.size(); ++s) {
+    Json& stage = json["stages"].emplace_back(accuracy_json(side.verdicts.correct[s]));
+    stage["stage"] = side.plan.stages[s].name;
+    stage["precision"] = plan::to_string(side.plan.stages[s].precision);
+  }
+  return json;
+}
+
+// Mean latencies of both, window by window in turns.
+std::pair<double, double> run_both(const CompareOptions& options, const Side& a, const data::Dataset& dataset,
+                                   std::span<const std::uint32_t> indices) {
+  std::vector<Classifier> classifiers;
+  for (const fs::path& directory : {options.plan, options.other}) {
+    auto loaded = Classifier::load(directory.string(), {});
+    if (!loaded) throw Error(loaded.error().message);
+    classifiers.push_back(std::move(*loaded));
+  }
+  const plan::InputShape shape = a.plan.input;
+  const auto classify = [&](const Classifier& classifier) {
+    return [&](std::uint32_t row) {
+      const auto outcome =
+          classifier.classify({dataset.image(indices[row]), shape.height, shape.width, shape.channels});
+      if (!outcome) throw Error(outcome.error().message);
+      return Expected{static_cast<std::uint8_t>(outcome->exit), static_cast<std::uint8_t>(outcome->label)};
+    };
+  };
+  const auto now_us = [] {
+    return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  };
+  const std::vector<ClassifyRow> other{classify(classifiers[1])};
+  const RealRun run = measure(classify(classifiers[0]), other, a.at.expected(), now_us, options.real_run);
+  return {run.measured_us, run.path_us[0]};
+}
+
+}  // namespace
+
+Json compare_plans(const CompareOptions& options) {
+  const int threads =
+      options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  const data::Dataset dataset = data::Dataset::open(options.data);
+  const std::vector<std::uint32_t> indices = test_indices(dataset);
+  const Side a = open_side(options.plan, dataset, indices, threads);
+  const Side b = open_side(options.other, dataset, indices, threads);
+  Json json{{"plans", {side_json(a), side_json(b)}}, {"stages", Json::array()}, {"speedup", nullptr}};
+  json["points"] =
+      paired_test(a.plan.name, a.at.correct, b.plan.name, b.at.correct, a.at.latency_us, options.comparison);
+  for (std::size_t s = 0; s < a.plan.stages.size() && a.plan.stages.size() == b.plan.stages.size(); ++s) {
+    json["stages"].push_back(paired_test(a.plan.stages[s].name, a.verdicts.correct[s], b.plan.stages[s].name,
+                                         b.verdicts.correct[s], a.at.latency_us, options.comparison));
+  }
+  if (options.latency) {
+    const auto [mean, other] = run_both(options, a, dataset, indices);
+    json["plans"][0]["mean_us"] = mean;
+    json["plans"][1]["mean_us"] = other;
+    json["speedup"] = other / mean;
+    json["images"] = options.real_run.images;
+  }
+  json["count"] = indices.size();
+  return json;
+}
+
+std::map<std::string, Figure> comparison_figures(const Json& json, const std::string& name) {
+  const int count = json["count"];
+  const auto accuracy = [&](const Json& of) {
+    return Figure{100 * of["accuracy"].get<double>(), "%",
+                  Interval{100 * of["interval"][0].get<double>(), 100 * of["interval"][1].get<double>()}, count};
+  };
+  const auto loss = [&](const Json& test) {  // of the plan against the other: a minus b, the other way round
+    return Figure{-test["difference_points"].get<double>(), "points",
+                  Interval{-test["interval"][1].get<double>(), -test["interval"][0].get<double>()}, count};
+  };
+  std::map<std::string, Figure> figures;
+  figures[name + ".accuracy"] = accuracy(json["plans"][0]);
+  figures[name + ".other_accuracy"] = accuracy(json["plans"][1]);
+  const Json& points = json["points"];
+  figures[name + ".plan_points"] = {points["difference_points"].get<double>(), "points",
+                                    Interval{points["interval"][0].get<double>(), points["interval"][1].get<double>()},
+                                    count};
+  const Json& stages = json["stages"];
+  if (!stages.empty()) figures[name + ".big_loss_points"] = loss(stages.back());
+  if (stages.size() > 1) figures[name + ".little_loss_points"] = loss(stages.front());
+  if (json["speedup"].is_number()) {
+    figures[name + ".plan_speedup"] = {.value = json["speedup"], .unit = "x", .n = json["images"].get<int>()};
+    figures[name + ".mean_latency_us"] = {.value = json["plans"][0]["mean_us"], .unit = "us"};
+    figures[name + ".other_mean_latency_us"] = {.value = json["plans"][1]["mean_us"], .unit = "us"};
+  }
+  return figures;
+}
+
+std::string readable_comparison(const Json& json) {
+  std::string out;
+  for (const Json& plan : json["plans"]) {
+    out += std::format("{:<24} {:6.2f} % [{:.2f}, {:.2f}]", plan["name"].get<std::string>(),
+                       100 * plan["accuracy"].get<double>(), 100 * plan["interval"][0].get<double>(),
+                       100 * plan["interval"][1].get<double>());
+    if (plan["mean_us"].is_number()) out += std::format("  {:8.1f} us", plan["mean_us"].get<double>());
+    out += "\n";
+    for (const Json& stage : plan["stages"]) {
+      out += std::format("  {:<22} {:6.2f} %  {}\n", stage["stage"].get<std::string>(),
+                         100 * stage["accuracy"].get<double>(), stage["precision"].get<std::string>());
+    }
+  }
+  const auto line = [&](const std::string& what, const Json& test) {
+    out += std::format("{:<24} {:+6.2f} points [{:.2f}, {:.2f}]  p = {:.3g}\n", what,
+                       test["difference_points"].get<double>(), test["interval"][0].get<double>(),
+                       test["interval"][1].get<double>(), test["mcnemar_p"].get<double>());
+  };
+  line("first - second", json["points"]);
+  for (const Json& stage : json["stages"])
+    line("  " + stage["a"].get<std::string>() + " - " + stage["b"].get<std::string>(), stage);
+  if (json["speedup"].is_number())
+    out += std::format("second / first latency    {:.3f}\n", json["speedup"].get<double>());
+  return out;
+}
+
+}  // namespace triage::evaluate

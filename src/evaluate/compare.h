@@ -1,0 +1,36 @@
+// Two plans side by side on the same test images: accuracy by paired tests, latency by runs in turns.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "core/json.h"
+#include "core/machine.h"
+#include "evaluate/policies.h"
+#include "evaluate/real_run.h"
+
+namespace triage::evaluate {
+
+struct CompareOptions {
+  fs::path plan, other;  // directories
+  fs::path data;         // imported data set; only its test images are read
+  bool latency = true;   // run both for real, window by window in turns
+  int threads = 0;       // for scoring; 0: all cores
+  ComparisonOptions comparison;
+  RealRunOptions real_run;
+};
+
+// {"plans": [{"name", "accuracy", "interval", "mean_us", "stages": [{"stage", "precision", "accuracy"}]}, the other],
+// "points": the plan's accuracy minus the other's with "interval" and "mcnemar_p", "stages": the same of the i-th
+// stages' nets where both have as many, "speedup": the other's measured mean latency over the plan's}. mean_us and
+// speedup are null without latency. Throws Error when a plan or the data set is damaged or they do not fit together.
+Json compare_plans(const CompareOptions& options);
+
+// Figures for results/*.json: "NAME.accuracy", "NAME.other_accuracy" (%), "NAME.plan_points", "NAME.plan_speedup", and
+// what the first and the last stage's nets lose against the other plan's: "NAME.little_loss_points",
+// "NAME.big_loss_points" (with one stage the latter alone).
+std::map<std::string, Figure> comparison_figures(const Json& comparison, const std::string& name);
+
+std::string readable_comparison(const Json& comparison);
+
+}  // namespace triage::evaluate
