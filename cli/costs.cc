@@ -2,10 +2,12 @@
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
+#include <map>
 #include <optional>
 
 #include "cli/command.h"
 #include "cli/run_config.h"
+#include "core/machine.h"
 #include "core/progress.h"
 #include "profile/layer_costs.h"
 
@@ -41,12 +43,61 @@ void print_error(const char* what, const plan::PredictionError& error) {
               what, error.mean_percent, error.max_percent, error.kendall_tau);
 }
 
+plan::LayerCostTable measured(const Subject& subject, const profile::LayerCostOptions& options, const fs::path& file) {
+  std::optional<Progress> progress;
+  plan::LayerCostTable table = profile::measure_layer_costs(
+      subject.space, subject.input, subject.classes, options, file, [&](std::uint64_t done, std::uint64_t total) {
+        if (!progress) progress.emplace("costs in " + plan::to_string(options.precision), total, "visits", done);
+        progress->update(done);
+      });
+  if (progress) progress->finish();
+  return table;
+}
+
+void print_table(const plan::LayerCostTable& table, const Subject& subject, const profile::LayerCostOptions& options,
+                 const fs::path& file) {
+  const auto subjects = profile::layer_cost_subjects(subject.space, options);
+  std::printf("%s: %zu layers in %td nets, %zu stages measured whole, %d passes\n",
+              plan::to_string(options.precision).c_str(), table.layers.size(),
+              std::ranges::count(subjects, true, &profile::LayerCostSubject::profiled), table.stages.size(),
+              options.passes);
+  print_error("whole nets", table.whole_error);
+  print_error("stages inside a net", table.cut_error);
+  std::printf("%s\n", file.c_str());
+}
+
+Json table_json(const plan::LayerCostTable& table, const fs::path& file) {
+  const Json written = plan::to_json(table);
+  return {{"file", file.string()},         {"precision", table.key.precision},
+          {"layers", table.layers.size()}, {"stages", table.stages.size()},
+          {"fit", written["fit"]},         {"error", written["error"]}};
+}
+
+// Of each table, and as "cost.mean_error_percent" and "cost.kendall_tau" the worst of them.
+std::map<std::string, Figure> error_figures(const std::vector<plan::LayerCostTable>& tables) {
+  std::map<std::string, Figure> figures;
+  for (const plan::LayerCostTable& table : tables) {
+    const plan::PredictionError& error = table.whole_error;
+    const Figure percent{.value = error.mean_percent, .unit = "%", .n = error.stages};
+    const Figure tau{.value = error.kendall_tau, .unit = "1", .n = error.stages};
+    const std::string prefix = "cost." + table.key.precision + "_";
+    figures[prefix + "mean_error_percent"] = percent;
+    figures[prefix + "kendall_tau"] = tau;
+    Figure& worst = figures.try_emplace("cost.mean_error_percent", percent).first->second;
+    if (percent.value > worst.value) worst = percent;
+    Figure& least = figures.try_emplace("cost.kendall_tau", tau).first->second;
+    if (tau.value < least.value) least = tau;
+  }
+  return figures;
+}
+
 }  // namespace
 
 int costs_command(int argc, char** argv) {
   CLI::App app{"Measures the layers of a search space, so that the latency of any of its stages can be predicted",
                "triage costs"};
-  std::string directory, space_text, data, out, precision = "fp32";
+  std::string directory, space_text, data, out, figures;
+  std::vector<std::string> precisions{"fp32"};
   profile::LayerCostOptions options;
   bool json = false;
   auto* const dir = app.add_option("DIR", directory, "run or zoo directory whose config.toml has a [supernet]");
@@ -58,10 +109,15 @@ int costs_command(int argc, char** argv) {
                  "blocks behind which stages end, separated by commas; default: the "
                  "supernet's, with --space all but the first and the last")
       ->delimiter(',');
-  app.add_option("--precision", precision, "of the stages")
+  app.add_option("--precision", precisions, "fp32, int8 or both, separated by commas: a table each")
+      ->delimiter(',')
       ->check(CLI::IsMember({"fp32", "int8"}))
       ->capture_default_str();
   app.add_option("--threads", options.threads, "engine threads")->check(CLI::Range(1, 1024))->capture_default_str();
+  app.add_option("--whole-nets", options.whole_nets, "measured whole, of all sizes; half of them tell the error")
+      ->check(CLI::Range(2, 10000))
+      ->capture_default_str();
+  app.add_option("--figures", figures, "record the errors of prediction in this results/*.json");
   app.add_option("--seconds", options.seconds, "timed runs in all; opening the nets comes on top")
       ->check(CLI::Range(0.01, 86400.0))
       ->capture_default_str();
@@ -73,7 +129,9 @@ int costs_command(int argc, char** argv) {
   if (!parse_arguments(app, argc, argv)) return 0;
   if (directory.empty() == space_text.empty()) throw UsageError("expected DIR or --space TEXT");
   if (directory.empty() && out.empty()) throw UsageError("--space: expected --out FILE as well");
-  options.precision = plan::precision_from_string(precision, "--precision");
+  if (precisions.size() > 1 && !out.empty()) throw UsageError("--out: expected one precision, found more");
+  std::string command = "triage";
+  for (int i = 0; i < argc; ++i) command += std::string(" ") + argv[i];
   install_stop_handler();
   Progress::set_quiet(json);
 
@@ -84,32 +142,17 @@ int costs_command(int argc, char** argv) {
   } else {
     subject = supernet_of(directory, data, options.exits);
   }
-  const fs::path file = out.empty() ? fs::path(directory) / plan::layer_costs_name(options.precision) : fs::path(out);
-  std::optional<Progress> progress;
-  const plan::LayerCostTable table = profile::measure_layer_costs(
-      subject.space, subject.input, subject.classes, options, file, [&](std::uint64_t done, std::uint64_t total) {
-        if (!progress) progress.emplace("costs", total, "visits", done);
-        progress->update(done);
-      });
-  if (progress) progress->finish();
-
-  if (json) {
-    const Json written = plan::to_json(table);
-    const Json result = {{"file", file.string()},
-                         {"layers", table.layers.size()},
-                         {"stages", table.stages.size()},
-                         {"fit", written["fit"]},
-                         {"error", written["error"]}};
-    std::cout << result.dump(2) << '\n';
-    return 0;
+  std::vector<plan::LayerCostTable> tables;
+  Json results = Json::array();
+  for (const std::string& precision : precisions) {
+    options.precision = plan::precision_from_string(precision, "--precision");
+    const fs::path file = out.empty() ? fs::path(directory) / plan::layer_costs_name(options.precision) : fs::path(out);
+    tables.push_back(measured(subject, options, file));
+    results.push_back(table_json(tables.back(), file));
+    if (!json) print_table(tables.back(), subject, options, file);
   }
-  const auto subjects = profile::layer_cost_subjects(subject.space, options);
-  std::printf("%zu layers in %td nets, %zu stages measured whole, %d passes\n", table.layers.size(),
-              std::ranges::count(subjects, true, &profile::LayerCostSubject::profiled), table.stages.size(),
-              options.passes);
-  print_error("whole nets", table.whole_error);
-  print_error("stages inside a net", table.cut_error);
-  std::printf("%s\n", file.c_str());
+  if (!figures.empty()) record_figures(figures, command, error_figures(tables));
+  if (json) std::cout << (results.size() == 1 ? results[0] : results).dump(2) << '\n';
   return 0;
 }
 
