@@ -114,6 +114,29 @@ TEST(MeasureLayerCosts, EveryStageOfTheSpaceCanBePredicted) {
   plan::require_same_device(costs.table(), machine_context(), runtime::onnx_runtime_version(), {}, file.string());
 }
 
+// ONNX Runtime names the nodes of 8-bit kernels in its own way: every layer has to be found among them.
+TEST(MeasureLayerCosts, StagesInInt8HaveATableOfTheirOwn) {
+  const TempDir directory;
+  const fs::path file = directory / "layer_costs_int8.json";
+  EXPECT_EQ(file.filename(), plan::layer_costs_name(plan::Precision::int8));
+  LayerCostOptions options = tiny();
+  options.precision = plan::Precision::int8;
+  measure_layer_costs(kSpace, kInput, kClasses, options, file);
+  const plan::LayerCosts costs(plan::load_layer_costs(file), file.string());
+  int known = 0;
+  for (plan::StageShape stage : all_stages()) {
+    stage.precision = plan::Precision::int8;
+    known += costs.stage(stage).measured;
+    EXPECT_GT(costs.predict(stage).latency_us, 0) << stage.text();
+  }
+  EXPECT_EQ(known, 12);
+  EXPECT_THAT(error_of([&] { costs.stage(all_stages()[0]); }),
+              HasSubstr("precision: found int8, expected that of stage"));
+  options.precision = plan::Precision::fp32;
+  EXPECT_THAT(error_of([&] { measure_layer_costs(kSpace, kInput, kClasses, options, file); }),
+              HasSubstr("precision: found 'int8', where the costs were measured, expected 'fp32'"));
+}
+
 TEST(MeasureLayerCosts, GoesOnWhereItWasKilled) {
   const TempDir directory;
   const fs::path file = directory / "layer_costs.json";

@@ -29,7 +29,7 @@ struct Classifier::Impl {
 namespace {
 
 std::unique_ptr<Backend> open_stage(const plan::Stage& stage, const fs::path& file, const OnnxOptions& options) {
-  const std::string model = read_model(file.string());
+  std::string model = read_model(file.string());
   if (!stage.sha256.empty()) {
     const std::string found = sha256_hex(model);
     if (found != stage.sha256) {
@@ -37,7 +37,7 @@ std::unique_ptr<Backend> open_stage(const plan::Stage& stage, const fs::path& fi
                 stage.sha256);
     }
   }
-  return make_onnx_backend(model, file.string(), options);
+  return make_onnx_backend(std::move(model), file.string(), options);
 }
 
 }  // namespace

@@ -200,11 +200,10 @@ Ort::Env& ort_environment() {
   return *env;
 }
 
-std::unique_ptr<Backend> make_onnx_backend(std::string_view model, const std::string& origin,
-                                           const OnnxOptions& options) {
-  const std::string trimmed = trim_model(model, kOutputs, origin);
+std::unique_ptr<Backend> make_onnx_backend(std::string model, const std::string& origin, const OnnxOptions& options) {
+  model = trim_model(model, kOutputs, origin);
   try {
-    return std::make_unique<OnnxBackend>(trimmed, origin, options);
+    return std::make_unique<OnnxBackend>(model, origin, options);
   } catch (const Ort::Exception& exception) {
     fail_with(ErrorCode::damaged, "{}: ONNX Runtime refuses the model: {}", origin, exception.what());
   }

@@ -16,9 +16,9 @@ namespace triage::runtime {
 // works before and after. Thread-safe.
 Ort::Env& ort_environment();
 
-// Throws Failure. `origin` is what messages call the model.
-std::unique_ptr<Backend> make_onnx_backend(std::string_view model, const std::string& origin,
-                                           const OnnxOptions& options);
+// Throws Failure. `origin` is what messages call the model, whose bytes are gone before the session is made: loading is
+// when a process needs most memory.
+std::unique_ptr<Backend> make_onnx_backend(std::string model, const std::string& origin, const OnnxOptions& options);
 
 // Whole file; not_found when there is none. Throws Failure.
 std::string read_model(const std::string& file);
