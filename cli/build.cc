@@ -67,6 +67,7 @@ int build_command(int argc, char** argv) {
   for (const plan::Stage& stage : plan.stages) {
     std::printf("%-10s %-28s %7.2f MMAC %8.1f us", stage.name.c_str(), stage.arch.text().c_str(),
                 static_cast<double>(stage.macs) / 1e6, stage.cost ? stage.cost->latency_us.mean : 0.0);
+    if (stage.cost && stage.cost->energy_uj) std::printf(" %8.1f uJ", *stage.cost->energy_uj);
     if (&stage != &plan.stages.back())
       std::printf("  goes on above %s %.4f", plan::to_string(plan.policy).c_str(), stage.exit.threshold);
     std::printf("\n");

@@ -1,12 +1,23 @@
 #include "cli/search_run.h"
 
 #include "core/progress.h"
+#include "profile/energy_source.h"
 #include "profile/layer_costs.h"
 
 namespace triage::cli {
 namespace {
 
+// Layers are measured by time alone: a search by energy is refused before it costs minutes.
+void refuse_energy(const SearchConfig& config) {
+  if (config.axis != search::CostAxis::energy && !config.budgets.mean_energy_uj) return;
+  const profile::FoundEnergy energy = profile::find_energy("auto");
+  fail("{}: {}: expected a cost that the search can predict, found energy ({})", config.origin,
+       config.axis == search::CostAxis::energy ? "search.axis" : "search.budget.mean_energy_uj",
+       energy.source ? "of layers it is not available, of built plans from " + energy.text : energy.text);
+}
+
 plan::LayerCosts layer_costs(const SearchConfig& config, const fs::path& run, const OpenSupernet& supernet) {
+  refuse_energy(config);
   const fs::path file = run / "layer_costs.json";
   profile::LayerCostOptions options;
   options.threads = config.threads;

@@ -13,14 +13,15 @@ constexpr double kKb = 1024, kWeightBytes = 4;
 }  // namespace
 
 Evaluator::Evaluator(NetPool& pool, const plan::CostModel& costs, const EvaluatorOptions& options)
-    : pool_(pool), costs_(costs), options_(options), levels_(make_levels()) {
-  if (options_.axis == CostAxis::energy && !has_energy_) {
-    fail("search by energy: expected a device whose energy can be measured, found none");
-  }
-}
+    : pool_(pool), costs_(costs), options_(options), levels_(make_levels()) {}
 
 CostLevels Evaluator::make_levels() const {
   const plan::SearchSpace& space = pool_.space();
+  const bool by_energy = options_.axis == CostAxis::energy || options_.budgets.mean_energy_uj;
+  if (by_energy && !costs_.stage({.arch = space.largest()}).energy_uj) {
+    fail("search by energy ({}): expected costs with measured energy, found none",
+         options_.axis == CostAxis::energy ? "the axis" : "budget mean_energy_uj");
+  }
   const double high = on_axis(stage_bill({.arch = space.largest()}), options_.axis);
   const double low = on_axis(stage_bill({.arch = prefix(space.smallest(), 1)}), options_.axis);
   return {low, high * static_cast<double>(options_.most_stages), options_.levels};
