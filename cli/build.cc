@@ -53,7 +53,8 @@ int build_command(int argc, char** argv) {
       ->check(CLI::Range(1, 1024));
   app.add_option("--most-mmac", most_mmac, "at most so many million multiply-adds in the mean")
       ->check(CLI::PositiveNumber);
-  app.add_flag("--remeasure", options.remeasure, "measure latencies again");
+  app.add_flag("--remeasure", options.remeasure, "measure latencies and energy again");
+  options.energy.add_options(app);
   app.add_flag("--json", json, "the plan as JSON on stdout");
   app.footer("Example: triage build runs/cifar10-pair --latency 250us");
   if (!parse_arguments(app, argc, argv)) return 0;

@@ -67,8 +67,8 @@ plan::CostTable measured_costs(const Workspace& w, const plan::Plan& plan, const
   for (const plan::Stage& stage : plan.stages) hashes.push_back(stage.sha256);
   const Json made_from = {{"stages", hashes}, {"threads", options.threads}};
   const fs::path key = w.run / "checkpoint" / "costs.key.json";
-  if (!options.remeasure && fs::exists(file) && fs::exists(key) && read_json(key) == made_from)
-    return plan::load_cost_table(file);
+  const bool again = options.remeasure || options.energy.source != "auto";
+  if (!again && fs::exists(file) && fs::exists(key) && read_json(key) == made_from) return plan::load_cost_table(file);
   const std::vector<std::uint8_t> pixels = profile_pixels(w);
   const profile::Images images{pixels, static_cast<int>(pixels.size() / w.dataset.image_bytes()), plan.input.height,
                                plan.input.width, plan.input.channels};
@@ -76,8 +76,9 @@ plan::CostTable measured_costs(const Workspace& w, const plan::Plan& plan, const
   profile_options.threads = {options.threads};
   profile_options.measure.max_seconds = w.config.profile_seconds * 3;
   profile_options.measure.min_seconds = w.config.profile_seconds;
-  const profile::FoundEnergy energy = profile::find_energy("auto");
+  const profile::FoundEnergy energy = options.energy.find();
   profile_options.energy = &energy;
+  profile_options.energy_options = options.energy.options();
   Progress progress("measure", 0, "rounds");
   const profile::Profile measured = profile::profile_stages(plan, directory, images, profile_options,
                                                             [&](std::size_t round) { progress.update(round); });

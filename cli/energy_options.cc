@@ -5,25 +5,25 @@
 
 namespace triage::cli {
 
+void EnergyChoice::add_flag(CLI::App& app) {
+  wanted = false;
+  app.add_flag("--energy", wanted, "Measure energy per run, too, where this machine tells it");
+}
+
 void EnergyChoice::add_options(CLI::App& app) {
-  auto* flag = app.add_flag("--energy", wanted, "Measure energy per run, too, where this machine tells it");
-  app.add_option("--energy-source", source,
-                 "auto, rapl, perf, ina, pmic, or csv:FILE of an external meter (columns time and power_w, power_mw, "
-                 "energy_j or energy_mwh)")
-      ->needs(flag)
-      ->capture_default_str();
-  app.add_option("--energy-seconds", seconds, "Length of the idle window and of each of a row's three windows")
-      ->needs(flag)
-      ->check(CLI::Range(0.1, 3600.0))
-      ->capture_default_str();
-  app.add_option("--energy-clock-offset", places.meter_clock_offset, "Seconds to add to the times of a meter's file")
-      ->needs(flag)
-      ->capture_default_str();
-  app.add_option("--energy-wait", places.meter_wait_seconds,
-                 "Longest time to wait until a meter's file covers the measurement, s")
-      ->needs(flag)
-      ->check(CLI::Range(0.0, 86400.0))
-      ->capture_default_str();
+  CLI::Option* flag = app.get_option_no_throw("--energy");
+  const auto add = [&](const char* name, auto& value, const char* help) {
+    CLI::Option* option = app.add_option(name, value, help)->capture_default_str();
+    return flag ? option->needs(flag) : option;
+  };
+  add("--energy-source", source,
+      "auto, rapl, perf, ina, pmic, or csv:FILE of an external meter (columns time and power_w, power_mw, energy_j or "
+      "energy_mwh)");
+  add("--energy-seconds", seconds, "Length of the idle window and of each of a row's three windows")
+      ->check(CLI::Range(0.1, 3600.0));
+  add("--energy-clock-offset", places.meter_clock_offset, "Seconds to add to the times of a meter's file");
+  add("--energy-wait", places.meter_wait_seconds, "Longest time to wait until a meter's file covers the measurement, s")
+      ->check(CLI::Range(0.0, 86400.0));
 }
 
 profile::FoundEnergy EnergyChoice::find() const {

@@ -10,12 +10,13 @@
 namespace triage::cli {
 
 struct EnergyChoice {
-  bool wanted = false;
+  bool wanted = true;
   std::string source = "auto";
   double seconds = 2;
   profile::EnergyPlaces places;
 
-  void add_options(CLI::App& app);  // --energy and what belongs to it
+  void add_flag(CLI::App& app);     // --energy: not wanted without it, and the other options need it
+  void add_options(CLI::App& app);  // --energy-source and what belongs to it
   // Neither source nor text when energy is not wanted. Throws Error when a source that was named is not available.
   profile::FoundEnergy find() const;
   profile::EnergyOptions options() const;

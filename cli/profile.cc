@@ -80,6 +80,7 @@ int profile_command(int argc, char** argv) {
   app.add_option("--seconds", options.measure.max_seconds, "Longest time for one row; stable rows end earlier")
       ->check(CLI::Range(0.01, 3600.0))
       ->capture_default_str();
+  energy.add_flag(app);
   energy.add_options(app);
   app.add_option("--out", out, "Write the cost table here (JSON)");
   app.add_option("--csv", csv, "Write the cost table here (CSV)");

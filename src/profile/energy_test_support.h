@@ -1,6 +1,8 @@
 // What the tests of energy sources share.
 #pragma once
 
+#include <fstream>
+
 #include "core/test_support.h"
 #include "profile/energy_source.h"
 
@@ -13,7 +15,7 @@ class FakeRoot {
   fs::path operator/(const char* file) const { return directory_ / file; }
   void write(const std::string& file, const std::string& text) const {
     fs::create_directories((directory_.path() / file).parent_path());
-    write_file_atomic(directory_.path() / file, text + "\n");
+    std::ofstream(directory_.path() / file) << text << '\n';
   }
 
  private:
