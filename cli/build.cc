@@ -59,7 +59,8 @@ int build_command(int argc, char** argv) {
       ->check(CLI::Range(1, 1024));
   app.add_option("--most-mmac", most_mmac, "at most so many million multiply-adds in the mean")
       ->check(CLI::PositiveNumber);
-  app.add_flag("--remeasure", options.remeasure, "measure latencies again");
+  app.add_flag("--remeasure", options.remeasure, "measure latencies and energy again");
+  options.energy.add_options(app);
   app.add_flag("--json", json, "the plan as JSON on stdout");
   app.footer("Example: triage build runs/cifar10-pair --latency 250us");
   if (!parse_arguments(app, argc, argv)) return 0;
@@ -76,6 +77,7 @@ int build_command(int argc, char** argv) {
     std::printf("%-10s %-28s %s %7.2f MMAC %8.1f us", stage.name.c_str(), stage.arch.text().c_str(),
                 plan::to_string(stage.precision).c_str(), static_cast<double>(stage.macs) / 1e6,
                 stage.cost ? stage.cost->latency_us.mean : 0.0);
+    if (stage.cost && stage.cost->energy_uj) std::printf(" %8.1f uJ", *stage.cost->energy_uj);
     if (&stage != &plan.stages.back())
       std::printf("  goes on above %s %.4f", plan::to_string(plan.policy).c_str(), stage.exit.threshold);
     std::printf("\n");

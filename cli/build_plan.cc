@@ -69,8 +69,8 @@ plan::CostTable measured_costs(const Workspace& w, const plan::Plan& plan, const
   for (const plan::Stage& stage : plan.stages) hashes.push_back(stage.sha256);
   const Json made_from = {{"stages", hashes}, {"threads", options.threads}};
   const fs::path key = w.run / "checkpoint" / "costs.key.json";
-  if (!options.remeasure && fs::exists(file) && fs::exists(key) && read_json(key) == made_from)
-    return plan::load_cost_table(file);
+  const bool again = options.remeasure || options.energy.source != "auto";
+  if (!again && fs::exists(file) && fs::exists(key) && read_json(key) == made_from) return plan::load_cost_table(file);
   const std::vector<std::uint8_t> pixels = profile_pixels(w);
   const profile::Images images{pixels, static_cast<int>(pixels.size() / w.dataset.image_bytes()), plan.input.height,
                                plan.input.width, plan.input.channels};
@@ -78,6 +78,9 @@ plan::CostTable measured_costs(const Workspace& w, const plan::Plan& plan, const
   profile_options.threads = {options.threads};
   profile_options.measure.max_seconds = w.config.profile_seconds * 3;
   profile_options.measure.min_seconds = w.config.profile_seconds;
+  const profile::FoundEnergy energy = options.energy.find();
+  profile_options.energy = &energy;
+  profile_options.energy_options = options.energy.options();
   Progress progress("measure", 0, "rounds");
   const profile::Profile measured = profile::profile_stages(plan, directory, images, profile_options,
                                                             [&](std::size_t round) { progress.update(round); });
@@ -86,6 +89,16 @@ plan::CostTable measured_costs(const Workspace& w, const plan::Plan& plan, const
   write_json(w.run / "latency.json", profile::latency_summary(measured.table));
   write_json(key, made_from);
   return measured.table;
+}
+
+void attach_energy(plan::Stage& stage, const plan::CostEntry& entry) {
+  if (!entry.energy) return;
+  if (entry.energy->net_uj > 0) {
+    stage.cost->energy_uj = entry.energy->net_uj;
+  } else {
+    std::fprintf(stderr, "build: the energy of stage '%s' is lost in the idle machine's noise; the plan has none\n",
+                 stage.name.c_str());
+  }
 }
 
 void attach_costs(plan::Plan& plan, const plan::CostTable& table, int threads) {
@@ -97,6 +110,7 @@ void attach_costs(plan::Plan& plan, const plan::CostTable& table, int threads) {
     const plan::CostEntry* entry = table.find(key);
     if (!entry) fail("costs.json: expected an entry for stage '{}' at {} threads, found none", stage.name, threads);
     stage.cost = plan::StageCost{entry->latency_us, entry->first_inference_us, entry->load_ms};
+    attach_energy(stage, *entry);
   }
 }
 
@@ -110,10 +124,12 @@ void attach_routers(const Workspace& w, plan::Plan& plan, const route::ScoreTabl
 }
 
 search::Bill bill_of(const plan::Plan& plan) {
-  search::Bill bill;
+  search::Bill bill{.has_energy = true};
   double weights = 0, activations = 0;
   for (const plan::Stage& stage : plan.stages) {
-    bill.stages.push_back({stage.cost->latency_us.mean, static_cast<double>(stage.macs)});
+    bill.stages.push_back(
+        {stage.cost->latency_us.mean, static_cast<double>(stage.macs), stage.cost->energy_uj.value_or(0)});
+    bill.has_energy = bill.has_energy && stage.cost->energy_uj.has_value();
     weights += static_cast<double>(stage.weight_bytes);
     activations = std::max(activations, static_cast<double>(stage.activation_bytes));
   }
@@ -134,9 +150,14 @@ std::vector<double> shares_at(const route::ExitScores& scores, const route::Curv
 
 // Points of the curve that keep the budgets at the costs that were measured.
 std::vector<route::CurvePoint> allowed(const plan::Plan& plan, const route::ExitScores& scores,
-                                       const std::vector<route::CurvePoint>& curve, const search::Budgets& budgets) {
+                                       const std::vector<route::CurvePoint>& curve, const search::Budgets& budgets,
+                                       const std::string& energy_source) {
   if (budgets == search::Budgets{}) return curve;
   const search::Bill bill = bill_of(plan);
+  if (budgets.mean_energy_uj && !bill.has_energy) {
+    fail("plan '{}': budget mean_energy_uj: expected stages whose energy was measured, found none ({})", plan.name,
+         energy_source.empty() ? "costs.json was written before energy was measured; --remeasure does" : energy_source);
+  }
   std::vector<route::CurvePoint> kept;
   double least = std::numeric_limits<double>::infinity();
   std::string closest;
@@ -177,14 +198,15 @@ const route::CurvePoint& aimed_at(const plan::Plan& plan, const std::vector<rout
 }
 
 // Thresholds and what they promise, from the validation split.
-void choose_point(plan::Plan& plan, const route::ScoreTable& validation, const BuildOptions& options) {
+void choose_point(plan::Plan& plan, const route::ScoreTable& validation, const BuildOptions& options,
+                  const std::string& energy_source) {
   const route::Verdicts verdicts = route::verdicts(validation);
   const bool single = plan.stages.size() == 1;
   const route::ExitScores scores = single ? route::ExitScores{} : route::policy_scores(plan, plan.policy, validation);
   const std::vector<double> path = route::path_latency_us(plan);
   const std::vector<route::CurvePoint> whole =
       single ? std::vector{only_point(plan, verdicts)} : route::CurveMaker(verdicts.correct, scores, path).curve();
-  const std::vector<route::CurvePoint> curve = allowed(plan, scores, whole, options.budgets);
+  const std::vector<route::CurvePoint> curve = allowed(plan, scores, whole, options.budgets, energy_source);
   const route::CurvePoint& point = single ? curve.front() : aimed_at(plan, curve, options);
   plan.predicted = {point.accuracy, point.latency_us, shares_at(scores, point, plan.stages.size())};
   for (std::size_t i = 0; i + 1 < plan.stages.size(); ++i) plan.stages[i].exit.threshold = point.thresholds[i];
@@ -227,7 +249,8 @@ plan::Plan build_plan(const Workspace& w, std::vector<StageSource> sources, cons
   fs::remove(directory / "plan.json");  // until everything it names is there
 
   plan::Plan plan = bare_plan(w, sources, options.policy, directory);
-  attach_costs(plan, measured_costs(w, plan, directory, options), options.threads);
+  const plan::CostTable costs = measured_costs(w, plan, directory, options);
+  attach_costs(plan, costs, options.threads);
   const route::ScoreTable route_scores = route::score_plan(
       plan, directory, w.dataset, w.splits.route, scores / "route.bin", w.threads, {.label = "score route split"});
   const route::ScoreTable validation_scores =
@@ -237,7 +260,7 @@ plan::Plan build_plan(const Workspace& w, std::vector<StageSource> sources, cons
   const std::vector<double> temperatures = route::fit_temperatures(route_scores);
   for (std::size_t i = 0; i < plan.stages.size(); ++i) plan.stages[i].exit.temperature = temperatures[i];
   if (plan.stages.size() > 1) attach_routers(w, plan, route_scores, temperatures);
-  choose_point(plan, validation_scores, options);
+  choose_point(plan, validation_scores, options, costs.energy_source);
 
   for (std::size_t i = 0; i < plan.stages.size(); ++i) {
     const bool last = i + 1 == plan.stages.size();

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "cli/energy_options.h"
 #include "cli/run_config.h"
 #include "data/dataset.h"
 #include "data/loader.h"
@@ -41,7 +42,8 @@ struct BuildOptions {
   std::vector<double> reach;  // of a front's point: the target is its cost at the costs that were measured
   search::Budgets budgets;    // hard limits on what was measured
   int threads = 1;            // of the engine, for the measured costs
-  bool remeasure = false;     // measure latencies again although costs.json is there
+  bool remeasure = false;     // measure costs again although costs.json is there
+  EnergyChoice energy;        // one whose source is named measures again
 };
 
 // RUN/timing.json: seconds of a named step. What is repeated counts once, with its longest time (the later ones find

@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "cli/command.h"
+#include "cli/energy_options.h"
 #include "core/progress.h"
 #include "core/rng.h"
 #include "data/dataset.h"
@@ -31,29 +32,32 @@ std::vector<std::uint8_t> pick_images(const data::Dataset& dataset, const std::s
 }
 
 void print_table(const plan::CostTable& table) {
-  std::printf("%-12s %5s %7s %9s %9s %9s %9s %9s %9s %9s %8s %8s  %s\n", "stage", "batch", "threads", "min", "mean",
-              "median", "p90", "p95", "p99", "max", "first", "load", "stable");
-  std::printf("%-12s %5s %7s %9s %9s %9s %9s %9s %9s %9s %8s %8s\n", "", "", "", "us/run", "us/run", "us/run", "us/run",
-              "us/run", "us/run", "us/run", "us", "ms");
+  std::printf("%-12s %5s %7s %9s %9s %9s %9s %9s %9s %9s %8s %8s  %-6s%s\n", "stage", "batch", "threads", "min", "mean",
+              "median", "p90", "p95", "p99", "max", "first", "load", "stable", energy_title(table).c_str());
+  std::printf("%-12s %5s %7s %9s %9s %9s %9s %9s %9s %9s %8s %8s  %-6s%s\n", "", "", "", "us/run", "us/run", "us/run",
+              "us/run", "us/run", "us/run", "us/run", "us", "ms", "", energy_unit(table).c_str());
   for (const plan::CostEntry& entry : table.entries) {
     const Summary& s = entry.latency_us;
-    std::printf("%-12s %5d %7d %9.1f %9.1f %9.1f %9.1f %9.1f %9.1f %9.1f %8.0f %8.1f  %s\n", entry.key.stage.c_str(),
-                entry.key.batch, entry.key.threads, s.min, s.mean, s.median, s.p90, s.p95, s.p99, s.max,
-                entry.first_inference_us, entry.load_ms, entry.stable ? "yes" : "no");
+    std::printf("%-12s %5d %7d %9.1f %9.1f %9.1f %9.1f %9.1f %9.1f %9.1f %8.0f %8.1f  %-6s%s\n",
+                entry.key.stage.c_str(), entry.key.batch, entry.key.threads, s.min, s.mean, s.median, s.p90, s.p95,
+                s.p99, s.max, entry.first_inference_us, entry.load_ms, entry.stable ? "yes" : "no",
+                energy_cell(table, entry).c_str());
   }
   if (std::ranges::any_of(table.entries, [](const plan::CostEntry& entry) { return !entry.stable; })) {
     std::fprintf(stderr,
                  "profile: some rows never settled to 10 %% over three windows; a quieter machine or a longer "
                  "--seconds helps\n");
   }
+  print_energy_note(table);
 }
 
 }  // namespace
 
 int profile_command(int argc, char** argv) {
-  CLI::App app{"Measures the latency of a plan: every stage alone and the whole plan, on real images"};
+  CLI::App app{"Measures the latency (and energy) of a plan: every stage alone and the whole plan, on real images"};
   std::string plan_directory, data_file, out, csv, images_from = "test";
   profile::ProfileOptions options;
+  EnergyChoice energy;
   bool json = false;
   app.add_option("plan", plan_directory, "Plan directory")->required()->type_name("PLAN");
   app.add_option("--data", data_file, "Data set file (triage data import) whose images are used")->required();
@@ -76,6 +80,8 @@ int profile_command(int argc, char** argv) {
   app.add_option("--seconds", options.measure.max_seconds, "Longest time for one row; stable rows end earlier")
       ->check(CLI::Range(0.01, 3600.0))
       ->capture_default_str();
+  energy.add_flag(app);
+  energy.add_options(app);
   app.add_option("--out", out, "Write the cost table here (JSON)");
   app.add_option("--csv", csv, "Write the cost table here (CSV)");
   app.add_flag("--json", json, "Print the cost table as JSON");
@@ -95,6 +101,9 @@ int profile_command(int argc, char** argv) {
                                .width = dataset.info().width,
                                .channels = dataset.info().channels};
 
+  const profile::FoundEnergy source = energy.find();
+  if (energy.wanted) options.energy = &source;
+  options.energy_options = energy.options();
   Progress progress("profile", 0, "rounds");
   const profile::Profile measured =
       profile::profile_plan(plan_directory, images, options, [&](std::size_t round) { progress.update(round); });

@@ -2,10 +2,20 @@
 
 #include "core/progress.h"
 #include "plan/layer_costs.h"
+#include "profile/energy_source.h"
 #include "profile/layer_costs.h"
 
 namespace triage::cli {
 namespace {
+
+// Layers are measured by time alone: a search by energy is refused before it costs minutes.
+void refuse_energy(const SearchConfig& config) {
+  if (config.axis != search::CostAxis::energy && !config.budgets.mean_energy_uj) return;
+  const profile::FoundEnergy energy = profile::find_energy("auto");
+  fail("{}: {}: expected a cost that the search can predict, found energy ({})", config.origin,
+       config.axis == search::CostAxis::energy ? "search.axis" : "search.budget.mean_energy_uj",
+       energy.source ? "of layers it is not available, of built plans from " + energy.text : energy.text);
+}
 
 std::shared_ptr<const plan::CostModel> layer_costs(const SearchConfig& config, plan::Precision precision,
                                                    const fs::path& run, const OpenSupernet& supernet) {
@@ -27,6 +37,7 @@ std::shared_ptr<const plan::CostModel> layer_costs(const SearchConfig& config, p
 }
 
 plan::PrecisionCosts all_costs(const SearchConfig& config, const fs::path& run, const OpenSupernet& supernet) {
+  refuse_energy(config);
   std::map<plan::Precision, std::shared_ptr<const plan::CostModel>> models;
   for (const plan::Precision precision : config.options.structures.precisions)
     models[precision] = layer_costs(config, precision, run, supernet);

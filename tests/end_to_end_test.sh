@@ -47,6 +47,24 @@ jq -e '.policy == "confidence" and .predicted.accuracy >= 0.5' "$work/plan.json"
 "$triage" export "$work/run/plan" --out "$work/plan.onnx" --check-data "$work/tiny.tds" > /dev/null
 "$triage" profile "$work/run/plan" --data "$work/tiny.tds" --seconds 0.2 --batch 1,8 --csv "$work/costs.csv" > /dev/null 2>&1
 grep -q little "$work/costs.csv" || fail "expected a row for little in the CSV"
+
+# Energy: a budget is refused where none was measured, and kept where it was.
+cp -r "$work/run" "$work/energy"
+jq '.energy_source = null | .entries[].energy = null' "$work/run/costs.json" > "$work/energy/costs.json"
+printf '[build.budget]\nmean_energy_uj = 150\n' >> "$work/energy/config.toml"
+! "$triage" build "$work/energy" > "$work/out.txt" 2> "$work/log.txt" || fail "expected a budget without energy to be refused"
+grep -q "budget mean_energy_uj: expected stages whose energy was measured, found none" "$work/log.txt" || fail "$(cat "$work/log.txt")"
+jq '.energy_source = "rapl: CPU packages" | .entries |= [.[] | .energy = {gross_uj: 900, net_uj: (if .stage == "little" then 100 else 400 end),
+  idle_watts: 3, window_seconds: 6, runs: 9000, source: "rapl", stable: true}]' "$work/run/costs.json" > "$work/energy/costs.json"
+"$triage" build "$work/energy" --json > "$work/plan.json" 2> "$work/log.txt" || fail "$(cat "$work/log.txt")"
+jq -e '(.stages | map(.cost.energy_uj) == [100, 400]) and .predicted.exit_share[1] <= 0.125' "$work/plan.json" > /dev/null ||
+  fail "expected at most 150 uJ in the mean: $(jq -c '[.stages[].cost.energy_uj, .predicted]' "$work/plan.json")"
+{ echo time,power_w; awk -v now="$(date +%s)" 'BEGIN {for (i = -50; i < 3000; ++i) printf "%.2f,%.3f\n", now + i / 10, 50 + i / 100}'; } > "$work/meter.csv"
+cp "$work/run/config.toml" "$work/energy/config.toml"  # power rises from the idle window on, so that there is a net
+"$triage" build "$work/energy" --energy-source "csv:$work/meter.csv" --energy-seconds 0.6 --json > "$work/plan.json" 2> "$work/log.txt" ||
+  fail "$(cat "$work/log.txt")"
+jq -e 'all(.stages[]; .cost.energy_uj > 0)' "$work/plan.json" > /dev/null || fail "expected energy by the meter: $(jq -c '[.stages[].cost]' "$work/plan.json")"
+
 "$triage" predict "$work/run/plan" "$work/run/easiest.png" --json > "$work/predict.json" 2> /dev/null
 jq -e '.images[0].label | IN("disc", "cross", "triangle", "ring")' "$work/predict.json" > /dev/null || fail "predict gave no label"
 /usr/bin/python3 "$source/tests/onnx_client_test.py" "$work/run/plan" || [ $? = 77 ]

@@ -141,6 +141,9 @@ sed 's/^seed = 3/seed = 4/' search.toml > seed.toml
 refused "this run began with another configuration" "$triage" search seed.toml --run whole
 refused "seed" "$triage" search seed.toml --run seed --study whole/search.sqlite
 refused "'search.axis': expected latency, macs or energy, found 'speed'" "$triage" search <(sed '/^supernet/a axis = "speed"' search.toml) --run bad
+refused "search.axis: expected a cost that the search can predict, found energy (" "$triage" search <(sed '/^supernet/a axis = "energy"' search.toml) --run energy
+sed '$a [search.budget]\nmean_energy_uj = 50' search.toml > energy.toml
+refused "search.budget.mean_energy_uj: expected a cost that the search can predict, found energy (" "$triage" search energy.toml --run energy-budget
 refused "no plan of the front has 100.00 % validation accuracy" "$triage" build budget --accuracy 100%
 refused "expected the front of a search, found none" "$triage" build seed
 echo "search_test: ok"

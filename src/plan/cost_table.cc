@@ -24,7 +24,8 @@ Json to_json(const CostEntry& entry) {
           {"latency_us", triage::to_json(entry.latency_us)},
           {"first_inference_us", entry.first_inference_us},
           {"load_ms", entry.load_ms},
-          {"stable", entry.stable}};
+          {"stable", entry.stable},
+          {"energy", to_json(entry.energy)}};
 }
 
 CostEntry entry_from_json(const JsonReader& json) {
@@ -39,6 +40,7 @@ CostEntry entry_from_json(const JsonReader& json) {
   entry.first_inference_us = json.not_negative("first_inference_us");
   entry.load_ms = json.not_negative("load_ms");
   entry.stable = json.get<bool>("stable");
+  entry.energy = energy_from_json(json, "energy");
   return entry;
 }
 
@@ -66,6 +68,7 @@ Json to_json(const CostTable& table) {
   Json json = {{"version", kCostTableVersion},
                {"machine", table.machine},
                {"engine_version", table.engine_version},
+               {"energy_source", table.energy_source.empty() ? Json(nullptr) : Json(table.energy_source)},
                {"entries", Json::array()}};
   for (const CostEntry& entry : table.entries) json["entries"].push_back(to_json(entry));
   return json;
@@ -80,6 +83,9 @@ CostTable cost_table_from_json(const Json& json, const std::string& origin) {
   table.machine = reader.at("machine").json();
   if (!table.machine.is_object()) reader.at("machine").fail_here("an object");
   table.engine_version = reader.get<std::string>("engine_version");
+  if (reader.has("energy_source") && !reader.at("energy_source").json().is_null()) {
+    table.energy_source = reader.get<std::string>("energy_source");
+  }
   const JsonReader entries = reader.at("entries");
   for (std::size_t i = 0; i < entries.size(); ++i) {
     CostEntry entry = entry_from_json(entries.at(i));
@@ -107,7 +113,8 @@ std::string to_csv(const CostTable& table) {
   };
   std::string csv =
       "stage,engine,engine_version,provider,precision,threads,batch,count,min_us,mean_us,median_us,p90_us,p95_us,"
-      "p99_us,max_us,stddev_us,first_inference_us,load_ms,stable,cpu,cores,flags\n";
+      "p99_us,max_us,stddev_us,first_inference_us,load_ms,stable,cpu,cores,flags";
+  csv += energy_csv_header() + "\n";
   for (const CostEntry& entry : table.entries) {
     const CostKey& key = entry.key;
     const Summary& us = entry.latency_us;
@@ -116,8 +123,9 @@ std::string to_csv(const CostTable& table) {
                     csv_text(key.provider), csv_text(key.precision), key.threads, key.batch);
     csv += std::format("{},{},{},{},{},{},{},{},{},", us.count, us.min, us.mean, us.median, us.p90, us.p95, us.p99,
                        us.max, us.stddev);
-    csv += std::format("{},{},{},{},{},{}\n", entry.first_inference_us, entry.load_ms, entry.stable,
-                       machine_text("cpu"), machine_text("cores"), machine_text("flags"));
+    csv += std::format("{},{},{},{},{},{}", entry.first_inference_us, entry.load_ms, entry.stable, machine_text("cpu"),
+                       machine_text("cores"), machine_text("flags"));
+    csv += energy_csv(entry.energy) + "\n";
   }
   return csv;
 }

@@ -6,6 +6,7 @@
 
 #include "core/statistics.h"
 #include "plan/arch.h"
+#include "plan/energy_cost.h"
 
 namespace triage::plan {
 
@@ -25,11 +26,13 @@ struct CostEntry {
   Summary latency_us;  // per run of `batch` images
   double first_inference_us = 0, load_ms = 0;
   bool stable = false;  // the last three windows agreed within 10 %
+  std::optional<EnergyCost> energy;
 };
 
 struct CostTable {
   Json machine = Json::object();  // core/machine.h
   std::string engine_version;
+  std::string energy_source;  // what measured energy and what it covers, or why nothing did; empty: nobody asked
   std::vector<CostEntry> entries;
   const CostEntry* find(const CostKey& key) const;
 };

@@ -18,6 +18,14 @@ CostTable small_table() {
   table.entries.push_back(
       {.key = {.stage = "little"}, .latency_us = summarize(little), .load_ms = 2.5, .stable = true});
   table.entries.push_back({.key = {.stage = "little", .batch = 16}, .latency_us = summarize(batch)});
+  table.energy_source = "rapl: CPU packages";
+  table.entries.back().energy = {.gross_uj = 900.5,
+                                 .net_uj = 700.25,
+                                 .idle_watts = 4.5,
+                                 .window_seconds = 6,
+                                 .runs = 7500,
+                                 .source = "rapl",
+                                 .stable = true};
   return table;
 }
 
@@ -34,6 +42,24 @@ TEST(CostTable, SurvivesItsFile) {
   EXPECT_EQ(table.find({.stage = "little", .threads = 2}), nullptr);
 }
 
+TEST(CostTable, TellsEnergyFromNone) {
+  const Json json = to_json(small_table());
+  EXPECT_TRUE(json["entries"][0]["energy"].is_null());
+  const CostTable table = cost_table_from_json(json, "costs.json");
+  EXPECT_EQ(table.entries[0].energy, std::nullopt);
+  EXPECT_EQ(table.entries[1].energy, small_table().entries[1].energy);
+  EXPECT_EQ(table.energy_source, "rapl: CPU packages");
+}
+
+TEST(CostTable, ReadsFilesFromBeforeEnergy) {
+  Json json = to_json(small_table());
+  json.erase("energy_source");
+  for (Json& entry : json["entries"]) entry.erase("energy");
+  const CostTable table = cost_table_from_json(json, "costs.json");
+  EXPECT_EQ(table.entries[1].energy, std::nullopt);
+  EXPECT_EQ(table.energy_source, "");
+}
+
 TEST(CostTable, RefusesByName) {
   const auto refusal = [](const char* pointer, const Json& value) {
     Json json = to_json(small_table());
@@ -47,17 +73,23 @@ TEST(CostTable, RefusesByName) {
   EXPECT_EQ(refusal("/entries/0/latency_us/mean", -1),
             "costs.json: entries[0].latency_us.mean: expected a number of 0 or more, found -1");
   EXPECT_EQ(refusal("/entries/0/stable", 1), "costs.json: entries[0].stable: expected true or false, found 1");
+  EXPECT_EQ(refusal("/entries/1/energy/gross_uj", -1),
+            "costs.json: entries[1].energy.gross_uj: expected a number of 0 or more, found -1");
+  EXPECT_THAT(refusal("/entries/1/energy", "n/a"), HasSubstr("costs.json: entries[1].energy"));
+  EXPECT_THAT(refusal("/energy_source", 1), HasSubstr("costs.json: energy_source: expected a string, found 1"));
   EXPECT_THAT(refusal("/entries/1/batch", 1), HasSubstr("found a second one for stage 'little', engine onnxruntime"));
 }
 
 TEST(CostTable, CsvCarriesTheMachine) {
   EXPECT_EQ(to_csv(small_table()),
             "stage,engine,engine_version,provider,precision,threads,batch,count,min_us,mean_us,median_us,p90_us,p95_us,"
-            "p99_us,max_us,stddev_us,first_inference_us,load_ms,stable,cpu,cores,flags\n"
+            "p99_us,max_us,stddev_us,first_inference_us,load_ms,stable,cpu,cores,flags,"
+            "energy_gross_uj,energy_net_uj,energy_idle_watts,energy_window_seconds,energy_runs,energy_source,"
+            "energy_stable\n"
             "little,onnxruntime,1.21,cpu,fp32,1,1,3,50,60,60,68,69,69.8,70,10,0,2.5,true,\"Model \"\"X\"\", rev 2\",2,"
-            "avx2 fma\n"
+            "avx2 fma,,,,,,,\n"
             "little,onnxruntime,1.21,cpu,fp32,1,16,2,800,800,800,800,800,800,800,0,0,0,false,"
-            "\"Model \"\"X\"\", rev 2\",2,avx2 fma\n");
+            "\"Model \"\"X\"\", rev 2\",2,avx2 fma,900.5,700.25,4.5,6,7500,rapl,true\n");
 }
 
 }  // namespace

@@ -44,6 +44,7 @@ struct Exit {
 struct StageCost {  // measured on the plan's device; µs per image at batch 1
   Summary latency_us;
   double first_inference_us = 0, load_ms = 0;
+  std::optional<double> energy_uj;  // net of the idle machine, mean; none: not available
 };
 
 struct Stage {

@@ -71,9 +71,11 @@ Exit exit_from_json(const JsonReader& json, int stage_features) {
 }
 
 StageCost cost_from_json(const JsonReader& json) {
-  return {.latency_us = latency_from_json(json.at("latency_us")),
-          .first_inference_us = json.not_negative("first_inference_us"),
-          .load_ms = json.not_negative("load_ms")};
+  StageCost cost{.latency_us = latency_from_json(json.at("latency_us")),
+                 .first_inference_us = json.not_negative("first_inference_us"),
+                 .load_ms = json.not_negative("load_ms")};
+  if (json.has("energy_uj")) cost.energy_uj = json.not_negative("energy_uj");
+  return cost;
 }
 
 ArchSpec arch_from_json(const JsonReader& json) {

@@ -36,7 +36,7 @@ Plan pair() {
   little.parameters = 1400;
   little.exit = {.temperature = 1.3, .router = small_router(), .threshold = 0.4};
   const double sample[] = {50, 60, 70};
-  little.cost = StageCost{.latency_us = summarize(sample), .first_inference_us = 900, .load_ms = 3};
+  little.cost = StageCost{.latency_us = summarize(sample), .first_inference_us = 900, .load_ms = 3, .energy_uj = 450.5};
   Stage big{.name = "big", .arch = ArchSpec::parse("24-64,64"), .onnx = "big.onnx"};
   plan.stages = {little, big};
   plan.predicted = Prediction{.accuracy = 0.93, .mean_latency_us = 80.5, .exit_share = {0.75, 0.25}};
@@ -52,6 +52,7 @@ TEST(Plan, SurvivesJsonToTheLastBit) {
   EXPECT_EQ(back.stages[0].exit.router->mean, plan.stages[0].exit.router->mean);
   EXPECT_EQ(back.stages[0].arch, plan.stages[0].arch);
   EXPECT_EQ(back.stages[0].cost->latency_us.mean, 60);
+  EXPECT_EQ(back.stages[0].cost->energy_uj, 450.5);
   EXPECT_FALSE(back.stages[1].cost);
   EXPECT_FALSE(back.stages[1].exit.router);
   EXPECT_EQ(back.provenance["seed"], 17);
@@ -168,6 +169,7 @@ TEST(Plan, RefusesImpossibleNumbers) {
   EXPECT_THAT(refusal_at("/stages/0/macs", -5), HasSubstr("stages[0].macs"));
   EXPECT_THAT(refusal_at("/stages/0/macs", 1.5), HasSubstr("expected an integer"));
   EXPECT_THAT(refusal_at("/stages/0/cost/latency_us/mean", -5), HasSubstr("stages[0].cost.latency_us.mean"));
+  EXPECT_THAT(refusal_at("/stages/0/cost/energy_uj", -5), HasSubstr("stages[0].cost.energy_uj"));
   EXPECT_THAT(refusal_without("/stages/0/cost", "load_ms"), HasSubstr("stages[0].cost: field 'load_ms' is missing"));
 }
 

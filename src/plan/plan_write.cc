@@ -39,6 +39,7 @@ Json to_json(const Stage& stage) {
     json["cost"] = {{"latency_us", triage::to_json(stage.cost->latency_us)},
                     {"first_inference_us", stage.cost->first_inference_us},
                     {"load_ms", stage.cost->load_ms}};
+    if (stage.cost->energy_uj) json["cost"]["energy_uj"] = *stage.cost->energy_uj;
   }
   return json;
 }

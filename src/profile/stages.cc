@@ -129,6 +129,16 @@ struct Subjects {
   }
 };
 
+void add_energy(plan::CostTable& table, const std::vector<Callable>& callables, const ProfileOptions& options,
+                const std::function<void(std::size_t done)>& progress) {
+  table.energy_source = options.energy->text;
+  if (!options.energy->source) return;
+  EnergySource& source = *options.energy->source;
+  const std::vector<EnergyMeasurement> measured = measure_energy(
+      callables, options.energy_options, source, {}, [&](std::size_t done, std::size_t) { progress(done); });
+  for (std::size_t i = 0; i < measured.size(); ++i) table.entries[i].energy = measured[i].cost(source.name());
+}
+
 Profile profile(const plan::Plan& plan, const fs::path& directory, const Images& images, const ProfileOptions& options,
                 bool whole_plan, const std::function<void(std::size_t)>& progress) {
   check_images(plan, images);
@@ -169,7 +179,11 @@ Profile profile(const plan::Plan& plan, const fs::path& directory, const Images&
   }
 
   Profile result;
-  result.evidence = measure_interleaved(subjects.callables, options.measure, steady_seconds, progress);
+  std::size_t rounds = 0;
+  result.evidence = measure_interleaved(subjects.callables, options.measure, steady_seconds, [&](std::size_t round) {
+    rounds = round;
+    if (progress) progress(round);
+  });
   result.table.machine = machine_context();
   result.table.engine_version = runtime::onnx_runtime_version();
   for (std::size_t i = 0; i < subjects.keys.size(); ++i) {
@@ -179,6 +193,11 @@ Profile profile(const plan::Plan& plan, const fs::path& directory, const Images&
                                     .first_inference_us = measured.first_us,
                                     .load_ms = subjects.load_ms[i],
                                     .stable = measured.stable});
+  }
+  if (options.energy) {
+    add_energy(result.table, subjects.callables, options, [&](std::size_t done) {
+      if (progress) progress(rounds + done);
+    });
   }
   return result;
 }

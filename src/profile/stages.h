@@ -13,6 +13,7 @@
 
 #include "plan/cost_table.h"
 #include "plan/plan.h"
+#include "profile/energy.h"
 #include "profile/latency.h"
 
 namespace triage::profile {
@@ -29,6 +30,8 @@ struct ProfileOptions {
   std::vector<int> cores;        // pin to these; at least as many as the largest of `threads`. Empty: not pinned
   bool whole_plan = true;        // also the row "plan"
   MeasureOptions measure;
+  const FoundEnergy* energy = nullptr;  // null: not wanted. Measured when all latencies are, by its source if any
+  EnergyOptions energy_options;
 };
 
 struct Profile {
@@ -36,8 +39,8 @@ struct Profile {
   std::vector<Measurement> evidence;  // one per table entry, same order
 };
 
-// Rounds of all (stage, batch, threads) interleaved. `progress` gets the round's number, from 0. Throws Error when a
-// stage cannot be opened or run, or when the images do not have the plan's shape.
+// Rounds of all (stage, batch, threads) interleaved. `progress` gets the round's number, from 0; windows of energy go
+// on counting. Throws Error when a stage cannot be opened or run, or when the images do not have the plan's shape.
 Profile profile_plan(const fs::path& plan_directory, const Images& images, const ProfileOptions& options,
                      const std::function<void(std::size_t round)>& progress = {});
 

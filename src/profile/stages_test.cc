@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "profile/energy_counters.h"
 #include "runtime/test_models.h"
 
 namespace triage::profile {
@@ -107,6 +108,28 @@ TEST_F(StagesTest, LatencySummaryHoldsBatchOneWithTheFewestThreads) {
   EXPECT_EQ(summary["stages"].size(), 4u);
   const double median = profile.table.find({.stage = "big"})->latency_us.median;
   EXPECT_DOUBLE_EQ(summary["stages"]["big"]["median"].get<double>(), median);
+}
+
+// A counter that runs with the clock: 5 W, whatever is done.
+TEST_F(StagesTest, EnergyIsMeasuredWithTheSourceThatIsThere) {
+  FoundEnergy energy{nullptr, "not available: none"};
+  options_.energy = &energy;
+  options_.energy_options = {.rest_seconds = 0, .idle_seconds = 0.05, .window_seconds = 0.02};
+  const Profile without = profile_plan(directory_, images_, options_);
+  EXPECT_EQ(without.table.energy_source, "not available: none");
+  for (const plan::CostEntry& entry : without.table.entries) EXPECT_FALSE(entry.energy);
+
+  std::vector<EnergyCounter> counters{{.name = "clock", .read = [] { return 5 * steady_seconds(); }}};
+  energy = {std::make_unique<CounterSource>("fake", "a clock", counters), "fake: a clock"};
+  const Profile with = profile_plan(directory_, images_, options_);
+  EXPECT_EQ(with.table.energy_source, "fake: a clock");
+  EXPECT_EQ(with.table.entries.size(), 4u);
+  for (const plan::CostEntry& entry : with.table.entries) {
+    ASSERT_TRUE(entry.energy);
+    EXPECT_GE(entry.energy->window_seconds, 0.06);
+    EXPECT_NEAR(entry.energy->gross_uj * static_cast<double>(entry.energy->runs) / entry.energy->window_seconds, 5e6,
+                0.5e6);
+  }
 }
 
 TEST_F(StagesTest, BadRequestsAreNamed) {

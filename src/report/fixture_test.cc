@@ -293,9 +293,10 @@ void write_simulated_run(const fs::path& directory, const FixtureOptions& option
     example["predicted"] = example["index"].get<int>() % 2 ? label : (label + 1) % 4;
   }
   write_json(directory / "results.json", results);
-  const Json plan = {
+  Json plan = {
       {"stages",
        {{{"name", "little"}, {"cost", stage_cost(kLittleUs)}}, {{"name", "big"}, {"cost", stage_cost(kBigUs)}}}}};
+  plan["stages"][0]["cost"]["energy_uj"] = 412.5;  // of the other stage it is not available
   write_json(directory / "plan" / "plan.json", plan);
   Rng rng(5);
   for (const auto& [stage, floor, best, epochs] :

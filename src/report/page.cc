@@ -72,7 +72,7 @@ std::string figure(const PagePicture& item) {
 
 // Numbers stay on one line with their units.
 std::string keep_units(std::string text) {
-  for (const char* unit : {" %", " µs", " ms", " points"}) {
+  for (const char* unit : {" %", " µs", " ms", " µJ", " mJ", " points"}) {
     for (std::size_t at = 0; (at = text.find(unit, at)) != std::string::npos; at += 2) text.replace(at, 1, "\u00a0");
   }
   return text;

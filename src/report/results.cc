@@ -218,7 +218,8 @@ void add_measured(const fs::path& plan_file, std::vector<StageInfo>& stages) {
     const JsonReader cost = stage.at("cost");
     found->measured = {.us = summary_from_json(cost.at("latency_us")),
                        .first_inference_us = optional_number(cost, "first_inference_us"),
-                       .load_ms = optional_number(cost, "load_ms")};
+                       .load_ms = optional_number(cost, "load_ms"),
+                       .energy_uj = optional_number(cost, "energy_uj")};
   }
 }
 

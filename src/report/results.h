@@ -107,6 +107,7 @@ struct Evaluation {
 struct StageLatency {
   Summary us;
   std::optional<double> first_inference_us, load_ms;
+  std::optional<double> energy_uj;  // net of the idle machine
 };
 
 struct StageInfo {

@@ -61,9 +61,15 @@ std::string policies(const Evaluation& evaluation) {
   return table.html();
 }
 
+std::string energy_of(const StageInfo& stage) {
+  if (!stage.measured || !stage.measured->energy_uj) return "not available";
+  const double uj = *stage.measured->energy_uj;
+  return uj < 1e3 ? std::format("{:.1f} µJ", uj) : std::format("{:.2f} mJ", uj / 1e3);
+}
+
 std::string stages(const Results& results) {
-  Table table(
-      {"stage", "widths", "MACs", "parameters", "accuracy alone [95 %]", "mean latency", "images that leave here"});
+  Table table({"stage", "widths", "MACs", "parameters", "accuracy alone [95 %]", "mean latency", "energy",
+               "images that leave here"});
   const std::size_t count = results.stages.size();
   for (std::size_t i = 0; i < count; ++i) {
     const StageInfo& stage = results.stages[i];
@@ -77,6 +83,7 @@ std::string stages(const Results& results) {
                {count_text(static_cast<double>(stage.parameters))},
                {alone ? with_interval(alone->accuracy, alone->interval) : "–"},
                {mean},
+               {energy_of(stage)},
                {percent(results.test.operating_point.exit_share[i])}});
   }
   return table.html();
@@ -91,9 +98,9 @@ std::string percentiles(const Results& results) {
     const Summary& s = stage.measured->us;
     std::vector<Cell> row{{stage.name, stage_dot(i, count), "", true}, {grouped(s.count)}};
     for (const double us : {s.min, s.mean, s.median, s.p90, s.p95, s.p99, s.max}) row.push_back({duration_us(us)});
-    const auto& [us, first, load] = *stage.measured;
-    row.push_back({first ? duration_us(*first) : "–"});
-    row.push_back({load ? duration_us(*load * 1e3) : "–"});
+    const StageLatency& measured = *stage.measured;
+    row.push_back({measured.first_inference_us ? duration_us(*measured.first_inference_us) : "–"});
+    row.push_back({measured.load_ms ? duration_us(*measured.load_ms * 1e3) : "–"});
     table.row(row);
   }
   return table.empty() ? std::string() : table.html();
@@ -316,7 +323,10 @@ std::vector<Section> table_sections(const Run& run) {
   add({"apgr-differences", "Policies compared",
        "Intervals from the same bootstrap resamples for both, so the differences are paired.",
        apgr_differences(results)});
-  add({"stages", "Stages", "", stages(results)});
+  add({"stages", "Stages",
+       "Energy: of one image through the stage, without what the idle machine uses meanwhile; as the plan was "
+       "measured.",
+       stages(results)});
   add({"percentiles", "Stage latencies", "One image at a time, over all runs of the measurement that made the plan.",
        percentiles(results)});
   add({"latency-check", "Predicted and measured latency",

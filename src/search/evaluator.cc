@@ -14,14 +14,15 @@ constexpr double kKb = 1024;
 }  // namespace
 
 Evaluator::Evaluator(NetPool& pool, const plan::CostModel& costs, const EvaluatorOptions& options)
-    : pool_(pool), costs_(costs), options_(options), levels_(make_levels()) {
-  if (options_.axis == CostAxis::energy && !has_energy_) {
-    fail("search by energy: expected a device whose energy can be measured, found none");
-  }
-}
+    : pool_(pool), costs_(costs), options_(options), levels_(make_levels()) {}
 
 CostLevels Evaluator::make_levels() const {
   const plan::SearchSpace& space = pool_.space();
+  const bool by_energy = options_.axis == CostAxis::energy || options_.budgets.mean_energy_uj;
+  if (by_energy && !costs_.stage({.arch = space.largest(), .precision = options_.precisions[0]}).energy_uj) {
+    fail("search by energy ({}): expected costs with measured energy, found none",
+         options_.axis == CostAxis::energy ? "the axis" : "budget mean_energy_uj");
+  }
   double high = 0, low = std::numeric_limits<double>::infinity();
   for (const plan::Precision precision : options_.precisions) {
     high = std::max(high, on_axis(stage_bill({.arch = space.largest(), .precision = precision}), options_.axis));

@@ -29,6 +29,7 @@ struct PlanRun {
 // Not thread-safe: bills are remembered.
 class Evaluator {
  public:
+  // Throws Error when the axis or a budget is energy and the costs have none.
   Evaluator(NetPool& pool, const plan::CostModel& costs, const EvaluatorOptions& options);
 
   // Asks the pool for nets that it does not know yet.

@@ -44,6 +44,21 @@ std::vector<std::string> genomes(const Study& study) {
   return all;
 }
 
+TEST(JointSearch, IsRefusedByEnergyWhereNoneIsMeasured) {
+  const SearchOptions options = small_options();
+  FakeAnswers source(options.structures.space, options.structures.exits, 10);
+  NetPool pool(source, options.structures.space, options.structures.exits);
+  const FakeCosts costs;
+  const auto refusal = [&](const EvaluatorOptions& wanted) {
+    return error_of([&] { const Evaluator evaluator(pool, costs, wanted); });
+  };
+  EXPECT_EQ(refusal({.classes = 4, .axis = CostAxis::energy}),
+            "search by energy (the axis): expected costs with measured energy, found none");
+  EXPECT_EQ(refusal({.classes = 4, .budgets = {.mean_energy_uj = 50}}),
+            "search by energy (budget mean_energy_uj): expected costs with measured energy, found none");
+  EXPECT_EQ(refusal({.classes = 4}), "no error");
+}
+
 TEST(JointSearch, GetsBetterAndEndsWhenItNoLongerDoes) {
   const TempDir dir;
   SearchOptions options = small_options();

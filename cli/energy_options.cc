@@ -1,0 +1,58 @@
+#include "cli/energy_options.h"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace triage::cli {
+
+void EnergyChoice::add_flag(CLI::App& app) {
+  wanted = false;
+  app.add_flag("--energy", wanted, "Measure energy per run, too, where this machine tells it");
+}
+
+void EnergyChoice::add_options(CLI::App& app) {
+  CLI::Option* flag = app.get_option_no_throw("--energy");
+  const auto add = [&](const char* name, auto& value, const char* help) {
+    CLI::Option* option = app.add_option(name, value, help)->capture_default_str();
+    return flag ? option->needs(flag) : option;
+  };
+  add("--energy-source", source,
+      "auto, rapl, perf, ina, pmic, or csv:FILE of an external meter (columns time and power_w, power_mw, energy_j or "
+      "energy_mwh)");
+  add("--energy-seconds", seconds, "Length of the idle window and of each of a row's three windows")
+      ->check(CLI::Range(0.1, 3600.0));
+  add("--energy-clock-offset", places.meter_clock_offset, "Seconds to add to the times of a meter's file");
+  add("--energy-wait", places.meter_wait_seconds, "Longest time to wait until a meter's file covers the measurement, s")
+      ->check(CLI::Range(0.0, 86400.0));
+}
+
+profile::FoundEnergy EnergyChoice::find() const {
+  return wanted ? profile::find_energy(source, places) : profile::FoundEnergy{};
+}
+
+profile::EnergyOptions EnergyChoice::options() const { return {.idle_seconds = seconds, .window_seconds = seconds}; }
+
+std::string energy_title(const plan::CostTable& table) {
+  return table.energy_source.empty() ? "" : std::format(" {:>10} {:>7}", "energy", "stable");
+}
+
+std::string energy_unit(const plan::CostTable& table) {
+  return table.energy_source.empty() ? "" : std::format(" {:>10} {:>7}", "uJ/run", "");
+}
+
+std::string energy_cell(const plan::CostTable& table, const plan::CostEntry& entry) {
+  if (table.energy_source.empty()) return "";
+  if (!entry.energy) return std::format(" {:>10} {:>7}", "n/a", "");
+  return std::format(" {:>10.1f} {:>7}", entry.energy->net_uj, entry.energy->stable ? "yes" : "no");
+}
+
+void print_energy_note(const plan::CostTable& table) {
+  if (table.energy_source.empty()) return;
+  std::printf("energy: %s\n", table.energy_source.c_str());
+  const auto measured = std::ranges::find_if(table.entries, [](const auto& entry) { return entry.energy.has_value(); });
+  if (measured == table.entries.end()) return;
+  std::printf("energy is net of the idle machine's %.3f W; gross numbers are in the JSON and CSV tables\n",
+              measured->energy->idle_watts);
+}
+
+}  // namespace triage::cli

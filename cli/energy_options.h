@@ -1,0 +1,31 @@
+// Energy on the command line: options that choose a source, and how a cost table's energy is printed.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "plan/cost_table.h"
+#include "profile/energy.h"
+
+namespace triage::cli {
+
+struct EnergyChoice {
+  bool wanted = true;
+  std::string source = "auto";
+  double seconds = 2;
+  profile::EnergyPlaces places;
+
+  void add_flag(CLI::App& app);     // --energy: not wanted without it, and the other options need it
+  void add_options(CLI::App& app);  // --energy-source and what belongs to it
+  // Neither source nor text when energy is not wanted. Throws Error when a source that was named is not available.
+  profile::FoundEnergy find() const;
+  profile::EnergyOptions options() const;
+};
+
+// A column of the printed table: net energy, "n/a" where there is none, nothing at all when nobody asked for energy.
+std::string energy_title(const plan::CostTable& table);
+std::string energy_unit(const plan::CostTable& table);
+std::string energy_cell(const plan::CostTable& table, const plan::CostEntry& entry);
+void print_energy_note(const plan::CostTable& table);  // where the numbers come from, or why there are none
+
+}  // namespace triage::cli
