@@ -1,9 +1,10 @@
-// triage profile: what a plan costs on this machine, stage by stage and as a whole.
+// triage profile: what a plan costs on this machine or another device, stage by stage and as a whole.
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
 
 #include "cli/command.h"
+#include "cli/remote_profile.h"
 #include "core/progress.h"
 #include "core/rng.h"
 #include "data/dataset.h"
@@ -41,7 +42,10 @@ void print_table(const plan::CostTable& table) {
                 entry.key.batch, entry.key.threads, s.min, s.mean, s.median, s.p90, s.p95, s.p99, s.max,
                 entry.first_inference_us, entry.load_ms, entry.stable ? "yes" : "no");
   }
-  if (std::ranges::any_of(table.entries, [](const plan::CostEntry& entry) { return !entry.stable; })) {
+  print_device_remarks(table);
+  if (std::ranges::any_of(table.entries, [](const plan::CostEntry& entry) {
+        return !entry.stable && entry.unstable_because.empty();
+      })) {
     std::fprintf(stderr,
                  "profile: some rows never settled to 10 %% over three windows; a quieter machine or a longer "
                  "--seconds helps\n");
@@ -53,6 +57,7 @@ void print_table(const plan::CostTable& table) {
 int profile_command(int argc, char** argv) {
   CLI::App app{"Measures the latency of a plan: every stage alone and the whole plan, on real images"};
   std::string plan_directory, data_file, out, csv, images_from = "test";
+  RemoteProfile remote;
   profile::ProfileOptions options;
   bool json = false;
   app.add_option("plan", plan_directory, "Plan directory")->required()->type_name("PLAN");
@@ -76,12 +81,13 @@ int profile_command(int argc, char** argv) {
   app.add_option("--seconds", options.measure.max_seconds, "Longest time for one row; stable rows end earlier")
       ->check(CLI::Range(0.01, 3600.0))
       ->capture_default_str();
+  add_remote_options(app, remote);
   app.add_option("--out", out, "Write the cost table here (JSON)");
   app.add_option("--csv", csv, "Write the cost table here (CSV)");
   app.add_flag("--json", json, "Print the cost table as JSON");
   app.footer(
       "Example:\n  triage profile runs/cifar10-pair/plan --data data/cifar10.tds --batch 1,8 --threads 1,2 --out "
-      "costs.json");
+      "costs.json\n  triage profile runs/cifar10-pair/plan --data data/cifar10.tds --device pi5 --out pi5.json");
   if (!parse_arguments(app, argc, argv)) return 0;
   options.measure.min_seconds = std::min(options.measure.min_seconds, options.measure.max_seconds / 2);
 
@@ -95,16 +101,22 @@ int profile_command(int argc, char** argv) {
                                .width = dataset.info().width,
                                .channels = dataset.info().channels};
 
-  Progress progress("profile", 0, "rounds");
-  const profile::Profile measured =
-      profile::profile_plan(plan_directory, images, options, [&](std::size_t round) { progress.update(round); });
-  progress.finish();
-  if (!out.empty()) plan::save_cost_table(out, measured.table);
-  if (!csv.empty()) write_file_atomic(csv, plan::to_csv(measured.table));
+  const auto measure_here = [&] {
+    Progress progress("profile", 0, "rounds");
+    plan::CostTable here = profile::profile_plan(plan_directory, images, options, [&](std::size_t round) {
+                             progress.update(round);
+                           }).table;
+    progress.finish();
+    return here;
+  };
+  const plan::CostTable table =
+      remote.device.empty() ? measure_here() : measure_remotely(remote, plan_directory, images, options);
+  if (!out.empty()) plan::save_cost_table(out, table);
+  if (!csv.empty()) write_file_atomic(csv, plan::to_csv(table));
   if (json) {
-    std::cout << plan::to_json(measured.table).dump(2) << '\n';
+    std::cout << plan::to_json(table).dump(2) << '\n';
   } else {
-    print_table(measured.table);
+    print_table(table);
   }
   return 0;
 }

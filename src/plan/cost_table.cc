@@ -27,6 +27,11 @@ Json to_json(const CostEntry& entry) {
           {"stable", entry.stable}};
 }
 
+Json reason_to_json(Json entry, const std::string& unstable_because) {
+  if (!unstable_because.empty()) entry["unstable_because"] = unstable_because;
+  return entry;
+}
+
 CostEntry entry_from_json(const JsonReader& json) {
   CostEntry entry;
   entry.key = {.stage = json.get<std::string>("stage"),
@@ -39,6 +44,8 @@ CostEntry entry_from_json(const JsonReader& json) {
   entry.first_inference_us = json.not_negative("first_inference_us");
   entry.load_ms = json.not_negative("load_ms");
   entry.stable = json.get<bool>("stable");
+  entry.unstable_because = json.get_or("unstable_because", std::string());
+  if (entry.stable && !entry.unstable_because.empty()) json.at("stable").fail_here("false: unstable_because says why");
   return entry;
 }
 
@@ -67,7 +74,11 @@ Json to_json(const CostTable& table) {
                {"machine", table.machine},
                {"engine_version", table.engine_version},
                {"entries", Json::array()}};
-  for (const CostEntry& entry : table.entries) json["entries"].push_back(to_json(entry));
+  if (table.device != kThisMachine) json["device"] = table.device;
+  if (!table.states.empty()) json["states"] = table.states;
+  for (const CostEntry& entry : table.entries) {
+    json["entries"].push_back(reason_to_json(to_json(entry), entry.unstable_because));
+  }
   return json;
 }
 
@@ -80,6 +91,10 @@ CostTable cost_table_from_json(const Json& json, const std::string& origin) {
   table.machine = reader.at("machine").json();
   if (!table.machine.is_object()) reader.at("machine").fail_here("an object");
   table.engine_version = reader.get<std::string>("engine_version");
+  table.device = reader.get_or("device", std::string(kThisMachine));
+  if (table.device.empty()) reader.at("device").fail_here("a device's name");
+  if (reader.has("states")) table.states = reader.at("states").json();
+  if (!table.states.is_array()) reader.at("states").fail_here("a list");
   const JsonReader entries = reader.at("entries");
   for (std::size_t i = 0; i < entries.size(); ++i) {
     CostEntry entry = entry_from_json(entries.at(i));
@@ -106,14 +121,15 @@ std::string to_csv(const CostTable& table) {
     return csv_text(value.is_string() ? value.get<std::string>() : value.dump());
   };
   std::string csv =
-      "stage,engine,engine_version,provider,precision,threads,batch,count,min_us,mean_us,median_us,p90_us,p95_us,"
+      "device,stage,engine,engine_version,provider,precision,threads,batch,count,min_us,mean_us,median_us,p90_us,p95_"
+      "us,"
       "p99_us,max_us,stddev_us,first_inference_us,load_ms,stable,cpu,cores,flags\n";
   for (const CostEntry& entry : table.entries) {
     const CostKey& key = entry.key;
     const Summary& us = entry.latency_us;
-    csv +=
-        std::format("{},{},{},{},{},{},{},", csv_text(key.stage), csv_text(key.engine), csv_text(table.engine_version),
-                    csv_text(key.provider), csv_text(key.precision), key.threads, key.batch);
+    csv += std::format("{},{},{},{},{},{},{},{},", csv_text(table.device), csv_text(key.stage), csv_text(key.engine),
+                       csv_text(table.engine_version), csv_text(key.provider), csv_text(key.precision), key.threads,
+                       key.batch);
     csv += std::format("{},{},{},{},{},{},{},{},{},", us.count, us.min, us.mean, us.median, us.p90, us.p95, us.p99,
                        us.max, us.stddev);
     csv += std::format("{},{},{},{},{},{}\n", entry.first_inference_us, entry.load_ms, entry.stable,

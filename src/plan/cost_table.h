@@ -10,6 +10,7 @@
 namespace triage::plan {
 
 inline constexpr int kCostTableVersion = 1;
+inline constexpr const char* kThisMachine = "this machine";
 
 struct CostKey {
   std::string stage;  // the stage's name, or "plan" for a whole plan
@@ -24,12 +25,15 @@ struct CostEntry {
   CostKey key;
   Summary latency_us;  // per run of `batch` images
   double first_inference_us = 0, load_ms = 0;
-  bool stable = false;  // the last three windows agreed within 10 %
+  bool stable = false;           // the last three windows agreed within 10 %
+  std::string unstable_because;  // what the device did meanwhile (profile/device_state.h); then it is not stable
 };
 
 struct CostTable {
   Json machine = Json::object();  // core/machine.h
   std::string engine_version;
+  std::string device = kThisMachine;  // or its name in devices.toml
+  Json states = Json::array();        // of the device before and after every part of the measurement: evidence
   std::vector<CostEntry> entries;
   const CostEntry* find(const CostKey& key) const;
 };
