@@ -44,11 +44,11 @@ mkdir -p -- "plans/$3"
 while read -r file name; do
   ln -f -- "files/$file" "plans/$3/$name" 2>/dev/null || cp -f -- "files/$file" "plans/$3/$name"
 done
-exec "./programs/$2" "plans/$3" "files/$4" "$5" --state "state/$6" --framed
+exec "./programs/$2" "plans/$3" "files/$4" "$5" --state "state/$6.jsonl" --framed
 )sh";
 
 // $1 work directory, $2 plan, $3 state.
-constexpr const char* kForgetScript = R"sh(cd -- "$1" && rm -rf -- "plans/$2" "state/$3"
+constexpr const char* kForgetScript = R"sh(cd -- "$1" && rm -rf -- "plans/$2" "state/$3.jsonl"
 )sh";
 
 void wait_or_stop(double seconds) {
