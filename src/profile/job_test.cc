@@ -186,7 +186,8 @@ TEST(StageList, RefusesByName) {
     return error_of([&] { stage_list_from_json(json, "stages.json"); });
   };
   EXPECT_EQ(refusal("/version", 2), "stages.json: version: expected 1, found 2");
-  EXPECT_EQ(refusal("/stages", Json::array()), "stages.json: stages: expected at least one stage, found a list of 0 elements");
+  EXPECT_EQ(refusal("/stages", Json::array()),
+            "stages.json: stages: expected at least one stage, found a list of 0 elements");
   EXPECT_THAT(refusal("/stages/0/onnx", "../a"), HasSubstr("stages[0].onnx: expected a plain file name"));
   EXPECT_THAT(refusal("/stages/0/input", "features"), HasSubstr("stages[0].input: expected 'image' at the first"));
   EXPECT_THAT(refusal("/stages/1/source", 1), HasSubstr("stages[1].source: expected a number from 0 to 0"));

@@ -16,6 +16,7 @@ namespace triage::profile {
 namespace {
 
 constexpr double kLongestWait = 30;  // seconds between two tries
+constexpr const char* kGoesOn = "interrupted; what was measured is kept on the device, the same command goes on";
 
 // $1 work directory, $2 file, $3 its SHA-256, $4 its mode. The file appears whole or not at all.
 constexpr const char* kPutScript = R"sh(set -e
@@ -54,7 +55,7 @@ constexpr const char* kForgetScript = R"sh(cd -- "$1" && rm -rf -- "plans/$2" "s
 void wait_or_stop(double seconds) {
   const double start = steady_seconds();
   while (steady_seconds() - start < seconds) {
-    if (stop_requested()) throw Interrupted("interrupted; the same command goes on");
+    if (stop_requested()) throw Interrupted(kGoesOn);
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
 }
@@ -88,6 +89,8 @@ plan::CostTable RemoteDevice::measure(const Shipment& shipment, const RemoteCall
     const std::size_t rows_before = most_rows;
     try {
       return attempt(shipment, call, most_rows, fresh);
+    } catch (const Interrupted&) {
+      throw Interrupted(kGoesOn);
     } catch (const DeviceVanished& vanished) {
       if (most_rows > rows_before) failures = 0;
       if (++failures > device.retries) {
