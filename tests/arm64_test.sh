@@ -26,7 +26,7 @@ for i in $(seq 0 $((count - 1))); do
 done
 
 head -c $((count * bytes)) "$work/all.bin" > "$work/images.bin"
-short='"measure": {"max_seconds": 0.05, "min_seconds": 0.01, "min_runs": 3, "warmup_runs": 1, "warmup_seconds": 0}'
+short='"measure": {"max_seconds": 0.05, "min_seconds": 0.01, "min_runs": 3, "warmup_runs": 1, "warmup_seconds": 0, "settle_runs": 0, "window_seconds": 0, "window_runs": 1}'
 rows='[.entries[] | [.stage, .provider, .threads, .batch]]'
 for options in "{\"batches\": [1, 3], $short}" "{\"provider\": \"xnnpack\", $short}"; do
   "$measure" $plan "$work/images.bin" "$options" > "$work/here.json"
