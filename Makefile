@@ -1,11 +1,12 @@
 # make demo   packages, build, a whole run on real images (Fashion-MNIST), report
 # make test   packages, build, every test
+# make arm64  what runs on a 64-bit ARM device, cross-compiled: build/arm64/triage-measure
 # make bench  the figures of record that are ratios and times
 # TRIAGE_SKIP_SETUP=1 leaves the machine's packages alone.
 JOBS ?= $(shell nproc)
 TRIAGE := build/release/triage
 
-.PHONY: demo test bench build configure program setup zoo tidy clean sanitize runtime-only
+.PHONY: demo test bench build configure program setup zoo tidy clean sanitize runtime-only arm64
 
 build: configure
 	@cmake --build --preset release --parallel $(JOBS)
@@ -39,6 +40,11 @@ runtime-only: setup
 	@cmake --preset runtime-only -DCMAKE_MESSAGE_LOG_LEVEL=WARNING
 	@cmake --build --preset runtime-only --parallel $(JOBS)
 	@ctest --preset runtime-only
+
+arm64:
+	@[ -n "$(TRIAGE_SKIP_SETUP)" ] || scripts/setup arm64
+	@cmake --preset arm64 -DCMAKE_MESSAGE_LOG_LEVEL=WARNING
+	@cmake --build --preset arm64 --parallel $(JOBS)
 
 tidy: configure
 	@scripts/check_style --tidy

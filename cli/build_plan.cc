@@ -7,8 +7,10 @@
 #include "core/machine.h"
 #include "core/progress.h"
 #include "export/plan_model.h"
+#include "plan/measured_on.h"
 #include "route/curve.h"
 #include "route/temperature.h"
+#include "runtime/backend.h"
 #include "search/plan_solver.h"
 
 namespace triage::cli {
@@ -62,6 +64,14 @@ std::vector<std::uint8_t> profile_pixels(const Workspace& w) {
   return pixels;
 }
 
+plan::CostTable costs_of_this_machine(const fs::path& file) {
+  plan::CostTable table = plan::load_cost_table(file);
+  plan::require_measured_on(plan::measured_on(table),
+                            {.machine = machine_context(), .engine_version = runtime::onnx_runtime_version()},
+                            file.string() + ": 'triage build --remeasure' measures here");
+  return table;
+}
+
 plan::CostTable measured_costs(const Workspace& w, const plan::Plan& plan, const fs::path& directory,
                                const BuildOptions& options) {
   const fs::path file = w.run / "costs.json";
@@ -70,7 +80,7 @@ plan::CostTable measured_costs(const Workspace& w, const plan::Plan& plan, const
   const Json made_from = {{"stages", hashes}, {"threads", options.threads}};
   const fs::path key = w.run / "checkpoint" / "costs.key.json";
   const bool again = options.remeasure || options.energy.source != "auto";
-  if (!again && fs::exists(file) && fs::exists(key) && read_json(key) == made_from) return plan::load_cost_table(file);
+  if (!again && fs::exists(file) && fs::exists(key) && read_json(key) == made_from) return costs_of_this_machine(file);
   const std::vector<std::uint8_t> pixels = profile_pixels(w);
   const profile::Images images{pixels, static_cast<int>(pixels.size() / w.dataset.image_bytes()), plan.input.height,
                                plan.input.width, plan.input.channels};

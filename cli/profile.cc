@@ -1,13 +1,15 @@
-// triage profile: what a plan costs on this machine, stage by stage and as a whole.
+// triage profile: what a plan costs on this machine or another device, stage by stage and as a whole.
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
 
 #include "cli/command.h"
 #include "cli/energy_options.h"
+#include "cli/remote_profile.h"
 #include "core/progress.h"
 #include "core/rng.h"
 #include "data/dataset.h"
+#include "profile/memory.h"
 #include "profile/stages.h"
 
 namespace triage::cli {
@@ -43,12 +45,28 @@ void print_table(const plan::CostTable& table) {
                 s.p99, s.max, entry.first_inference_us, entry.load_ms, entry.stable ? "yes" : "no",
                 energy_cell(table, entry).c_str());
   }
-  if (std::ranges::any_of(table.entries, [](const plan::CostEntry& entry) { return !entry.stable; })) {
+  print_device_remarks(table);
+  if (std::ranges::any_of(table.entries, [](const plan::CostEntry& entry) {
+        return !entry.stable && entry.unstable_because.empty();
+      })) {
     std::fprintf(stderr,
                  "profile: some rows never settled to 10 %% over three windows; a quieter machine or a longer "
                  "--seconds helps\n");
   }
   print_energy_note(table);
+  if (table.memory.empty()) return;
+  std::printf("\npeak memory of a fresh process, KB   weights  activations   loading   running\n");
+  for (const plan::PathMemory& path : table.memory) {
+    std::printf("leaves at %-22s %10.0f %12.1f %9.0f %9.0f\n", path.stage.c_str(), path.weights_kb, path.activations_kb,
+                path.loaded_kb, path.peak_kb);
+  }
+}
+
+// triage-measure, which stands beside this program.
+fs::path measuring_program() {
+  const fs::path program = fs::read_symlink("/proc/self/exe").parent_path() / "triage-measure";
+  if (!fs::exists(program)) fail("--memory: expected {}, found none", program.string());
+  return program;
 }
 
 }  // namespace
@@ -56,9 +74,10 @@ void print_table(const plan::CostTable& table) {
 int profile_command(int argc, char** argv) {
   CLI::App app{"Measures the latency (and energy) of a plan: every stage alone and the whole plan, on real images"};
   std::string plan_directory, data_file, out, csv, images_from = "test";
+  RemoteProfile remote;
   profile::ProfileOptions options;
   EnergyChoice energy;
-  bool json = false;
+  bool json = false, memory = false;
   app.add_option("plan", plan_directory, "Plan directory")->required()->type_name("PLAN");
   app.add_option("--data", data_file, "Data set file (triage data import) whose images are used")->required();
   app.add_option("--images", images_from, "Which of its images (labels are not read)")
@@ -80,15 +99,18 @@ int profile_command(int argc, char** argv) {
   app.add_option("--seconds", options.measure.max_seconds, "Longest time for one row; stable rows end earlier")
       ->check(CLI::Range(0.01, 3600.0))
       ->capture_default_str();
+  app.add_flag("--memory", memory, "Peak memory of every path, too, each in a fresh process");
   energy.add_flag(app);
   energy.add_options(app);
+  add_remote_options(app, remote);
   app.add_option("--out", out, "Write the cost table here (JSON)");
   app.add_option("--csv", csv, "Write the cost table here (CSV)");
   app.add_flag("--json", json, "Print the cost table as JSON");
   app.footer(
       "Example:\n  triage profile runs/cifar10-pair/plan --data data/cifar10.tds --batch 1,8 --threads 1,2 --out "
-      "costs.json");
+      "costs.json\n  triage profile runs/cifar10-pair/plan --data data/cifar10.tds --device pi5 --out pi5.json");
   if (!parse_arguments(app, argc, argv)) return 0;
+  if (memory && !remote.device.empty()) throw UsageError("--memory: expected this machine, found --device");
   options.measure.min_seconds = std::min(options.measure.min_seconds, options.measure.max_seconds / 2);
 
   install_stop_handler();
@@ -101,19 +123,27 @@ int profile_command(int argc, char** argv) {
                                .width = dataset.info().width,
                                .channels = dataset.info().channels};
 
-  const profile::FoundEnergy source = energy.find();
-  if (energy.wanted) options.energy = &source;
   options.energy_options = energy.options();
-  Progress progress("profile", 0, "rounds");
-  const profile::Profile measured =
-      profile::profile_plan(plan_directory, images, options, [&](std::size_t round) { progress.update(round); });
-  progress.finish();
-  if (!out.empty()) plan::save_cost_table(out, measured.table);
-  if (!csv.empty()) write_file_atomic(csv, plan::to_csv(measured.table));
+  const auto measure_here = [&] {
+    const profile::FoundEnergy source = energy.find();
+    if (energy.wanted) options.energy = &source;
+    Progress progress("profile", 0, "rounds");
+    plan::CostTable here = profile::profile_plan(plan_directory, images, options, [&](std::size_t round) {
+                             progress.update(round);
+                           }).table;
+    progress.finish();
+    return here;
+  };
+  plan::CostTable table = remote.device.empty() ? measure_here()
+                                                : measure_remotely(remote, plan_directory, images, options,
+                                                                   energy.wanted ? energy.source : std::string());
+  if (memory) table.memory = profile::measure_memory(measuring_program(), plan_directory, images);
+  if (!out.empty()) plan::save_cost_table(out, table);
+  if (!csv.empty()) write_file_atomic(csv, plan::to_csv(table));
   if (json) {
-    std::cout << plan::to_json(measured.table).dump(2) << '\n';
+    std::cout << plan::to_json(table).dump(2) << '\n';
   } else {
-    print_table(measured.table);
+    print_table(table);
   }
   return 0;
 }

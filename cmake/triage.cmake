@@ -1,6 +1,7 @@
 # One CMake target per folder under src/.
 #   triage_module(name LINK libs...)   library triage_<name> from *.cc, its tests from *_test.cc,
 #                                      its fuzz targets from *_fuzz.cc
+#     WITHOUT stems..., ONLY stems...  where a folder makes two libraries: not these files, no others
 
 add_library(triage_options INTERFACE)
 target_compile_options(triage_options INTERFACE -Wall -Wextra -Wshadow -Wno-missing-field-initializers)
@@ -11,8 +12,15 @@ if(TRIAGE_SANITIZE)
 endif()
 
 function(triage_module name)
-  cmake_parse_arguments(arg "" "" "LINK" ${ARGN})
+  cmake_parse_arguments(arg "" "" "LINK;WITHOUT;ONLY" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cc)
+  if(arg_WITHOUT)
+    list(JOIN arg_WITHOUT "|" stems)
+    list(FILTER sources EXCLUDE REGEX "/(${stems})(_test|_fuzz)?\\.cc$")
+  elseif(arg_ONLY)
+    list(JOIN arg_ONLY "|" stems)
+    list(FILTER sources INCLUDE REGEX "/(${stems})(_test|_fuzz)?\\.cc$")
+  endif()
   set(tests ${sources})
   set(fuzzers ${sources})
   list(FILTER sources EXCLUDE REGEX "_(test|fuzz)\\.cc$")

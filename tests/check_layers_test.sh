@@ -4,7 +4,7 @@ set -euo pipefail
 check=$(cd "$(dirname "$0")/.." && pwd)/scripts/check_layers
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
-mkdir -p "$tree"/{include/triage,cli,src/{core,plan,data,runtime,train,evaluate}}
+mkdir -p "$tree"/{include/triage,cli,measure,src/{core,plan,data,runtime,train,export,profile,evaluate}}
 put() { printf '%s\n' "${@:2}" > "$tree/$1"; }
 put include/triage/api.h '#include <vector>' '#include "triage/result.h"'
 put src/core/a.h '#include <string>'
@@ -13,6 +13,9 @@ put src/train/heavy.h '#include <torch/torch.h>' '#include "plan/p.h"'
 put src/train/light.h '#include "plan/p.h"'
 put src/evaluate/e.cc '#include "train/light.h"' '#include "triage/api.h"'
 put src/data/d.cc '#include "core/a.h"'
+put src/profile/layer_costs.h '#include "export/x.h"'
+put src/profile/p.h '#include "runtime/r.h"'
+put measure/main.cc '#include "profile/p.h"' '#include "triage/api.h"'
 put cli/main.cc '#include "train/heavy.h"' '#include "cli/command.h"'
 "$check" "$tree"
 
@@ -38,5 +41,9 @@ refuses src/evaluate/x.cc '<torch/torch.h>' 'only supernet, train, export and ro
 refuses src/evaluate/x.cc '"train/heavy.h"' 'evaluate would include LibTorch through it'
 refuses src/evaluate/x.cc '"e.h"' 'expected "module/file.h"'
 refuses src/evaluate/x.cc '"cli/command.h"' 'evaluate may not include cli'
+refuses src/profile/x.cc '"export/x.h"' 'this part of profile runs on devices and may not include export'
+refuses src/profile/x.cc '"profile/layer_costs.h"' 'this part runs on devices and may not include what makes nets'
+refuses measure/x.cc '"data/d.h"' 'measure may not include data'
+refuses measure/x.cc '"profile/layer_costs.h"' 'this part runs on devices and may not include what makes nets'
 "$check" "$tree"
-echo "layer check: good tree passes, 8 bad ones are refused"
+echo "layer check: good tree passes, 12 bad ones are refused"

@@ -28,6 +28,30 @@ Json to_json(const CostEntry& entry) {
           {"energy", to_json(entry.energy)}};
 }
 
+Json reason_to_json(Json entry, const std::string& unstable_because) {
+  if (!unstable_because.empty()) entry["unstable_because"] = unstable_because;
+  return entry;
+}
+
+constexpr std::pair<const char*, double PathMemory::*> kMemoryFields[] = {
+    {"weights_kb", &PathMemory::weights_kb},
+    {"activations_kb", &PathMemory::activations_kb},
+    {"empty_kb", &PathMemory::empty_kb},
+    {"loaded_kb", &PathMemory::loaded_kb},
+    {"peak_kb", &PathMemory::peak_kb}};
+
+Json to_json(const PathMemory& memory) {
+  Json json = {{"stage", memory.stage}};
+  for (const auto& [name, member] : kMemoryFields) json[name] = memory.*member;
+  return json;
+}
+
+PathMemory memory_from_json(const JsonReader& json) {
+  PathMemory memory{.stage = json.get<std::string>("stage")};
+  for (const auto& [name, member] : kMemoryFields) memory.*member = json.not_negative(name);
+  return memory;
+}
+
 CostEntry entry_from_json(const JsonReader& json) {
   CostEntry entry;
   entry.key = {.stage = json.get<std::string>("stage"),
@@ -41,6 +65,8 @@ CostEntry entry_from_json(const JsonReader& json) {
   entry.load_ms = json.not_negative("load_ms");
   entry.stable = json.get<bool>("stable");
   entry.energy = energy_from_json(json, "energy");
+  entry.unstable_because = json.get_or("unstable_because", std::string());
+  if (entry.stable && !entry.unstable_because.empty()) json.at("stable").fail_here("false: unstable_because says why");
   return entry;
 }
 
@@ -70,7 +96,12 @@ Json to_json(const CostTable& table) {
                {"engine_version", table.engine_version},
                {"energy_source", table.energy_source.empty() ? Json(nullptr) : Json(table.energy_source)},
                {"entries", Json::array()}};
-  for (const CostEntry& entry : table.entries) json["entries"].push_back(to_json(entry));
+  if (table.device != kThisMachine) json["device"] = table.device;
+  if (!table.states.empty()) json["states"] = table.states;
+  for (const PathMemory& memory : table.memory) json["memory"].push_back(to_json(memory));
+  for (const CostEntry& entry : table.entries) {
+    json["entries"].push_back(reason_to_json(to_json(entry), entry.unstable_because));
+  }
   return json;
 }
 
@@ -85,6 +116,14 @@ CostTable cost_table_from_json(const Json& json, const std::string& origin) {
   table.engine_version = reader.get<std::string>("engine_version");
   if (reader.has("energy_source") && !reader.at("energy_source").json().is_null()) {
     table.energy_source = reader.get<std::string>("energy_source");
+  }
+  table.device = reader.get_or("device", std::string(kThisMachine));
+  if (table.device.empty()) reader.at("device").fail_here("a device's name");
+  if (reader.has("states")) table.states = reader.at("states").json();
+  if (!table.states.is_array()) reader.at("states").fail_here("a list");
+  if (reader.has("memory")) {
+    const JsonReader memory = reader.at("memory");
+    for (std::size_t i = 0; i < memory.size(); ++i) table.memory.push_back(memory_from_json(memory.at(i)));
   }
   const JsonReader entries = reader.at("entries");
   for (std::size_t i = 0; i < entries.size(); ++i) {
@@ -112,15 +151,16 @@ std::string to_csv(const CostTable& table) {
     return csv_text(value.is_string() ? value.get<std::string>() : value.dump());
   };
   std::string csv =
-      "stage,engine,engine_version,provider,precision,threads,batch,count,min_us,mean_us,median_us,p90_us,p95_us,"
+      "device,stage,engine,engine_version,provider,precision,threads,batch,count,min_us,mean_us,median_us,p90_us,p95_"
+      "us,"
       "p99_us,max_us,stddev_us,first_inference_us,load_ms,stable,cpu,cores,flags";
   csv += energy_csv_header() + "\n";
   for (const CostEntry& entry : table.entries) {
     const CostKey& key = entry.key;
     const Summary& us = entry.latency_us;
-    csv +=
-        std::format("{},{},{},{},{},{},{},", csv_text(key.stage), csv_text(key.engine), csv_text(table.engine_version),
-                    csv_text(key.provider), csv_text(key.precision), key.threads, key.batch);
+    csv += std::format("{},{},{},{},{},{},{},{},", csv_text(table.device), csv_text(key.stage), csv_text(key.engine),
+                       csv_text(table.engine_version), csv_text(key.provider), csv_text(key.precision), key.threads,
+                       key.batch);
     csv += std::format("{},{},{},{},{},{},{},{},{},", us.count, us.min, us.mean, us.median, us.p90, us.p95, us.p99,
                        us.max, us.stddev);
     csv += std::format("{},{},{},{},{},{}", entry.first_inference_us, entry.load_ms, entry.stable, machine_text("cpu"),

@@ -11,6 +11,7 @@
 namespace triage::plan {
 
 inline constexpr int kCostTableVersion = 1;
+inline constexpr const char* kThisMachine = "this machine";
 
 struct CostKey {
   std::string stage;  // the stage's name, or "plan" for a whole plan
@@ -25,15 +26,26 @@ struct CostEntry {
   CostKey key;
   Summary latency_us;  // per run of `batch` images
   double first_inference_us = 0, load_ms = 0;
-  bool stable = false;  // the last three windows agreed within 10 %
+  bool stable = false;           // the last three windows agreed within 10 %
+  std::string unstable_because;  // what the device did meanwhile (profile/device_state.h); then it is not stable
   std::optional<EnergyCost> energy;
+};
+
+struct PathMemory {   // of a process that does nothing but run the plan (profile/memory.h); KB of 1024 bytes
+  std::string stage;  // where the images leave
+  double weights_kb = 0, activations_kb = 0;  // as planned: of all stages; the largest on the path
+  double empty_kb = 0, loaded_kb = 0,
+         peak_kb = 0;  // as observed: before the plan; what loading it and running it added
 };
 
 struct CostTable {
   Json machine = Json::object();  // core/machine.h
   std::string engine_version;
   std::string energy_source;  // what measured energy and what it covers, or why nothing did; empty: nobody asked
+  std::string device = kThisMachine;  // or its name in devices.toml
+  Json states = Json::array();        // of the device before and after every part of the measurement: evidence
   std::vector<CostEntry> entries;
+  std::vector<PathMemory> memory;  // one for each exit; empty: nobody asked
   const CostEntry* find(const CostKey& key) const;
 };
 

@@ -80,15 +80,48 @@ TEST(CostTable, RefusesByName) {
   EXPECT_THAT(refusal("/entries/1/batch", 1), HasSubstr("found a second one for stage 'little', engine onnxruntime"));
 }
 
+TEST(CostTable, CarriesItsDeviceAndWhatTheDeviceDid) {
+  CostTable table = small_table();
+  EXPECT_FALSE(to_json(table).contains("device"));
+  table.device = "pi5";
+  table.states.push_back({{"before", Json::object()}, {"after", Json::object()}});
+  table.entries[0].stable = false;
+  table.entries[0].unstable_because = "it was throttled";
+  const CostTable read = cost_table_from_json(to_json(table), "costs.json");
+  EXPECT_EQ(read.device, "pi5");
+  EXPECT_EQ(read.states, table.states);
+  EXPECT_EQ(read.entries[0].unstable_because, "it was throttled");
+  EXPECT_EQ(read.entries[1].unstable_because, "");
+  table.entries[0].stable = true;
+  EXPECT_EQ(error_of([&] { cost_table_from_json(to_json(table), "costs.json"); }),
+            "costs.json: entries[0].stable: expected false: unstable_because says why, found true");
+}
+
+TEST(CostTable, CarriesThePeakMemoryOfEveryPath) {
+  CostTable table = small_table();
+  EXPECT_FALSE(to_json(table).contains("memory"));
+  table.memory.push_back({"little", 12.5, 3, 9000, 400, 420});
+  const CostTable read = cost_table_from_json(to_json(table), "costs.json");
+  ASSERT_EQ(read.memory.size(), 1u);
+  EXPECT_EQ(read.memory[0].stage, "little");
+  EXPECT_EQ(read.memory[0].weights_kb, 12.5);
+  EXPECT_EQ(read.memory[0].peak_kb, 420);
+  Json json = to_json(table);
+  json["memory"][0]["peak_kb"] = -1;
+  EXPECT_THAT(error_of([&] { cost_table_from_json(json, "costs.json"); }), HasSubstr("costs.json: memory[0].peak_kb"));
+}
+
 TEST(CostTable, CsvCarriesTheMachine) {
   EXPECT_EQ(to_csv(small_table()),
-            "stage,engine,engine_version,provider,precision,threads,batch,count,min_us,mean_us,median_us,p90_us,p95_us,"
+            "device,stage,engine,engine_version,provider,precision,threads,batch,count,min_us,mean_us,median_us,p90_us,"
+            "p95_us,"
             "p99_us,max_us,stddev_us,first_inference_us,load_ms,stable,cpu,cores,flags,"
             "energy_gross_uj,energy_net_uj,energy_idle_watts,energy_window_seconds,energy_runs,energy_source,"
             "energy_stable\n"
-            "little,onnxruntime,1.21,cpu,fp32,1,1,3,50,60,60,68,69,69.8,70,10,0,2.5,true,\"Model \"\"X\"\", rev 2\",2,"
+            "this machine,little,onnxruntime,1.21,cpu,fp32,1,1,3,50,60,60,68,69,69.8,70,10,0,2.5,true,\"Model "
+            "\"\"X\"\", rev 2\",2,"
             "avx2 fma,,,,,,,\n"
-            "little,onnxruntime,1.21,cpu,fp32,1,16,2,800,800,800,800,800,800,800,0,0,0,false,"
+            "this machine,little,onnxruntime,1.21,cpu,fp32,1,16,2,800,800,800,800,800,800,800,0,0,0,false,"
             "\"Model \"\"X\"\", rev 2\",2,avx2 fma,900.5,700.25,4.5,6,7500,rapl,true\n");
 }
 

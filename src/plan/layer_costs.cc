@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "plan/measured_on.h"
 
 namespace triage::plan {
 namespace {
@@ -83,18 +84,11 @@ void fit_layer_costs(LayerCostTable& table, const std::string& origin) {
 void require_same_device(const LayerCostTable& table, const Json& machine, const std::string& engine_version,
                          const CostKey& key, const std::string& origin) {
   const auto require = [&](const char* field, const std::string& found, const std::string& expected) {
-    if (found != expected) {
-      fail("{}: {}: found '{}', where the costs were measured, expected '{}'", origin, field, found, expected);
-    }
+    require_same_text(origin, field, found, expected);
   };
-  const auto text = [](const Json& json, const char* field) {
-    return json.contains(field) && json[field].is_string() ? json[field].get<std::string>() : std::string();
-  };
-  for (const char* field : {"cpu", "flags"}) {
-    require((std::string("machine.") + field).c_str(), text(table.machine, field), text(machine, field));
-  }
+  require_measured_on({.machine = table.machine, .engine_version = table.engine_version},
+                      {.machine = machine, .engine_version = engine_version}, origin);
   require("engine", table.key.engine, key.engine);
-  require("engine_version", table.engine_version, engine_version);
   require("provider", table.key.provider, key.provider);
   require("precision", table.key.precision, key.precision);
   require("threads", std::to_string(table.key.threads), std::to_string(key.threads));

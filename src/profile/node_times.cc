@@ -1,8 +1,6 @@
 // Map: read_nodes() lists every node's durations in the order of the graph; owners() says which layer each belongs to.
 #include "profile/node_times.h"
 
-#include <stdlib.h>
-
 #include <algorithm>
 #include <map>
 
@@ -102,21 +100,11 @@ std::vector<double> layer_times(std::string_view profile, const std::vector<plan
   return times;
 }
 
-ProfileDirectory::ProfileDirectory() {
-  std::string name = (fs::temp_directory_path() / "triage-profile-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) fail("{}: cannot make a temporary directory", name);
-  path_ = name;
-}
-
-ProfileDirectory::~ProfileDirectory() {
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
-}
-
 std::string ProfileDirectory::take() {
   std::vector<fs::path> files;
-  for (const fs::directory_entry& entry : fs::directory_iterator(path_)) files.push_back(entry.path());
-  if (files.size() != 1) fail("{}: expected one profile of ONNX Runtime, found {}", path_.string(), files.size());
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory_.path())) files.push_back(entry.path());
+  if (files.size() != 1)
+    fail("{}: expected one profile of ONNX Runtime, found {}", directory_.path().string(), files.size());
   std::string text = read_file(files.front());
   fs::remove(files.front());
   return text;

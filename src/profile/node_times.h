@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/file.h"
 #include "plan/arch.h"
+#include "profile/temporary_directory.h"
 
 namespace triage::profile {
 
@@ -21,16 +21,11 @@ std::vector<double> layer_times(std::string_view profile, const std::vector<plan
 // A directory for the profiles of one session after another, removed in the end.
 class ProfileDirectory {
  public:
-  ProfileDirectory();
-  ~ProfileDirectory();
-  ProfileDirectory(const ProfileDirectory&) = delete;
-  ProfileDirectory& operator=(const ProfileDirectory&) = delete;
-
-  std::string prefix() const { return (path_ / "run").string(); }  // runtime::OnnxOptions::profile
+  std::string prefix() const { return (directory_.path() / "run").string(); }  // runtime::OnnxOptions::profile
   std::string take();  // the one profile in it, which is removed; to be called when its session is gone
 
  private:
-  fs::path path_;
+  TemporaryDirectory directory_{"profile"};
 };
 
 }  // namespace triage::profile

@@ -2,10 +2,21 @@
 
 #include <algorithm>
 
+#include "core/error.h"
 #include "runtime/convert.h"
 #include "runtime/score.h"
 
 namespace triage::profile {
+
+PixelFile::PixelFile(const fs::path& file, const plan::InputShape& shape) : pixels_(file) {
+  const std::size_t image_bytes = static_cast<std::size_t>(shape.channels) * shape.height * shape.width;
+  const std::size_t bytes = pixels_.bytes().size();
+  if (bytes == 0 || bytes % image_bytes != 0) {
+    fail("{}: {} bytes, expected a multiple of {} (an image of {}x{}x{})", file.string(), bytes, image_bytes,
+         shape.height, shape.width, shape.channels);
+  }
+  images_ = {pixels_.bytes(), static_cast<int>(bytes / image_bytes), shape.height, shape.width, shape.channels};
+}
 
 ImageView image_at(const Images& images, std::size_t index) {
   const std::size_t size = static_cast<std::size_t>(images.height) * images.width * images.channels;

@@ -42,6 +42,10 @@ void check_options(const ProfileOptions& options) {
   }
 }
 
+bool asked_for(const ProfileOptions& options, const std::string& row) {
+  return options.only.empty() || std::ranges::find(options.only, row) != options.only.end();
+}
+
 std::unique_ptr<runtime::Backend> open_stage(const fs::path& file, int threads, const std::string& provider,
                                              double* load_ms = nullptr) {
   const double start = steady_seconds();
@@ -147,6 +151,7 @@ Profile profile(const plan::Plan& plan, const fs::path& directory, const Images&
 
   std::map<int, std::vector<float>> maps;  // by source stage
   for (const plan::Stage& stage : plan.stages) {
+    if (!asked_for(options, stage.name)) continue;
     if (stage.input == plan::StageInput::features && !maps.contains(stage.source)) {
       maps[stage.source] = carried_maps(plan, directory, stage.source, images);
     }
@@ -154,6 +159,7 @@ Profile profile(const plan::Plan& plan, const fs::path& directory, const Images&
   Subjects subjects;
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
     const plan::Stage& stage = plan.stages[s];
+    if (!asked_for(options, stage.name)) continue;
     const auto* carried = stage.input == plan::StageInput::features ? &maps.at(stage.source) : nullptr;
     for (const int threads : options.threads) {
       for (const int batch : options.batches) {  // a session each, so that first inferences and load times are true
@@ -169,7 +175,7 @@ Profile profile(const plan::Plan& plan, const fs::path& directory, const Images&
       }
     }
   }
-  if (whole_plan && options.provider == "cpu") {
+  if (whole_plan && options.provider == "cpu" && asked_for(options, "plan")) {
     for (const int threads : options.threads) {
       for (const int batch : options.batches) {
         const auto runner = std::make_shared<PlanRunner>(directory, threads, images);

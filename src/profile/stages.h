@@ -23,12 +23,24 @@ struct Images {                          // not owned
   int count = 0, height = 0, width = 0, channels = 0;
 };
 
+// A file of pixels and nothing else, as many images of that shape as fit. Throws Error when there is a rest, or none.
+class PixelFile {
+ public:
+  PixelFile(const fs::path& file, const plan::InputShape& shape);
+  const Images& images() const { return images_; }
+
+ private:
+  MappedFile pixels_;
+  Images images_;
+};
+
 struct ProfileOptions {
-  std::vector<int> batches{1};   // a run is one batch of this size
-  std::vector<int> threads{1};   // of the engine
-  std::string provider = "cpu";  // cpu, xnnpack, dnnl; the whole plan is measured with cpu alone
-  std::vector<int> cores;        // pin to these; at least as many as the largest of `threads`. Empty: not pinned
-  bool whole_plan = true;        // also the row "plan"
+  std::vector<int> batches{1};    // a run is one batch of this size
+  std::vector<int> threads{1};    // of the engine
+  std::string provider = "cpu";   // cpu, xnnpack, dnnl; the whole plan is measured with cpu alone
+  std::vector<int> cores;         // pin to these; at least as many as the largest of `threads`. Empty: not pinned
+  bool whole_plan = true;         // also the row "plan"
+  std::vector<std::string> only;  // rows to measure: names of stages, "plan"; empty: all
   MeasureOptions measure;
   const FoundEnergy* energy = nullptr;  // null: not wanted. Measured when all latencies are, by its source if any
   EnergyOptions energy_options;

@@ -93,6 +93,14 @@ TEST_F(StagesTest, EveryStageBatchAndThreadCountGetsItsRow) {
   }
 }
 
+TEST_F(StagesTest, OnlyTheRowsAskedFor) {
+  options_.only = {"plan", "deeper"};  // which starts from little's map all the same
+  const Profile profile = profile_plan(directory_, images_, options_);
+  ASSERT_EQ(profile.table.entries.size(), 2u);
+  EXPECT_EQ(profile.table.entries[0].key.stage, "deeper");
+  EXPECT_EQ(profile.table.entries[1].key.stage, "plan");
+}
+
 TEST_F(StagesTest, StagesOfAnUnfinishedPlanNeedNoPlanFile) {
   fs::remove(directory_ / "plan.json");
   const Profile profile = profile_stages(plan_, directory_, images_, options_);

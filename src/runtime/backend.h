@@ -46,5 +46,6 @@ struct OnnxOptions {
 // before the session is made. Names: inputs "image" or "carry_in"; outputs "logits", "features", "carry".
 Result<std::unique_ptr<Backend>> open_onnx(const std::string& file, const OnnxOptions& options);
 std::string onnx_runtime_version();
+std::vector<std::string> onnx_providers();  // of OnnxOptions::provider, those that this build of ONNX Runtime has
 
 }  // namespace triage::runtime

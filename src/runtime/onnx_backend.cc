@@ -17,6 +17,10 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kOutputs{"logits", "features", "carry"};
 constexpr std::size_t kMaxRank = 8;
+constexpr std::pair<std::string_view, std::string_view> kProviders[] = {  // OnnxOptions::provider, the engine's name
+    {"cpu", "CPUExecutionProvider"},
+    {"xnnpack", "XnnpackExecutionProvider"},
+    {"dnnl", "DnnlExecutionProvider"}};
 
 // ONNX Runtime registers every operator schema when its environment is made. Where it shares libonnx with us, the
 // library has done so already, and each one again would print a "Schema error" line: forget the library's first.
@@ -30,8 +34,8 @@ void add_provider(Ort::SessionOptions& session, const OnnxOptions& options, cons
   if (options.provider == "cpu") return;
   const bool xnnpack = options.provider == "xnnpack", dnnl = options.provider == "dnnl";
   const std::vector<std::string> available = Ort::GetAvailableProviders();
-  const std::string name = xnnpack ? "XnnpackExecutionProvider" : dnnl ? "DnnlExecutionProvider" : "";
-  if (name.empty() || std::ranges::find(available, name) == available.end()) {
+  const std::vector<std::string> ours = onnx_providers();
+  if (!(xnnpack || dnnl) || std::ranges::find(ours, options.provider) == ours.end()) {
     std::string names;
     for (const std::string& provider : available) names += (names.empty() ? "" : ", ") + provider;
     fail_with(ErrorCode::unsupported,
@@ -224,5 +228,14 @@ Result<std::unique_ptr<Backend>> open_onnx(const std::string& file, const OnnxOp
 }
 
 std::string onnx_runtime_version() { return Ort::GetVersionString(); }
+
+std::vector<std::string> onnx_providers() {
+  const std::vector<std::string> available = Ort::GetAvailableProviders();
+  std::vector<std::string> providers;
+  for (const auto& [name, full_name] : kProviders) {
+    if (std::ranges::find(available, full_name) != available.end()) providers.emplace_back(name);
+  }
+  return providers;
+}
 
 }  // namespace triage::runtime

@@ -1,0 +1,51 @@
+#include "cli/remote_profile.h"
+
+#include <cstdio>
+#include <set>
+
+#include "core/progress.h"
+#include "profile/devices.h"
+#include "profile/remote.h"
+
+namespace triage::cli {
+
+void add_remote_options(CLI::App& app, RemoteProfile& remote) {
+  CLI::Option* const device =
+      app.add_option("--device", remote.device, "Measure on this device of the devices file, not on this machine");
+  app.add_option("--devices", remote.devices_file, "The devices file (docs/devices.md)")
+      ->needs(device)
+      ->capture_default_str();
+  app.add_flag("--remeasure", remote.remeasure, "Forget what an interrupted measurement left on the device")
+      ->needs(device);
+}
+
+plan::CostTable measure_remotely(const RemoteProfile& remote, const fs::path& plan_directory,
+                                 const profile::Images& images, const profile::ProfileOptions& options,
+                                 const std::string& energy) {
+  if (energy.starts_with("csv:")) {
+    throw UsageError("--energy-source: expected a source of the device, found a meter's file on this machine");
+  }
+  const std::vector<profile::Device> devices = profile::load_devices(remote.devices_file);
+  const profile::RemoteDevice device(profile::find_device(devices, remote.device, remote.devices_file));
+  Progress progress("profile " + remote.device, 0, "rows");
+  const auto show = [&](const profile::JobProgress& at) {
+    progress.update(at.rows_done,
+                    at.waiting ? "another measurement runs there" : std::format("of {}, round {}", at.rows, at.round));
+  };
+  plan::CostTable table = device.measure_plan(
+      plan_directory, images, {.profile = options, .energy = energy},
+      {.fresh = remote.remeasure, .progress = show, .say = [&](const std::string& text) { progress.line(text); }});
+  progress.finish();
+  return table;
+}
+
+void print_device_remarks(const plan::CostTable& table) {
+  std::set<std::string> reasons;
+  for (const plan::CostEntry& entry : table.entries) reasons.insert(entry.unstable_because);
+  for (const std::string& reason : reasons) {
+    if (!reason.empty())
+      std::fprintf(stderr, "profile: %s: rows are not stable: %s\n", table.device.c_str(), reason.c_str());
+  }
+}
+
+}  // namespace triage::cli

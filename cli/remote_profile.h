@@ -1,0 +1,28 @@
+// The part of `triage profile` that measures on another device.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "plan/cost_table.h"
+#include "profile/stages.h"
+
+namespace triage::cli {
+
+struct RemoteProfile {
+  std::string device;  // empty: this machine
+  std::string devices_file = "devices.toml";
+  bool remeasure = false;
+};
+
+void add_remote_options(CLI::App& app, RemoteProfile& remote);
+
+// energy: a source on the device, as for profile::Job; empty: not wanted.
+plan::CostTable measure_remotely(const RemoteProfile& remote, const fs::path& plan_directory,
+                                 const profile::Images& images, const profile::ProfileOptions& options,
+                                 const std::string& energy);
+
+// What the device did while rows were measured that do not count therefore, on stderr.
+void print_device_remarks(const plan::CostTable& table);
+
+}  // namespace triage::cli

@@ -1,0 +1,32 @@
+// Running another program, without a shell in between.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/file.h"
+
+namespace triage {
+
+struct ProcessOptions {
+  std::vector<std::string> command;  // the program, looked for in PATH, and its arguments
+  std::string input;                 // what it reads; or
+  std::optional<fs::path> input_file;
+  double silence_seconds = 60;  // without a byte read, printed or said: it is killed, with its children
+  std::function<void(std::string_view)> on_output;  // gets what it prints, as it comes; else ProcessResult::output
+};
+
+struct ProcessResult {
+  int exit_code = 0;           // 128 + signal when one ended it
+  bool silent = false;         // it was killed for that
+  std::string output, errors;  // of errors the last 64 KiB
+};
+
+// Blocks until it ends. Throws Error when it cannot be started, Interrupted when the user asked to stop (it is killed),
+// and what on_output throws (it is killed).
+ProcessResult run_process(const ProcessOptions& options);
+
+}  // namespace triage

@@ -1,0 +1,63 @@
+#include "core/process.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "core/test_support.h"
+
+namespace triage {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(Process, GivesInputAndCollectsBothStreams) {
+  const std::string much(3 << 20, 'x');
+  ProcessResult result = run_process({.command = {"sh", "-c", "cat; echo oops >&2; exit 3"}, .input = much});
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_EQ(result.output, much);
+  EXPECT_EQ(result.errors, "oops\n");
+  EXPECT_FALSE(result.silent);
+
+  const TempDir directory;
+  write_file_atomic(directory / "in", "from a file");
+  std::string seen;
+  result = run_process(
+      {.command = {"cat"}, .input_file = directory / "in", .on_output = [&](std::string_view text) { seen += text; }});
+  EXPECT_EQ(seen, "from a file");
+  EXPECT_EQ(result.output, "");
+  EXPECT_EQ(result.exit_code, 0);
+}
+
+TEST(Process, ArgumentsReachTheProgramAsTheyAre) {
+  const ProcessResult result = run_process({.command = {"printf", "%s|", "a b", "$HOME", "'", "*", ""}});
+  EXPECT_EQ(result.output, "a b|$HOME|'|*||");
+}
+
+TEST(Process, SilenceEndsItAndChildrenThatKeepThePipesDoNotHoldUsUp) {
+  const auto start = std::chrono::steady_clock::now();
+  const ProcessResult silent = run_process({.command = {"sh", "-c", "echo on; sleep 60"}, .silence_seconds = 0.2});
+  EXPECT_TRUE(silent.silent);
+  EXPECT_EQ(silent.exit_code, 128 + 9);
+  EXPECT_EQ(silent.output, "on\n");
+  const ProcessResult left = run_process({.command = {"sh", "-c", "sleep 5 & echo done"}});
+  EXPECT_EQ(left.output, "done\n");
+  EXPECT_FALSE(left.silent);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(4));
+}
+
+TEST(Process, ErrorsOfStartingAndOfTheListener) {
+  EXPECT_THAT(error_of([] { run_process({.command = {"/nowhere/program"}}); }),
+              HasSubstr("/nowhere/program: cannot be started: No such file"));
+  EXPECT_THAT(error_of([] { run_process({.command = {"cat"}, .input_file = "/nowhere/in"}); }),
+              HasSubstr("/nowhere/in: cannot open"));
+  EXPECT_EQ(error_of([] {
+              run_process({.command = {"sh", "-c", "echo x; sleep 60"},
+                           .on_output = [](std::string_view) { throw Error("enough"); }});
+            }),
+            "enough");
+}
+
+}  // namespace
+}  // namespace triage

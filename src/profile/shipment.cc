@@ -1,0 +1,45 @@
+#include "profile/shipment.h"
+
+#include "profile/remote_check.h"
+
+namespace triage::profile {
+namespace {
+
+ShippedFile shipped_file(const fs::path& file) {
+  return {.sha256 = sha256_file(file), .file = file, .size = fs::file_size(file)};
+}
+
+ShippedFile shipped_bytes(std::string bytes, const std::string& name = {}) {
+  ShippedFile shipped{.sha256 = sha256_hex(bytes), .name = name, .size = bytes.size()};
+  shipped.bytes = std::move(bytes);
+  return shipped;
+}
+
+}  // namespace
+
+std::vector<const ShippedFile*> Shipment::files() const {
+  std::vector<const ShippedFile*> all = {&program, &images};
+  for (const ShippedFile& file : plan) all.push_back(&file);
+  return all;
+}
+
+Shipment ship(const Device& device, Measurable what, const fs::path& directory, const Images& images, const Job& job) {
+  check_program(device);
+  Shipment shipment{.program = shipped_file(device.program), .job = job};
+  shipment.program.place = "programs";
+  shipment.images = shipped_bytes({images.pixels.begin(), images.pixels.end()});
+  for (plan::Stage& stage : what.plan.stages) {
+    ShippedFile file = shipped_file(directory / stage.onnx);
+    stage.onnx = file.name = file.sha256 + ".onnx";
+    shipment.plan.push_back(std::move(file));
+  }
+  shipment.plan.push_back(what.whole ? shipped_bytes(plan::to_json(what.plan).dump(), "plan.json")
+                                     : shipped_bytes(stage_list_to_json(what.plan).dump(), "stages.json"));
+  if (shipment.job.profile.cores.empty()) shipment.job.profile.cores = device.cores;
+  shipment.job.nice = device.priority;
+  shipment.plan_name = shipment.plan.back().sha256;
+  shipment.state_name = sha256_hex(shipment.plan_name + shipment.images.sha256 + job_identity(shipment.job).dump());
+  return shipment;
+}
+
+}  // namespace triage::profile
