@@ -15,7 +15,7 @@ namespace triage::profile {
 // idle machine's power as well as in that of the work.
 class SampledPower : public EnergySource {
  public:
-  // watts: throws Error when it cannot be read; called by one thread at a time. Called once here.
+  // watts: throws Error when it cannot be read; called by one thread at a time. Called once here. clock: thread-safe.
   SampledPower(std::string name, std::string covers, std::function<double()> watts, double period_seconds,
                Clock clock = steady_seconds);
   ~SampledPower() override;

@@ -18,8 +18,8 @@ constexpr int kMostCpus = 1 << 16;
 
 std::optional<double> finite_number(std::string_view text) {
   double value = 0;
-  const char* end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  const char *begin = text.data(), *end = begin + text.size();
+  const auto [rest, error] = std::from_chars(begin, end, value);
   if (text.empty() || error != std::errc() || rest != end || !std::isfinite(value)) return std::nullopt;
   return value;
 }
