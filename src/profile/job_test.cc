@@ -160,6 +160,7 @@ TEST_F(JobTest, StagesNeedNoPlan) {
 TEST_F(JobTest, EnergyIsMeasuredWhereTheDeviceIsAskedForIt) {
   job_.energy = "ina";  // this machine has no such sensor
   EXPECT_THAT(error_of([&] { run(); }), HasSubstr("ina"));
+  fs::remove(state_);
   job_.energy = "auto";
   job_.profile.energy_options.window_seconds = 0.1;
   job_.profile.only = {"little"};
