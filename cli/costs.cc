@@ -1,4 +1,5 @@
-// triage costs: the table that predicts the latency of any stage of a search space on this machine.
+// triage costs: the tables that predict, on this machine, the latency of any stage of a search space, and the peak
+// memory of any plan.
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
@@ -6,10 +7,12 @@
 #include <optional>
 
 #include "cli/command.h"
+#include "cli/measuring_program.h"
 #include "cli/run_config.h"
 #include "core/machine.h"
 #include "core/progress.h"
 #include "profile/layer_costs.h"
+#include "profile/memory_costs.h"
 
 namespace triage::cli {
 namespace {
@@ -91,6 +94,49 @@ std::map<std::string, Figure> error_figures(const std::vector<plan::LayerCostTab
   return figures;
 }
 
+plan::MemoryCosts measured_memory(const Subject& subject, const std::vector<std::string>& precisions,
+                                  std::uint64_t seed) {
+  profile::MemoryCostOptions options{.precisions = {}, .seed = seed};
+  for (const std::string& precision : precisions)
+    options.precisions.push_back(plan::precision_from_string(precision, "--precision"));
+  std::optional<Progress> progress;
+  plan::MemoryCosts costs =
+      profile::measure_memory_costs(subject.space, subject.input, subject.classes, measuring_program(), options,
+                                    [&](std::size_t done, std::size_t total) {
+                                      if (!progress) progress.emplace("memory", total, "plans", done);
+                                      progress->update(done);
+                                    });
+  if (progress) progress->finish();
+  return costs;
+}
+
+void print_memory(const plan::MemoryCosts& costs, const fs::path& file) {
+  for (const auto& [precision, of] : costs.of) {
+    std::printf(
+        "%s: peak KB = %.0f + %.0f a stage + %.2f x weights + %.2f x the largest stage's + %.2f x activations; error "
+        "on %d other plans %.1f %% "
+        "on average, %.1f %% at most\n",
+        plan::to_string(precision).c_str(), of.fit.fixed_kb, of.fit.per_stage_kb, of.fit.per_weight,
+        of.fit.per_largest_weight, of.fit.per_activation, of.error.plans, of.error.mean_percent, of.error.max_percent);
+  }
+  std::printf("%s\n", file.c_str());
+}
+
+// Of each precision, and the worst of them.
+std::map<std::string, Figure> memory_figures(const plan::MemoryCosts& costs) {
+  std::map<std::string, Figure> figures;
+  for (const auto& [precision, of] : costs.of) {
+    const Figure mean{.value = of.error.mean_percent, .unit = "%", .n = of.error.plans};
+    const Figure most{.value = of.error.max_percent, .unit = "%", .n = of.error.plans};
+    figures["memory." + plan::to_string(precision) + "_error_percent"] = mean;
+    for (const auto& [name, figure] : {std::pair{"memory.error_percent", mean}, {"memory.max_error_percent", most}}) {
+      Figure& worst = figures.try_emplace(name, figure).first->second;
+      if (figure.value > worst.value) worst = figure;
+    }
+  }
+  return figures;
+}
+
 }  // namespace
 
 int costs_command(int argc, char** argv) {
@@ -98,6 +144,7 @@ int costs_command(int argc, char** argv) {
                "triage costs"};
   std::string directory, space_text, data, out, figures;
   std::vector<std::string> precisions{"fp32"};
+  bool memory = false;
   profile::LayerCostOptions options;
   bool json = false;
   auto* const dir = app.add_option("DIR", directory, "run or zoo directory whose config.toml has a [supernet]");
@@ -117,6 +164,9 @@ int costs_command(int argc, char** argv) {
   app.add_option("--whole-nets", options.whole_nets, "measured whole, of all sizes; half of them tell the error")
       ->check(CLI::Range(2, 10000))
       ->capture_default_str();
+  app.add_flag("--memory", memory,
+               "peak memory of plans instead: what weights, maps and stages come to in a fresh process; "
+               "default file DIR/memory_costs.json");
   app.add_option("--figures", figures, "record the errors of prediction in this results/*.json");
   app.add_option("--seconds", options.seconds, "timed runs in all; opening the nets comes on top")
       ->check(CLI::Range(0.01, 86400.0))
@@ -129,7 +179,7 @@ int costs_command(int argc, char** argv) {
   if (!parse_arguments(app, argc, argv)) return 0;
   if (directory.empty() == space_text.empty()) throw UsageError("expected DIR or --space TEXT");
   if (directory.empty() && out.empty()) throw UsageError("--space: expected --out FILE as well");
-  if (precisions.size() > 1 && !out.empty()) throw UsageError("--out: expected one precision, found more");
+  if (precisions.size() > 1 && !memory && !out.empty()) throw UsageError("--out: expected one precision, found more");
   std::string command = "triage";
   for (int i = 0; i < argc; ++i) command += std::string(" ") + argv[i];
   install_stop_handler();
@@ -141,6 +191,15 @@ int costs_command(int argc, char** argv) {
     if (!data.empty()) use_data(data, subject);
   } else {
     subject = supernet_of(directory, data, options.exits);
+  }
+  if (memory) {
+    const fs::path file = out.empty() ? fs::path(directory) / "memory_costs.json" : fs::path(out);
+    const plan::MemoryCosts costs = measured_memory(subject, precisions, options.seed);
+    write_json(file, plan::to_json(costs));
+    if (!figures.empty()) record_figures(figures, command, memory_figures(costs));
+    if (json) std::cout << plan::to_json(costs).dump(2) << '\n';
+    if (!json) print_memory(costs, file);
+    return 0;
   }
   std::vector<plan::LayerCostTable> tables;
   Json results = Json::array();

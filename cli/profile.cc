@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "cli/energy_options.h"
+#include "cli/measuring_program.h"
 #include "cli/remote_profile.h"
 #include "core/progress.h"
 #include "core/rng.h"
@@ -60,13 +61,6 @@ void print_table(const plan::CostTable& table) {
     std::printf("leaves at %-22s %10.0f %12.1f %9.0f %9.0f\n", path.stage.c_str(), path.weights_kb, path.activations_kb,
                 path.loaded_kb, path.peak_kb);
   }
-}
-
-// triage-measure, which stands beside this program.
-fs::path measuring_program() {
-  const fs::path program = fs::read_symlink("/proc/self/exe").parent_path() / "triage-measure";
-  if (!fs::exists(program)) fail("--memory: expected {}, found none", program.string());
-  return program;
 }
 
 }  // namespace

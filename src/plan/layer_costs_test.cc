@@ -98,8 +98,8 @@ TEST(LayerFit, TermsThatCannotBeToldApartAreNoHindrance) {
 TEST(LayerFit, OneStageIsEnoughAndNoneIsNot) {
   const std::vector<StageTerms> one{{.layers_us = 50, .layers = 2}};
   EXPECT_NEAR(fit_layers(one, std::vector{60.0}).predict(one[0]), 60, 1e-9);
-  EXPECT_THAT(error_of([] { fit_layers({}, {}); }), HasSubstr("found 0 stages"));
-  EXPECT_THAT(error_of([&] { fit_layers(one, std::vector{0.0}); }), HasSubstr("expected times above 0, found 0"));
+  EXPECT_THAT(error_of([] { fit_layers({}, {}); }), HasSubstr("found 0 rows"));
+  EXPECT_THAT(error_of([&] { fit_layers(one, std::vector{0.0}); }), HasSubstr("expected values above 0, found 0"));
 }
 
 TEST(StageTerms, CountMapsWhereTheStageBeginsAndEnds) {
