@@ -48,8 +48,8 @@ Json side_json(const Side& side) {
 }
 
 // Mean latencies of both, window by window in turns.
-std::pair<double, double> run_both(const CompareOptions& options, const Side& a, const data::Dataset& dataset,
-                                   std::span<const std::uint32_t> indices) {
+std::vector<double> run_both(const CompareOptions& options, const Side& a, const data::Dataset& dataset,
+                             std::span<const std::uint32_t> indices) {
   std::vector<Classifier> classifiers;
   for (const fs::path& directory : {options.plan, options.other}) {
     auto loaded = Classifier::load(directory.string(), {});
@@ -68,9 +68,8 @@ std::pair<double, double> run_both(const CompareOptions& options, const Side& a,
   const auto now_us = [] {
     return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now().time_since_epoch()).count();
   };
-  const std::vector<ClassifyRow> other{classify(classifiers[1])};
-  const RealRun run = measure(classify(classifiers[0]), other, a.at.expected(), now_us, options.real_run);
-  return {run.measured_us, run.path_us[0]};
+  const std::vector<ClassifyRow> both{classify(classifiers[0]), classify(classifiers[1])};
+  return mean_in_turns(both, indices.size(), now_us, options.real_run);
 }
 
 }  // namespace
@@ -90,10 +89,10 @@ Json compare_plans(const CompareOptions& options) {
                                          b.verdicts.correct[s], a.at.latency_us, options.comparison));
   }
   if (options.latency) {
-    const auto [mean, other] = run_both(options, a, dataset, indices);
-    json["plans"][0]["mean_us"] = mean;
-    json["plans"][1]["mean_us"] = other;
-    json["speedup"] = other / mean;
+    const std::vector<double> means = run_both(options, a, dataset, indices);
+    json["plans"][0]["mean_us"] = means[0];
+    json["plans"][1]["mean_us"] = means[1];
+    json["speedup"] = means[1] / means[0];
     json["images"] = options.real_run.images;
   }
   json["count"] = indices.size();

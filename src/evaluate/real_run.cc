@@ -60,30 +60,45 @@ std::vector<std::size_t> count_exits(std::span<const std::uint32_t> rows, std::s
 
 }  // namespace
 
-RealRun measure(const ClassifyRow& plan, std::span<const ClassifyRow> forced, std::span<const Expected> expected,
-                const std::function<double()>& now_us, const RealRunOptions& options) {
-  if (expected.empty() || options.images == 0 || options.window == 0) fail("real run: no images to classify");
-  std::vector<Setting> settings{{plan, now_us}};
-  for (const ClassifyRow& path : forced) settings.emplace_back(path, now_us);
-  const std::vector<std::uint32_t> rows = rows_in_order(expected.size(), options);
+std::vector<double> mean_in_turns(
+    std::span<const ClassifyRow> classify, std::size_t split, const std::function<double()>& now_us,
+    const RealRunOptions& options,
+    const std::function<void(std::size_t setting, std::uint32_t row, const Expected& outcome)>& said) {
+  if (split == 0 || options.images == 0 || options.window == 0) fail("real run: no images to classify");
+  std::vector<Setting> settings;
+  for (const ClassifyRow& one : classify) settings.emplace_back(one, now_us);
+  const std::vector<std::uint32_t> rows = rows_in_order(split, options);
   const std::span<const std::uint32_t> all(rows);
   for (const Setting& setting : settings) setting.warm_up(all.first(std::min(options.warm_up, all.size())));
-
-  std::size_t agreed = 0;
   for (std::size_t first = 0, round = 0; first < rows.size(); first += options.window, ++round) {
     const auto window = all.subspan(first, std::min(options.window, rows.size() - first));
     for (std::size_t turn = 0; turn < settings.size(); ++turn) {
       const std::size_t which = (turn + round) % settings.size();  // no setting always comes first
       for (std::uint32_t row : window) {
         const Expected outcome = settings[which].run(row);
-        if (which == 0) agreed += outcome.exit == expected[row].exit && outcome.label == expected[row].label;
+        if (said) said(which, row, outcome);
       }
     }
   }
+  std::vector<double> means;
+  for (const Setting& setting : settings) means.push_back(setting.mean());
+  return means;
+}
+
+RealRun measure(const ClassifyRow& plan, std::span<const ClassifyRow> forced, std::span<const Expected> expected,
+                const std::function<double()>& now_us, const RealRunOptions& options) {
+  std::vector<ClassifyRow> settings{plan};
+  settings.insert(settings.end(), forced.begin(), forced.end());
+  std::size_t agreed = 0;
+  const auto count = [&](std::size_t setting, std::uint32_t row, const Expected& outcome) {
+    if (setting == 0) agreed += outcome.exit == expected[row].exit && outcome.label == expected[row].label;
+  };
+  const std::vector<double> means = mean_in_turns(settings, expected.size(), now_us, options, count);
+  const std::vector<std::uint32_t> rows = rows_in_order(expected.size(), options);
   RealRun out;
   out.images = rows.size();
-  out.measured_us = settings[0].mean();
-  for (std::size_t k = 1; k < settings.size(); ++k) out.path_us.push_back(settings[k].mean());
+  out.measured_us = means[0];
+  out.path_us.assign(means.begin() + 1, means.end());
   out.predicted_us = expected_latency(out.path_us, count_exits(rows, expected, forced.size()));
   out.agreement = static_cast<double>(agreed) / static_cast<double>(rows.size());
   return out;

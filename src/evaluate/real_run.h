@@ -38,6 +38,13 @@ struct RealRun {
 // Classifies image `row` of the split: calls are timed from outside. Throws Error on failure.
 using ClassifyRow = std::function<Expected(std::uint32_t row)>;
 
+// Mean time in us of a call of each setting: all take the same images of a split of `split`, window by window in turns.
+// said gets every answer that counts.
+std::vector<double> mean_in_turns(
+    std::span<const ClassifyRow> settings, std::size_t split, const std::function<double()>& now_us,
+    const RealRunOptions& options,
+    const std::function<void(std::size_t setting, std::uint32_t row, const Expected& outcome)>& said = {});
+
 // The measuring itself. forced[k]: leaves every image at exit k. expected: one per row. now_us: a clock. The stored_*
 // fields are left to run_plan().
 RealRun measure(const ClassifyRow& plan, std::span<const ClassifyRow> forced, std::span<const Expected> expected,
