@@ -25,6 +25,7 @@ std::vector<float> carried(const exporting::StageModel& stage, std::span<const f
 
 exporting::Int8Options options_of(const Workspace& w, const StageSource& stage, const exporting::StageModel& model) {
   exporting::Int8Options options = w.config.int8;
+  options.threads = w.threads;
   for (const plan::ConvLayer& layer : exporting::stage_layers(model)) {
     if (std::ranges::find(stage.fp32_layers, layer.name()) != stage.fp32_layers.end())
       options.fp32.push_back(layer.name());
@@ -59,7 +60,7 @@ Json quantize_stages(const Workspace& w, std::vector<StageSource>& stages, std::
     if (stage.carry) maps[i] = carried(model, input, count, options.batch);
     Json& said = report["stages"][stage.name] = {{"options", to_json(options)}, {"tried", to_json(tried)}};
     if (every_layer) {
-      for (const auto& [layer, divergence] : exporting::layer_divergence(model, input, count, options.batch))
+      for (const auto& [layer, divergence] : exporting::layer_divergence(model, input, count, options.batch, w.threads))
         said["layer_divergence"][layer] = divergence;
     }
     if (progress) progress->update(++done);

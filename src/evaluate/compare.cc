@@ -106,8 +106,8 @@ std::map<std::string, Figure> comparison_figures(const Json& json, const std::st
                   Interval{100 * of["interval"][0].get<double>(), 100 * of["interval"][1].get<double>()}, count};
   };
   const auto loss = [&](const Json& test) {  // of the plan against the other: a minus b, the other way round
-    return Figure{-test["difference_points"].get<double>(), "points",
-                  Interval{-test["interval"][1].get<double>(), -test["interval"][0].get<double>()}, count};
+    return Figure{0 - test["difference_points"].get<double>(), "points",
+                  Interval{0 - test["interval"][1].get<double>(), 0 - test["interval"][0].get<double>()}, count};
   };
   std::map<std::string, Figure> figures;
   figures[name + ".accuracy"] = accuracy(json["plans"][0]);

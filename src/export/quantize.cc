@@ -34,7 +34,7 @@ std::vector<std::size_t> all_convs(const StageModel& stage) {
 struct Calibration {  // the images, in batches
   std::span<const float> images;
   std::size_t count = 0;
-  int batch = 64;
+  int batch = 64, threads = 1;
 
   // use(outputs, n) for every batch
   template <class Use>
@@ -69,7 +69,8 @@ MapStatistics statistics_of(const StageModel& stage, const Calibration& calibrat
   const auto layers = stage_layers(stage);
   found.maps.resize(layers.size() + 1);
   for (const auto& layer : layers) found.means.emplace_back(layer.out_channels, 0.0);
-  const Engine engine = onnx_engine("fp32 " + stage.name, model_with_sums(stage, all_convs(stage)));
+  const Engine engine =
+      onnx_engine("fp32 " + stage.name, model_with_sums(stage, all_convs(stage)), calibration.threads);
   const std::size_t size = calibration.images.size() / calibration.count;
   const std::size_t plane = size / layers[0].in_channels;
   calibration.run(engine, [&](NamedOutputs outputs, std::size_t first, std::size_t n) {
@@ -130,7 +131,7 @@ double divergence(std::span<const float> reference, std::span<const float> logit
 
 std::vector<float> logits_of(const StageModel& stage, const Calibration& calibration) {
   std::vector<float> logits;
-  const Engine engine = onnx_engine("int8 " + stage.name, model_with_sums(stage, {}));
+  const Engine engine = onnx_engine("int8 " + stage.name, model_with_sums(stage, {}), calibration.threads);
   calibration.run(engine, [&](const NamedOutputs& outputs, std::size_t, std::size_t) {
     const auto& part = outputs.at("logits");
     logits.insert(logits.end(), part.begin(), part.end());
@@ -144,7 +145,7 @@ void correct_biases(StageModel& stage, const MapStatistics& statistics, const Ca
     if (!stage.int8->convs[i]) continue;
     Int8Conv& conv = *stage.int8->convs[i];
     ChannelMeans means(static_cast<std::size_t>(layers[i].out_channels), 0.0);
-    const Engine engine = onnx_engine("int8 " + stage.name, model_with_sums(stage, {i}));
+    const Engine engine = onnx_engine("int8 " + stage.name, model_with_sums(stage, {i}), calibration.threads);
     calibration.run(engine, [&](const NamedOutputs& outputs, std::size_t, std::size_t n) {
       add_channel_sums(outputs.at(layers[i].name()), n, means);
     });
@@ -165,13 +166,14 @@ void check_layers(const StageModel& stage, const std::vector<std::string>& names
   }
 }
 
-Calibration calibration_of(const StageModel& stage, std::span<const float> images, std::size_t count, int batch) {
+Calibration calibration_of(const StageModel& stage, std::span<const float> images, std::size_t count, int batch,
+                           int threads) {
   const auto first = stage_layers(stage).front();
   const std::size_t size = std::size_t(first.in_channels) * first.height * first.width;
   if (count == 0 || images.size() != count * size)
     fail("stage {}: int8: found {} values of {} calibration images, expected {} each and at least one image",
          stage.name, images.size(), count, size);
-  return {images, count, batch};
+  return {images, count, batch, threads};
 }
 
 }  // namespace
@@ -179,7 +181,7 @@ Calibration calibration_of(const StageModel& stage, std::span<const float> image
 StageModel quantize_stage(const StageModel& stage, std::span<const float> images, std::size_t count,
                           const Int8Options& options, Int8Report* report) {
   check_layers(stage, options.fp32);
-  const Calibration calibration = calibration_of(stage, images, count, options.batch);
+  const Calibration calibration = calibration_of(stage, images, count, options.batch, options.threads);
   StageModel result = stage;
   result.int8.reset();
   const MapStatistics statistics = statistics_of(result, calibration);
@@ -207,9 +209,9 @@ StageModel quantize_stage(const StageModel& stage, std::span<const float> images
 }
 
 std::vector<std::pair<std::string, double>> layer_divergence(const StageModel& stage, std::span<const float> images,
-                                                             std::size_t count, int batch) {
+                                                             std::size_t count, int batch, int threads) {
   if (!stage.int8) fail("stage {}: expected a stage in int8", stage.name);
-  const Calibration calibration = calibration_of(stage, images, count, batch);
+  const Calibration calibration = calibration_of(stage, images, count, batch, threads);
   StageModel one = stage;
   one.int8.reset();
   const std::vector<float> reference = logits_of(one, calibration);

@@ -24,9 +24,9 @@ struct Int8Options {
   bool bias_correction = true;
   std::vector<std::string> fp32;  // layers that stay as they are: "block0.conv0"
   std::optional<Int8Grid> input;  // of a feature stage: the grid of the map that it is handed; none: measured
-  int batch = 64;
+  int batch = 64, threads = 1;    // of the runs over the images
 };
-Json to_json(const Int8Options& options);
+Json to_json(const Int8Options& options);  // all that the result depends on
 
 struct Int8Report {
   std::map<std::string, double> divergence;  // by method of ranges: mean KL divergence of the answers from fp32's, nats
@@ -43,6 +43,6 @@ StageModel quantize_stage(const StageModel& stage, std::span<const float> images
 // How much each convolution in 8 bits costs: mean KL divergence from fp32's answers with that one alone rounded, by
 // layer. The worst are those to name in Int8Options::fp32. stage: from quantize_stage.
 std::vector<std::pair<std::string, double>> layer_divergence(const StageModel& stage, std::span<const float> images,
-                                                             std::size_t count, int batch = 64);
+                                                             std::size_t count, int batch = 64, int threads = 1);
 
 }  // namespace triage::exporting
