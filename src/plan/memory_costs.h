@@ -15,7 +15,7 @@ namespace triage::plan {
 
 inline constexpr int kMemoryCostVersion = 1;
 
-struct MemoryTerms {                          // of a plan; KB of 1024 bytes
+struct MemoryTerms {          // of a plan; KB of 1024 bytes
   double weights_kb = 0;      // of all stages
   double largest_kb = 0;      // of the stage that has most: while it is loaded there are further copies
   double activations_kb = 0;  // the largest on the path
