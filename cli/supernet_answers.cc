@@ -41,7 +41,7 @@ train::ExitAnswers ask_stages(const std::vector<exporting::Engine>& chain, std::
 
 }  // namespace
 
-SupernetAnswers::SupernetAnswers(const OpenSupernet& supernet, std::string judged)
+SupernetAnswers::SupernetAnswers(const OpenSupernet& supernet, const std::string& judged)
     : supernet_(supernet),
       route_{"route", labels_of(supernet.workspace.dataset, supernet.split("route")), {}, {}, {}},
       judged_{judged, labels_of(supernet.workspace.dataset, supernet.split(judged)), {}, {}, {}} {}

@@ -14,7 +14,7 @@ namespace triage::cli {
 class SupernetAnswers : public search::AnswerSource {
  public:
   // supernet: not owned. judged: the split beside the route split that plans are judged by.
-  explicit SupernetAnswers(const OpenSupernet& supernet, std::string judged = "validation");
+  explicit SupernetAnswers(const OpenSupernet& supernet, const std::string& judged = "validation");
 
   Answers answers(const plan::ArchSpec& subnet, plan::Precision precision) override;
   bool has(const plan::ArchSpec& subnet, plan::Precision precision) const;

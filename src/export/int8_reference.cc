@@ -81,7 +81,9 @@ class Reference {
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       const int in = layers_[i].in_channels;
       const auto& int8 = stage.int8->convs[i];
-      integers_.push_back(int8 ? taps_outside<std::int16_t>(int8->weight, in) : std::vector<std::int16_t>{});
+      integers_.push_back(
+          int8 ? taps_outside<std::int16_t>(std::vector<int>(int8->weight.begin(), int8->weight.end()), in)
+               : std::vector<std::int16_t>{});
       reals_.push_back(int8 ? std::vector<float>{} : taps_outside<float>(file_weight(stage, i), in));
     }
   }

@@ -126,7 +126,8 @@ double divergence(std::span<const float> reference, std::span<const float> logit
     log_softmax(logits.data() + first, q);
     for (std::size_t k = 0; k < classes; ++k) sum += std::exp(p[k]) * (p[k] - q[k]);
   }
-  return sum / static_cast<double>(reference.size() / classes);
+  const std::size_t images = reference.size() / classes;
+  return sum / static_cast<double>(images);
 }
 
 std::vector<float> logits_of(const StageModel& stage, const Calibration& calibration) {
