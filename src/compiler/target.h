@@ -1,0 +1,35 @@
+// Target: the CPU that kernels are compiled for, from its own flags. Halide's "host" is not used: it took one CPU for
+// another and made code that died of an illegal instruction.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+namespace triage::compiler {
+
+// How int8 products are summed, and with it the element type of a map and the channels in one step.
+enum class DotProduct {
+  none,   // AVX2, SSE, any other: products of two 16-bit pairs (maps are i16; exact)
+  u8_s8,  // x86 VNNI: four products of a u8 and an i8 (maps are u8)
+  s8_s8,  // arm64 dot product: four products of two i8 (maps are i8: the grid's values less 128)
+};
+
+struct Target {
+  std::string architecture;           // "x86_64", "aarch64"
+  std::vector<std::string> features;  // used, as /proc/cpuinfo names them, sorted
+  DotProduct dot = DotProduct::none;
+  int registers = 16, register_bits = 256;  // of vectors
+
+  std::string text() const;  // "x86_64 avx2 fma f16c": part of a tuning store's key
+  bool operator==(const Target&) const = default;
+};
+
+// The best target that a CPU with these flags can run.
+Target target_for(const std::string& architecture, const std::set<std::string>& flags);
+Target this_cpu();
+Target target_from_name(const std::string& name);  // "avx2", "avx512", "vnni", "arm64", "this"; throws Error
+
+std::string halide_target(const Target& target);  // Halide's text for it: kernels without assertions, no runtime
+
+}  // namespace triage::compiler
