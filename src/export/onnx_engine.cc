@@ -36,6 +36,7 @@ class OnnxEngine {
     Ort::SessionOptions session;
     session.SetIntraOpNumThreads(threads);
     session.SetInterOpNumThreads(1);
+    session.AddConfigEntry(runtime::kExactProducts, "1");
     return session;
   }
 

@@ -62,6 +62,7 @@ Ort::SessionOptions session_options(const OnnxOptions& options, const std::strin
   session.EnableMemPattern();
   session.SetLogSeverityLevel(ORT_LOGGING_LEVEL_ERROR);
   session.AddConfigEntry("session.intra_op.allow_spinning", options.allow_spinning ? "1" : "0");
+  session.AddConfigEntry(kExactProducts, "1");
   if (!options.profile.empty()) session.EnableProfiling(options.profile.c_str());
   add_provider(session, options, origin);
   return session;

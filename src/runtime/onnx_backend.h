@@ -16,6 +16,10 @@ namespace triage::runtime {
 // works before and after. Thread-safe.
 Ort::Env& ort_environment();
 
+// Set to "1" in every session: without VNNI ONNX Runtime's 8-bit kernels add two products in 16 bits, which overflow,
+// unless told to take the exact ones. Changes nothing where the CPU has VNNI.
+inline constexpr const char* kExactProducts = "session.x64quantprecision";
+
 // Throws Failure. `origin` is what messages call the model, whose bytes are gone before the session is made: loading is
 // when a process needs most memory.
 std::unique_ptr<Backend> make_onnx_backend(std::string model, const std::string& origin, const OnnxOptions& options);
