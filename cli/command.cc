@@ -15,6 +15,12 @@ const Command* find_command(std::span<const Command> commands, const char* name)
   return nullptr;
 }
 
+std::string command_line(int argc, char** argv) {
+  std::string text = "triage";
+  for (int i = 0; i < argc; ++i) text += std::string(" ") + argv[i];
+  return text;
+}
+
 bool parse_arguments(CLI::App& app, int argc, char** argv) {
   try {
     app.parse(argc, argv);

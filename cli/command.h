@@ -34,6 +34,9 @@ int subnets_command(int argc, char** argv);
 int train_command(int argc, char** argv);
 
 // argv[0] is the subcommand's name. False: help was printed and the command ends with 0. Bad usage throws UsageError.
+// "triage eval PLAN --data FILE": what figures of record name as their origin.
+std::string command_line(int argc, char** argv);
+
 bool parse_arguments(CLI::App& app, int argc, char** argv);
 
 }  // namespace triage::cli

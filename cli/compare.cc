@@ -31,8 +31,7 @@ int compare_command(int argc, char** argv) {
   if (!parse_arguments(app, argc, argv)) return 0;
   Progress::set_quiet(json);
   options.latency = !no_latency;
-  std::string command = "triage";
-  for (int i = 0; i < argc; ++i) command += std::string(" ") + argv[i];
+  const std::string command = command_line(argc, argv);
   const Json comparison = evaluate::compare_plans(options);
   if (!figures.empty()) record_figures(figures, command, evaluate::comparison_figures(comparison, name));
   if (json) {

@@ -180,8 +180,7 @@ int costs_command(int argc, char** argv) {
   if (directory.empty() == space_text.empty()) throw UsageError("expected DIR or --space TEXT");
   if (directory.empty() && out.empty()) throw UsageError("--space: expected --out FILE as well");
   if (precisions.size() > 1 && !memory && !out.empty()) throw UsageError("--out: expected one precision, found more");
-  std::string command = "triage";
-  for (int i = 0; i < argc; ++i) command += std::string(" ") + argv[i];
+  const std::string command = command_line(argc, argv);
   install_stop_handler();
   Progress::set_quiet(json);
 

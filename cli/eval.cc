@@ -56,8 +56,7 @@ int eval_command(int argc, char** argv) {
   if (json) Progress::set_quiet(true);
   options.latency = !no_latency;
   options.real_run.seed = options.comparison.seed;
-  options.command = "triage";
-  for (int i = 0; i < argc; ++i) options.command += std::string(" ") + argv[i];
+  options.command = command_line(argc, argv);
 
   const Json results = evaluate::evaluate_plan(options);
   if (!out.empty()) write_json(out, results);

@@ -22,9 +22,8 @@ std::vector<StageSource> cut_stages(const OpenSupernet& supernet, const search::
   const train::SubnetCutter cutter = supernet.cutter();
   std::vector<StageSource> stages;
   for (std::size_t i = 0; i < genome.legs.size(); ++i) {
-    const std::size_t first = stages.size();
-    add_stages(stages, net_name(i), cutter.cut(genome.legs[i].arch), genome.legs[i].early);
-    for (std::size_t s = first; s < stages.size(); ++s) stages[s].precision = genome.legs[i].precision;
+    const search::Leg& leg = genome.legs[i];
+    add_stages(stages, net_name(i), cutter.cut(leg.arch), leg.early, leg.precision);
   }
   return stages;
 }

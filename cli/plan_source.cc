@@ -47,7 +47,7 @@ std::vector<float> network_inputs(const Workspace& w, std::span<const std::uint3
 }
 
 void add_stages(std::vector<StageSource>& stages, const std::string& name, const supernet::Network& network,
-                const std::vector<int>& exits) {
+                const std::vector<int>& exits, plan::Precision precision, const std::vector<std::string>& fp32_layers) {
   for (std::size_t i = 0; i <= exits.size(); ++i) {
     const bool last = i == exits.size();
     StageSource& stage = stages.emplace_back(last ? name : std::format("{}_exit{}", name, exits[i]), network);
@@ -55,6 +55,8 @@ void add_stages(std::vector<StageSource>& stages, const std::string& name, const
     stage.last_block = last ? -1 : exits[i] + 1;
     stage.source = i > 0 ? static_cast<int>(stages.size()) - 2 : -1;
     stage.carry = !last;
+    stage.precision = precision;
+    stage.fp32_layers = fp32_layers;
   }
 }
 
@@ -62,12 +64,8 @@ std::vector<StageSource> trained_stages(const Workspace& w) {
   w.config.require_stages();
   std::vector<StageSource> stages;
   for (const StageConfig& stage : w.config.stages) {
-    const std::size_t first = stages.size();
-    add_stages(stages, stage.name, train::load_trained(w.job(stage), train::Precision::fp32), stage.supernet.exits);
-    for (std::size_t i = first; i < stages.size(); ++i) {
-      stages[i].precision = stage.inference_precision;
-      stages[i].fp32_layers = stage.fp32_layers;
-    }
+    add_stages(stages, stage.name, train::load_trained(w.job(stage), train::Precision::fp32), stage.supernet.exits,
+               stage.inference_precision, stage.fp32_layers);
   }
   return stages;
 }

@@ -25,7 +25,8 @@ struct StageSource {
 
 // Adds the stages of a network that answers behind the blocks `exits` (rising) too: "NAME_exit0", ..., "NAME".
 void add_stages(std::vector<StageSource>& stages, const std::string& name, const supernet::Network& network,
-                const std::vector<int>& exits);
+                const std::vector<int>& exits, plan::Precision precision,
+                const std::vector<std::string>& fp32_layers = {});
 
 // The stages that a run's configuration names: trained networks and their exits.
 std::vector<StageSource> trained_stages(const Workspace& workspace);

@@ -61,8 +61,7 @@ int run_command(int argc, char** argv) {
   if (!parse_arguments(app, argc, argv)) return 0;
   install_stop_handler();
   Progress::set_quiet(json);
-  std::string command = "triage";
-  for (int i = 0; i < argc; ++i) command += std::string(" ") + argv[i];
+  const std::string command = command_line(argc, argv);
 
   const RunConfig config = load_run_config(config_file);
   const fs::path directory = run.empty() ? fs::path("runs") / config.name : fs::path(run);

@@ -110,8 +110,7 @@ int search_command(int argc, char** argv) {
   const fs::path directory = run.empty() ? fs::path("runs") / config.name : fs::path(run);
   keep_config(directory, config.text, config.origin);
   SearchRun opened(config, directory);
-  request.command = "triage";
-  for (int i = 0; i < argc; ++i) request.command += std::string(" ") + argv[i];
+  request.command = command_line(argc, argv);
   if (ablation) {
     request.json = json;
     run_ablation(opened, request);

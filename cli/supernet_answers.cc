@@ -9,36 +9,6 @@ namespace {
 constexpr std::size_t kInt8Images = 256;  // of the route split, for ranges: a search asks hundreds of subnets
 constexpr int kBatch = 64;
 
-// What the stages of one network say, one after the other. inputs: [images, input_size].
-train::ExitAnswers ask_stages(const std::vector<exporting::Engine>& chain, std::span<const float> inputs,
-                              std::span<const std::uint8_t> labels, std::size_t classes) {
-  const std::size_t count = labels.size(), size = inputs.size() / count;
-  train::ExitAnswers answers;
-  answers.logits.resize(chain.size() * count * classes);
-  for (std::size_t first = 0; first < count; first += kBatch) {
-    const std::size_t n = std::min<std::size_t>(kBatch, count - first);
-    std::vector<float> map(inputs.begin() + static_cast<std::ptrdiff_t>(first * size),
-                           inputs.begin() + static_cast<std::ptrdiff_t>((first + n) * size));
-    for (std::size_t exit = 0; exit < chain.size(); ++exit) {
-      exporting::NamedOutputs outputs = chain[exit].run(map, static_cast<int>(n));
-      std::ranges::copy(outputs.at("logits"),
-                        answers.logits.begin() + static_cast<std::ptrdiff_t>((exit * count + first) * classes));
-      if (exit + 1 < chain.size()) map = std::move(outputs.at("carry"));
-    }
-  }
-  for (std::size_t exit = 0; exit < chain.size(); ++exit) {
-    std::size_t right = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-      const auto row = std::span(answers.logits).subspan((exit * count + i) * classes, classes);
-      const bool hit = std::ranges::max_element(row) - row.begin() == labels[i];
-      answers.right.push_back(hit ? 1 : 0);
-      right += hit ? 1 : 0;
-    }
-    answers.accuracy.push_back(static_cast<double>(right) / static_cast<double>(count));
-  }
-  return answers;
-}
-
 }  // namespace
 
 SupernetAnswers::SupernetAnswers(const OpenSupernet& supernet, const std::string& judged)
@@ -52,14 +22,37 @@ std::vector<int> SupernetAnswers::exits() const {
   return exits;
 }
 
-search::LogitStore& SupernetAnswers::store(Split& split, plan::Precision precision) const {
+search::LogitStore& SupernetAnswers::store(Split& split, plan::Precision precision) {
   const auto found = split.stores.find(precision);
   if (found != split.stores.end()) return found->second;
   return split.stores.emplace(precision, open_store(supernet_, split.name, {}, {}, precision)).first->second;
 }
 
-bool SupernetAnswers::has(const plan::ArchSpec& subnet, plan::Precision precision) const {
-  return store(route_, precision).has(subnet) && store(judged_, precision).has(subnet);
+// What the stages of one network say, one after the other.
+SupernetAnswers::Said SupernetAnswers::ask_stages(const std::vector<exporting::Engine>& chain, const Split& split,
+                                                  std::size_t classes) {
+  const std::size_t count = split.labels.size(), size = split.inputs.size() / count;
+  Said said{.logits = std::vector<float>(chain.size() * count * classes), .accuracy = {}};
+  for (std::size_t first = 0; first < count; first += kBatch) {
+    const std::size_t n = std::min<std::size_t>(kBatch, count - first);
+    const auto part = std::span(split.inputs).subspan(first * size, n * size);
+    std::vector<float> map(part.begin(), part.end());
+    for (std::size_t exit = 0; exit < chain.size(); ++exit) {
+      exporting::NamedOutputs outputs = chain[exit].run(map, static_cast<int>(n));
+      std::ranges::copy(outputs.at("logits"),
+                        said.logits.begin() + static_cast<std::ptrdiff_t>((exit * count + first) * classes));
+      if (exit + 1 < chain.size()) map = std::move(outputs.at("carry"));
+    }
+  }
+  for (std::size_t exit = 0; exit < chain.size(); ++exit) {
+    std::size_t right = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto row = std::span(said.logits).subspan((exit * count + i) * classes, classes);
+      right += std::ranges::max_element(row) - row.begin() == split.labels[i] ? 1 : 0;
+    }
+    said.accuracy.push_back(static_cast<double>(right) / static_cast<double>(count));
+  }
+  return said;
 }
 
 SupernetAnswers::Asked SupernetAnswers::asked(const plan::ArchSpec& subnet, plan::Precision precision) {
@@ -72,12 +65,12 @@ SupernetAnswers::Asked SupernetAnswers::asked(const plan::ArchSpec& subnet, plan
         split.images.emplace(w.dataset, supernet_.split(split.name), supernet_.trained.normalization,
                              *supernet_.trained.network);
       }
-      return train::ask_exits(network, *split.images, split.labels);
+      train::ExitAnswers answers = train::ask_exits(network, *split.images, split.labels);
+      return Said{std::move(answers.logits), std::move(answers.accuracy)};
     };
   }
   std::vector<StageSource> stages;
-  add_stages(stages, "subnet", network, network->options().exits);
-  for (StageSource& stage : stages) stage.precision = precision;
+  add_stages(stages, "subnet", network, network->options().exits, precision);
   quantize_stages(w, stages, kInt8Images, false);
   std::vector<exporting::Engine> chain;
   for (std::size_t i = 0; i < stages.size(); ++i) {
@@ -87,13 +80,13 @@ SupernetAnswers::Asked SupernetAnswers::asked(const plan::ArchSpec& subnet, plan
   }
   return [this, chain, &w, classes = static_cast<std::size_t>(network->classes())](Split& split) {
     if (split.inputs.empty()) split.inputs = network_inputs(w, supernet_.split(split.name));
-    return ask_stages(chain, split.inputs, split.labels, classes);
+    return ask_stages(chain, split, classes);
   };
 }
 
 search::SubnetAnswers SupernetAnswers::keep(const plan::ArchSpec& subnet, plan::Precision precision, Split& split,
                                             const Asked& ask) {
-  train::ExitAnswers said = ask(split);
+  Said said = ask(split);
   const plan::ArchCost cost =
       plan::arch_cost(subnet, supernet_.trained.network->input(), supernet_.trained.network->classes());
   search::LogitStore& kept = store(split, precision);

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "cli/subnets.h"
+#include "export/parity.h"
 #include "search/exit_net.h"
 
 namespace triage::cli {
@@ -17,7 +18,6 @@ class SupernetAnswers : public search::AnswerSource {
   explicit SupernetAnswers(const OpenSupernet& supernet, const std::string& judged = "validation");
 
   Answers answers(const plan::ArchSpec& subnet, plan::Precision precision) override;
-  bool has(const plan::ArchSpec& subnet, plan::Precision precision) const;
   const std::vector<std::uint8_t>& route_labels() const override { return route_.labels; }
   const std::vector<std::uint8_t>& validation_labels() const override { return judged_.labels; }
   int classes() const override { return supernet_.trained.network->classes(); }
@@ -31,14 +31,19 @@ class SupernetAnswers : public search::AnswerSource {
     std::optional<train::ImageBatches> images;  // these two are made when a subnet is asked for the first time
     std::vector<float> inputs;                  // in int8
   };
-  using Asked = std::function<train::ExitAnswers(Split&)>;
-  search::LogitStore& store(Split& split, plan::Precision precision) const;
+  struct Said {
+    std::vector<float> logits;     // [exits, images, classes]
+    std::vector<double> accuracy;  // [exits]
+  };
+  using Asked = std::function<Said(Split&)>;
+  static Said ask_stages(const std::vector<exporting::Engine>& chain, const Split& split, std::size_t classes);
+  search::LogitStore& store(Split& split, plan::Precision precision);
   // What the network says about the images of a split.
   Asked asked(const plan::ArchSpec& subnet, plan::Precision precision);
   search::SubnetAnswers keep(const plan::ArchSpec& subnet, plan::Precision precision, Split& split, const Asked& ask);
 
   const OpenSupernet& supernet_;
-  mutable Split route_, judged_;
+  Split route_, judged_;
   std::optional<train::SubnetCutter> cutter_;
 };
 

@@ -1,14 +1,11 @@
 #include "evaluate/compare.h"
 
 #include <algorithm>
-#include <chrono>
 #include <format>
 #include <thread>
 
 #include "core/error.h"
-#include "core/statistics.h"
 #include "evaluate/operation.h"
-#include "triage/classifier.h"
 
 namespace triage::evaluate {
 namespace {
@@ -29,18 +26,11 @@ Side open_side(const fs::path& directory, const data::Dataset& dataset, std::spa
   return side;
 }
 
-Json accuracy_json(std::span<const std::uint8_t> correct) {
-  const auto right = static_cast<std::size_t>(std::ranges::count(correct, 1));
-  const Interval interval = proportion_interval(right, correct.size());
-  return {{"accuracy", static_cast<double>(right) / static_cast<double>(correct.size())},
-          {"interval", {interval.low, interval.high}}};
-}
-
 Json side_json(const Side& side) {
   Json json{{"name", side.plan.name}, {"mean_us", nullptr}, {"stages", Json::array()}};
-  json.update(accuracy_json(side.at.correct));
+  json.update(accuracy_fields(side.at.correct));
   for (std::size_t s = 0; s < side.plan.stages.size(); ++s) {
-    Json& stage = json["stages"].emplace_back(accuracy_json(side.verdicts.correct[s]));
+    Json& stage = json["stages"].emplace_back(accuracy_fields(side.verdicts.correct[s]));
     stage["stage"] = side.plan.stages[s].name;
     stage["precision"] = plan::to_string(side.plan.stages[s].precision);
   }
@@ -48,7 +38,7 @@ Json side_json(const Side& side) {
 }
 
 // Mean latencies of both, window by window in turns.
-std::vector<double> run_both(const CompareOptions& options, const Side& a, const data::Dataset& dataset,
+std::vector<double> run_both(const CompareOptions& options, const data::Dataset& dataset,
                              std::span<const std::uint32_t> indices) {
   std::vector<Classifier> classifiers;
   for (const fs::path& directory : {options.plan, options.other}) {
@@ -56,20 +46,9 @@ std::vector<double> run_both(const CompareOptions& options, const Side& a, const
     if (!loaded) throw Error(loaded.error().message);
     classifiers.push_back(std::move(*loaded));
   }
-  const plan::InputShape shape = a.plan.input;
-  const auto classify = [&](const Classifier& classifier) {
-    return [&](std::uint32_t row) {
-      const auto outcome =
-          classifier.classify({dataset.image(indices[row]), shape.height, shape.width, shape.channels});
-      if (!outcome) throw Error(outcome.error().message);
-      return Expected{static_cast<std::uint8_t>(outcome->exit), static_cast<std::uint8_t>(outcome->label)};
-    };
-  };
-  const auto now_us = [] {
-    return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now().time_since_epoch()).count();
-  };
-  const std::vector<ClassifyRow> both{classify(classifiers[0]), classify(classifiers[1])};
-  return mean_in_turns(both, indices.size(), now_us, options.real_run);
+  const std::vector<ClassifyRow> both{row_classifier(classifiers[0], dataset, indices),
+                                      row_classifier(classifiers[1], dataset, indices)};
+  return mean_in_turns(both, indices.size(), steady_us, options.real_run);
 }
 
 }  // namespace
@@ -89,7 +68,7 @@ Json compare_plans(const CompareOptions& options) {
                                          b.verdicts.correct[s], a.at.latency_us, options.comparison));
   }
   if (options.latency) {
-    const std::vector<double> means = run_both(options, a, dataset, indices);
+    const std::vector<double> means = run_both(options, dataset, indices);
     json["plans"][0]["mean_us"] = means[0];
     json["plans"][1]["mean_us"] = means[1];
     json["speedup"] = means[1] / means[0];

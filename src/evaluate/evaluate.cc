@@ -10,13 +10,6 @@
 namespace triage::evaluate {
 namespace {
 
-Json accuracy_fields(std::span<const std::uint8_t> correct) {
-  const auto right = static_cast<std::size_t>(std::ranges::count(correct, 1));
-  const Interval interval = proportion_interval(right, correct.size());
-  return {{"accuracy", static_cast<double>(right) / static_cast<double>(correct.size())},
-          {"interval", {interval.low, interval.high}}};
-}
-
 Json operating_point_json(const plan::Plan& plan, const route::ScoreTable& table, const Operation& at) {
   Json out{{"policy", plan::to_string(plan.policy)}, {"thresholds", at.thresholds}};
   out.update(accuracy_fields(at.correct));

@@ -6,7 +6,6 @@
 #include "core/rng.h"
 #include "route/curve.h"
 #include "route/policy_scores.h"
-#include "triage/classifier.h"
 
 namespace triage::evaluate {
 namespace {
@@ -59,6 +58,20 @@ std::vector<std::size_t> count_exits(std::span<const std::uint32_t> rows, std::s
 }
 
 }  // namespace
+
+ClassifyRow row_classifier(const Classifier& classifier, const data::Dataset& dataset,
+                           std::span<const std::uint32_t> indices) {
+  return [&classifier, &dataset, indices](std::uint32_t row) {
+    const ClassifierInfo& info = classifier.info();
+    const auto outcome = classifier.classify({dataset.image(indices[row]), info.height, info.width, info.channels});
+    if (!outcome) throw Error(outcome.error().message);
+    return Expected{static_cast<std::uint8_t>(outcome->exit), static_cast<std::uint8_t>(outcome->label)};
+  };
+}
+
+double steady_us() {
+  return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 std::vector<double> mean_in_turns(
     std::span<const ClassifyRow> classify, std::size_t split, const std::function<double()>& now_us,
@@ -119,18 +132,8 @@ RealRun run_plan(const std::string& directory, const plan::Plan& plan, const dat
     classifiers.push_back(std::move(*loaded));
   }
   std::vector<ClassifyRow> runs;
-  for (const Classifier& classifier : classifiers) {
-    runs.emplace_back([&](std::uint32_t row) {
-      const auto outcome =
-          classifier.classify({dataset.image(indices[row]), plan.input.height, plan.input.width, plan.input.channels});
-      if (!outcome) throw Error(outcome.error().message);
-      return Expected{static_cast<std::uint8_t>(outcome->exit), static_cast<std::uint8_t>(outcome->label)};
-    });
-  }
-  const auto now_us = [] {
-    return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now().time_since_epoch()).count();
-  };
-  RealRun out = measure(runs[0], std::span(runs).subspan(1), expected, now_us, options);
+  for (const Classifier& classifier : classifiers) runs.push_back(row_classifier(classifier, dataset, indices));
+  RealRun out = measure(runs[0], std::span(runs).subspan(1), expected, steady_us, options);
   out.stored_path_us = route::path_latency_us(plan);
   out.stored_predicted_us =
       expected_latency(out.stored_path_us, count_exits(rows_in_order(expected.size(), options), expected, stages));

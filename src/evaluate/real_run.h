@@ -11,6 +11,7 @@
 #include "core/json.h"
 #include "data/dataset.h"
 #include "plan/plan.h"
+#include "triage/classifier.h"
 
 namespace triage::evaluate {
 
@@ -37,6 +38,11 @@ struct RealRun {
 
 // Classifies image `row` of the split: calls are timed from outside. Throws Error on failure.
 using ClassifyRow = std::function<Expected(std::uint32_t row)>;
+
+// Runs `classifier` on image `indices[row]`. All are kept by the caller.
+ClassifyRow row_classifier(const Classifier& classifier, const data::Dataset& dataset,
+                           std::span<const std::uint32_t> indices);
+double steady_us();  // monotonic
 
 // Mean time in us of a call of each setting: all take the same images of a split of `split`, window by window in turns.
 // said gets every answer that counts.

@@ -70,30 +70,35 @@ ObservedMemory observe_memory(const fs::path& plan_directory, int exit, const Im
   return memory;
 }
 
-std::vector<plan::PathMemory> measure_memory(const fs::path& program, const fs::path& plan_directory,
-                                             const Images& images) {
+plan::PathMemory measure_path_memory(const fs::path& program, const fs::path& plan_directory, std::size_t exit,
+                                     const Images& images) {
   const plan::Plan plan = plan::load_plan(plan_directory);
   const TemporaryDirectory directory("memory");
   const fs::path file = directory.path() / "images.bin";
   write_file_atomic(file, std::string(images.pixels.begin(), images.pixels.end()));
-  double weights_kb = 0;
-  for (const plan::Stage& stage : plan.stages) weights_kb += static_cast<double>(stage.weight_bytes) / kKb;
-  std::vector<plan::PathMemory> paths;
-  for (std::size_t exit = 0; exit < plan.stages.size(); ++exit) {
-    const ProcessResult result = run_process(
-        {.command = {program.string(), plan_directory.string(), file.string(), "--memory", std::to_string(exit)}});
-    if (result.exit_code != 0)
-      fail("{}: found exit code {}, expected 0: {}", program.string(), result.exit_code, result.errors);
-    const ObservedMemory seen =
-        observed_memory_from_json(parse_json(result.output, program.string()), program.string());
-    const double activations = static_cast<double>(plan.stages[exit].activation_bytes) / kKb;
-    paths.push_back({.stage = plan.stages[exit].name,
-                     .weights_kb = weights_kb,
-                     .activations_kb = std::max(activations, paths.empty() ? 0 : paths.back().activations_kb),
-                     .empty_kb = seen.empty_kb,
-                     .loaded_kb = seen.loaded_kb,
-                     .peak_kb = seen.peak_kb});
+  const ProcessResult result = run_process(
+      {.command = {program.string(), plan_directory.string(), file.string(), "--memory", std::to_string(exit)}});
+  if (result.exit_code != 0)
+    fail("{}: found exit code {}, expected 0: {}", program.string(), result.exit_code, result.errors);
+  const ObservedMemory seen = observed_memory_from_json(parse_json(result.output, program.string()), program.string());
+  plan::PathMemory path{.stage = plan.stages.at(exit).name,
+                        .empty_kb = seen.empty_kb,
+                        .loaded_kb = seen.loaded_kb,
+                        .peak_kb = seen.peak_kb};
+  for (std::size_t i = 0; i < plan.stages.size(); ++i) {
+    path.weights_kb += static_cast<double>(plan.stages[i].weight_bytes) / kKb;
+    const double activations_kb = static_cast<double>(plan.stages[i].activation_bytes) / kKb;
+    if (i <= exit) path.activations_kb = std::max(path.activations_kb, activations_kb);
   }
+  return path;
+}
+
+std::vector<plan::PathMemory> measure_memory(const fs::path& program, const fs::path& plan_directory,
+                                             const Images& images) {
+  const std::size_t exits = plan::load_plan(plan_directory).stages.size();
+  std::vector<plan::PathMemory> paths;
+  for (std::size_t exit = 0; exit < exits; ++exit)
+    paths.push_back(measure_path_memory(program, plan_directory, exit, images));
   return paths;
 }
 

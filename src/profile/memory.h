@@ -26,8 +26,11 @@ ObservedMemory observed_memory_from_json(const Json& json, const std::string& or
 // not load.
 ObservedMemory observe_memory(const fs::path& plan_directory, int exit, const Images& images);
 
-// Every path of a plan, each in a fresh process of its own; `program` is triage-measure. Throws Error with what the
-// program said.
+// The path on which every image leaves at stage `exit`, in a fresh process of its own; `program` is triage-measure.
+// Throws Error with what the program said.
+plan::PathMemory measure_path_memory(const fs::path& program, const fs::path& plan_directory, std::size_t exit,
+                                     const Images& images);
+// All of a plan's paths.
 std::vector<plan::PathMemory> measure_memory(const fs::path& program, const fs::path& plan_directory,
                                              const Images& images);
 

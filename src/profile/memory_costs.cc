@@ -82,7 +82,7 @@ plan::MemoryCosts measure_memory_costs(const plan::SearchSpace& space, const pla
       if (i % 2 == 1) stages.insert(stages.begin(), {.arch = nets[large / 2], .precision = precision});
       const TemporaryDirectory directory("memory");
       const plan::Plan plan = write_plan(directory.path(), stages, input, classes, options.seed);
-      const plan::PathMemory path = measure_memory(program, directory.path(), images).back();
+      const plan::PathMemory path = measure_path_memory(program, directory.path(), plan.stages.size() - 1, images);
       plan::MemoryTerms terms{.weights_kb = path.weights_kb,
                               .activations_kb = path.activations_kb,
                               .stages = static_cast<int>(plan.stages.size())};
