@@ -49,10 +49,13 @@ bool matters_to_kernels(const std::string& flag) {
          std::ranges::any_of(kPrefixes, [&](const char* prefix) { return flag.starts_with(prefix); });
 }
 
+std::string all_flags(const std::string& cpuinfo) {
+  const std::string all = field_of(cpuinfo, "flags");        // x86
+  return all.empty() ? field_of(cpuinfo, "Features") : all;  // arm
+}
+
 std::string kernel_flags(const std::string& cpuinfo) {
-  std::string all = field_of(cpuinfo, "flags");          // x86
-  if (all.empty()) all = field_of(cpuinfo, "Features");  // arm
-  std::istringstream words(all);
+  std::istringstream words(all_flags(cpuinfo));
   std::string kept;
   for (std::string flag; words >> flag;) {
     if (matters_to_kernels(flag)) kept += (kept.empty() ? "" : " ") + flag;
@@ -84,6 +87,13 @@ std::string cpu_name() {
   }
   utsname system{};
   return ::uname(&system) == 0 ? system.machine : "unknown";
+}
+
+std::set<std::string> cpu_flags() {
+  std::istringstream words(all_flags(system_text("/proc/cpuinfo")));
+  std::set<std::string> flags;
+  for (std::string flag; words >> flag;) flags.insert(flag);
+  return flags;
 }
 
 std::string git_revision() { return kSourceRevision; }

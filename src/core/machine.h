@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "core/json.h"
@@ -13,7 +14,8 @@ namespace triage {
 // cpu, cores, flags (those that matter to kernels), memory, kernel, governor and frequency where the system tells.
 Json machine_context();
 std::string cpu_name();
-std::string git_revision();  // of the source tree at build time, "-dirty" when it had changes; or "unknown"
+std::set<std::string> cpu_flags();  // all, as /proc/cpuinfo names them: "flags" on x86, "Features" on arm
+std::string git_revision();         // of the source tree at build time, "-dirty" when it had changes; or "unknown"
 std::string iso_time_now();
 
 // results/TOPIC.json (schema in docs/formats.md): one figure replaced or added at a time, written by the measurer.

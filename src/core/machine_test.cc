@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <sstream>
 
 #include "core/test_support.h"
 
@@ -12,6 +13,12 @@ namespace {
 
 using testing::HasSubstr;
 using testing::MatchesRegex;
+
+TEST(Machine, FlagsOfTheCpuHoldThoseOfTheContext) {
+  const std::set<std::string> flags = cpu_flags();
+  std::istringstream words(machine_context()["flags"].get<std::string>());
+  for (std::string flag; words >> flag;) EXPECT_TRUE(flags.contains(flag)) << flag;
+}
 
 TEST(Machine, ContextNamesTheMachine) {
   const Json machine = machine_context();

@@ -47,13 +47,19 @@ struct StageCost {  // measured on the plan's device; µs per image at batch 1
   std::optional<double> energy_uj;  // net of the idle machine, mean; none: not available
 };
 
+struct CompiledStage {  // the stage as compiled kernels (runtime/stage_program.h)
+  std::string file;     // the program, inside the plan directory; it names its library
+  std::string sha256;   // of that file, never empty: it guards what is loaded as code
+};
+
 struct Stage {
   std::string name;  // "little"
   ArchSpec arch;
   StageInput input = StageInput::image;
-  int source = -1;        // for StageInput::features: index of an earlier stage
-  std::string onnx;       // file name inside the plan directory
-  std::string sha256;     // of that file
+  int source = -1;     // for StageInput::features: index of an earlier stage
+  std::string onnx;    // file name inside the plan directory
+  std::string sha256;  // of that file
+  std::optional<CompiledStage> compiled;
   int feature_width = 0;  // elements of the "features" output, 0 when there is none
   std::int64_t macs = 0, parameters = 0;
   std::int64_t weight_bytes = 0, activation_bytes = 0;  // cost_model.h; activations 0: not known

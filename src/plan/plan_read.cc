@@ -86,6 +86,12 @@ ArchSpec arch_from_json(const JsonReader& json) {
   }
 }
 
+CompiledStage compiled_from_json(const JsonReader& json) {
+  CompiledStage compiled{.file = plain_file_name(json, "file"), .sha256 = checksum(json, "sha256")};
+  if (compiled.sha256.empty()) json.at("sha256").fail_here("64 hexadecimal digits in lower case");
+  return compiled;
+}
+
 Stage stage_from_json(const JsonReader& json, int index, const Plan& plan) {
   Stage stage;
   stage.name = printable(json, "name");
@@ -110,6 +116,7 @@ Stage stage_from_json(const JsonReader& json, int index, const Plan& plan) {
   }
   stage.onnx = plain_file_name(json, "onnx");
   stage.sha256 = checksum(json, "sha256");
+  if (json.has("compiled")) stage.compiled = compiled_from_json(json.at("compiled"));
   stage.feature_width = json.get_in("feature_width", 0, kMaxFeatures);
   stage.macs = json.get_in<std::int64_t>("macs", 0, INT64_MAX);
   stage.parameters = json.get_in<std::int64_t>("parameters", 0, INT64_MAX);

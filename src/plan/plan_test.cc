@@ -58,6 +58,17 @@ TEST(Plan, SurvivesJsonToTheLastBit) {
   EXPECT_EQ(back.provenance["seed"], 17);
 }
 
+TEST(Plan, KeepsCompiledStages) {
+  Plan plan = pair();
+  EXPECT_FALSE(to_json(plan)["stages"][0].contains("compiled"));  // nothing is written where there is none
+  plan.stages[1].compiled = CompiledStage{.file = "big.program", .sha256 = std::string(64, 'b')};
+  const Plan back = plan_from_json(to_json(plan), "plan.json");
+  EXPECT_FALSE(back.stages[0].compiled);
+  ASSERT_TRUE(back.stages[1].compiled);
+  EXPECT_EQ(back.stages[1].compiled->file, "big.program");
+  EXPECT_EQ(back.stages[1].compiled->sha256, std::string(64, 'b'));
+}
+
 TEST(Plan, SavesAndLoadsADirectory) {
   const TempDir directory;
   save_plan(directory / "run/plan", pair());
@@ -82,6 +93,16 @@ std::string refusal_at(const char* pointer, const Json& value) {
 }
 std::string refusal_without(const char* parent, const char* field) {
   return refusal([&](Json& json) { json[Json::json_pointer(parent)].erase(field); });
+}
+
+TEST(Plan, RefusesCompiledStagesWithoutAFileOrAChecksum) {
+  const std::string hash(64, 'b');
+  const auto with = [](const Json& compiled) { return refusal_at("/stages/1/compiled", compiled); };
+  EXPECT_EQ(with({{"file", "big.program"}, {"sha256", hash}}), "no error");
+  EXPECT_THAT(with({{"sha256", hash}}), HasSubstr("plan.json: stages[1].compiled: field 'file' is missing"));
+  EXPECT_THAT(with({{"file", "../big"}, {"sha256", hash}}), HasSubstr("expected a plain file name"));
+  EXPECT_THAT(with({{"file", "big"}, {"sha256", ""}}),
+              HasSubstr("stages[1].compiled.sha256: expected 64 hexadecimal digits in lower case, found \"\""));
 }
 
 TEST(Plan, RefusesByNameWithFoundAndExpected) {

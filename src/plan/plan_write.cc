@@ -28,6 +28,7 @@ Json to_json(const Stage& stage) {
   if (stage.input == StageInput::features) json["source"] = stage.source;
   json["onnx"] = stage.onnx;
   json["sha256"] = stage.sha256;
+  if (stage.compiled) json["compiled"] = {{"file", stage.compiled->file}, {"sha256", stage.compiled->sha256}};
   json["feature_width"] = stage.feature_width;
   json["macs"] = stage.macs;
   json["parameters"] = stage.parameters;

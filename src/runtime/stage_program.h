@@ -4,8 +4,8 @@
 // All that a kernel knows is in its arguments: the same kernel serves every layer of its shape, in any stage. What runs
 // a program knows nothing of layers, schedules or precisions.
 //
-// File: the line "triage stage program", the header's length, the header (JSON, versioned), the constants, the SHA-256
-// of all before it.
+// File (docs/formats.md): the line "triage stage program", the header's length (u64), the header (JSON, versioned), the
+// constants, the SHA-256 of all before it in hexadecimal.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +27,8 @@ struct Dimension {
   int min = 0, extent = 0, stride = 0;  // stride: in elements
 };
 
-// An argument of a kernel. Its first element, the one at every dimension's min, lies at `offset` bytes of its memory.
+// An argument of a kernel. Its first element, the one at every dimension's min, lies at `offset` bytes of its memory, a
+// multiple of its type's size. Strides are not negative. Views of input and outputs are f32.
 struct View {
   enum class Memory { map, constants, input, logits, features, carry };
   Memory memory = Memory::map;
@@ -37,9 +38,10 @@ struct View {
   std::vector<Dimension> dimensions;  // innermost first
 };
 
-// One call: kernel(arguments...). The last argument is what it writes. Where several threads run the stage, the
-// extent of its dimension `split` is shared out among them in multiples of `split_unit` (the rest goes to the last);
-// split < 0: one thread makes the call. All threads finish a step before any begins the next.
+// One call: kernel(arguments...). The last argument is what it writes: a map or an output. Where several threads run
+// the stage, the extent of its dimension `split` is shared out among them in multiples of `split_unit` (the rest goes
+// to the last); split < 0: one thread makes the call. All threads finish a step before any begins the next. An output
+// that the caller does not want is not computed, unless another step reads it.
 struct Step {
   int kernel = 0;  // index into StageProgram::kernels
   std::vector<View> arguments;
@@ -67,10 +69,18 @@ struct StageProgram {
   std::vector<std::uint8_t> constants;  // aligned to 64 bytes in memory, as views into it expect
 };
 
-// Both throw Error naming the file, the field, found and expected. A program that was read is safe to run: every view
-// lies inside its memory, inputs and outputs have the shape's sizes, indices exist.
+inline constexpr std::size_t kMaxProgramBytes = std::size_t{256} << 20;  // constants, maps and outputs together
+
+// All throw Error naming the file, the field, found and expected. A program that was read is safe to run as far as it
+// goes: every view lies inside its memory, the outputs of the shape are written, indices exist. What its library does
+// with that is the library's. What could not be read back is not written.
 void save_program(const fs::path& file, const StageProgram& program);
 StageProgram load_program(const fs::path& file);
 StageProgram parse_program(std::string_view bytes, const std::string& origin);
+std::string program_bytes(const StageProgram& program);  // the file's content, not checked
+
+std::string to_string(ElementType type);                                // "u8", ...
+std::string to_string(View::Memory memory);                             // "map", ...
+std::size_t output_size(const StageShape& shape, View::Memory output);  // elements of logits, features, carry; else 0
 
 }  // namespace triage::runtime

@@ -1,0 +1,32 @@
+// The engine "compiled": stages as programs (stage_program.h) of kernels in a shared library.
+//
+// Loading a library runs its code in this process with all its rights. What is loaded is what a plan's author compiled,
+// byte for byte: plan.json has the SHA-256 of the program, the program that of its library, and both are checked first.
+// A plan from somebody who is not trusted must not be loaded with this engine (ClassifierOptions::engine).
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "runtime/backend.h"
+#include "runtime/thread_team.h"
+
+namespace triage::runtime {
+
+struct CompiledOptions {
+  int threads = 1;
+  bool allow_spinning = false;       // as thread_team.h says
+  std::string sha256;                // of the program's file; empty: not checked
+  std::shared_ptr<ThreadTeam> team;  // shared by the stages of a plan, in place of the two above; null: one of its own
+};
+
+// Opens a program; its library lies beside it and stays loaded as long as the backend lives. Refuses with `unsupported`
+// what was compiled for another architecture or needs features that this CPU lacks. Images of a batch run one after
+// another, each on all threads. run() allocates only when more calls run at once than ever before, and for error
+// messages; it takes no lock. Calls that come at the same time do not wait for each other: one gets the team, the
+// others run on their callers' threads alone.
+Result<std::unique_ptr<Backend>> open_compiled(const std::string& file, const CompiledOptions& options);
+
+std::string compiled_engine_version();  // "0.1.0": of this library; the kernels' compiler is the plan's evidence
+
+}  // namespace triage::runtime

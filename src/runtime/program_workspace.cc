@@ -1,0 +1,132 @@
+#include "runtime/program_workspace.h"
+
+#include <algorithm>
+
+namespace triage::runtime {
+namespace {
+
+template <class T>
+void fill_with(std::uint8_t* data, std::size_t elements, double value) {
+  std::fill_n(reinterpret_cast<T*>(data), elements, static_cast<T>(value));
+}
+
+void fill_map(std::uint8_t* data, const MapMemory& map) {
+  switch (map.type) {
+    case ElementType::u8:
+      return fill_with<std::uint8_t>(data, map.elements, map.fill);
+    case ElementType::i8:
+      return fill_with<std::int8_t>(data, map.elements, map.fill);
+    case ElementType::i16:
+      return fill_with<std::int16_t>(data, map.elements, map.fill);
+    case ElementType::i32:
+      return fill_with<std::int32_t>(data, map.elements, map.fill);
+    case ElementType::f32:
+      return fill_with<float>(data, map.elements, map.fill);
+  }
+}
+
+std::uint8_t type_code(ElementType type) {
+  constexpr std::uint8_t kSigned = 0, kUnsigned = 1, kFloat = 2;
+  return type == ElementType::f32 ? kFloat : type == ElementType::u8 ? kUnsigned : kSigned;
+}
+
+// Elements of dimension `split` that come before `part`: whole units but at the end.
+int share_begin(const Step& step, int extent, int part, int parts) {
+  if (part == parts) return extent;
+  const std::int64_t units = extent / step.split_unit;
+  return static_cast<int>(units * part / parts * step.split_unit);
+}
+
+}  // namespace
+
+std::vector<View::Memory> outputs_read(const StageProgram& program) {
+  std::vector<View::Memory> read;
+  for (const Step& step : program.steps) {
+    for (std::size_t i = 0; i + 1 < step.arguments.size(); ++i) {
+      const View::Memory memory = step.arguments[i].memory;
+      const bool output = output_size(program.shape, memory) > 0;
+      if (output && std::ranges::find(read, memory) == read.end()) read.push_back(memory);
+    }
+  }
+  return read;
+}
+
+ProgramWorkspace::ProgramWorkspace(const StageProgram& program, std::uint8_t* constants, int parts)
+    : parts_(parts), constants_(constants) {
+  for (const MapMemory& map : program.maps) {
+    maps_.emplace_back(map.elements * size_of(map.type));
+    fill_map(maps_.back().data(), map);
+  }
+  for (const View::Memory output : outputs_read(program)) {
+    scratch_[static_cast<std::size_t>(output)] =
+        std::make_unique<AlignedMemory>(output_size(program.shape, output) * sizeof(float));
+  }
+  for (const Step& step : program.steps) {
+    std::vector<KernelBuffer*> buffers;
+    for (const View& view : step.arguments) buffers.push_back(add_buffer(view));
+    alone_.push_back(add_arguments(buffers));
+    add_shared(step, buffers);
+  }
+}
+
+KernelBuffer* ProgramWorkspace::add_buffer(const View& view) {
+  const std::size_t rank = view.dimensions.size();
+  KernelDimension* const dimensions =
+      dimensions_.emplace_back(std::make_unique<KernelDimension[]>(rank)).get();  // flags: 0
+  for (std::size_t d = 0; d < rank; ++d) {
+    const Dimension& from = view.dimensions[d];
+    dimensions[d] = {.min = from.min, .extent = from.extent, .stride = from.stride};
+  }
+  KernelBuffer* const buffer = buffers_.emplace_back(std::make_unique<KernelBuffer>()).get();
+  buffer->type_code = type_code(view.type);
+  buffer->type_bits = static_cast<std::uint8_t>(8 * size_of(view.type));
+  buffer->dimensions = static_cast<std::int32_t>(rank);
+  buffer->dim = dimensions;
+  if (view.memory == View::Memory::map) {
+    buffer->host = maps_[static_cast<std::size_t>(view.map)].data() + view.offset;
+  } else if (view.memory == View::Memory::constants) {
+    buffer->host = constants_ + view.offset;
+  } else {
+    patches_.push_back({buffer, static_cast<std::size_t>(view.memory), view.offset});
+  }
+  return buffer;
+}
+
+void** ProgramWorkspace::add_arguments(const std::vector<KernelBuffer*>& buffers) {
+  auto& arguments = arguments_.emplace_back(std::make_unique<void*[]>(buffers.size()));
+  std::ranges::copy(buffers, arguments.get());
+  return arguments.get();
+}
+
+void ProgramWorkspace::add_shared(const Step& step, const std::vector<KernelBuffer*>& buffers) {
+  for (int part = 0; part < parts_; ++part) {
+    if (step.split < 0) {
+      shared_.push_back(part == 0 ? alone_.back() : nullptr);
+      continue;
+    }
+    View written = step.arguments.back();
+    Dimension& split = written.dimensions[static_cast<std::size_t>(step.split)];
+    const int begin = share_begin(step, split.extent, part, parts_);
+    const int end = share_begin(step, split.extent, part + 1, parts_);
+    if (begin == end) {
+      shared_.push_back(nullptr);
+      continue;
+    }
+    split.min += begin;
+    split.extent = end - begin;
+    written.offset += static_cast<std::size_t>(begin) * static_cast<std::size_t>(split.stride) * size_of(written.type);
+    std::vector<KernelBuffer*> own = buffers;
+    own.back() = add_buffer(written);
+    shared_.push_back(add_arguments(own));
+  }
+}
+
+void ProgramWorkspace::point_at(const Outside& outside) {
+  for (const Patch& patch : patches_) {
+    std::uint8_t* memory = outside[patch.memory];
+    if (!memory && scratch_[patch.memory]) memory = scratch_[patch.memory]->data();
+    patch.buffer->host = memory ? memory + patch.offset : nullptr;
+  }
+}
+
+}  // namespace triage::runtime

@@ -1,0 +1,78 @@
+// ProgramWorkspace: the memory of one run of a program, and every kernel's arguments, made once.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include "runtime/kernel_abi.h"
+#include "runtime/stage_program.h"
+
+namespace triage::runtime {
+
+inline constexpr std::size_t kMemoryAlignment = 64;
+
+class AlignedMemory {
+ public:
+  explicit AlignedMemory(std::size_t bytes)
+      : data_(static_cast<std::uint8_t*>(::operator new(bytes, std::align_val_t{kMemoryAlignment}))) {}
+  std::uint8_t* data() const { return data_.get(); }
+
+ private:
+  struct Free {
+    void operator()(std::uint8_t* data) const { ::operator delete(data, std::align_val_t{kMemoryAlignment}); }
+  };
+  std::unique_ptr<std::uint8_t, Free> data_;
+};
+
+// The outputs that steps read too: they need memory even where the caller gives none.
+std::vector<View::Memory> outputs_read(const StageProgram& program);
+
+class ProgramWorkspace {
+ public:
+  // parts: threads that share the split steps. constants: the program's, aligned; must outlive this.
+  ProgramWorkspace(const StageProgram& program, std::uint8_t* constants, int parts);
+  ProgramWorkspace(const ProgramWorkspace&) = delete;
+  ProgramWorkspace& operator=(const ProgramWorkspace&) = delete;
+
+  // Where the image's input and outputs are, by View::Memory; null: not wanted.
+  using Outside = std::array<std::uint8_t*, 6>;
+  void point_at(const Outside& outside);
+
+  // Of a step, for its kernel; null where this part has nothing to do. parts: 1 or the constructor's.
+  void** arguments(std::size_t step, int part, int parts) const {
+    return parts == 1 ? alone_[step]
+                      : shared_[step * static_cast<std::size_t>(parts_) + static_cast<std::size_t>(part)];
+  }
+
+  std::atomic<int> failed_step{-1};  // of the run in progress
+  int failure = 0;                   // what its kernel returned
+
+  std::atomic<bool> in_use{false};  // for the pool
+  std::unique_ptr<ProgramWorkspace> next;
+
+ private:
+  struct Patch {
+    KernelBuffer* buffer;
+    std::size_t memory, offset;
+  };
+
+  KernelBuffer* add_buffer(const View& view);
+  void** add_arguments(const std::vector<KernelBuffer*>& buffers);
+  void add_shared(const Step& step, const std::vector<KernelBuffer*>& buffers);
+
+  int parts_;
+  std::uint8_t* constants_;
+  std::vector<AlignedMemory> maps_;
+  std::array<std::unique_ptr<AlignedMemory>, 6> scratch_;  // for outputs_read()
+  // The containers below keep their elements where they are.
+  std::vector<std::unique_ptr<KernelDimension[]>> dimensions_;
+  std::vector<std::unique_ptr<KernelBuffer>> buffers_;
+  std::vector<std::unique_ptr<void*[]>> arguments_;
+  std::vector<void**> alone_, shared_;  // [steps]; [steps, parts]
+  std::vector<Patch> patches_;
+};
+
+}  // namespace triage::runtime
