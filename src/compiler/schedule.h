@@ -28,6 +28,9 @@ struct Schedule {
   auto operator<=>(const Schedule&) const = default;
 };
 
+// Rows of the convolution that a kernel computes at a time: threads that share a map share these out.
+int rows_at_once(const Schedule& schedule);
+
 // Whether the kernel can be made so: tiles fit the map, Winograd is for fp32 and for whole tiles.
 bool allowed(const KernelKey& key, const Schedule& schedule);
 

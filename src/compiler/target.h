@@ -28,8 +28,9 @@ struct Target {
 // The best target that a CPU with these flags can run.
 Target target_for(const std::string& architecture, const std::set<std::string>& flags);
 Target this_cpu();
-Target target_from_name(const std::string& name);  // "avx2", "avx512", "vnni", "arm64", "this"; throws Error
+Target target_from_name(const std::string& name);  // "avx2", "avx512", "vnni", "arm64", "this"; throws UsageError
+Target target_from_text(const std::string& text);  // Target::text(); throws Error
 
-std::string halide_target(const Target& target);  // Halide's text for it: kernels without assertions, no runtime
+std::string halide_target(const Target& target);  // Halide's text for it: kernels without assertions
 
 }  // namespace triage::compiler

@@ -1,0 +1,103 @@
+#include "codegen/build_library.h"
+
+#include <HalideBuffer.h>
+
+#include <cstddef>
+
+#include "codegen/with_halide.h"
+#include "core/error.h"
+#include "core/process.h"
+#include "runtime/kernel_abi.h"
+
+namespace triage::codegen {
+
+using namespace compiler;  // NOLINT(google-build-using-namespace): codegen is its Halide half
+
+namespace {
+
+using runtime::KernelBuffer;
+using runtime::KernelDimension;
+
+static_assert(sizeof(KernelBuffer) == sizeof(halide_buffer_t));
+static_assert(offsetof(KernelBuffer, host) == offsetof(halide_buffer_t, host));
+static_assert(offsetof(KernelBuffer, type_code) == offsetof(halide_buffer_t, type));
+static_assert(offsetof(KernelBuffer, dimensions) == offsetof(halide_buffer_t, dimensions));
+static_assert(offsetof(KernelBuffer, dim) == offsetof(halide_buffer_t, dim));
+static_assert(sizeof(KernelDimension) == sizeof(halide_dimension_t));
+static_assert(offsetof(KernelDimension, stride) == offsetof(halide_dimension_t, stride));
+
+// What Halide's code asks for where a scratch map is too large for its stack. A kernel gives back all that it took
+// before it returns, so each thread has one piece of memory, taken at its first call. Larger than schedule.h lets a
+// kernel need.
+constexpr std::string_view kScratchSource = R"(
+static __thread unsigned char scratch[1 << 22] __attribute__((aligned(128)));
+static __thread unsigned long used;
+void* halide_malloc(void* context, unsigned long bytes) {
+  (void)context;
+  bytes = (bytes + 127) & ~127ul;
+  if (bytes > sizeof(scratch) - used) return 0;
+  used += bytes;
+  return scratch + used - bytes;
+}
+void halide_free(void* context, void* memory) {
+  (void)context;
+  if (memory && (unsigned long)((unsigned char*)memory - scratch) < used) used = (unsigned char*)memory - scratch;
+}
+)";
+
+class TemporaryFolder {
+ public:
+  explicit TemporaryFolder(const fs::path& beside) : path_(beside.string() + ".kernels") {
+    fs::remove_all(path_);
+    fs::create_directories(path_);
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+std::string linker_for(const Target& target) {
+  if (target.architecture == this_cpu().architecture) return "cc";
+  return target.architecture + "-linux-gnu-gcc";
+}
+
+}  // namespace
+
+void build_library(const KernelLibrary& library, const fs::path& file) {
+  const TemporaryFolder folder(file);
+  const fs::path linked = folder.path() / "kernels.so";
+  const fs::path scratch = folder.path() / "scratch.c";
+  write_file_atomic(scratch, kScratchSource);
+  std::vector<std::string> command{linker_for(library.target()),
+                                   "-O2",
+                                   "-fPIC",
+                                   "-shared",
+                                   "-Wl,-z,noexecstack",
+                                   "-Wl,-s",
+                                   "-o",
+                                   linked.string(),
+                                   scratch.string()};
+  for (const auto& [name, kernel] : library.kernels()) {
+    const std::string object = (folder.path() / (name + ".o")).string();
+    with_halide(name, [&] {
+      KernelCode code = kernel.edge ? edge_code(*kernel.edge, library.target())
+                                    : conv_code(kernel.key, kernel.schedule, library.target());
+      auto machine = machine_of(library.target(), code).with_feature(Halide::Target::NoRuntime);
+      code.output.compile_to_object(object, code.inputs, name, machine);
+    });
+    command.push_back(object);
+  }
+  const ProcessResult result = run_process({.command = command, .input_file = {}, .on_output = {}});
+  if (result.exit_code != 0)
+    fail("{}: {} ended with {}: {}", file.string(), command[0], result.exit_code, result.errors);
+  write_file_atomic(file, read_file(linked));
+}
+
+}  // namespace triage::codegen

@@ -1,0 +1,39 @@
+// A stage's graph as a program of kernels (runtime/stage_program.h), and a whole plan compiled in its directory.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "compiler/kernel_library.h"
+#include "compiler/stage_graph.h"
+#include "plan/plan.h"
+#include "runtime/stage_program.h"
+
+namespace triage::compiler {
+
+using ScheduleOf = std::function<Schedule(const KernelKey&)>;  // a tuning store's best, or default_schedule
+
+// The kernels that the stage's convolutions need where `threads` share its maps.
+std::vector<KernelKey> kernels_of(const StageGraph& graph, int threads);
+
+// Adds what the stage needs to `library`; the program's library and its checksum are still to be set.
+runtime::StageProgram compile_stage(const StageGraph& graph, int threads, const ScheduleOf& schedule_of,
+                                    KernelLibrary& library);
+
+struct CompileOptions {
+  Target target;
+  int threads = 1;   // that will share a stage's maps; any number may run it
+  fs::path program;  // triage-kernels
+};
+
+struct CompiledPlan {
+  std::size_t kernels = 0;  // in the library
+  fs::path library;
+};
+
+// Compiles every stage of a plan directory. Writes the library and a program for each stage beside the stage files,
+// named by their content, and then plan.json, which names them: readers see the plan before or after. Files of an
+// earlier compilation that are no longer named are removed.
+CompiledPlan compile_plan(const fs::path& directory, const CompileOptions& options, const ScheduleOf& schedule_of);
+
+}  // namespace triage::compiler

@@ -1,0 +1,108 @@
+#include "compiler/target.h"
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+#include "core/error.h"
+
+namespace triage::compiler {
+namespace {
+
+struct KnownTarget {
+  const char* name;
+  Target target;
+  const char* halide;
+};
+
+// Best first. The features are those that Halide's code generator may use under that name.
+const std::vector<KnownTarget>& known_targets() {
+  static const std::vector<KnownTarget> known{
+      {"vnni",
+       {"x86_64",
+        {"avx", "avx2", "avx512_bf16", "avx512_bitalg", "avx512_vbmi2", "avx512_vnni", "avx512_vpopcntdq", "avx512bw",
+         "avx512cd", "avx512dq", "avx512f", "avx512ifma", "avx512vbmi", "avx512vl", "f16c", "fma", "sse4_1"},
+        DotProduct::u8_s8,
+        32,
+        512},
+       "x86-64-linux-avx512_zen4-avx512_cannonlake-avx512_skylake-avx512-avx2-avx-fma-f16c-sse41"},
+      {"avx512",
+       {"x86_64",
+        {"avx", "avx2", "avx512bw", "avx512cd", "avx512dq", "avx512f", "avx512vl", "f16c", "fma", "sse4_1"},
+        DotProduct::none,
+        32,
+        512},
+       "x86-64-linux-avx512_skylake-avx512-avx2-avx-fma-f16c-sse41"},
+      {"avx2",
+       {"x86_64", {"avx", "avx2", "f16c", "fma", "sse4_1"}, DotProduct::none, 16, 256},
+       "x86-64-linux-avx2-avx-fma-f16c-sse41"},
+      {"sse4", {"x86_64", {"sse4_1"}, DotProduct::none, 16, 128}, "x86-64-linux-sse41"},
+      {"arm64", {"aarch64", {"asimd", "asimddp"}, DotProduct::s8_s8, 32, 128}, "arm-64-linux-arm_dot_prod"},
+      {"arm64-plain", {"aarch64", {"asimd"}, DotProduct::none, 32, 128}, "arm-64-linux"},
+  };
+  return known;
+}
+
+const char* architecture_here() {
+#if defined(__aarch64__)
+  return "aarch64";
+#else
+  return "x86_64";
+#endif
+}
+
+// "flags" of x86, "Features" of arm64, of the first CPU.
+std::set<std::string> flags_here() {
+  std::ifstream file("/proc/cpuinfo");
+  std::set<std::string> flags;
+  for (std::string line; std::getline(file, line) && flags.empty();) {
+    if (!line.starts_with("flags") && !line.starts_with("Features")) continue;
+    std::istringstream words(line.substr(std::min(line.find(':') + 1, line.size())));
+    for (std::string word; words >> word;) flags.insert(word);
+  }
+  return flags;
+}
+
+}  // namespace
+
+std::string Target::text() const {
+  std::string text = architecture;
+  for (const std::string& feature : features) text += " " + feature;
+  return text;
+}
+
+Target target_for(const std::string& architecture, const std::set<std::string>& flags) {
+  for (const KnownTarget& known : known_targets()) {
+    const auto& features = known.target.features;
+    const bool has_all =
+        std::ranges::all_of(features, [&](const std::string& feature) { return flags.contains(feature); });
+    if (known.target.architecture == architecture && has_all) return known.target;
+  }
+  fail("compiled engine: found a CPU of architecture '{}', expected x86_64 with SSE4.1 or aarch64", architecture);
+}
+
+Target this_cpu() { return target_for(architecture_here(), flags_here()); }
+
+Target target_from_name(const std::string& name) {
+  if (name == "this") return this_cpu();
+  std::string names = "this";
+  for (const KnownTarget& known : known_targets()) {
+    if (name == known.name) return known.target;
+    names += std::string(", ") + known.name;
+  }
+  throw UsageError(std::format("target: found '{}', expected one of: {}", name, names));
+}
+
+Target target_from_text(const std::string& text) {
+  for (const KnownTarget& known : known_targets())
+    if (known.target.text() == text) return known.target;
+  fail("target: found '{}', expected one that this program knows", text);
+}
+
+std::string halide_target(const Target& target) {
+  for (const KnownTarget& known : known_targets())
+    if (known.target == target) return std::string(known.halide) + "-no_asserts-no_bounds_query";
+  fail("target: found '{}', expected one that Halide has", target.text());
+}
+
+}  // namespace triage::compiler
