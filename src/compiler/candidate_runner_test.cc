@@ -24,16 +24,16 @@ const KernelKey kRunnerKey = KernelKey::parse("fp32 16->32 8x8");
 // What the candidate does hangs on how many columns it has.
 enum Deed { kWell = 1, kSegfault, kIllegal, kForever, kAllocates, kThrows, kThrowsANumber, kNothing, kExits, kCounts };
 
-volatile int* volatile nowhere = nullptr;
-int served = 0;  // by this worker
+volatile int* volatile invalid_address = nullptr;
+int served_by_worker = 0;  // by this worker
 
 std::vector<double> misbehave(const KernelKey&, const Schedule& schedule) {
-  ++served;
+  ++served_by_worker;
   switch (schedule.columns) {
     case kWell:
       return {3, 1, 2};
     case kSegfault:
-      *nowhere = 1;
+      *invalid_address = 1;
       break;
     case kIllegal:
       ::raise(SIGILL);
@@ -49,20 +49,20 @@ std::vector<double> misbehave(const KernelKey&, const Schedule& schedule) {
     case kExits:
       std::exit(7);
     case kCounts:
-      return {1.0 * served};
+      return {1.0 * served_by_worker};
     default:
       break;
   }
   return {};
 }
 
-Outcome run(CandidateRunner& runner, Deed deed) { return runner.run(kRunnerKey, {.columns = deed}); }
+Outcome run_deed(CandidateRunner& runner, Deed deed) { return runner.run(kRunnerKey, {.columns = deed}); }
 
 const RunnerOptions kTight{.seconds = 0.5, .memory_mib = 256};
 
 TEST(CandidateRunner, GivesMedianAndSpread) {
   CandidateRunner runner(misbehave, kTight);
-  const Outcome outcome = run(runner, kWell);
+  const Outcome outcome = run_deed(runner, kWell);
   EXPECT_EQ(outcome.us, 2);
   EXPECT_EQ(outcome.spread, 1);
   EXPECT_EQ(outcome.samples, 3);
@@ -72,9 +72,9 @@ TEST(CandidateRunner, GivesMedianAndSpread) {
 TEST(CandidateRunner, EveryWayToFailCostsOneCandidate) {
   CandidateRunner runner(misbehave, kTight);
   const auto fails = [&](Deed deed) {
-    const Outcome outcome = run(runner, deed);
+    const Outcome outcome = run_deed(runner, deed);
     EXPECT_FALSE(outcome.us);
-    EXPECT_EQ(run(runner, kWell).us, 2);
+    EXPECT_EQ(run_deed(runner, kWell).us, 2);
     return outcome.failure;
   };
   EXPECT_EQ(fails(kSegfault), "crashed with SIGSEGV");
@@ -91,12 +91,12 @@ TEST(CandidateRunner, EveryWayToFailCostsOneCandidate) {
 
 TEST(CandidateRunner, AWorkerServesUntilItDies) {
   CandidateRunner runner(misbehave, {.seconds = 5, .most_per_worker = 4});
-  for (const double expected : {1, 2, 3, 4, 1, 2}) EXPECT_EQ(run(runner, kCounts).us, expected);
-  EXPECT_FALSE(run(runner, kIllegal).us);
-  EXPECT_EQ(run(runner, kCounts).us, 1);
-  EXPECT_FALSE(run(runner, kThrows).us);  // which does not cost the worker
-  EXPECT_EQ(run(runner, kCounts).us, 3);
-  EXPECT_EQ(served, 0);  // none of it here
+  for (const double expected : {1, 2, 3, 4, 1, 2}) EXPECT_EQ(run_deed(runner, kCounts).us, expected);
+  EXPECT_FALSE(run_deed(runner, kIllegal).us);
+  EXPECT_EQ(run_deed(runner, kCounts).us, 1);
+  EXPECT_FALSE(run_deed(runner, kThrows).us);  // which does not cost the worker
+  EXPECT_EQ(run_deed(runner, kCounts).us, 3);
+  EXPECT_EQ(served_by_worker, 0);  // none of it here
 }
 
 TEST(CandidateRunner, ASpoiltWorkerDoesNotCondemnTheNextCandidate) {
@@ -107,8 +107,8 @@ TEST(CandidateRunner, ASpoiltWorkerDoesNotCondemnTheNextCandidate) {
         return {5};
       },
       kTight);
-  EXPECT_EQ(run(runner, kThrows).us, 5);
-  EXPECT_EQ(run(runner, kWell).us, 5);  // the second worker
+  EXPECT_EQ(run_deed(runner, kThrows).us, 5);
+  EXPECT_EQ(run_deed(runner, kWell).us, 5);  // the second worker
 }
 
 TEST(CandidateRunner, WorkersAreForkedWhileThreadsAllocate) {
@@ -120,7 +120,7 @@ TEST(CandidateRunner, WorkersAreForkedWhileThreadsAllocate) {
       while (!stop) std::make_unique<std::vector<int>>(1000);
     });
   }
-  for (int i = 0; i < 20; ++i) EXPECT_EQ(run(runner, i % 2 == 0 ? kIllegal : kWell).us.has_value(), i % 2 == 1);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(run_deed(runner, i % 2 == 0 ? kIllegal : kWell).us.has_value(), i % 2 == 1);
   stop = true;
   for (std::thread& thread : threads) thread.join();
 }
@@ -135,7 +135,7 @@ TEST(CandidateRunner, NothingIsLeftBehind) {
           return {1.0 * ::getpid()};
         },
         kTight);
-    const Outcome outcome = run(runner, kWell);
+    const Outcome outcome = run_deed(runner, kWell);
     EXPECT_EQ(::kill(static_cast<pid_t>(*outcome.us), 0), 0);
   }
   // Worker and keeper held the pipe's other end: a read ends when all have gone.
