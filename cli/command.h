@@ -22,6 +22,7 @@ int build_command(int argc, char** argv);
 int costs_command(int argc, char** argv);
 int data_command(int argc, char** argv);
 int compare_command(int argc, char** argv);
+int compile_command(int argc, char** argv);
 int eval_command(int argc, char** argv);
 int export_command(int argc, char** argv);
 int predict_command(int argc, char** argv);
@@ -32,6 +33,7 @@ int run_command(int argc, char** argv);
 int search_command(int argc, char** argv);
 int subnets_command(int argc, char** argv);
 int train_command(int argc, char** argv);
+int tune_command(int argc, char** argv);
 
 // argv[0] is the subcommand's name. False: help was printed and the command ends with 0. Bad usage throws UsageError.
 // "triage eval PLAN --data FILE": what figures of record name as their origin.

@@ -1,0 +1,41 @@
+// triage compile: a plan's stages as kernels of their own, which the runtime runs without ONNX Runtime.
+#include <cstdio>
+
+#include "cli/command.h"
+#include "cli/kernels_program.h"
+
+namespace triage::cli {
+
+int compile_command(int argc, char** argv) {
+  CLI::App app{"Compiles a plan's stages for a CPU: one library of kernels and a program for each stage, in the plan's "
+               "directory. Schedules come from the store that 'triage tune' fills, or are good guesses",
+               "triage compile"};
+  std::string plan;
+  TuningOptions tuning;
+  bool untuned = false, json = false;
+  app.add_option("PLAN", plan, "plan directory")->required();
+  tuning.add_options(app);
+  app.add_flag("--untuned", untuned, "schedules without a search, whatever the store has");
+  app.add_flag("--json", json, "for machines");
+  app.footer("Example: triage compile zoo/cifar10-fast --store tuning.sqlite");
+  if (!parse_arguments(app, argc, argv)) return 0;
+
+  const compiler::Target target = compiler::target_from_name(tuning.target);
+  const compiler::ScheduleOf guess = [&](const compiler::KernelKey& key) { return default_schedule(key, target); };
+  const auto compiled =
+      compile_plan(plan, {.target = target, .threads = tuning.threads, .program = kernels_program()},
+                   untuned ? guess : tuned_schedules(tuning));
+  if (json) {
+    std::printf("%s\n", Json{{"library", compiled.library.string()},
+                             {"kernels", compiled.kernels},
+                             {"target", target.text()}}
+                            .dump(2)
+                            .c_str());
+  } else {
+    std::printf("%s: %zu kernels for %s\nnext: triage profile %s --engine compiled\n", compiled.library.c_str(),
+                compiled.kernels, target.text().c_str(), plan.c_str());
+  }
+  return 0;
+}
+
+}  // namespace triage::cli
