@@ -33,6 +33,9 @@ int search_command(int argc, char** argv);
 int subnets_command(int argc, char** argv);
 int train_command(int argc, char** argv);
 
+// --engine, for commands that run a plan through the runtime library.
+void add_engine_option(CLI::App& app, std::string& engine);
+
 // argv[0] is the subcommand's name. False: help was printed and the command ends with 0. Bad usage throws UsageError.
 bool parse_arguments(CLI::App& app, int argc, char** argv);
 
