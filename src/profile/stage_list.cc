@@ -43,8 +43,8 @@ Json stage_list_to_json(const plan::Plan& plan) {
     const bool features = stage.input == plan::StageInput::features;
     Json listed = {{"name", stage.name}, {"onnx", stage.onnx}, {"input", features ? "features" : "image"}};
     if (features) listed["source"] = stage.source;
-    if (stage.compiled) listed["compiled"] = {{"file", stage.compiled->file}, {"sha256", stage.compiled->sha256}};
     if (stage.precision != plan::Precision::fp32) listed["precision"] = plan::to_string(stage.precision);
+    if (stage.compiled) listed["compiled"] = {{"file", stage.compiled->file}, {"sha256", stage.compiled->sha256}};
     json["stages"].push_back(listed);
   }
   return json;
