@@ -21,6 +21,14 @@ std::string command_line(int argc, char** argv) {
   return text;
 }
 
+void add_engine_option(CLI::App& app, std::string& engine) {
+  app.add_option("--engine", engine,
+                 "What runs the stages: onnxruntime, compiled (the kernels that were compiled for the plan), or auto: "
+                 "compiled where the plan has kernels that this CPU can run")
+      ->check(CLI::IsMember({"auto", "onnxruntime", "compiled"}))
+      ->capture_default_str();
+}
+
 bool parse_arguments(CLI::App& app, int argc, char** argv) {
   try {
     app.parse(argc, argv);

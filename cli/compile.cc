@@ -7,9 +7,10 @@
 namespace triage::cli {
 
 int compile_command(int argc, char** argv) {
-  CLI::App app{"Compiles a plan's stages for a CPU: one library of kernels and a program for each stage, in the plan's "
-               "directory. Schedules come from the store that 'triage tune' fills, or are good guesses",
-               "triage compile"};
+  CLI::App app{
+      "Compiles a plan's stages for a CPU: one library of kernels and a program for each stage, in the plan's "
+      "directory. Schedules come from the store that 'triage tune' fills, or are good guesses",
+      "triage compile"};
   std::string plan;
   TuningOptions tuning;
   bool untuned = false, json = false;
@@ -22,15 +23,13 @@ int compile_command(int argc, char** argv) {
 
   const compiler::Target target = compiler::target_from_name(tuning.target);
   const compiler::ScheduleOf guess = [&](const compiler::KernelKey& key) { return default_schedule(key, target); };
-  const auto compiled =
-      compile_plan(plan, {.target = target, .threads = tuning.threads, .program = kernels_program()},
-                   untuned ? guess : tuned_schedules(tuning));
+  const auto compiled = compile_plan(plan, {.target = target, .threads = tuning.threads, .program = kernels_program()},
+                                     untuned ? guess : tuned_schedules(tuning));
   if (json) {
-    std::printf("%s\n", Json{{"library", compiled.library.string()},
-                             {"kernels", compiled.kernels},
-                             {"target", target.text()}}
-                            .dump(2)
-                            .c_str());
+    std::printf("%s\n",
+                Json{{"library", compiled.library.string()}, {"kernels", compiled.kernels}, {"target", target.text()}}
+                    .dump(2)
+                    .c_str());
   } else {
     std::printf("%s: %zu kernels for %s\nnext: triage profile %s --engine compiled\n", compiled.library.c_str(),
                 compiled.kernels, target.text().c_str(), plan.c_str());

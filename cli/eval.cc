@@ -38,6 +38,7 @@ int eval_command(int argc, char** argv) {
   app.add_option("--latency-images", options.real_run.images, "images in the measured run")
       ->check(CLI::Range(1u, 10'000'000u))
       ->capture_default_str();
+  add_engine_option(app, options.real_run.engine);
   app.add_option("--figures", record, "record the figures in this results/*.json");
   auto* as = app.add_option("--as", name, "with --figures: record the plan's own figures under this name instead");
   app.add_option("--most-mmac", most_mmac,

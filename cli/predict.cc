@@ -39,6 +39,7 @@ int predict_command(int argc, char** argv) {
   app.add_option("images", files, "JPEG or PNG files; resized where their size is not the plan's")
       ->required()
       ->type_name("IMAGE");
+  add_engine_option(app, options.engine);
   app.add_option("--threads", options.threads, "Engine threads")->check(CLI::Range(1, 1024))->capture_default_str();
   app.add_option("--thresholds", options.thresholds,
                  "Instead of the plan's: one per exit but the last, separated by commas; an image goes on while its "
@@ -80,7 +81,11 @@ int predict_command(int argc, char** argv) {
     }
   }
   if (json) {
-    const Json result{{"plan", plan_directory}, {"name", info.name}, {"policy", info.policy}, {"images", rows}};
+    const Json result{{"plan", plan_directory},
+                      {"name", info.name},
+                      {"policy", info.policy},
+                      {"engine", info.engine},
+                      {"images", rows}};
     std::cout << result.dump(2) << '\n';
   }
   return 0;

@@ -11,6 +11,7 @@
 #include "core/rng.h"
 #include "data/dataset.h"
 #include "profile/memory.h"
+#include "profile/stage_engine.h"
 #include "profile/stages.h"
 
 namespace triage::cli {
@@ -85,8 +86,11 @@ int profile_command(int argc, char** argv) {
       ->delimiter(',')
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
-  app.add_option("--provider", options.provider, "Execution provider; the whole plan is measured with cpu only")
-      ->check(CLI::IsMember({"cpu", "xnnpack", "dnnl"}))
+  app.add_option(
+         "--provider", options.provider,
+         "Execution provider of ONNX Runtime, or compiled: the plan's own kernels; the whole plan is measured with "
+         "cpu and compiled only")
+      ->check(CLI::IsMember({"cpu", "xnnpack", "dnnl", "compiled"}))
       ->capture_default_str();
   app.add_option("--pin", options.cores, "Cores to run on, separated by commas; at least one for each thread")
       ->delimiter(',');
@@ -131,7 +135,9 @@ int profile_command(int argc, char** argv) {
   plan::CostTable table = remote.device.empty() ? measure_here()
                                                 : measure_remotely(remote, plan_directory, images, options,
                                                                    energy.wanted ? energy.source : std::string());
-  if (memory) table.memory = profile::measure_memory(measuring_program(), plan_directory, images);
+  if (memory)
+    table.memory =
+        profile::measure_memory(measuring_program(), plan_directory, images, profile::engine_of(options.provider));
   if (!out.empty()) plan::save_cost_table(out, table);
   if (!csv.empty()) write_file_atomic(csv, plan::to_csv(table));
   if (json) {

@@ -23,7 +23,7 @@ std::vector<KernelKey> kernels_of_plan(const fs::path& directory, int threads) {
 std::vector<KernelKey> kernels_of_arch(const std::string& arch, const std::string& precision, int threads) {
   std::vector<KernelKey> keys;
   for (const plan::ConvLayer& layer : plan::conv_layers(plan::ArchSpec::parse(arch), {}))
-    keys.push_back(kernel_key(layer, plan::precision_from_string(precision, "--precision"), threads));
+    keys.push_back(compiler::kernel_key(layer, plan::precision_from_string(precision, "--precision"), threads));
   return keys;
 }
 
@@ -52,9 +52,10 @@ Json to_json(const std::vector<compiler::TunedKernel>& tuned, double seconds) {
 }  // namespace
 
 int tune_command(int argc, char** argv) {
-  CLI::App app{"Finds fast schedules for the kernels of a plan's stages, or of an architecture, by measuring; what it "
-               "found is kept and shared by all networks. Resumable: the same command goes on",
-               "triage tune"};
+  CLI::App app{
+      "Finds fast schedules for the kernels of a plan's stages, or of an architecture, by measuring; what it "
+      "found is kept and shared by all networks. Resumable: the same command goes on",
+      "triage tune"};
   std::string plan, arch, precision = "int8";
   double minutes = 0;
   bool json = false;
@@ -65,7 +66,9 @@ int tune_command(int argc, char** argv) {
   app.add_option("--precision", precision, "of the architecture: fp32, int8")->capture_default_str();
   tuning.add_options(app);
   app.add_option("--candidates", job.options.candidates, "measured for a kernel, at most")->capture_default_str();
-  app.add_option("--minutes", minutes, "for all kernels; 0: no limit")->capture_default_str()->check(CLI::NonNegativeNumber);
+  app.add_option("--minutes", minutes, "for all kernels; 0: no limit")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--seed", job.options.seed, "of the proposals")->capture_default_str();
   app.add_flag("--json", json, "for machines");
   app.footer("Example: triage tune zoo/cifar10-fast --store tuning.sqlite");
@@ -84,8 +87,8 @@ int tune_command(int argc, char** argv) {
   Progress progress("tune", 0, "candidates");
   std::uint64_t measured = 0;
   const auto tuned = run_tune_job(job, kernels_program(), [&](const compiler::TuneProgress& at) {
-    progress.update(++measured, std::format("{}: {} of {}, best {:.2f} us", at.key.text(), at.measured, at.wanted,
-                                            at.best_us));
+    progress.update(++measured,
+                    std::format("{}: {} of {}, best {:.2f} us", at.key.text(), at.measured, at.wanted, at.best_us));
   });
   progress.finish();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -1,5 +1,5 @@
-// triage-kernels: makes compiled kernels and finds their schedules, for `triage compile` and `triage tune`, in a process
-// that has Halide and not LibTorch. Jobs come as JSON on standard input; compiler/tune_job.h has the answers.
+// triage-kernels: makes compiled kernels and finds their schedules, for `triage compile` and `triage tune`, in a
+// process that has Halide and not LibTorch. Jobs come as JSON on standard input; compiler/tune_job.h has the answers.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <iostream>

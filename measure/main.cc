@@ -11,6 +11,7 @@
 #include "profile/frame.h"
 #include "profile/job.h"
 #include "profile/memory.h"
+#include "profile/stage_engine.h"
 #include "runtime/backend.h"
 #include "triage/classifier.h"
 
@@ -29,7 +30,7 @@ void print_version() {
                      {"protocol", profile::kJobProtocol},
                      {"architecture", system.machine},
                      {"engine_version", runtime::onnx_runtime_version()},
-                     {"providers", runtime::onnx_providers()}};
+                     {"providers", profile::providers()}};
   std::printf("%s\n", json.dump().c_str());
 }
 
@@ -59,7 +60,7 @@ class ProgressFrames {
 
 int run(int argc, char** argv) {
   CLI::App app{"Measures the stages of a plan on this device and prints their cost table as JSON"};
-  std::string directory, images, options = "{}", state;
+  std::string directory, images, options = "{}", state, engine = "onnxruntime";
   int memory = -1;
   bool framed = false, version = false;
   app.add_option("directory", directory, "Plan directory, or stage files with their stages.json")->type_name("DIR");
@@ -69,6 +70,9 @@ int run(int argc, char** argv) {
   app.add_option("--memory", memory,
                  "Measure nothing but the peak memory of this process when every image leaves at this exit of the plan")
       ->check(CLI::Range(0, 63));
+  app.add_option("--engine", engine, "With --memory: what runs the plan, onnxruntime or compiled")
+      ->check(CLI::IsMember({"onnxruntime", "compiled"}))
+      ->capture_default_str();
   app.add_flag("--framed", framed, "Print messages with checksums, progress too (docs/devices.md)");
   app.add_flag("--version", version, "Print versions and execution providers as JSON");
   app.footer("Example:\n  triage-measure plan images.bin '{\"batches\": [1, 8], \"threads\": [1]}'");
@@ -82,7 +86,7 @@ int run(int argc, char** argv) {
   install_stop_handler();
   if (memory >= 0) {
     const profile::PixelFile pixels(images, plan::load_plan(directory).input);
-    std::printf("%s\n", to_json(profile::observe_memory(directory, memory, pixels.images())).dump().c_str());
+    std::printf("%s\n", to_json(profile::observe_memory(directory, memory, pixels.images(), engine)).dump().c_str());
     return 0;
   }
   const profile::Job job = profile::job_from_json(parse_json(options, "options"), "options");

@@ -27,6 +27,9 @@ struct Outcome {
 };
 
 struct ClassifierOptions {
+  // "onnxruntime", or "compiled": the kernels that were compiled for the plan, code of its author that runs with all
+  // rights of this process. "auto" takes "compiled" where every stage has it and this CPU can run it.
+  std::string engine = "auto";
   int threads = 1;                 // of the engine, per call
   bool allow_spinning = false;     // worker threads spin between calls: faster for big nets, burns a core
   std::vector<double> thresholds;  // empty: the plan's own; else one per exit but the last
@@ -34,6 +37,7 @@ struct ClassifierOptions {
 
 struct ClassifierInfo {
   std::string name, policy;
+  std::string engine;  // that runs: "onnxruntime" or "compiled"
   int height = 0, width = 0, channels = 0;
   std::vector<std::string> classes, stages;
 };

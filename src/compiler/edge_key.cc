@@ -14,8 +14,8 @@ constexpr std::array<std::string_view, 6> kKinds{"prepare", "head", "mean", "car
 }  // namespace
 
 std::string EdgeKey::text() const {
-  return std::format("{} {} {}/{} {}x{}{}", kKinds[static_cast<std::size_t>(kind)], plan::to_string(precision), channels,
-                     stored, height, width, classes > 0 ? std::format(" classes {}", classes) : "");
+  return std::format("{} {} {}/{} {}x{}{}", kKinds[static_cast<std::size_t>(kind)], plan::to_string(precision),
+                     channels, stored, height, width, classes > 0 ? std::format(" classes {}", classes) : "");
 }
 
 EdgeKey EdgeKey::parse(std::string_view text) {

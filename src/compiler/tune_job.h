@@ -19,8 +19,8 @@ struct TuneJob {
 Json to_json(const TuneJob& job);
 TuneJob tune_job_from_json(const Json& json, const std::string& origin);  // throws Error
 
-Json to_json(const TuneProgress& progress);                      // {"kernel", "measured", "wanted", "best_us"}
-Json to_json(const KernelKey& key, const TuneResult& result);    // {"kernel", "schedule", "us", "default_us", ...}
+Json to_json(const TuneProgress& progress);                    // {"kernel", "measured", "wanted", "best_us"}
+Json to_json(const KernelKey& key, const TuneResult& result);  // {"kernel", "schedule", "us", "default_us", ...}
 
 struct TunedKernel {
   KernelKey key;

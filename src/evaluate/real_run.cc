@@ -123,7 +123,7 @@ RealRun run_plan(const std::string& directory, const plan::Plan& plan, const dat
   const std::size_t stages = plan.stages.size();
   std::vector<Classifier> classifiers;
   for (std::size_t setting = 0; setting <= stages; ++setting) {  // the plan's thresholds, then exits 0, 1, ... forced
-    ClassifierOptions how;
+    ClassifierOptions how{.engine = options.engine};
     for (std::size_t e = 0; setting > 0 && e + 1 < stages; ++e) {
       how.thresholds.push_back(e + 1 < setting ? route::kEscalateAll : route::kEscalateNone);
     }
@@ -134,6 +134,7 @@ RealRun run_plan(const std::string& directory, const plan::Plan& plan, const dat
   std::vector<ClassifyRow> runs;
   for (const Classifier& classifier : classifiers) runs.push_back(row_classifier(classifier, dataset, indices));
   RealRun out = measure(runs[0], std::span(runs).subspan(1), expected, steady_us, options);
+  out.engine = classifiers[0].info().engine;
   out.stored_path_us = route::path_latency_us(plan);
   out.stored_predicted_us =
       expected_latency(out.stored_path_us, count_exits(rows_in_order(expected.size(), options), expected, stages));
@@ -147,6 +148,7 @@ Json to_json(const RealRun& run) {
           {"measured_us", run.measured_us},
           {"error_percent", error_percent(run.predicted_us, run.measured_us)},
           {"images", run.images},
+          {"engine", run.engine},
           {"agreement", run.agreement},
           {"path_us", run.path_us},
           {"stored_predicted_us", run.stored_predicted_us},

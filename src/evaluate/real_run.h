@@ -16,10 +16,11 @@
 namespace triage::evaluate {
 
 struct RealRunOptions {
-  std::size_t images = 4096;  // through the plan, and through each forced path
-  std::size_t window = 64;    // images in a row with one setting, then the next setting takes the same images
-  std::size_t warm_up = 256;  // of each setting, not counted
-  std::uint64_t seed = 1;     // order of the images
+  std::size_t images = 4096;    // through the plan, and through each forced path
+  std::size_t window = 64;      // images in a row with one setting, then the next setting takes the same images
+  std::size_t warm_up = 256;    // of each setting, not counted
+  std::uint64_t seed = 1;       // order of the images
+  std::string engine = "auto";  // of the measured run, as ClassifierOptions::engine
 };
 
 struct Expected {  // by the table, per image of the split
@@ -34,6 +35,7 @@ struct RealRun {
   double stored_predicted_us = 0;  // the same from the costs stored in plan.json
   std::vector<double> stored_path_us;
   double agreement = 0;  // share of images with the expected exit and label
+  std::string engine;    // that ran
 };
 
 // Classifies image `row` of the split: calls are timed from outside. Throws Error on failure.
@@ -52,7 +54,7 @@ std::vector<double> mean_in_turns(
     const std::function<void(std::size_t setting, std::uint32_t row, const Expected& outcome)>& said = {});
 
 // The measuring itself. forced[k]: leaves every image at exit k. expected: one per row. now_us: a clock. The stored_*
-// fields are left to run_plan().
+// fields and the engine are left to run_plan().
 RealRun measure(const ClassifyRow& plan, std::span<const ClassifyRow> forced, std::span<const Expected> expected,
                 const std::function<double()>& now_us, const RealRunOptions& options);
 

@@ -83,6 +83,8 @@ struct Plan {
   Json provenance = Json::object();  // command, git, seed, data checksum, machine, engine: evidence, never read back
 };
 
+CompiledStage compiled_stage_from_json(const JsonReader& json);  // checks it; throws Error
+
 Json to_json(const Plan& plan);
 Plan plan_from_json(const Json& json, const std::string& origin);  // checks everything; throws Error
 

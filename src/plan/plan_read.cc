@@ -86,12 +86,6 @@ ArchSpec arch_from_json(const JsonReader& json) {
   }
 }
 
-CompiledStage compiled_from_json(const JsonReader& json) {
-  CompiledStage compiled{.file = plain_file_name(json, "file"), .sha256 = checksum(json, "sha256")};
-  if (compiled.sha256.empty()) json.at("sha256").fail_here("64 hexadecimal digits in lower case");
-  return compiled;
-}
-
 Stage stage_from_json(const JsonReader& json, int index, const Plan& plan) {
   Stage stage;
   stage.name = printable(json, "name");
@@ -116,7 +110,7 @@ Stage stage_from_json(const JsonReader& json, int index, const Plan& plan) {
   }
   stage.onnx = plain_file_name(json, "onnx");
   stage.sha256 = checksum(json, "sha256");
-  if (json.has("compiled")) stage.compiled = compiled_from_json(json.at("compiled"));
+  if (json.has("compiled")) stage.compiled = compiled_stage_from_json(json.at("compiled"));
   stage.feature_width = json.get_in("feature_width", 0, kMaxFeatures);
   stage.macs = json.get_in<std::int64_t>("macs", 0, INT64_MAX);
   stage.parameters = json.get_in<std::int64_t>("parameters", 0, INT64_MAX);
@@ -165,6 +159,12 @@ PolicyKind policy_from_string(const std::string& text, const std::string& where)
     if (text == to_string(kind)) return kind;
   }
   fail("{}: expected learned, confidence, entropy or margin, found '{}'", where, text);
+}
+
+CompiledStage compiled_stage_from_json(const JsonReader& json) {
+  CompiledStage compiled{.file = plain_file_name(json, "file"), .sha256 = checksum(json, "sha256")};
+  if (compiled.sha256.empty()) json.at("sha256").fail_here("64 hexadecimal digits in lower case");
+  return compiled;
 }
 
 Plan plan_from_json(const Json& json, const std::string& origin) {

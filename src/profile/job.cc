@@ -16,8 +16,8 @@
 #include "core/machine.h"
 #include "core/progress.h"
 #include "plan/measured_on.h"
+#include "profile/stage_engine.h"
 #include "profile/stage_list.h"
-#include "runtime/backend.h"
 
 namespace triage::profile {
 namespace {
@@ -56,7 +56,9 @@ class DeviceLock {
 // Of the whole measurement that a state file belongs to.
 std::string job_key(const Measurable& what, const fs::path& directory, const fs::path& images_file, const Job& job) {
   Json stages = Json::object();
-  for (const plan::Stage& stage : what.plan.stages) stages[stage.name] = sha256_file(directory / stage.onnx);
+  for (const plan::Stage& stage : what.plan.stages) {
+    stages[stage.name] = sha256_file(stage_file(stage, directory, job.profile.provider));
+  }
   const Json key = {{"stages", stages}, {"images", sha256_file(images_file)}, {"job", job_identity(job)}};
   return sha256_hex(key.dump());
 }
@@ -123,7 +125,7 @@ std::vector<JobPart> missing_parts(const Measurable& what, const Job& job, const
   const ProfileOptions& options = job.profile;
   std::vector<std::string> rows;
   for (const plan::Stage& stage : what.plan.stages) rows.push_back(stage.name);
-  if (what.whole && options.whole_plan && options.provider == "cpu") rows.push_back("plan");
+  if (what.whole && options.whole_plan && runs_plans(options.provider)) rows.push_back("plan");
   for (const std::string& row : options.only) {
     if (std::ranges::find(rows, row) == rows.end()) fail("only: found '{}', expected one of the stages", row);
   }
@@ -133,9 +135,12 @@ std::vector<JobPart> missing_parts(const Measurable& what, const Job& job, const
       JobPart part{threads, batch, {}};
       for (const std::string& row : rows) {
         const bool wanted = options.only.empty() || std::ranges::find(options.only, row) != options.only.end();
-        if (!wanted || have.find({.stage = row, .provider = options.provider, .threads = threads, .batch = batch})) {
-          continue;
-        }
+        const plan::CostKey key{.stage = row,
+                                .engine = engine_of(options.provider),
+                                .provider = options.provider,
+                                .threads = threads,
+                                .batch = batch};
+        if (!wanted || have.find(key)) continue;
         part.rows.push_back(row);
         if (part.rows.size() == static_cast<std::size_t>(job.interleaved)) {
           parts.push_back(part);
@@ -199,7 +204,7 @@ plan::CostTable run_job(const fs::path& directory, const fs::path& images_file, 
   JobStore store(state_file, job_key(what, directory, images_file, job));
   if (!store.table().entries.empty()) {
     plan::require_measured_on(plan::measured_on(store.table()),
-                              {.machine = machine_context(), .engine_version = runtime::onnx_runtime_version()},
+                              {.machine = machine_context(), .engine_version = engine_version_of(job.profile.provider)},
                               state_file.string());
   }
   const std::vector<JobPart> parts = missing_parts(what, job, store.table());

@@ -10,6 +10,7 @@
 #include "profile/stage_list.h"
 #include "runtime/backend.h"
 #include "runtime/test_models.h"
+#include "runtime/test_program.h"
 
 namespace triage::profile {
 namespace {
@@ -180,6 +181,35 @@ TEST_F(JobTest, XnnpackRowsCarryTheProvider) {
   EXPECT_NE(table.find({.stage = "deeper", .provider = "xnnpack", .batch = 2}), nullptr);
 }
 
+TEST_F(JobTest, CompiledRowsAndTheWholePlan) {
+  job_.profile.provider = "compiled";
+  EXPECT_EQ(error_of([&] { run(); }), "provider 'compiled': stage 'little' was not compiled");
+  fs::copy_file(TESTING_KERNELS, directory_ / "kernels.so");
+  plan::Plan plan = plan::load_plan(directory_.path());
+  plan.input = {3, 2, 2};
+  for (int c = 4; c < 12; ++c) plan.classes.push_back(std::to_string(c));
+  for (plan::Stage& stage : plan.stages) {
+    const bool first = stage.source < 0;
+    runtime::StageProgram program =
+        runtime::TestProgram{.dims = {first ? 3 : 12, first ? 2 : 1, first ? 2 : 1}}.program(directory_ / "kernels.so");
+    if (!first) program.shape.input_name = "carry_in";
+    runtime::save_program(directory_.path() / stage.name, program);
+    stage.compiled = plan::CompiledStage{stage.name, sha256_file(directory_.path() / stage.name)};
+    stage.feature_width = 12;
+    fs::remove(directory_.path() / stage.onnx);  // not needed
+  }
+  plan::save_plan(directory_.path(), plan);
+  job_.profile.threads = {1, 2};
+  const plan::CostTable table = run();
+  EXPECT_EQ(table.entries.size(), 12u);
+  for (const char* row : {"little", "deeper", "plan"}) {
+    EXPECT_NE(table.find({.stage = row, .engine = "compiled", .provider = "compiled", .threads = 2, .batch = 2}),
+              nullptr)
+        << row;
+  }
+  EXPECT_EQ(to_json(run()).dump(), to_json(table).dump());  // what is there is found again
+}
+
 TEST_F(JobTest, BadRequestsAreNamed) {
   job_.profile.only = {"huge"};
   EXPECT_EQ(error_of([&] { run(); }), "only: found 'huge', expected one of the stages");
@@ -188,10 +218,11 @@ TEST_F(JobTest, BadRequestsAreNamed) {
 }
 
 TEST(StageList, RefusesByName) {
-  const Json good = parse_json(R"({"version": 1, "name": "n", "input": {"channels": 3, "height": 4, "width": 5},
+  Json good = parse_json(R"({"version": 1, "name": "n", "input": {"channels": 3, "height": 4, "width": 5},
     "stages": [{"name": "a", "onnx": "a.onnx", "input": "image"},
                {"name": "b", "onnx": "b.onnx", "input": "features", "source": 0, "precision": "int8"}]})",
-                               "stages.json");
+                         "stages.json");
+  good["stages"][1]["compiled"] = {{"file", "b.program"}, {"sha256", std::string(64, 'b')}};
   EXPECT_EQ(stage_list_to_json(stage_list_from_json(good, "stages.json")).dump(), good.dump());
   const auto refusal = [&](const char* pointer, const Json& value) {
     Json json = good;

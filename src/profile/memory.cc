@@ -49,15 +49,16 @@ ObservedMemory observed_memory_from_json(const Json& json, const std::string& or
   return {reader.not_negative("empty_kb"), reader.not_negative("loaded_kb"), reader.not_negative("peak_kb")};
 }
 
-ObservedMemory observe_memory(const fs::path& plan_directory, int exit, const Images& images) {
+ObservedMemory observe_memory(const fs::path& plan_directory, int exit, const Images& images,
+                              const std::string& engine) {
   const plan::Plan plan = plan::load_plan(plan_directory);
   const int stages = static_cast<int>(plan.stages.size());
   if (exit < 0 || exit >= stages) fail("memory: exit: found {}, expected 0 to {}", exit, stages - 1);
-  runtime::ort_environment();
+  if (engine != "compiled") runtime::ort_environment();
   ::malloc_trim(0);
   forget_peak();
   ObservedMemory memory{.empty_kb = status_kb("VmRSS")};
-  ClassifierOptions options;
+  ClassifierOptions options{.engine = engine};
   for (int e = 0; e + 1 < stages; ++e) options.thresholds.push_back(e < exit ? -1.0 : 1.0);
   const auto classifier = Classifier::load(plan_directory.string(), options);
   if (!classifier) fail("{}", classifier.error().message);
@@ -71,13 +72,15 @@ ObservedMemory observe_memory(const fs::path& plan_directory, int exit, const Im
 }
 
 plan::PathMemory measure_path_memory(const fs::path& program, const fs::path& plan_directory, std::size_t exit,
-                                     const Images& images) {
+                                     const Images& images, const std::string& engine) {
   const plan::Plan plan = plan::load_plan(plan_directory);
   const TemporaryDirectory directory("memory");
   const fs::path file = directory.path() / "images.bin";
   write_file_atomic(file, std::string(images.pixels.begin(), images.pixels.end()));
-  const ProcessResult result = run_process(
-      {.command = {program.string(), plan_directory.string(), file.string(), "--memory", std::to_string(exit)}});
+  std::vector<std::string> command{program.string(), plan_directory.string(), file.string(), "--memory",
+                                   std::to_string(exit)};
+  if (engine != "onnxruntime") command.insert(command.end(), {"--engine", engine});
+  const ProcessResult result = run_process({.command = command});
   if (result.exit_code != 0)
     fail("{}: found exit code {}, expected 0: {}", program.string(), result.exit_code, result.errors);
   const ObservedMemory seen = observed_memory_from_json(parse_json(result.output, program.string()), program.string());
@@ -94,11 +97,11 @@ plan::PathMemory measure_path_memory(const fs::path& program, const fs::path& pl
 }
 
 std::vector<plan::PathMemory> measure_memory(const fs::path& program, const fs::path& plan_directory,
-                                             const Images& images) {
+                                             const Images& images, const std::string& engine) {
   const std::size_t exits = plan::load_plan(plan_directory).stages.size();
   std::vector<plan::PathMemory> paths;
   for (std::size_t exit = 0; exit < exits; ++exit)
-    paths.push_back(measure_path_memory(program, plan_directory, exit, images));
+    paths.push_back(measure_path_memory(program, plan_directory, exit, images, engine));
   return paths;
 }
 

@@ -1,6 +1,10 @@
 #include "profile/shipment.h"
 
+#include <algorithm>
+
 #include "profile/remote_check.h"
+#include "profile/stage_engine.h"
+#include "runtime/stage_program.h"
 
 namespace triage::profile {
 namespace {
@@ -13,6 +17,16 @@ ShippedFile shipped_bytes(std::string bytes, const std::string& name = {}) {
   ShippedFile shipped{.sha256 = sha256_hex(bytes), .name = name, .size = bytes.size()};
   shipped.bytes = std::move(bytes);
   return shipped;
+}
+
+// A stage's program under its name, and beside it the library it names. Stages may share one.
+void add_compiled(std::vector<ShippedFile>& files, const plan::Stage& stage, const fs::path& directory) {
+  const fs::path program = stage_file(stage, directory, kCompiledProvider);
+  for (const std::string& name : {stage.compiled->file, runtime::load_program(program).library}) {
+    if (std::ranges::any_of(files, [&](const ShippedFile& file) { return file.name == name; })) continue;
+    files.push_back(shipped_file(directory / name));
+    files.back().name = name;
+  }
 }
 
 }  // namespace
@@ -28,7 +42,13 @@ Shipment ship(const Device& device, Measurable what, const fs::path& directory, 
   Shipment shipment{.program = shipped_file(device.program), .job = job};
   shipment.program.place = "programs";
   shipment.images = shipped_bytes({images.pixels.begin(), images.pixels.end()});
+  const bool compiled = job.profile.provider == kCompiledProvider;
   for (plan::Stage& stage : what.plan.stages) {
+    if (compiled) {
+      add_compiled(shipment.plan, stage, directory);
+      continue;
+    }
+    stage.compiled.reset();
     ShippedFile file = shipped_file(directory / stage.onnx);
     stage.onnx = file.name = file.sha256 + ".onnx";
     shipment.plan.push_back(std::move(file));

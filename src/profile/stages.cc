@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/machine.h"
+#include "profile/stage_engine.h"
 #include "profile/stage_runner.h"
 #include "runtime/convert.h"
 
@@ -46,23 +47,17 @@ bool asked_for(const ProfileOptions& options, const std::string& row) {
   return options.only.empty() || std::ranges::find(options.only, row) != options.only.end();
 }
 
-std::unique_ptr<runtime::Backend> open_stage(const fs::path& file, int threads, const std::string& provider,
-                                             double* load_ms = nullptr) {
-  const double start = steady_seconds();
-  auto opened = runtime::open_onnx(file.string(), {.threads = threads, .provider = provider});
-  if (!opened) fail("{}", opened.error().message);
-  if (load_ms) *load_ms = (steady_seconds() - start) * 1e3;
-  return std::move(*opened);
-}
-
 // What every feature stage starts from: the carried maps of all images, made once. [count, carry_size]
-std::vector<float> carried_maps(const plan::Plan& plan, const fs::path& directory, int source, const Images& images) {
+std::vector<float> carried_maps(const plan::Plan& plan, const fs::path& directory, int source, const Images& images,
+                                const std::string& provider) {
   const plan::Stage& stage = plan.stages[source];
-  const auto backend = open_stage(directory / stage.onnx, 1, "cpu");
+  const auto backend = open_stage(stage, directory, 1, provider == kCompiledProvider ? provider : "cpu");
   const runtime::StageShape& shape = backend->shape();
-  if (shape.carry_size < 1) fail("{}: has no output 'carry', a later stage starts from it", stage.onnx);
+  if (shape.carry_size < 1) fail("stage '{}': has no output 'carry', a later stage starts from it", stage.name);
   std::vector<float> earlier;
-  if (stage.input == plan::StageInput::features) earlier = carried_maps(plan, directory, stage.source, images);
+  if (stage.input == plan::StageInput::features) {
+    earlier = carried_maps(plan, directory, stage.source, images, provider);
+  }
   std::vector<float> pixels(shape.input_size), logits(shape.classes);
   std::vector<float> maps(static_cast<std::size_t>(images.count) * shape.carry_size);
   for (int i = 0; i < images.count; ++i) {
@@ -91,9 +86,10 @@ StageUse use_of(const plan::Plan& plan, std::size_t index) {
 
 class PlanRunner {
  public:
-  PlanRunner(const fs::path& directory, int threads, const Images& images) : images_(images) {
+  PlanRunner(const fs::path& directory, const std::string& engine, int threads, const Images& images)
+      : images_(images) {
     const double start = steady_seconds();
-    auto loaded = Classifier::load(directory.string(), {.threads = threads});
+    auto loaded = Classifier::load(directory.string(), {.engine = engine, .threads = threads});
     if (!loaded) fail("{}", loaded.error().message);
     load_ms_ = (steady_seconds() - start) * 1e3;
     classifier_ = std::make_unique<Classifier>(std::move(*loaded));
@@ -153,9 +149,10 @@ Profile profile(const plan::Plan& plan, const fs::path& directory, const Images&
   for (const plan::Stage& stage : plan.stages) {
     if (!asked_for(options, stage.name)) continue;
     if (stage.input == plan::StageInput::features && !maps.contains(stage.source)) {
-      maps[stage.source] = carried_maps(plan, directory, stage.source, images);
+      maps[stage.source] = carried_maps(plan, directory, stage.source, images, options.provider);
     }
   }
+  const std::string engine = engine_of(options.provider);
   Subjects subjects;
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
     const plan::Stage& stage = plan.stages[s];
@@ -163,11 +160,13 @@ Profile profile(const plan::Plan& plan, const fs::path& directory, const Images&
     const auto* carried = stage.input == plan::StageInput::features ? &maps.at(stage.source) : nullptr;
     for (const int threads : options.threads) {
       for (const int batch : options.batches) {  // a session each, so that first inferences and load times are true
-        double load_ms = 0;
-        auto backend = open_stage(directory / stage.onnx, threads, options.provider, &load_ms);
-        subjects.add(std::make_shared<StageRunner>(std::move(backend), stage.onnx, use_of(plan, s), images, carried),
-                     load_ms,
+        const double start = steady_seconds();
+        auto backend = open_stage(stage, directory, threads, options.provider);
+        const double load_ms = (steady_seconds() - start) * 1e3;
+        const std::string file = stage_file(stage, directory, options.provider).filename().string();
+        subjects.add(std::make_shared<StageRunner>(std::move(backend), file, use_of(plan, s), images, carried), load_ms,
                      {.stage = stage.name,
+                      .engine = engine,
                       .provider = options.provider,
                       .precision = plan::to_string(stage.precision),
                       .threads = threads,
@@ -175,11 +174,13 @@ Profile profile(const plan::Plan& plan, const fs::path& directory, const Images&
       }
     }
   }
-  if (whole_plan && options.provider == "cpu" && asked_for(options, "plan")) {
+  if (whole_plan && runs_plans(options.provider) && asked_for(options, "plan")) {
     for (const int threads : options.threads) {
       for (const int batch : options.batches) {
-        const auto runner = std::make_shared<PlanRunner>(directory, threads, images);
-        subjects.add(runner, runner->load_ms(), {.stage = "plan", .threads = threads, .batch = batch});
+        const auto runner = std::make_shared<PlanRunner>(directory, engine, threads, images);
+        subjects.add(
+            runner, runner->load_ms(),
+            {.stage = "plan", .engine = engine, .provider = options.provider, .threads = threads, .batch = batch});
       }
     }
   }
@@ -191,7 +192,7 @@ Profile profile(const plan::Plan& plan, const fs::path& directory, const Images&
     if (progress) progress(round);
   });
   result.table.machine = machine_context();
-  result.table.engine_version = runtime::onnx_runtime_version();
+  result.table.engine_version = engine_version_of(options.provider);
   for (std::size_t i = 0; i < subjects.keys.size(); ++i) {
     const Measurement& measured = result.evidence[i];
     result.table.entries.push_back({.key = subjects.keys[i],
@@ -227,6 +228,7 @@ Json latency_summary(const plan::CostTable& table) {
     if (entry.key.batch == 1 && (threads == 0 || entry.key.threads < threads)) threads = entry.key.threads;
   }
   if (threads == 0) fail("latency summary: no entry with batch 1 in the cost table");
+  const std::string engine = table.entries.front().key.engine;
   Json stages = Json::object();
   for (const plan::CostEntry& entry : table.entries) {
     if (entry.key.batch != 1 || entry.key.threads != threads) continue;
@@ -237,7 +239,7 @@ Json latency_summary(const plan::CostTable& table) {
   return {{"unit", "us"},
           {"batch", 1},
           {"threads", threads},
-          {"engine", "onnxruntime " + table.engine_version},
+          {"engine", engine + " " + table.engine_version},
           {"machine", table.machine},
           {"stages", stages}};
 }

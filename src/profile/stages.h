@@ -35,9 +35,10 @@ class PixelFile {
 };
 
 struct ProfileOptions {
-  std::vector<int> batches{1};    // a run is one batch of this size
-  std::vector<int> threads{1};    // of the engine
-  std::string provider = "cpu";   // cpu, xnnpack, dnnl; the whole plan is measured with cpu alone
+  std::vector<int> batches{1};  // a run is one batch of this size
+  std::vector<int> threads{1};  // of the engine
+  // cpu, xnnpack, dnnl: of ONNX Runtime; compiled: the plan's own kernels. The whole plan: with cpu and compiled alone.
+  std::string provider = "cpu";
   std::vector<int> cores;         // pin to these; at least as many as the largest of `threads`. Empty: not pinned
   bool whole_plan = true;         // also the row "plan"
   std::vector<std::string> only;  // rows to measure: names of stages, "plan"; empty: all

@@ -1,6 +1,7 @@
 #include "triage/classifier.h"
 
 #include "core/file.h"
+#include "runtime/compiled_backend.h"
 #include "runtime/executor.h"
 #include "runtime/onnx_backend.h"
 #include "runtime/status.h"
@@ -9,12 +10,22 @@ namespace triage {
 
 using namespace runtime;  // NOLINT(google-build-using-namespace): this file is the border between the two
 
+namespace {
+
+struct Opened {
+  const char* engine;
+  std::vector<std::unique_ptr<Backend>> backends;  // one per stage
+};
+
+}  // namespace
+
 struct Classifier::Impl {
-  Impl(plan::Plan plan, std::vector<std::unique_ptr<Backend>> backends, const ClassifierOptions& options)
-      : executor(std::move(plan), std::move(backends), options.thresholds) {
+  Impl(plan::Plan plan, Opened opened, const ClassifierOptions& options)
+      : executor(std::move(plan), std::move(opened.backends), options.thresholds) {
     const plan::Plan& own = executor.plan();
     info = {.name = own.name,
             .policy = plan::to_string(own.policy),
+            .engine = opened.engine,
             .height = own.input.height,
             .width = own.input.width,
             .channels = own.input.channels,
@@ -40,6 +51,61 @@ std::unique_ptr<Backend> open_stage(const plan::Stage& stage, const fs::path& fi
   return make_onnx_backend(std::move(model), file.string(), options);
 }
 
+// Opens every stage and holds it against the plan: open(stage) gives its backend, file(stage) its name for messages.
+template <class Open, class File>
+Opened open_stages(const char* engine, const plan::Plan& plan, const Open& open, const File& file) {
+  Opened opened{engine, {}};
+  for (std::size_t s = 0; s < plan.stages.size(); ++s) {
+    const plan::Stage& stage = plan.stages[s];
+    opened.backends.push_back(open(stage));
+    const bool reads_carry = stage.input == plan::StageInput::features;
+    check_stage(plan, static_cast<int>(s), opened.backends[s]->shape(),
+                reads_carry ? &opened.backends.at(stage.source)->shape() : nullptr, file(stage).string());
+  }
+  return opened;
+}
+
+Opened open_with_onnx_runtime(const plan::Plan& plan, const fs::path& directory, const ClassifierOptions& options) {
+  const OnnxOptions onnx{.threads = options.threads, .allow_spinning = options.allow_spinning};
+  const auto file = [&](const plan::Stage& stage) { return directory / stage.onnx; };
+  return open_stages(
+      "onnxruntime", plan, [&](const plan::Stage& stage) { return open_stage(stage, file(stage), onnx); }, file);
+}
+
+Opened open_with_kernels(const plan::Plan& plan, const fs::path& directory, const ClassifierOptions& options) {
+  for (const plan::Stage& stage : plan.stages) {
+    if (!stage.compiled) {
+      fail_with(ErrorCode::unsupported, "engine 'compiled': stage '{}' of plan '{}' was not compiled", stage.name,
+                plan.name);
+    }
+  }
+  CompiledOptions compiled{.threads = options.threads, .allow_spinning = options.allow_spinning};
+  if (options.threads >= 1 && options.threads <= 1024) {  // else the first stage says what is wrong
+    compiled.team = std::make_shared<ThreadTeam>(options.threads, options.allow_spinning);
+  }
+  const auto file = [&](const plan::Stage& stage) { return directory / stage.compiled->file; };
+  const auto open = [&](const plan::Stage& stage) {
+    compiled.sha256 = stage.compiled->sha256;
+    return take(open_compiled(file(stage).string(), compiled));
+  };
+  return open_stages("compiled", plan, open, file);
+}
+
+Opened open_plan(const plan::Plan& plan, const fs::path& directory, const ClassifierOptions& options) {
+  if (options.engine == "compiled") return open_with_kernels(plan, directory, options);
+  if (options.engine != "onnxruntime" && options.engine != "auto") {
+    fail_with(ErrorCode::bad_input, "engine: found '{}', expected auto, onnxruntime or compiled", options.engine);
+  }
+  if (options.engine == "auto") {
+    try {
+      return open_with_kernels(plan, directory, options);
+    } catch (const Failure& failure) {  // not compiled, or for another CPU; damage is no reason to go on
+      if (failure.code != ErrorCode::unsupported) throw;
+    }
+  }
+  return open_with_onnx_runtime(plan, directory, options);
+}
+
 }  // namespace
 
 Classifier::Classifier(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -56,17 +122,8 @@ Result<Classifier> Classifier::load(const std::string& plan_directory, const Cla
                 (directory / "plan.json").string());
     }
     plan::Plan plan = plan::load_plan(directory);
-    const OnnxOptions onnx{.threads = options.threads, .allow_spinning = options.allow_spinning};
-    std::vector<std::unique_ptr<Backend>> backends;
-    for (std::size_t s = 0; s < plan.stages.size(); ++s) {
-      const plan::Stage& stage = plan.stages[s];
-      const fs::path file = directory / stage.onnx;
-      backends.push_back(open_stage(stage, file, onnx));
-      const bool reads_carry = stage.input == plan::StageInput::features;
-      check_stage(plan, static_cast<int>(s), backends[s]->shape(),
-                  reads_carry ? &backends.at(stage.source)->shape() : nullptr, file.string());
-    }
-    return Classifier(std::make_unique<Impl>(std::move(plan), std::move(backends), options));
+    Opened opened = open_plan(plan, directory, options);
+    return Classifier(std::make_unique<Impl>(std::move(plan), std::move(opened), options));
   } catch (...) {
     return current_error();
   }

@@ -5,11 +5,14 @@
 #include <unistd.h>
 
 #include "core/file.h"
+#include "core/test_support.h"
 #include "plan/plan.h"
 #include "runtime/backend.h"
+#include "runtime/compiled_backend.h"
 #include "runtime/convert.h"
 #include "runtime/score.h"
 #include "runtime/test_models.h"
+#include "runtime/test_program.h"
 
 namespace triage::runtime {
 namespace {
@@ -196,6 +199,95 @@ TEST_F(ClassifierTest, StagesThatDoNotFitThePlanAreNamed) {
   save();
   EXPECT_THAT(load_error(ErrorCode::damaged),
               AllOf(HasSubstr("deeper.onnx"), HasSubstr("expected some, from stage 'little'")));
+}
+
+// Two image stages in both engines, which compute different things: what runs shows in the outcome.
+class EngineTest : public testing::Test {
+ protected:
+  EngineTest() {
+    fs::copy_file(TESTING_KERNELS, directory_ / "kernels.so");
+    plan_ = {.name = "both", .input = {3, 2, 2}};
+    for (int c = 0; c < 12; ++c) plan_.classes.push_back(std::to_string(c));
+    plan_.policy = plan::PolicyKind::confidence;
+    for (const char* name : {"little", "big"}) {
+      plan::Stage stage{.name = name, .arch = plan::ArchSpec::parse("12"), .feature_width = 12};
+      stage.onnx = stage.name + ".onnx";
+      const std::string model = TestModel{.height = 2, .width = 2, .features = 12, .classes = 12}.bytes();
+      write_file_atomic(directory_.path() / stage.onnx, model);
+      stage.sha256 = sha256_hex(model);
+      plan_.stages.push_back(stage);
+      compile(plan_.stages.size() - 1, TestProgram{}.program(directory_ / "kernels.so"));
+    }
+    save();
+  }
+  void compile(std::size_t stage, const StageProgram& program) {
+    const fs::path file = directory_.path() / (plan_.stages[stage].name + ".program");
+    save_program(file, program);
+    plan_.stages[stage].compiled = plan::CompiledStage{file.filename().string(), sha256_file(file)};
+  }
+  void save() { plan::save_plan(directory_.path(), plan_); }
+  Result<Classifier> load(const ClassifierOptions& options = {}) const {
+    return Classifier::load(directory_.path().string(), options);
+  }
+  std::string engine(const ClassifierOptions& options = {}) const {
+    const auto loaded = load(options);
+    return loaded ? loaded->info().engine : loaded.error().message;
+  }
+
+  TempDir directory_;
+  plan::Plan plan_;
+};
+
+TEST_F(EngineTest, CompiledRunsWhereEveryStageHasIt) {
+  EXPECT_EQ(engine(), "compiled");
+  EXPECT_EQ(engine({.engine = "compiled", .threads = 2}), "compiled");
+  EXPECT_EQ(engine({.engine = "onnxruntime"}), "onnxruntime");
+  EXPECT_EQ(engine({.engine = "fast"}), "engine: found 'fast', expected auto, onnxruntime or compiled");
+  EXPECT_EQ(engine({.threads = 0}), "threads: found 0, expected 1 to 1024");
+  for (const char* name : {"little.onnx", "big.onnx"}) fs::remove(directory_ / name);  // it does not need them
+  for (const int threads : {1, 2}) {
+    const auto classifier = load({.threads = threads, .thresholds = {-1}});  // to the last exit
+    ASSERT_TRUE(classifier) << classifier.error().message;
+    std::vector<std::uint8_t> pixels(12);
+    pixels[5] = 255;  // row 0, column 1, the last channel: element 8 + 1 of [channels, height, width]
+    const auto outcome = classifier->classify({pixels.data(), 2, 2, 3});
+    ASSERT_TRUE(outcome) << outcome.error().message;
+    std::vector<float> image(12);
+    image[9] = 1;
+    const Evidence seen = evidence(TestProgram{}.expected_logits(image), 1);
+    EXPECT_EQ(outcome->label, seen.label);
+    EXPECT_FLOAT_EQ(outcome->probability, seen.confidence);
+    EXPECT_EQ(outcome->exit, 1);
+  }
+}
+
+TEST_F(EngineTest, AutoTakesOnnxRuntimeWhereAStageOrTheCpuDoesNotFit) {
+  StageProgram program = TestProgram{}.program(directory_ / "kernels.so");
+  program.features = {"no_such_flag"};
+  compile(1, program);
+  save();
+  EXPECT_EQ(engine(), "onnxruntime");
+  EXPECT_THAT(engine({.engine = "compiled"}), HasSubstr("has no no_such_flag"));
+  plan_.stages[1].compiled.reset();
+  save();
+  EXPECT_EQ(engine(), "onnxruntime");
+  const auto refused = load({.engine = "compiled"});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::unsupported);
+  EXPECT_EQ(refused.error().message, "engine 'compiled': stage 'big' of plan 'both' was not compiled");
+}
+
+TEST_F(EngineTest, DamageIsNoReasonToTakeTheOther) {
+  const fs::path file = directory_ / "big.program";
+  std::string bytes = read_file(file);
+  write_file_atomic(file, bytes + " ");
+  EXPECT_THAT(engine(), AllOf(HasSubstr("big.program: sha256: found "), HasSubstr("(from plan.json)")));
+  EXPECT_EQ(engine({.engine = "onnxruntime"}), "onnxruntime");
+  compile(1, TestProgram{.n = 11}.program(directory_ / "kernels.so"));
+  save();
+  EXPECT_EQ(engine(), file.string() + ": width of output 'logits': found 11, expected 12");
+  fs::remove(file);
+  EXPECT_EQ(engine(), file.string() + ": no such file");
 }
 
 TEST(Version, IsThatOfTheProject) { EXPECT_THAT(version(), testing::MatchesRegex("[0-9]+\\.[0-9]+\\.[0-9]+")); }

@@ -10,8 +10,11 @@
 #include <new>
 #include <thread>
 
+#include "core/test_support.h"
+#include "runtime/compiled_backend.h"
 #include "runtime/convert.h"
 #include "runtime/fake_backend.h"
+#include "runtime/test_program.h"
 
 namespace {
 std::atomic<bool> counting = false;
@@ -283,6 +286,23 @@ TEST(Executor, NoHeapAllocationOnceWarm) {
     for (std::size_t n : {1u, 2u, 64u, 150u}) EXPECT_EQ(classify(n), 0) << n << " images";
   }
   expect_routed(images, 3);
+}
+
+TEST(CompiledBackend, NoHeapAllocationOnceOpen) {
+  const TempDir directory;
+  fs::copy_file(TESTING_KERNELS, directory / "kernels.so");
+  save_program(directory / "p", TestProgram{}.program(directory / "kernels.so"));
+  for (const int threads : {1, 2}) {
+    const auto opened = open_compiled((directory / "p").string(), {.threads = threads});
+    ASSERT_TRUE(opened) << opened.error().message;
+    std::vector<float> input(24, 1), logits(24);
+    allocations = 0;
+    counting = true;
+    const bool ok = static_cast<bool>((*opened)->run(2, {.input = input.data(), .logits = logits.data()}));
+    counting = false;
+    EXPECT_TRUE(ok);
+    EXPECT_EQ(allocations, 0);
+  }
 }
 
 TEST(Executor, ThreadsShareOneExecutor) {

@@ -26,7 +26,7 @@ template <class Change>
 std::string program_refusal(Change change) {
   StageProgram program = good_program();
   change(program);
-  return error_of([&] { parse_program(program_bytes(program), "p"); });
+  return triage::error_of([&] { parse_program(program_bytes(program), "p"); });
 }
 
 TEST(StageProgram, SurvivesItsFile) {
@@ -48,14 +48,14 @@ TEST(StageProgram, IsNotWrittenWhenItCouldNotBeRead) {
   const TempDir directory;
   StageProgram program = good_program();
   program.steps[0].kernel = 3;
-  EXPECT_THAT(error_of([&] { save_program(directory / "p", program); }),
+  EXPECT_THAT(triage::error_of([&] { save_program(directory / "p", program); }),
               HasSubstr("p: steps[0].kernel: expected a number from 0 to 2, found 3"));
   EXPECT_FALSE(fs::exists(directory / "p"));
 }
 
 TEST(StageProgram, DamageIsSeen) {
   const std::string bytes = program_bytes(good_program());
-  const auto refused = [](const std::string& text) { return error_of([&] { parse_program(text, "p"); }); };
+  const auto refused = [](const std::string& text) { return triage::error_of([&] { parse_program(text, "p"); }); };
   EXPECT_EQ(refused(bytes), "no error");
   EXPECT_THAT(refused(""), HasSubstr("p: expected a stage program"));
   EXPECT_THAT(refused(std::string(kProgramMagic)), HasSubstr("p: found 21 bytes, expected at least 93"));

@@ -1,0 +1,28 @@
+// What ProfileOptions::provider stands for: an engine and how it runs a stage's file. Providers of ONNX Runtime, and
+// "compiled" for the kernels that were compiled for a plan.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "plan/plan.h"
+#include "runtime/backend.h"
+
+namespace triage::profile {
+
+inline constexpr const char* kCompiledProvider = "compiled";
+
+std::vector<std::string> providers();                        // that this program has
+std::string engine_of(const std::string& provider);          // plan::CostKey::engine, ClassifierOptions::engine
+std::string engine_version_of(const std::string& provider);  // plan::CostTable::engine_version
+bool runs_plans(const std::string& provider);                // Classifier can use it
+
+// The file that the provider runs. Throws Error when the stage was not compiled and should be.
+fs::path stage_file(const plan::Stage& stage, const fs::path& directory, const std::string& provider);
+
+// Throws Error.
+std::unique_ptr<runtime::Backend> open_stage(const plan::Stage& stage, const fs::path& directory, int threads,
+                                             const std::string& provider);
+
+}  // namespace triage::profile
