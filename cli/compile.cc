@@ -31,7 +31,7 @@ int compile_command(int argc, char** argv) {
                     .dump(2)
                     .c_str());
   } else {
-    std::printf("%s: %zu kernels for %s\nnext: triage profile %s --engine compiled\n", compiled.library.c_str(),
+    std::printf("%s: %zu kernels for %s\nnext: triage profile %s --provider compiled\n", compiled.library.c_str(),
                 compiled.kernels, target.text().c_str(), plan.c_str());
   }
   return 0;
