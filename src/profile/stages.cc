@@ -1,5 +1,5 @@
 // Map: Subjects collects the callables (stage_runner.h, PlanRunner) with their cost keys; profile_* open everything,
-// time it interleaved and turn measurements into cost entries.
+// time it interleaved and turn measurements into cost entries. one_by_one() opens and times a stage at a time.
 #include "profile/stages.h"
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 
 #include "core/machine.h"
 #include "profile/stage_runner.h"
+#include "profile/visit.h"
 #include "runtime/convert.h"
 
 namespace triage::profile {
@@ -40,16 +41,20 @@ void check_options(const ProfileOptions& options) {
            options.cores.size(), threads);
     }
   }
+  if (options.one_by_one && options.energy) fail("profile: energy: expected stages that are timed in turns");
+  if (!options.one_by_one && !options.by_node.empty()) {
+    fail("profile: by_node: found {} stages, expected none where they are timed in turns", options.by_node.size());
+  }
 }
 
 bool asked_for(const ProfileOptions& options, const std::string& row) {
   return options.only.empty() || std::ranges::find(options.only, row) != options.only.end();
 }
 
-std::unique_ptr<runtime::Backend> open_stage(const fs::path& file, int threads, const std::string& provider,
+std::unique_ptr<runtime::Backend> open_stage(const fs::path& file, const runtime::OnnxOptions& options,
                                              double* load_ms = nullptr) {
   const double start = steady_seconds();
-  auto opened = runtime::open_onnx(file.string(), {.threads = threads, .provider = provider});
+  auto opened = runtime::open_onnx(file.string(), options);
   if (!opened) fail("{}", opened.error().message);
   if (load_ms) *load_ms = (steady_seconds() - start) * 1e3;
   return std::move(*opened);
@@ -58,7 +63,7 @@ std::unique_ptr<runtime::Backend> open_stage(const fs::path& file, int threads, 
 // What every feature stage starts from: the carried maps of all images, made once. [count, carry_size]
 std::vector<float> carried_maps(const plan::Plan& plan, const fs::path& directory, int source, const Images& images) {
   const plan::Stage& stage = plan.stages[source];
-  const auto backend = open_stage(directory / stage.onnx, 1, "cpu");
+  const auto backend = open_stage(directory / stage.onnx, {});
   const runtime::StageShape& shape = backend->shape();
   if (shape.carry_size < 1) fail("{}: has no output 'carry', a later stage starts from it", stage.onnx);
   std::vector<float> earlier;
@@ -143,19 +148,57 @@ void add_energy(plan::CostTable& table, const std::vector<Callable>& callables, 
   for (std::size_t i = 0; i < measured.size(); ++i) table.entries[i].energy = measured[i].cost(source.name());
 }
 
+using CarriedMaps = std::map<int, std::vector<float>>;  // by source stage
+
+Profile one_by_one(const plan::Plan& plan, const fs::path& directory, const Images& images,
+                   const ProfileOptions& options, const CarriedMaps& maps,
+                   const std::function<void(std::size_t)>& progress) {
+  Profile result{.table = {.machine = machine_context(), .engine_version = runtime::onnx_runtime_version()}};
+  for (std::size_t s = 0; s < plan.stages.size(); ++s) {
+    const plan::Stage& stage = plan.stages[s];
+    if (!asked_for(options, stage.name)) continue;
+    const auto* carried = stage.input == plan::StageInput::features ? &maps.at(stage.source) : nullptr;
+    const bool by_node = std::ranges::find(options.by_node, stage.name) != options.by_node.end();
+    for (const int threads : options.threads) {
+      for (const int batch : options.batches) {
+        if (progress) progress(result.evidence.size());
+        const auto open = [&](const std::string& profile) {
+          return open_stage(directory / stage.onnx,
+                            {.threads = threads, .provider = options.provider, .profile = profile});
+        };
+        Visit visit = visit_stage(open, stage.onnx, use_of(plan, s), images, carried,
+                                  {.measure = options.measure, .batch = batch, .by_node = by_node});
+        result.table.entries.push_back({.key = {.stage = stage.name,
+                                                .provider = options.provider,
+                                                .precision = plan::to_string(stage.precision),
+                                                .threads = threads,
+                                                .batch = batch},
+                                        .latency_us = visit.measured.latency_us,
+                                        .first_inference_us = visit.measured.first_us,
+                                        .load_ms = visit.load_ms,
+                                        .stable = visit.measured.stable,
+                                        .nodes = std::move(visit.nodes)});
+        result.evidence.push_back(std::move(visit.measured));
+      }
+    }
+  }
+  return result;
+}
+
 Profile profile(const plan::Plan& plan, const fs::path& directory, const Images& images, const ProfileOptions& options,
                 bool whole_plan, const std::function<void(std::size_t)>& progress) {
   check_images(plan, images);
   check_options(options);
   const PinnedScope pinned(options.cores);  // before any session: its threads inherit it
 
-  std::map<int, std::vector<float>> maps;  // by source stage
+  CarriedMaps maps;
   for (const plan::Stage& stage : plan.stages) {
     if (!asked_for(options, stage.name)) continue;
     if (stage.input == plan::StageInput::features && !maps.contains(stage.source)) {
       maps[stage.source] = carried_maps(plan, directory, stage.source, images);
     }
   }
+  if (options.one_by_one) return one_by_one(plan, directory, images, options, maps, progress);
   Subjects subjects;
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
     const plan::Stage& stage = plan.stages[s];
@@ -164,7 +207,7 @@ Profile profile(const plan::Plan& plan, const fs::path& directory, const Images&
     for (const int threads : options.threads) {
       for (const int batch : options.batches) {  // a session each, so that first inferences and load times are true
         double load_ms = 0;
-        auto backend = open_stage(directory / stage.onnx, threads, options.provider, &load_ms);
+        auto backend = open_stage(directory / stage.onnx, {.threads = threads, .provider = options.provider}, &load_ms);
         subjects.add(std::make_shared<StageRunner>(std::move(backend), stage.onnx, use_of(plan, s), images, carried),
                      load_ms,
                      {.stage = stage.name,
