@@ -175,7 +175,8 @@ LayerCostTable layer_costs_from_json(const Json& json, const std::string& origin
   if (reader.has("states")) table.states = reader.at("states").json();
   if (!table.states.is_array()) reader.at("states").fail_here("a list");
   if (reader.has("unstable")) {
-    for (const auto& [reason, visits] : object_from(reader, "unstable").items())
+    const Json unstable = object_from(reader, "unstable");
+    for (const auto& [reason, visits] : unstable.items())
       table.unstable[reason] = reader.at("unstable").get<std::uint64_t>(reason);
   }
   const JsonReader layers = reader.at("layers"), stages = reader.at("stages");
