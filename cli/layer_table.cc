@@ -23,12 +23,14 @@ plan::LayerCostTable measured_layers(const LayerTableSubject& subject, const pro
     return table;
   };
   if (remote.device.empty()) return measure(*profile::layer_bench_here(subject.input, subject.classes, options));
-  const std::vector<profile::Device> devices = profile::load_devices(remote.devices_file);
+  profile::Device device{.name = remote.device};  // of which a complete table needs no more
+  if (!fs::exists(file) || !plan::load_layer_costs(file).complete) {
+    device = profile::find_device(profile::load_devices(remote.devices_file), remote.device, remote.devices_file);
+  }
   const auto say = [&](const std::string& text) {
     if (progress) progress->line(text);
   };
-  return measure(*profile::layer_bench_on(profile::find_device(devices, remote.device, remote.devices_file),
-                                          subject.input, subject.classes, options,
+  return measure(*profile::layer_bench_on(device, subject.input, subject.classes, options,
                                           {.fresh = remote.remeasure, .progress = {}, .say = say}));
 }
 

@@ -23,14 +23,14 @@ void refuse_energy(const SearchConfig& config) {
 
 plan::LayerCostTable layer_table(const SearchConfig& config, plan::Precision precision, const fs::path& file,
                                  const OpenSupernet& supernet) {
-  const supernet::Network& network = *supernet.trained.network;
+  const supernet::Network& network = supernet.trained.network;
   profile::LayerCostOptions options;
   options.precision = precision;
   options.provider = config.provider;
   options.threads = config.threads;
   options.seconds = config.profile_seconds;
-  options.exits = network.options().exits;
-  return measured_layers({.space = supernet.space(), .input = network.input(), .classes = network.classes()}, options,
+  options.exits = network->options().exits;
+  return measured_layers({.space = supernet.space(), .input = network->input(), .classes = network->classes()}, options,
                          file, {.device = config.device, .devices_file = config.devices_file});
 }
 

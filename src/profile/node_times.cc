@@ -55,15 +55,38 @@ bool is_node_of(const std::string& node, const std::string& layer) {
   return node.size() == layer.size() || node[layer.size()] == '/' || node[layer.size()] == '_';
 }
 
+bool is_convolution_of(const std::string& node, const std::string& layer) {
+  return is_node_of(node, layer) && !node.starts_with(layer + "/pool");
+}
+
+// XNNPACK's convolutions are fused with what follows them and then named "XnnpackExecutionProvider_Conv_3".
+bool is_nameless_convolution(const std::string& node) {
+  return node.starts_with("XnnpackExecutionProvider_") && node.find("Conv") != std::string::npos;
+}
+
 // The layer of every node, -1 for what is none's. Blocked convolutions whose width is no multiple of the block need
 // their neighbours in the plain layout: a change back is made for the layer that follows, one to blocks is made
-// because of the layer before, whose pool could not take them.
+// because of the layer before, whose pool could not take them. Convolutions without a name are those of the layers that
+// have none by name, in order, as layers follow one another.
 std::vector<int> owners(std::span<const plan::NodeTime> nodes, const std::vector<plan::ConvLayer>& layers) {
   std::vector<int> owner(nodes.size(), -1);
   for (std::size_t n = 0; n < nodes.size(); ++n) {
     const auto found =
         std::ranges::find_if(layers, [&](const auto& layer) { return is_node_of(nodes[n].name, layer.name()); });
     if (found != layers.end()) owner[n] = static_cast<int>(found - layers.begin());
+  }
+  int layer = 0;
+  for (std::size_t n = 0; n < nodes.size(); ++n) {
+    if (!is_nameless_convolution(nodes[n].name)) continue;
+    while (layer < static_cast<int>(layers.size()) &&
+           std::ranges::any_of(
+               nodes,
+               [&](const plan::NodeTime& node) {
+                 return is_convolution_of(node.name, layers[static_cast<std::size_t>(layer)].name());
+               })) {
+      ++layer;
+    }
+    if (layer < static_cast<int>(layers.size())) owner[n] = layer++;
   }
   for (std::size_t n = 0; n < nodes.size(); ++n) {
     if (nodes[n].name.starts_with("ReorderOutput") && n + 1 < nodes.size()) owner[n] = owner[n + 1];
@@ -94,12 +117,15 @@ std::vector<double> layer_times(std::span<const plan::NodeTime> nodes, const std
                                 const std::string& origin) {
   const std::vector<int> owner = owners(nodes, layers);
   std::vector<double> times(layers.size());
-  for (const plan::ConvLayer& of : layers) {
-    const std::string layer = of.name();
-    const auto convolution = [&](const plan::NodeTime& node) {
-      return is_node_of(node.name, layer) && !node.name.starts_with(layer + "/pool");
-    };
-    if (std::ranges::none_of(nodes, convolution)) fail("{}: profile: expected a node of {}, found none", origin, layer);
+  std::vector<bool> has_convolution(layers.size());
+  for (std::size_t n = 0; n < nodes.size(); ++n) {
+    if (owner[n] < 0) continue;
+    const auto layer = static_cast<std::size_t>(owner[n]);
+    const std::string& name = nodes[n].name;
+    if (is_convolution_of(name, layers[layer].name()) || is_nameless_convolution(name)) has_convolution[layer] = true;
+  }
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    if (!has_convolution[i]) fail("{}: profile: expected a node of {}, found none", origin, layers[i].name());
   }
   for (std::size_t n = 0; n < nodes.size(); ++n) {
     if (owner[n] >= 0) times[static_cast<std::size_t>(owner[n])] += nodes[n].us;

@@ -51,6 +51,20 @@ TEST(LayerTimes, ALayerIsItsNodesAndTheLayoutChangesTheyCause) {
   EXPECT_THAT(times_of(text, kLayers, 1), ElementsAre(10 + 1.5, 111100 + 4 * 1.5, 1000000 + 1.5));
 }
 
+TEST(LayerTimes, ConvolutionsWithoutANameAreThoseOfTheLayersInOrder) {
+  const std::string fused = "XnnpackExecutionProvider_Conv_";
+  const std::string text = profile({{"Transpose", 7},
+                                    {fused + "0", 10},
+                                    {"block1.conv0/relu", 100},  // one that was not fused
+                                    {"block1.conv0/pool_token_12", 1000},
+                                    {fused + "1", 10000},
+                                    {"Transpose_token_54", 7}},
+                                   1);
+  EXPECT_THAT(times_of(text, kLayers, 0), ElementsAre(10, 1100, 10000));
+  const std::string few = profile({{fused + "0", 1}, {"block1.conv0/pool", 1}, {fused + "1", 1}}, 1);
+  EXPECT_THAT(error_of([&] { times_of(few, kLayers, 0); }), HasSubstr("expected a node of block1.conv1, found none"));
+}
+
 TEST(LayerTimes, NamesThatBeginAlikeAreNotMixedUp) {
   const std::vector<plan::ConvLayer> layers =
       plan::conv_layers(plan::ArchSpec::parse("4,4,4,4,4,4,4,4,4,4,4"), {.channels = 3, .height = 4, .width = 4});
