@@ -59,6 +59,11 @@ LayerKey key_of(const ConvLayer& layer) {
 
 double TimedRuns::us() const { return summarize(samples_us).median; }
 
+void TimedRuns::add(double sample_us, std::uint64_t behind) {
+  samples_us.push_back(std::round(sample_us * 1e3) / 1e3);
+  runs += behind;
+}
+
 void fit_layer_costs(LayerCostTable& table, const std::string& origin) {
   const LayerTimes times = layer_times(table);
   std::vector<StageTerms> terms;

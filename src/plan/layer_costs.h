@@ -26,9 +26,10 @@ struct LayerKey {                                                // all that a l
 LayerKey key_of(const ConvLayer& layer);
 
 struct TimedRuns {
-  std::vector<double> samples_us;  // means over many runs each, of different nets and passes
-  std::uint64_t runs = 0;          // behind them in all
-  double us() const;               // their median
+  std::vector<double> samples_us;                    // means over many runs each, of different nets and passes
+  std::uint64_t runs = 0;                            // behind them in all
+  double us() const;                                 // their median
+  void add(double sample_us, std::uint64_t behind);  // in whole nanoseconds, as the file keeps it
 };
 
 struct MeasuredStage {

@@ -1,5 +1,4 @@
 // layer_costs.json: reading and writing.
-#include <cmath>
 #include <set>
 
 #include "plan/layer_costs.h"
@@ -9,12 +8,9 @@ namespace {
 
 constexpr int kMostThreads = 4096;
 
-double nanoseconds(double us) { return std::round(us * 1e3) / 1e3; }  // what is kept of a sample
-
 void add_time(Json& json, const TimedRuns& time) {
   json["runs"] = time.runs;
-  json["samples_us"] = Json::array();
-  for (const double us : time.samples_us) json["samples_us"].push_back(nanoseconds(us));
+  json["samples_us"] = time.samples_us;
 }
 
 TimedRuns time_from_json(const JsonReader& json) {

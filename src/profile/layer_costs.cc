@@ -108,11 +108,8 @@ void add_visit(const LayerCostSubject& subject, const LayerVisitTimes& times, pl
   if (!times.unstable_because.empty()) ++table.unstable[times.unstable_because];
   if (subject.profiled) {
     const std::vector<plan::ConvLayer> layers = plan::stage_layers(subject.shape, table.input);
-    for (std::size_t i = 0; i < layers.size(); ++i) {
-      plan::TimedRuns& layer = table.layers[plan::key_of(layers[i])];
-      layer.samples_us.push_back(times.layers_us[i]);
-      layer.runs += times.runs;
-    }
+    for (std::size_t i = 0; i < layers.size(); ++i)
+      table.layers[plan::key_of(layers[i])].add(times.layers_us[i], times.runs);
     return;
   }
   const std::string text = subject.shape.text();
@@ -121,8 +118,7 @@ void add_visit(const LayerCostSubject& subject, const LayerVisitTimes& times, pl
     table.stages.push_back({.shape = subject.shape, .held_out = subject.held_out});
     found = std::prev(table.stages.end());
   }
-  found->time.samples_us.push_back(times.whole_us);
-  found->time.runs += times.runs;
+  found->time.add(times.whole_us, times.runs);
 }
 
 // The visits that come next: of one pass, in its random order.
