@@ -67,6 +67,10 @@ SearchConfig load_search_config(const fs::path& file) {
   section.require("supernet");
   section.read("supernet", config.supernet);
   section.read("threads", config.threads, 1, 1024);
+  section.read("provider", config.provider);
+  if (config.provider != "cpu" && config.provider != "xnnpack") section.fail_at("provider", "cpu or xnnpack");
+  section.read("device", config.device);
+  section.read("devices", config.devices_file);
   section.read("profile_seconds", config.profile_seconds, 0.1, 86400);
   std::string axis = search::to_string(config.axis);
   section.read("axis", axis);
