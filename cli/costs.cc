@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "cli/command.h"
+#include "cli/kernels_program.h"
 #include "cli/layer_table.h"
 #include "cli/measuring_program.h"
 #include "cli/run_config.h"
@@ -16,23 +17,6 @@
 
 namespace triage::cli {
 namespace {
-
-void use_data(const fs::path& file, LayerTableSubject& subject) {
-  const data::Dataset dataset = data::Dataset::open(file, false);
-  const data::DatasetInfo& info = dataset.info();
-  subject.input = {info.channels, info.height, info.width};
-  subject.classes = static_cast<int>(info.classes.size());
-}
-
-// The supernet of a run or zoo directory; it need not be trained yet. Takes its exits where none were asked for.
-LayerTableSubject supernet_of(const fs::path& directory, const std::string& data, std::vector<int>& exits) {
-  const RunConfig config = run_config_of(directory);
-  if (!config.supernet) fail("{}: expected a [supernet], found none", config.origin);
-  LayerTableSubject subject{.space = config.supernet->space};
-  use_data(data.empty() ? config.data : data, subject);
-  if (exits.empty()) exits = config.supernet->supernet.exits;
-  return subject;
-}
 
 void print_error(const char* what, const plan::PredictionError& error) {
   if (error.stages == 0) return;
@@ -151,6 +135,7 @@ int costs_command(int argc, char** argv) {
   std::vector<std::string> precisions{"fp32"}, providers{"cpu"};
   std::vector<int> threads{1};
   RemoteProfile remote;
+  std::string store = TuningOptions().store;
   bool memory = false;
   profile::LayerCostOptions options;
   bool json = false;
@@ -171,10 +156,13 @@ int costs_command(int argc, char** argv) {
       ->delimiter(',')
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
-  app.add_option("--provider", providers, "execution provider, cpu, xnnpack or both, separated by commas: a table each")
+  app.add_option("--provider", providers,
+                 "what runs the layers, several separated by commas, a table each: cpu and xnnpack of ONNX Runtime, "
+                 "compiled (kernels with the schedules of --store), compiled-untuned")
       ->delimiter(',')
-      ->check(CLI::IsMember({"cpu", "xnnpack"}))
+      ->check(CLI::IsMember({"cpu", "xnnpack", kCompiled, kCompiledUntuned}))
       ->capture_default_str();
+  app.add_option("--store", store, "of measured schedules, which 'triage tune' fills")->capture_default_str();
   add_remote_options(app, remote);
   app.add_option("--whole-nets", options.whole_nets, "measured whole, of all sizes; half of them tell the error")
       ->check(CLI::Range(2, 10000))
@@ -209,7 +197,7 @@ int costs_command(int argc, char** argv) {
     subject.space = plan::SearchSpace::parse(space_text);
     if (!data.empty()) use_data(data, subject);
   } else {
-    subject = supernet_of(directory, data, options.exits);
+    subject = supernet_subject(directory, data, options.exits);
   }
   if (memory) {
     const fs::path file = out.empty() ? fs::path(directory) / "memory_costs.json" : fs::path(out);
@@ -226,7 +214,7 @@ int costs_command(int argc, char** argv) {
     const std::string name =
         plan::layer_costs_name(profile::key_of(one), remote.device.empty() ? plan::kThisMachine : remote.device);
     const fs::path file = out.empty() ? fs::path(directory) / name : fs::path(out);
-    tables.push_back(measured_layers(subject, one, file, remote));
+    tables.push_back(measured_layers(subject, one, file, store, remote));
     results.push_back(table_json(tables.back(), file));
     if (!json) print_table(tables.back(), subject, one, file);
   }

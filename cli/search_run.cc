@@ -31,7 +31,7 @@ plan::LayerCostTable layer_table(const SearchConfig& config, plan::Precision pre
   options.seconds = config.profile_seconds;
   options.exits = network->options().exits;
   return measured_layers({.space = supernet.space(), .input = network->input(), .classes = network->classes()}, options,
-                         file, {.device = config.device, .devices_file = config.devices_file});
+                         file, config.tuning, {.device = config.device, .devices_file = config.devices_file});
 }
 
 // A search's structures: what the configuration says and what the supernet has.

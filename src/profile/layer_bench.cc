@@ -73,12 +73,12 @@ class LayerNets {
 
 class LocalBench : public LayerBench {
  public:
-  LocalBench(const plan::InputShape& input, int classes, const LayerCostOptions& options)
-      : nets_(input, classes, options) {}
+  LocalBench(const plan::InputShape& input, int classes, const LayerCostOptions& options, NetEngine engine)
+      : nets_(input, classes, options), engine_(std::move(engine)) {}
 
   std::string device() const override { return plan::kThisMachine; }
   std::optional<plan::MeasuredOn> known() const override {
-    return plan::MeasuredOn{.machine = machine_context(), .engine_version = runtime::onnx_runtime_version()};
+    return plan::MeasuredOn{.machine = machine_context(), .engine_version = engine_.version};
   }
   std::size_t most_visits() const override { return 1; }
 
@@ -93,11 +93,9 @@ class LocalBench : public LayerBench {
 
  private:
   Visit time(const LayerCostSubject& subject, const MeasureOptions& measure) const {
-    const LayerCostOptions& options = nets_.options();
     const plan::StageShape& stage = subject.shape;
     const auto open = [&](const std::string& profile) {
-      return runtime::make_onnx_backend(nets_.onnx(stage), stage.text(),
-                                        {.threads = options.threads, .provider = options.provider, .profile = profile});
+      return engine_.open(nets_.onnx(stage), stage.text(), profile);
     };
     std::vector<float> maps;
     if (stage.first_block > 0) maps = random_maps(nets_.map_size(stage));
@@ -114,6 +112,7 @@ class LocalBench : public LayerBench {
   }
 
   LayerNets nets_;
+  NetEngine engine_;
 };
 
 // The stages of some visits as a plan without routers. Rows are named after the visit's number and the shape; what a
@@ -218,9 +217,18 @@ class RemoteBench : public LayerBench {
 
 }  // namespace
 
+NetEngine onnx_engine(const LayerCostOptions& options) {
+  return {.version = runtime::onnx_runtime_version(),
+          .open = [threads = options.threads, provider = options.provider](
+                      const std::string& onnx, const std::string& name, const std::string& profile) {
+            return runtime::make_onnx_backend(onnx, name,
+                                              {.threads = threads, .provider = provider, .profile = profile});
+          }};
+}
+
 std::unique_ptr<LayerBench> layer_bench_here(const plan::InputShape& input, int classes,
-                                             const LayerCostOptions& options) {
-  return std::make_unique<LocalBench>(input, classes, options);
+                                             const LayerCostOptions& options, NetEngine engine) {
+  return std::make_unique<LocalBench>(input, classes, options, std::move(engine));
 }
 
 std::unique_ptr<LayerBench> layer_bench_on(Device device, const plan::InputShape& input, int classes,

@@ -42,8 +42,17 @@ class LayerBench {
   virtual LayerVisitAnswer visit(const LayerVisits& visits, const std::function<void(std::size_t done)>& done) = 0;
 };
 
+// How this machine opens a net; profile: as runtime::OnnxOptions::profile.
+struct NetEngine {
+  std::string version;
+  std::function<std::unique_ptr<runtime::Backend>(const std::string& onnx, const std::string& name,
+                                                  const std::string& profile)>
+      open;
+};
+NetEngine onnx_engine(const LayerCostOptions& options);
+
 std::unique_ptr<LayerBench> layer_bench_here(const plan::InputShape& input, int classes,
-                                             const LayerCostOptions& options);
+                                             const LayerCostOptions& options, NetEngine engine);
 
 // The nets' files are made here and measured there (remote.h). call.progress is not used; call.fresh counts for the
 // first call. visit() throws DeviceVanished and DeviceError.

@@ -173,8 +173,8 @@ plan::LayerCostTable measure_layer_costs(const plan::SearchSpace& space, const p
                                          const LayerCostOptions& options, const fs::path& file,
                                          const LayerCostProgress& progress) {
   check(space, classes, options);
-  return measure_layer_costs(space, input, classes, options, file, *layer_bench_here(input, classes, options),
-                             progress);
+  return measure_layer_costs(space, input, classes, options, file,
+                             *layer_bench_here(input, classes, options, onnx_engine(options)), progress);
 }
 
 plan::LayerCostTable measure_layer_costs(const plan::SearchSpace& space, const plan::InputShape& input, int classes,
