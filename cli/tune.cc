@@ -16,7 +16,7 @@ using compiler::KernelKey;
 std::vector<KernelKey> kernels_of_plan(const fs::path& directory, int threads) {
   std::vector<KernelKey> keys;
   for (const plan::Stage& stage : plan::load_plan(directory).stages)
-    for (const KernelKey& key : kernels_of(compiler::read_stage(directory / stage.onnx), threads)) keys.push_back(key);
+    for (const KernelKey& key : kernels_of(compiler::stage_of_plan(directory, stage), threads)) keys.push_back(key);
   return keys;
 }
 
@@ -63,9 +63,13 @@ int tune_command(int argc, char** argv) {
   compiler::TuneJob job;
   auto* of_plan = app.add_option("PLAN", plan, "plan directory");
   app.add_option("--arch", arch, "instead of a plan: widths, as in 'triage arch'; input 3x32x32")->excludes(of_plan);
-  app.add_option("--precision", precision, "of the architecture: fp32, int8")->capture_default_str();
+  app.add_option("--precision", precision, "of the architecture")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"fp32", "int8"}));
   tuning.add_options(app);
-  app.add_option("--candidates", job.options.candidates, "measured for a kernel, at most")->capture_default_str();
+  app.add_option("--candidates", job.options.candidates, "measured for a kernel, at most")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100'000));
   app.add_option("--minutes", minutes, "for all kernels; 0: no limit")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
@@ -79,6 +83,7 @@ int tune_command(int argc, char** argv) {
   install_stop_handler();
   Progress::set_quiet(json);
   job.target = compiler::target_from_name(tuning.target);
+  check_runs_here(job.target);
   job.store = tuning.store;
   if (minutes > 0) job.options.seconds = 60 * minutes;
   job.keys = plan.empty() ? kernels_of_arch(arch, precision, tuning.threads) : kernels_of_plan(plan, tuning.threads);
