@@ -17,7 +17,7 @@ using compiler::KernelKey;
 std::vector<KernelKey> kernels_of_plan(const fs::path& directory, int threads) {
   std::vector<KernelKey> keys;
   for (const plan::Stage& stage : plan::load_plan(directory).stages)
-    for (const KernelKey& key : kernels_of(compiler::read_stage(directory / stage.onnx), threads)) keys.push_back(key);
+    for (const KernelKey& key : kernels_of(compiler::stage_of_plan(directory, stage), threads)) keys.push_back(key);
   return keys;
 }
 
@@ -84,7 +84,9 @@ int tune_command(int argc, char** argv) {
       ->check(CLI::IsMember({"fp32", "int8"}))
       ->capture_default_str();
   tuning.add_options(app);
-  app.add_option("--candidates", job.options.candidates, "measured for a kernel, at most")->capture_default_str();
+  app.add_option("--candidates", job.options.candidates, "measured for a kernel, at most")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100'000));
   app.add_option("--minutes", minutes, "for all kernels; 0: no limit")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
@@ -98,6 +100,7 @@ int tune_command(int argc, char** argv) {
   install_stop_handler();
   Progress::set_quiet(json);
   job.target = compiler::target_from_name(tuning.target);
+  check_runs_here(job.target);
   job.store = tuning.store;
   if (minutes > 0) job.options.seconds = 60 * minutes;
   if (!directory.empty() && fs::exists(fs::path(directory) / "plan.json")) {

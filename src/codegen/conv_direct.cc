@@ -1,6 +1,8 @@
 // Direct convolution. A tile of the output is summed in registers: for each tap and group of input channels one load of
 // weights per vector of output channels, one broadcast of a group per pixel, and a product of the two for each pair.
 // Pools and requantisation happen on the registers; the pool comes first, as both are monotone.
+#include <algorithm>
+
 #include "codegen/kernel_code.h"
 
 namespace triage::codegen {
@@ -54,7 +56,7 @@ KernelCode direct_code(const KernelKey& key, const Schedule& schedule, const Tar
   const DotTypes types = dot_types(key.precision, target);
   const bool int8 = key.precision == plan::Precision::int8;
   const int groups = (key.in_channels + types.group - 1) / types.group;
-  const int channels = stored_channels(key.out_channels) == 4 ? kLanes : stored_channels(key.out_channels);
+  const int channels = std::max(stored_channels(key.out_channels), kLanes);
   const int block = kLanes * schedule.vectors;
   const int step = key.pool ? 2 : 1;
 

@@ -1,7 +1,7 @@
 // Winograd convolution F(m x m, 3 x 3) in fp32 (A. Lavin, S. Gray, CVPR 2016), m 2 or 4: each tile of m x m outputs is
 // (m + 2)^2 products instead of 9 m^2. Tiles of a few rows at a time are transformed, multiplied with the transformed
 // weights (pack.h) as (m + 2)^2 matrix products, and transformed back; bias, ReLU and pool happen on the way out.
-#include <array>
+#include <algorithm>
 
 #include "codegen/kernel_code.h"
 #include "compiler/winograd.h"
@@ -45,7 +45,8 @@ Expr transformed(const WinogradMatrix& matrix, const Expr& index, const Value& v
 KernelCode winograd_code(const KernelKey& key, const Schedule& schedule) {
   const int m = schedule.algorithm == Algorithm::winograd4 ? 4 : 2, side = m + 2;
   const Winograd& matrices = winograd(m);
-  const int in = key.in_channels, stored_in = stored_channels(in), channels = stored_channels(key.out_channels);
+  const int in = key.in_channels, stored_in = stored_channels(in);
+  const int channels = std::max(stored_channels(key.out_channels), kLanes);
   const int block = kLanes * schedule.vectors, across = key.width / m;
   const int step = key.pool ? 2 : 1, width = key.width / step;
 

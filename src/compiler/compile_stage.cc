@@ -15,6 +15,8 @@ using runtime::ElementType;
 using runtime::Step;
 using runtime::View;
 
+constexpr std::size_t kNameDigits = 12;  // of its content's SHA-256, in the name of a file
+
 // A map that a kernel wrote has kLanes channels or more in memory, and its reader must know.
 KernelKey key_of(const GraphConv& conv, bool first, int threads) {
   KernelKey key = kernel_key(conv.layer, conv.int8 ? plan::Precision::int8 : plan::Precision::fp32, threads);
@@ -240,7 +242,34 @@ class ProgramBuilder {
   std::vector<Map> free_;
 };
 
+// Whether a file's name is `before`, a content's first 12 hexadecimal digits, `after`.
+bool named_by_content(const std::string& name, std::string_view before, std::string_view after) {
+  if (!name.starts_with(before) || !name.ends_with(after)) return false;
+  if (name.size() < before.size() + kNameDigits + after.size()) return false;
+  const std::string_view digits = std::string_view(name).substr(name.size() - after.size() - kNameDigits, kNameDigits);
+  return digits.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+// What compilations have left in a plan's directory, one that was killed too.
+std::vector<fs::path> compiled_files(const fs::path& directory) {
+  std::vector<fs::path> files;
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory)) {
+    const std::string name = entry.path().filename();
+    if (named_by_content(name, "kernels_", ".so") || named_by_content(name, "", ".program"))
+      files.push_back(entry.path());
+  }
+  return files;
+}
+
 }  // namespace
+
+StageGraph stage_of_plan(const fs::path& directory, const plan::Stage& stage) {
+  const fs::path file = directory / stage.onnx;
+  const std::string bytes = read_file(file);
+  if (const std::string found = sha256_hex(bytes); !stage.sha256.empty() && found != stage.sha256)
+    fail("{}: sha256: found {}, expected {} (from plan.json)", file.string(), found, stage.sha256);
+  return parse_stage(bytes, file.string());
+}
 
 std::vector<KernelKey> kernels_of(const StageGraph& graph, int threads) {
   std::vector<KernelKey> keys;
@@ -258,33 +287,27 @@ CompiledPlan compile_plan(const fs::path& directory, const CompileOptions& optio
   KernelLibrary library(options.target);
   std::vector<runtime::StageProgram> programs;
   for (const plan::Stage& stage : plan.stages) {
-    const StageGraph graph = read_stage(directory / stage.onnx);
+    const StageGraph graph = stage_of_plan(directory, stage);
     programs.push_back(compile_stage(graph, options.threads, schedule_of, library));
   }
-  std::set<std::string> before;
-  for (const plan::Stage& stage : plan.stages)
-    if (stage.compiled) {
-      before.insert(stage.compiled->file);
-      before.insert(runtime::load_program(directory / stage.compiled->file).library);
-    }
 
   const fs::path unnamed = directory / "kernels.so";
   library.write(unnamed, options.program);
-  const std::string sha256 = sha256_file(unnamed), name = "kernels_" + sha256.substr(0, 12) + ".so";
+  const std::string sha256 = sha256_file(unnamed), name = "kernels_" + sha256.substr(0, kNameDigits) + ".so";
   fs::rename(unnamed, directory / name);
   std::set<std::string> now{name};
   for (std::size_t s = 0; s < programs.size(); ++s) {
     programs[s].library = name;
     programs[s].library_sha256 = sha256;
     const std::string content = sha256_hex(runtime::program_bytes(programs[s]));
-    const std::string file = plan.stages[s].name + "_" + content.substr(0, 12) + ".program";
+    const std::string file = plan.stages[s].name + "_" + content.substr(0, kNameDigits) + ".program";
     runtime::save_program(directory / file, programs[s]);
     plan.stages[s].compiled = {.file = file, .sha256 = sha256_file(directory / file)};
     now.insert(file);
   }
   plan::save_plan(directory, plan);
-  for (const std::string& old : before)
-    if (!now.contains(old)) fs::remove(directory / old);
+  for (const fs::path& old : compiled_files(directory))
+    if (!now.contains(old.filename())) fs::remove(old);
   return {.kernels = library.kernels().size(), .library = directory / name};
 }
 

@@ -13,6 +13,9 @@ namespace triage::compiler {
 
 using ScheduleOf = std::function<Schedule(const KernelKey&)>;  // a tuning store's best, or default_schedule
 
+// A stage of a plan's directory; refused where it is not the file that plan.json names.
+StageGraph stage_of_plan(const fs::path& directory, const plan::Stage& stage);
+
 // The kernels that the stage's convolutions need where `threads` share its maps.
 std::vector<KernelKey> kernels_of(const StageGraph& graph, int threads);
 

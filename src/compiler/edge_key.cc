@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "core/error.h"
+#include "plan/arch.h"
 
 namespace triage::compiler {
 namespace {
@@ -29,7 +30,10 @@ EdgeKey EdgeKey::parse(std::string_view text) {
     key.kind = static_cast<EdgeKind>(kind - kKinds.begin());
     key.precision = plan::precision_from_string(precision.data(), "edge kernel '" + whole + "'");
   }
-  if (key.text() != text || std::min({key.channels, key.stored - key.channels + 1, key.height, key.width}) < 1)
+  const bool fits = std::min({key.channels, key.height, key.width}) >= 1 && key.stored >= key.channels &&
+                    key.stored <= plan::kMaxWidth && std::max(key.height, key.width) <= plan::kMaxSide &&
+                    key.classes <= plan::kMaxClasses;
+  if (key.text() != text || !fits)
     fail("edge kernel: found '{}', expected one like 'head int8 60/64 4x4 classes 10'", text);
   return key;
 }

@@ -1,5 +1,6 @@
 #include "compiler/kernel_key.h"
 
+#include <algorithm>
 #include <charconv>
 #include <vector>
 
@@ -55,7 +56,9 @@ KernelKey KernelKey::parse(std::string_view text) {
     std::from_chars(digits.data(), digits.data() + digits.size(), key.rows);
     next += 2;
   }
-  if (next != words.size() || key.text() != text) fail("kernel: found '{}', expected {}", text, kShape);
+  const bool fits = std::max(key.in_channels, key.out_channels) <= plan::kMaxWidth &&
+                    std::max(key.height, key.width) <= plan::kMaxSide && key.rows >= 1 && key.rows <= key.height;
+  if (next != words.size() || key.text() != text || !fits) fail("kernel: found '{}', expected {}", text, kShape);
   return key;
 }
 

@@ -2,6 +2,7 @@
 
 #include <onnx/onnx_pb.h>
 
+#include <cmath>
 #include <cstring>
 #include <map>
 
@@ -14,8 +15,8 @@ namespace {
 // Reads one file: its tensors by name, its nodes by the value they make.
 class StageReader {
  public:
-  explicit StageReader(const fs::path& file) : file_(file.string()) {
-    if (!model_.ParseFromString(read_file(file))) fail("{}: found bytes that are no ONNX model", file_);
+  StageReader(const std::string& bytes, std::string origin) : file_(std::move(origin)) {
+    if (!model_.ParseFromString(bytes)) fail("{}: found bytes that are no ONNX model", file_);
     for (const auto& tensor : model_.graph().initializer()) tensors_[tensor.name()] = &tensor;
     for (const auto& node : model_.graph().node())
       for (const auto& output : node.output()) makers_[output] = &node;
@@ -48,9 +49,16 @@ class StageReader {
     return values<float>(name, onnx::TensorProto::FLOAT, expected);
   }
 
+  std::vector<float> scales(const std::string& name, std::size_t expected) const {
+    std::vector<float> scales = floats(name, expected);
+    for (const float scale : scales)
+      if (!std::isfinite(scale) || scale <= 0) fail("{}: tensor '{}': found {}, expected above 0", file_, name, scale);
+    return scales;
+  }
+
   std::optional<Grid> grid(const std::string& name) const {
     if (!has(name + "/scale")) return std::nullopt;
-    return Grid{floats(name + "/scale", 1)[0], values<std::uint8_t>(name + "/zero", onnx::TensorProto::UINT8, 1)[0]};
+    return Grid{scales(name + "/scale", 1)[0], values<std::uint8_t>(name + "/zero", onnx::TensorProto::UINT8, 1)[0]};
   }
 
   std::string metadata(const std::string& key) const {
@@ -61,10 +69,9 @@ class StageReader {
 
   // The layer behind which an output is taken, "block1.conv0"; empty where there is no such output.
   std::string layer_before(const std::string& output) const {
-    const auto maker = makers_.find(output);
-    if (maker == makers_.end()) return {};
-    std::string value = maker->second->input(0);
-    if (maker->second->op_type() == "Flatten") value = makers_.at(value)->input(0);
+    if (!makers_.contains(output)) return {};
+    std::string value = input_of_maker(output);
+    if (makers_.at(output)->op_type() == "Flatten") value = input_of_maker(value);
     return value.substr(0, value.find('/'));
   }
 
@@ -72,6 +79,13 @@ class StageReader {
   const std::string& file() const { return file_; }
 
  private:
+  std::string input_of_maker(const std::string& value) const {
+    const auto maker = makers_.find(value);
+    if (maker == makers_.end() || maker->second->input_size() < 1)
+      fail("{}: value '{}': found no node with an input that makes it, expected one", file_, value);
+    return maker->second->input(0);
+  }
+
   std::string file_;
   onnx::ModelProto model_;
   std::map<std::string, const onnx::TensorProto*> tensors_;
@@ -83,12 +97,13 @@ plan::InputShape input_of(const StageReader& reader) {
   if (graph.input_size() != 1) fail("{}: inputs: found {}, expected 1", reader.file(), graph.input_size());
   const auto& shape = graph.input(0).type().tensor_type().shape();
   if (shape.dim_size() != 4) fail("{}: input: found {} dimensions, expected 4", reader.file(), shape.dim_size());
-  const auto dimension = [&](int i) { return static_cast<int>(shape.dim(i).dim_value()); };
-  const plan::InputShape input{dimension(1), dimension(2), dimension(3)};
-  for (const int size : {input.channels, input.height, input.width})
+  const auto dimension = [&](int i) {
+    const std::int64_t size = shape.dim(i).dim_value();
     if (size < 1 || size > plan::kMaxSide)
       fail("{}: input: found a dimension of {}, expected 1 to {}", reader.file(), size, plan::kMaxSide);
-  return input;
+    return static_cast<int>(size);
+  };
+  return {dimension(1), dimension(2), dimension(3)};
 }
 
 // The stage's layers. Blocks but the net's first pool behind their first convolution.
@@ -125,7 +140,7 @@ GraphConv conv_of(const StageReader& reader, const plan::ConvLayer& layer) {
   GraphConv conv{.layer = layer, .int8 = reader.has(name + "/weight/int8")};
   if (conv.int8) {
     conv.weight8 = reader.values<std::int8_t>(name + "/weight/int8", onnx::TensorProto::INT8, size);
-    conv.weight_scale = reader.floats(name + "/weight/scale", out);
+    conv.weight_scale = reader.scales(name + "/weight/scale", out);
     conv.bias32 = reader.values<std::int32_t>(name + "/bias/int32", onnx::TensorProto::INT32, out);
   } else {
     conv.weight = reader.floats(name + "/weight", size);
@@ -142,8 +157,10 @@ bool StageGraph::int8() const {
   return false;
 }
 
-StageGraph read_stage(const fs::path& file) {
-  const StageReader reader(file);
+StageGraph read_stage(const fs::path& file) { return parse_stage(read_file(file), file.string()); }
+
+StageGraph parse_stage(const std::string& bytes, const std::string& origin) {
+  const StageReader reader(bytes, origin);
   StageGraph graph;
   graph.input = input_of(reader);
   graph.reads_image = reader.graph().input(0).name() == "image";

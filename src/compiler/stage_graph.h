@@ -37,7 +37,8 @@ struct StageGraph {
   bool int8() const;                          // a convolution is
 };
 
-// Throws Error naming the file, the tensor, found and expected.
+// Both throw Error naming the file, the tensor, found and expected. `origin`: the file's name, for messages.
 StageGraph read_stage(const fs::path& file);
+StageGraph parse_stage(const std::string& bytes, const std::string& origin);
 
 }  // namespace triage::compiler

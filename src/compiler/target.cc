@@ -1,10 +1,9 @@
 #include "compiler/target.h"
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 
 #include "core/error.h"
+#include "core/machine.h"
 
 namespace triage::compiler {
 namespace {
@@ -51,18 +50,6 @@ const char* architecture_here() {
 #endif
 }
 
-// "flags" of x86, "Features" of arm64, of the first CPU.
-std::set<std::string> flags_here() {
-  std::ifstream file("/proc/cpuinfo");
-  std::set<std::string> flags;
-  for (std::string line; std::getline(file, line) && flags.empty();) {
-    if (!line.starts_with("flags") && !line.starts_with("Features")) continue;
-    std::istringstream words(line.substr(std::min(line.find(':') + 1, line.size())));
-    for (std::string word; words >> word;) flags.insert(word);
-  }
-  return flags;
-}
-
 }  // namespace
 
 std::string Target::text() const {
@@ -81,7 +68,16 @@ Target target_for(const std::string& architecture, const std::set<std::string>& 
   fail("compiled engine: found a CPU of architecture '{}', expected x86_64 with SSE4.1 or aarch64", architecture);
 }
 
-Target this_cpu() { return target_for(architecture_here(), flags_here()); }
+Target this_cpu() { return target_for(architecture_here(), cpu_flags()); }
+
+void check_runs_here(const Target& target) {
+  const std::set<std::string> flags = cpu_flags();
+  std::string missing = target.architecture == architecture_here() ? "" : " " + target.architecture;
+  for (const std::string& feature : target.features)
+    if (!flags.contains(feature)) missing += " " + feature;
+  if (!missing.empty())
+    fail("target: found '{}', expected one that this CPU ({}) runs: it has no{}", target.text(), cpu_name(), missing);
+}
 
 Target target_from_name(const std::string& name) {
   if (name == "this") return this_cpu();

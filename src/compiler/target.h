@@ -28,6 +28,7 @@ struct Target {
 // The best target that a CPU with these flags can run.
 Target target_for(const std::string& architecture, const std::set<std::string>& flags);
 Target this_cpu();
+void check_runs_here(const Target& target);        // throws Error naming what this CPU lacks
 Target target_from_name(const std::string& name);  // "avx2", "avx512", "vnni", "arm64", "this"; throws UsageError
 Target target_from_text(const std::string& text);  // Target::text(); throws Error
 

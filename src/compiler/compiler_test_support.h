@@ -1,0 +1,50 @@
+// For the tests of this module: random kernels, texts with something wrong.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "compiler/kernel_key.h"
+#include "compiler/target.h"
+#include "core/rng.h"
+
+namespace triage::compiler {
+
+// As nets have them: some with rows shared by threads, some sizes odd.
+inline KernelKey random_key(Rng& rng) {
+  const auto from = [&](int low, int high) { return low + static_cast<int>(rng.below(high - low + 1)); };
+  plan::ConvLayer layer{.in_channels = from(1, 80), .out_channels = from(1, 80), .height = from(1, 34)};
+  layer.width = from(1, 34);
+  layer.pool = layer.height > 1 && layer.width > 1 && rng.below(2) == 0;
+  const auto precision = rng.below(2) == 0 ? plan::Precision::fp32 : plan::Precision::int8;
+  return kernel_key(layer, precision, from(1, 5));
+}
+
+inline std::string damaged(std::string text, Rng& rng) {
+  constexpr std::string_view kLetters = "0123456789 ->x/+-pool rows%\t";
+  const auto at = [&] { return rng.below(static_cast<std::uint32_t>(text.size())); };
+  for (std::uint32_t changes = 1 + rng.below(3); changes > 0 && !text.empty(); --changes) {
+    const char letter = kLetters[rng.below(kLetters.size())];
+    switch (rng.below(3)) {
+      case 0:
+        text[at()] = letter;
+        break;
+      case 1:
+        text.erase(at(), 1);
+        break;
+      default:
+        text.insert(text.begin() + at(), letter);
+    }
+  }
+  return text;
+}
+
+inline std::vector<Target> every_target() {
+  std::vector<Target> targets;
+  for (const char* name : {"vnni", "avx512", "avx2", "sse4", "arm64", "arm64-plain"})
+    targets.push_back(target_from_name(name));
+  return targets;
+}
+
+}  // namespace triage::compiler

@@ -1,0 +1,98 @@
+#include "compiler/kernel_key.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "compiler/compiler_test_support.h"
+#include "core/test_support.h"
+
+namespace triage::compiler {
+namespace {
+
+TEST(KernelKey, TextsAreAsDocumented) {
+  KernelKey key{.precision = plan::Precision::int8,
+                .in_channels = 32,
+                .out_channels = 64,
+                .height = 16,
+                .width = 12,
+                .pool = true,
+                .rows = 16};
+  EXPECT_EQ(key.text(), "int8 32->64 16x12 pool");
+  key.rows = 8;
+  EXPECT_EQ(key.text(), "int8 32->64 16x12 pool rows 8");
+  key.pool = false, key.precision = plan::Precision::fp32;
+  EXPECT_EQ(key.text(), "fp32 32->64 16x12 rows 8");
+}
+
+TEST(KernelKey, RandomOnesSurviveTheirText) {
+  Rng rng(1);
+  for (int i = 0; i < 2000; ++i) {
+    const KernelKey key = random_key(rng);
+    EXPECT_EQ(KernelKey::parse(key.text()), key) << key.text();
+  }
+}
+
+// Whatever is let through is what its text says.
+TEST(KernelKey, DamagedTextsAreRefusedOrMeanThemselves) {
+  Rng rng(2);
+  for (int i = 0; i < 5000; ++i) {
+    const std::string text = damaged(random_key(rng).text(), rng);
+    std::string again = text;
+    const std::string error = error_of([&] { again = KernelKey::parse(text).text(); });
+    EXPECT_EQ(again, text);
+    EXPECT_THAT(error, testing::AnyOf("no error", testing::HasSubstr("found '")));
+  }
+}
+
+TEST(KernelKey, WhatNoKernelHasIsRefused) {
+  for (const char* text : {"",
+                           "int8",
+                           "int8 32->64",
+                           "int8 32->64 16x16 ",
+                           "int8 32->64 16x16  pool",
+                           " int8 32->64 16x16",
+                           "int8 0->64 16x16",
+                           "int8 -3->64 16x16",
+                           "int8 32->64 16x16 rows 0",
+                           "int8 32->64 16x16 rows -4",
+                           "int8 32->64 16x16 rows 16",
+                           "int8 32->64 16x16 rows 17",
+                           "int8 32->64 16x16 rows",
+                           "int8 32->64 16x16 rows x",
+                           "int8 032->64 16x16",
+                           "int8 32->64 16x16 pools",
+                           "int8 32-64 16x16",
+                           "int8 32->64 16*16",
+                           "int8 99999999999->64 16x16",
+                           "int8 5000->64 16x16",
+                           "int8 32->64 5000x16",
+                           "int8 32->64 16x16 rows 8 pool"})
+    EXPECT_THAT(error_of([&] { KernelKey::parse(text); }),
+                testing::HasSubstr(std::format("kernel: found '{}', expected", text)));
+  EXPECT_THAT(error_of([] { KernelKey::parse("fp16 32->64 16x16"); }),
+              testing::AllOf(testing::HasSubstr("kernel 'fp16 32->64 16x16'"), testing::HasSubstr("fp16")));
+}
+
+TEST(KernelKey, ThreadsShareWholeRowsOfThePooledMap) {
+  plan::ConvLayer layer{.in_channels = 8, .out_channels = 24, .height = 15, .width = 9};
+  const auto rows = [&](int threads) { return kernel_key(layer, plan::Precision::fp32, threads).rows; };
+  EXPECT_EQ(rows(1), 15);
+  EXPECT_EQ(rows(2), 8);
+  EXPECT_EQ(rows(4), 4);
+  EXPECT_EQ(rows(64), 1);
+  layer.pool = true;
+  EXPECT_EQ(rows(1), 15);
+  EXPECT_EQ(rows(2), 8);
+  EXPECT_EQ(rows(3), 6);
+  EXPECT_EQ(rows(64), 2);
+  EXPECT_EQ(kernel_key(layer, plan::Precision::fp32, 1).macs(), 9.0 * 8 * 24 * 15 * 9);
+}
+
+TEST(KernelKey, ChannelsAreStoredInMultiplesOfTheLanes) {
+  for (const auto& [channels, stored] :
+       {std::pair{1, 4}, {3, 4}, {4, 4}, {5, 16}, {16, 16}, {17, 32}, {32, 32}, {33, 48}, {4096, 4096}})
+    EXPECT_EQ(stored_channels(channels), stored);
+}
+
+}  // namespace
+}  // namespace triage::compiler

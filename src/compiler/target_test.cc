@@ -1,0 +1,74 @@
+#include "compiler/target.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "compiler/compiler_test_support.h"
+#include "core/machine.h"
+#include "core/test_support.h"
+
+namespace triage::compiler {
+namespace {
+
+std::set<std::string> flags_of(const char* name) {
+  const Target target = target_from_name(name);
+  return {target.features.begin(), target.features.end()};
+}
+
+TEST(Target, ACpuGetsTheBestOfWhichItHasEveryFlag) {
+  for (const char* name : {"vnni", "avx512", "avx2", "sse4", "arm64", "arm64-plain"}) {
+    const Target target = target_from_name(name);
+    auto flags = flags_of(name);
+    EXPECT_EQ(target_for(target.architecture, flags), target);
+    flags.insert({"sse2", "amx_tile", "sve"});
+    EXPECT_EQ(target_for(target.architecture, flags), target);
+  }
+}
+
+// Each flag of VNNI's list in turn is missing: AVX-512 where that does not need it, else what is below.
+TEST(Target, OneFlagLessIsATargetLess) {
+  for (const std::string& missing : target_from_name("vnni").features) {
+    auto flags = flags_of("vnni");
+    flags.erase(missing);
+    const char* expected = "none";
+    for (const char* name : {"avx512", "avx2", "sse4"})
+      if (expected == std::string("none") && !flags_of(name).contains(missing)) expected = name;
+    if (missing == "sse4_1")
+      EXPECT_THAT(error_of([&] { target_for("x86_64", flags); }), testing::HasSubstr("expected x86_64 with SSE4.1"));
+    else
+      EXPECT_EQ(target_for("x86_64", flags), target_from_name(expected)) << missing;
+  }
+  EXPECT_EQ(target_for("aarch64", {"asimd", "fp"}), target_from_name("arm64-plain"));
+  EXPECT_THAT(error_of([] { target_for("riscv64", {"asimd", "sse4_1"}); }),
+              testing::HasSubstr("found a CPU of architecture 'riscv64'"));
+}
+
+TEST(Target, TextsAndNamesLeadBack) {
+  std::set<std::string> texts, halide;
+  for (const Target& target : every_target()) {
+    EXPECT_EQ(target_from_text(target.text()), target);
+    EXPECT_TRUE(std::ranges::is_sorted(target.features)) << target.text();
+    texts.insert(target.text());
+    halide.insert(halide_target(target));
+  }
+  EXPECT_EQ(texts.size(), 6u);
+  EXPECT_EQ(halide.size(), 6u);
+  EXPECT_EQ(target_from_name("this"), this_cpu());
+  const auto flags = cpu_flags();
+  for (const std::string& feature : this_cpu().features) EXPECT_TRUE(flags.contains(feature)) << feature;
+}
+
+TEST(Target, UnknownOnesAreRefused) {
+  EXPECT_THAT(error_of([] { target_from_name("z80"); }),
+              testing::AllOf(testing::HasSubstr("found 'z80'"),
+                             testing::HasSubstr("this, vnni, avx512, avx2, sse4, arm64, arm64-plain")));
+  EXPECT_THAT(error_of([] { target_from_text("x86_64 avx9"); }), testing::HasSubstr("found 'x86_64 avx9'"));
+  Target changed = target_from_name("avx2");
+  changed.features.pop_back();
+  EXPECT_THAT(error_of([&] { halide_target(changed); }), testing::HasSubstr("expected one that Halide has"));
+}
+
+}  // namespace
+}  // namespace triage::compiler

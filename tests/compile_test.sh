@@ -1,0 +1,159 @@
+#!/usr/bin/env bash
+# The engine compiled as a user meets it: tune, compile, and the same answers as ONNX Runtime's in fp32 and int8; a tuning
+# that is killed or called again; plans for another CPU; what is refused.
+# usage: compile_test.sh TRIAGE SOURCE_DIR
+set -euo pipefail
+triage=$1 source=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+fail() { echo "compile_test: $*" >&2; exit 1; }
+quietly() { "$@" > out.txt 2> err.txt || fail "$*: $(cat err.txt)"; }
+refused() {  # CODE 'words' command...: the exit code and the words
+  local code=$1 words=$2 found=0
+  shift 2
+  "$@" > out.txt 2> err.txt || found=$?
+  [ $found = "$code" ] && grep -qF -- "$words" err.txt || fail "expected exit code $code and '$words' of $*, found $found: $(cat err.txt)"
+}
+
+quietly "$triage" data generate --out tiny.tds --train 1400 --test 200
+sed "s|DATA|tiny.tds|" "$source/tests/tiny.toml" > tiny.toml
+quietly "$triage" data info tiny.tds --sheet sheet.png
+quietly "$triage" train tiny.toml --run run
+for precision in fp32 int8; do
+  quietly "$triage" build run --precision $precision
+  cp -r run/plan $precision
+done
+
+# Few candidates; the second time all is known; int8 kernels come from the same store.
+quietly "$triage" tune fp32 --store store.sqlite --candidates 3 --json
+jq -e '.kernels | length > 2 and all(.[]; .measured == 3 and .us > 0 and .default_us > 0)' out.txt > /dev/null || fail "unexpected tuning: $(cat out.txt)"
+jq -c '[.kernels[] | [.kernel, .schedule]]' out.txt > first.json
+quietly "$triage" tune fp32 --store store.sqlite --candidates 3 --json
+jq -e 'all(.kernels[]; .measured == 0 and .known == 3 and .why == "known")' out.txt > /dev/null || fail "a tuning that had ended measured again: $(cat out.txt)"
+[ "$(jq -c '[.kernels[] | [.kernel, .schedule]]' out.txt)" = "$(cat first.json)" ] || fail "other winners without a measurement: $(cat out.txt)"
+quietly "$triage" tune int8 --store store.sqlite --candidates 3
+
+# Killed again and again it goes on, and what was measured stays.
+measured() { sqlite3 -cmd '.timeout 10000' killed.sqlite 'SELECT count(*) FROM candidates' 2> /dev/null || echo 0; }
+for round in 1 2 3; do
+  known=$(measured)
+  "$triage" tune int8 --store killed.sqlite --candidates 6 > /dev/null 2> err.txt & pid=$!
+  while kill -0 $pid 2> /dev/null && [ "$(measured)" -lt $((known + 2)) ]; do sleep 0.05; done
+  kill -9 $pid 2> /dev/null || fail "the tuning ended before it was killed: $(cat err.txt)"
+  wait $pid 2> /dev/null || true
+done
+quietly "$triage" tune int8 --store killed.sqlite --candidates 6 --json
+jq -e 'all(.kernels[]; .known == 6) and ([.kernels[] | .known - .measured] | add >= 6)' out.txt > /dev/null || fail "a killed tuning began anew: $(cat out.txt)"
+
+# The same answers as ONNX Runtime's; in int8 every image the same, and probabilities to the last digit that is printed.
+compiled_files() { (cd "$1" && find . -name '*.so*' -o -name '*.program*' -o -name 'kernels*' -o -name '*.tmp*' | sort); }
+named_files() { (cd "$1" && { jq -r '"./" + .stages[].compiled.file' plan.json; for p in *.program; do
+  tail -c +22 "$p" | grep -aoP '"library":\s*"\K[^"]+' | head -n 1 | sed 's|^|./|'; done; } | sort -u); }
+same_files() { [ "$(compiled_files "$1")" = "$(named_files "$1")" ] || fail "$1: found files $(compiled_files "$1"), expected $(named_files "$1")"; }
+answers='[.images[] | [.label, .exit]]'
+for plan in fp32 int8; do
+  refused 1 "was not compiled" "$triage" predict $plan sheet.png --engine compiled
+  quietly "$triage" compile $plan --store store.sqlite --json
+  jq -e '.kernels > 4 and (.target | test("^x86_64|^aarch64"))' out.txt > /dev/null || fail "unexpected output: $(cat out.txt)"
+  same_files $plan
+  for engine in onnxruntime compiled auto; do
+    quietly "$triage" predict $plan sheet.png --engine $engine --json
+    cp out.txt $engine.json
+    quietly "$triage" eval $plan --data tiny.tds --engine $engine --latency-images 64 --out $plan.$engine.json
+  done
+  [ "$(jq -c "$answers" onnxruntime.json)" = "$(jq -c "$answers" compiled.json)" ] || fail "$plan: found $(jq -c "$answers" compiled.json), expected $(jq -c "$answers" onnxruntime.json)"
+  jq -e '.test.latency.agreement == 1' $plan.compiled.json > /dev/null || fail "$plan: the real run left at other exits than predicted"
+  accuracies='[.test | .static[].accuracy, .operating_point.accuracy]'
+  jq -e --argjson other "$(jq -c "$accuracies" $plan.onnxruntime.json)" \
+    "$accuracies | [., \$other] | transpose | all(.[]; (.[0] - .[1] | fabs) < (if \"$plan\" == \"int8\" then 1e-9 else 0.0051 end))" \
+    $plan.compiled.json > /dev/null || fail "$plan: found accuracies $(jq -c "$accuracies" $plan.compiled.json), expected $(jq -c "$accuracies" $plan.onnxruntime.json)"
+  exact='[.test | .operating_point.confusion, .examples]'
+  [ $plan = fp32 ] || [ "$(jq -c "$exact" $plan.compiled.json)" = "$(jq -c "$exact" $plan.onnxruntime.json)" ] || fail "int8: other answers than ONNX Runtime's"
+  [ "$(jq -c "$accuracies" $plan.compiled.json)" = "$(jq -c "$accuracies" $plan.auto.json)" ] || fail "$plan: auto is not compiled"
+  quietly "$triage" profile $plan --data tiny.tds --provider compiled --seconds 0.2 --batch 1,3 --threads 1,2 --json
+  jq -e '.entries | length == 8 and all(.[]; .provider == "compiled" and .latency_us.mean > 0)' out.txt > /dev/null || fail "unexpected costs: $(cat out.txt)"
+done
+quietly "$triage" compile int8 --store store.sqlite --threads 2
+quietly "$triage" predict int8 sheet.png --engine compiled --threads 2 --json
+[ "$(jq -c "$answers" out.txt)" = "$(jq -c "$answers" compiled.json)" ] || fail "two threads answer otherwise: $(cat out.txt)"
+
+# Compiled again, with other schedules, and after a kill: nothing old stays.
+before=$(compiled_files fp32)
+quietly "$triage" compile fp32 --untuned
+same_files fp32
+[ "$(compiled_files fp32)" != "$before" ] || fail "expected other kernels without tuning"
+"$triage" compile fp32 --store store.sqlite > /dev/null 2>&1 & pid=$!
+sleep 0.3
+kill -9 $pid 2> /dev/null || true
+wait $pid 2> /dev/null || true
+while pgrep -f "$work" > /dev/null || pgrep -f "library fp32/" > /dev/null; do sleep 0.1; done  # the program it had started
+quietly "$triage" predict fp32 sheet.png --engine compiled
+quietly "$triage" compile fp32 --store store.sqlite
+same_files fp32
+
+# For another CPU: auto falls back, compiled is refused with both sides named.
+cp -r fp32 foreign
+foreign=vnni
+! grep -qw avx512_vnni /proc/cpuinfo || foreign=arm64
+if [ $foreign = vnni ] || command -v aarch64-linux-gnu-gcc > /dev/null; then
+  quietly "$triage" compile foreign --target $foreign
+  same_files foreign
+  quietly "$triage" predict foreign sheet.png --engine auto
+  quietly "$triage" eval foreign --data tiny.tds --latency-images 64
+  refused 1 "compiled for" "$triage" predict foreign sheet.png --engine compiled
+  grep -qE "this one .* has no avx512|this process is" err.txt || fail "expected both sides: $(cat err.txt)"
+  refused 1 "target: found" "$triage" tune foreign --store foreign.sqlite --target $foreign --candidates 1
+  [ ! -e foreign.sqlite ] || fail "a refused tuning left a store"
+fi
+
+# Bad input: file, field, found, expected.
+refused 2 "target: found 'z80', expected one of: this, vnni, avx512, avx2, sse4, arm64, arm64-plain" "$triage" compile fp32 --target z80
+refused 2 "target: found 'z80'" "$triage" tune fp32 --target z80
+refused 2 "expected a plan directory or --arch" "$triage" tune
+refused 1 "plan.json" "$triage" compile run/report
+refused 1 "8-x" "$triage" tune --arch 8-x --store x.sqlite
+refused 2 "--precision" "$triage" tune --arch 8-8 --precision int4 --store x.sqlite
+refused 2 "--candidates" "$triage" tune fp32 --store x.sqlite --candidates 0
+echo "no database" > text.sqlite
+refused 1 "text.sqlite: expected a tuning store" "$triage" tune fp32 --store text.sqlite --candidates 2
+refused 1 "text.sqlite: expected a tuning store" "$triage" compile fp32 --store text.sqlite
+sqlite3 other.sqlite 'CREATE TABLE mine (x)'
+refused 1 "other.sqlite: expected a tuning store, found another SQLite database" "$triage" compile fp32 --store other.sqlite
+cp store.sqlite newer.sqlite && sqlite3 newer.sqlite "UPDATE store SET value = '9' WHERE key = 'version'"
+refused 1 "newer.sqlite: version: expected 1, found 9" "$triage" compile fp32 --store newer.sqlite
+cp store.sqlite odd.sqlite && sqlite3 odd.sqlite "UPDATE candidates SET schedule = 'direct 1'"
+refused 1 "odd.sqlite: schedule: found 'direct 1', expected" "$triage" compile fp32 --store odd.sqlite
+refused 1 "nowhere/store.sqlite" "$triage" tune fp32 --store nowhere/store.sqlite --candidates 2
+[ ! -e x.sqlite ] || fail "a refused tuning left a store"
+
+mkdir bin && cp "$triage" bin/triage
+refused 1 "bin/triage-kernels, found none" bin/triage compile fp32
+refused 1 "bin/triage-kernels, found none" bin/triage tune fp32 --store x.sqlite
+same_files fp32
+
+cp -r fp32 damaged
+program=$(cd damaged && ls little_*.program)
+printf 'x' | dd of="damaged/$program" bs=1 seek=900 conv=notrunc status=none
+for engine in compiled auto; do refused 1 "$program: sha256: found" "$triage" predict damaged sheet.png --engine $engine; done
+quietly "$triage" predict damaged sheet.png --engine onnxruntime
+library=$(cd damaged && ls kernels_*.so)
+quietly "$triage" compile damaged --store store.sqlite  # which mends it
+same_files damaged
+quietly "$triage" predict damaged sheet.png --engine compiled
+printf 'x' | dd of="damaged/$library" bs=1 seek=900 conv=notrunc status=none
+refused 1 "$library: sha256: found" "$triage" predict damaged sheet.png --engine compiled
+rm damaged/*.program
+refused 1 ".program: no such file" "$triage" predict damaged sheet.png
+quietly "$triage" compile damaged --store store.sqlite
+same_files damaged
+
+cp -r fp32 strange
+cp "$source/tests/fuzz_seeds/onnx_fuzz/stage.onnx" strange/little.onnx
+refused 1 "strange/little.onnx: sha256: found" "$triage" compile strange --untuned
+refused 1 "strange/little.onnx: sha256: found" "$triage" tune strange --store x.sqlite --candidates 1
+jq --arg sum "$(sha256sum < strange/little.onnx | cut -d' ' -f1)" '.stages[0].sha256 = $sum' strange/plan.json > plan.json && mv plan.json strange/
+refused 1 "strange/little.onnx: " "$triage" compile strange --untuned
+grep -qE "expected (one of a Triage stage|a stage that Triage has written)" err.txt || fail "expected a word about the stage: $(cat err.txt)"
+same_files strange
+echo "compile_test: ok"
