@@ -199,7 +199,7 @@ class ProgramBuilder {
       arguments.push_back(constant(packed_vector(conv.bias, channels)));
     }
     arguments.push_back(inside(to));
-    add_step(layer.name(), library_.add(key, schedule), std::move(arguments), 2, rows_at_once(schedule) / step);
+    add_step(layer.name(), library_.add(key, schedule), std::move(arguments), 2, rows_at_once(key, schedule) / step);
     release(map);
     if (!conv.int8 && grid) to = converted(to, grid);
     return to;
