@@ -27,6 +27,7 @@ int eval_command(int argc, char** argv);
 int export_command(int argc, char** argv);
 int predict_command(int argc, char** argv);
 int profile_command(int argc, char** argv);
+int quantize_command(int argc, char** argv);
 int refine_command(int argc, char** argv);
 int report_command(int argc, char** argv);
 int run_command(int argc, char** argv);

@@ -23,6 +23,7 @@ constexpr Command kCommands[] = {
     {"refine", "plan a run that trains the nets of a search's plan on", refine_command},
     {"build", "turn trained networks into a plan: export, measure, route", build_command},
     {"run", "train, build, eval and report in one go (resumable)", run_command},
+    {"quantize", "a finished plan in int8", quantize_command},
     {"tune", "find fast schedules for the kernels of a plan (resumable)", tune_command},
     {"compile", "make kernels of a plan's stages, for the engine 'compiled'", compile_command},
     {"profile", "measure latency of a plan's stages, on this machine or another device", profile_command},
