@@ -12,7 +12,7 @@ int compare_command(int argc, char** argv) {
   CLI::App app{"Two plans side by side on the test split: accuracies by paired tests, mean latencies measured in turns",
                "triage compare"};
   evaluate::CompareOptions options;
-  std::string figures, name;
+  std::string figures, name, key;
   bool no_latency = false, json = false;
   app.add_option("PLAN", options.plan.plan, "plan directory")->required();
   app.add_option("OTHER", options.other.plan, "plan directory it is held against")->required();
@@ -33,17 +33,27 @@ int compare_command(int argc, char** argv) {
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
   auto* const as = app.add_option("--as", name, "with --figures: what the figures are called, NAME.plan_speedup, ...");
-  app.add_option("--figures", figures, "record the figures in this results/*.json")->needs(as);
+  auto* const speedup = app.add_option("--speedup-as", key,
+                                       "with --figures, instead: the speed-up under this key, the points beside it "
+                                       "as KEY_points")
+                            ->excludes(as);
+  app.add_option("--figures", figures, "record the figures in this results/*.json");
   app.add_flag("--json", json, "JSON on stdout");
   app.footer(
       "Example: triage compare runs/int8/plan zoo/cifar10-pair --data data/cifar10.tds --other-stage big "
       "--other-engine onnxruntime");
   if (!parse_arguments(app, argc, argv)) return 0;
+  if (!figures.empty() && as->empty() && speedup->empty())
+    throw UsageError("--figures: expected --as NAME or --speedup-as KEY as well");
   Progress::set_quiet(json);
   options.latency = !no_latency;
   const std::string command = command_line(argc, argv);
   const Json comparison = evaluate::compare_plans(options);
-  if (!figures.empty()) record_figures(figures, command, evaluate::comparison_figures(comparison, name));
+  if (!figures.empty()) {
+    auto of_both = evaluate::comparison_figures(comparison, name);
+    if (!key.empty()) of_both = {{key, of_both.at(".plan_speedup")}, {key + "_points", of_both.at(".plan_points")}};
+    record_figures(figures, command, of_both);
+  }
   if (json) {
     std::cout << comparison.dump(2) << '\n';
   } else {
