@@ -14,8 +14,16 @@ int compare_command(int argc, char** argv) {
   evaluate::CompareOptions options;
   std::string figures, name;
   bool no_latency = false, json = false;
-  app.add_option("PLAN", options.plan, "plan directory")->required();
-  app.add_option("OTHER", options.other, "plan directory it is held against")->required();
+  app.add_option("PLAN", options.plan.plan, "plan directory")->required();
+  app.add_option("OTHER", options.other.plan, "plan directory it is held against")->required();
+  const auto side = [&](evaluate::CompareSide& of, const std::string& prefix, const std::string& whose) {
+    app.add_option("--" + prefix + "stage", of.stage, "this image stage of " + whose + " alone, without routing");
+    app.add_option("--" + prefix + "engine", of.engine, "that runs " + whose + ": auto, onnxruntime, compiled")
+        ->check(CLI::IsMember({"auto", "onnxruntime", "compiled"}))
+        ->capture_default_str();
+  };
+  side(options.plan, "", "PLAN");
+  side(options.other, "other-", "OTHER");
   app.add_option("--data", options.data, "imported data set (triage data import)")->required();
   app.add_flag("--no-latency", no_latency, "do not run the plans image by image");
   app.add_option("--latency-images", options.real_run.images, "images in the measured runs")
@@ -27,7 +35,9 @@ int compare_command(int argc, char** argv) {
   auto* const as = app.add_option("--as", name, "with --figures: what the figures are called, NAME.plan_speedup, ...");
   app.add_option("--figures", figures, "record the figures in this results/*.json")->needs(as);
   app.add_flag("--json", json, "JSON on stdout");
-  app.footer("Example: triage compare runs/int8/plan runs/fp32/plan --data data/cifar10.tds");
+  app.footer(
+      "Example: triage compare runs/int8/plan zoo/cifar10-pair --data data/cifar10.tds --other-stage big "
+      "--other-engine onnxruntime");
   if (!parse_arguments(app, argc, argv)) return 0;
   Progress::set_quiet(json);
   options.latency = !no_latency;

@@ -1,5 +1,5 @@
-// triage costs: the tables that predict, on this machine, the latency of any stage of a search space, and the peak
-// memory of any plan.
+// triage costs: the tables that predict, on this machine or a device, the latency of any stage of a search space, and,
+// here, the peak memory of any plan.
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
@@ -7,38 +7,16 @@
 #include <optional>
 
 #include "cli/command.h"
+#include "cli/kernels_program.h"
+#include "cli/layer_table.h"
 #include "cli/measuring_program.h"
 #include "cli/run_config.h"
 #include "core/machine.h"
 #include "core/progress.h"
-#include "profile/layer_costs.h"
 #include "profile/memory_costs.h"
 
 namespace triage::cli {
 namespace {
-
-struct Subject {
-  plan::SearchSpace space;
-  plan::InputShape input;
-  int classes = 10;
-};
-
-void use_data(const fs::path& file, Subject& subject) {
-  const data::Dataset dataset = data::Dataset::open(file, false);
-  const data::DatasetInfo& info = dataset.info();
-  subject.input = {info.channels, info.height, info.width};
-  subject.classes = static_cast<int>(info.classes.size());
-}
-
-// The supernet of a run or zoo directory; it need not be trained yet. Takes its exits where none were asked for.
-Subject supernet_of(const fs::path& directory, const std::string& data, std::vector<int>& exits) {
-  const RunConfig config = run_config_of(directory);
-  if (!config.supernet) fail("{}: expected a [supernet], found none", config.origin);
-  Subject subject{.space = config.supernet->space};
-  use_data(data.empty() ? config.data : data, subject);
-  if (exits.empty()) exits = config.supernet->supernet.exits;
-  return subject;
-}
 
 void print_error(const char* what, const plan::PredictionError& error) {
   if (error.stages == 0) return;
@@ -46,34 +24,26 @@ void print_error(const char* what, const plan::PredictionError& error) {
               what, error.mean_percent, error.max_percent, error.kendall_tau);
 }
 
-plan::LayerCostTable measured(const Subject& subject, const profile::LayerCostOptions& options, const fs::path& file) {
-  std::optional<Progress> progress;
-  plan::LayerCostTable table = profile::measure_layer_costs(
-      subject.space, subject.input, subject.classes, options, file, [&](std::uint64_t done, std::uint64_t total) {
-        if (!progress) progress.emplace("costs in " + plan::to_string(options.precision), total, "visits", done);
-        progress->update(done);
-      });
-  if (progress) progress->finish();
-  return table;
-}
-
-void print_table(const plan::LayerCostTable& table, const Subject& subject, const profile::LayerCostOptions& options,
-                 const fs::path& file) {
+void print_table(const plan::LayerCostTable& table, const LayerTableSubject& subject,
+                 const profile::LayerCostOptions& options, const fs::path& file) {
   const auto subjects = profile::layer_cost_subjects(subject.space, options);
-  std::printf("%s: %zu layers in %td nets, %zu stages measured whole, %d passes\n",
-              plan::to_string(options.precision).c_str(), table.layers.size(),
-              std::ranges::count(subjects, true, &profile::LayerCostSubject::profiled), table.stages.size(),
-              options.passes);
+  std::printf(
+      "%s%s: %zu layers in %td nets, %zu stages measured whole, %d passes\n", plan::setting_text(table.key).c_str(),
+      table.device == plan::kThisMachine ? "" : (" on " + table.device).c_str(), table.layers.size(),
+      std::ranges::count(subjects, true, &profile::LayerCostSubject::profiled), table.stages.size(), options.passes);
   print_error("whole nets", table.whole_error);
   print_error("stages inside a net", table.cut_error);
   std::printf("%s\n", file.c_str());
+  print_device_remarks(table);
 }
 
 Json table_json(const plan::LayerCostTable& table, const fs::path& file) {
   const Json written = plan::to_json(table);
-  return {{"file", file.string()},         {"precision", table.key.precision},
-          {"layers", table.layers.size()}, {"stages", table.stages.size()},
-          {"fit", written["fit"]},         {"error", written["error"]}};
+  return {{"file", file.string()},          {"device", table.device},
+          {"provider", table.key.provider}, {"precision", table.key.precision},
+          {"threads", table.key.threads},   {"layers", table.layers.size()},
+          {"stages", table.stages.size()},  {"fit", written["fit"]},
+          {"error", written["error"]}};
 }
 
 // Of each table, and as "cost.mean_error_percent" and "cost.kendall_tau" the worst of them.
@@ -83,7 +53,7 @@ std::map<std::string, Figure> error_figures(const std::vector<plan::LayerCostTab
     const plan::PredictionError& error = table.whole_error;
     const Figure percent{.value = error.mean_percent, .unit = "%", .n = error.stages};
     const Figure tau{.value = error.kendall_tau, .unit = "1", .n = error.stages};
-    const std::string prefix = "cost." + table.key.precision + "_";
+    const std::string prefix = "cost." + plan::setting_text(table.key) + "_";
     figures[prefix + "mean_error_percent"] = percent;
     figures[prefix + "kendall_tau"] = tau;
     Figure& worst = figures.try_emplace("cost.mean_error_percent", percent).first->second;
@@ -94,7 +64,7 @@ std::map<std::string, Figure> error_figures(const std::vector<plan::LayerCostTab
   return figures;
 }
 
-plan::MemoryCosts measured_memory(const Subject& subject, const std::vector<std::string>& precisions,
+plan::MemoryCosts measured_memory(const LayerTableSubject& subject, const std::vector<std::string>& precisions,
                                   std::uint64_t seed) {
   profile::MemoryCostOptions options{.precisions = {}, .seed = seed};
   for (const std::string& precision : precisions)
@@ -122,6 +92,25 @@ void print_memory(const plan::MemoryCosts& costs, const fs::path& file) {
   std::printf("%s\n", file.c_str());
 }
 
+// Every combination of what was asked for, in this order.
+std::vector<profile::LayerCostOptions> combinations(const profile::LayerCostOptions& options,
+                                                    const std::vector<std::string>& providers,
+                                                    const std::vector<int>& threads,
+                                                    const std::vector<std::string>& precisions) {
+  std::vector<profile::LayerCostOptions> all;
+  for (const std::string& provider : providers) {
+    for (const int count : threads) {
+      for (const std::string& precision : precisions) {
+        profile::LayerCostOptions& one = all.emplace_back(options);
+        one.provider = provider;
+        one.threads = count;
+        one.precision = plan::precision_from_string(precision, "--precision");
+      }
+    }
+  }
+  return all;
+}
+
 // Of each precision, and the worst of them.
 std::map<std::string, Figure> memory_figures(const plan::MemoryCosts& costs) {
   std::map<std::string, Figure> figures;
@@ -143,7 +132,10 @@ int costs_command(int argc, char** argv) {
   CLI::App app{"Measures the layers of a search space, so that the latency of any of its stages can be predicted",
                "triage costs"};
   std::string directory, space_text, data, out, figures;
-  std::vector<std::string> precisions{"fp32"};
+  std::vector<std::string> precisions{"fp32"}, providers{"cpu"};
+  std::vector<int> threads{1};
+  RemoteProfile remote;
+  std::string store = TuningOptions().store;
   bool memory = false;
   profile::LayerCostOptions options;
   bool json = false;
@@ -160,7 +152,18 @@ int costs_command(int argc, char** argv) {
       ->delimiter(',')
       ->check(CLI::IsMember({"fp32", "int8"}))
       ->capture_default_str();
-  app.add_option("--threads", options.threads, "engine threads")->check(CLI::Range(1, 1024))->capture_default_str();
+  app.add_option("--threads", threads, "engine threads, several separated by commas: a table each")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  app.add_option("--provider", providers,
+                 "what runs the layers, several separated by commas, a table each: cpu and xnnpack of ONNX Runtime, "
+                 "compiled (kernels with the schedules of --store), compiled-untuned")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"cpu", "xnnpack", kCompiled, kCompiledUntuned}))
+      ->capture_default_str();
+  app.add_option("--store", store, "of measured schedules, which 'triage tune' fills")->capture_default_str();
+  add_remote_options(app, remote);
   app.add_option("--whole-nets", options.whole_nets, "measured whole, of all sizes; half of them tell the error")
       ->check(CLI::Range(2, 10000))
       ->capture_default_str();
@@ -173,23 +176,28 @@ int costs_command(int argc, char** argv) {
       ->capture_default_str();
   app.add_option(
       "--out", out,
-      "the table; an unfinished one is taken up. Default: DIR/layer_costs.json, in int8 DIR/layer_costs_int8.json");
+      "the table; an unfinished one is taken up. Default: DIR/layer_costs.json, and what is not fp32, cpu, 1 thread, "
+      "this machine in the name: DIR/layer_costs_int8_2_threads_on_pi5.json");
   app.add_flag("--json", json, "JSON on stdout, no progress");
-  app.footer("Example: triage costs zoo/cifar10-supernet");
+  app.footer(
+      "Example:\n  triage costs zoo/cifar10-supernet --threads 1,2 --precision fp32,int8\n  triage costs "
+      "zoo/cifar10-supernet --device pi5 --provider cpu,xnnpack");
   if (!parse_arguments(app, argc, argv)) return 0;
   if (directory.empty() == space_text.empty()) throw UsageError("expected DIR or --space TEXT");
   if (directory.empty() && out.empty()) throw UsageError("--space: expected --out FILE as well");
-  if (precisions.size() > 1 && !memory && !out.empty()) throw UsageError("--out: expected one precision, found more");
+  if (memory && !remote.device.empty()) throw UsageError("--memory: expected this machine, found --device");
+  if (precisions.size() * providers.size() * threads.size() > 1 && !memory && !out.empty())
+    throw UsageError("--out: expected one precision, provider and number of threads, found more");
   const std::string command = command_line(argc, argv);
   install_stop_handler();
   Progress::set_quiet(json);
 
-  Subject subject;
+  LayerTableSubject subject;
   if (directory.empty()) {
     subject.space = plan::SearchSpace::parse(space_text);
     if (!data.empty()) use_data(data, subject);
   } else {
-    subject = supernet_of(directory, data, options.exits);
+    subject = supernet_subject(directory, data, options.exits);
   }
   if (memory) {
     const fs::path file = out.empty() ? fs::path(directory) / "memory_costs.json" : fs::path(out);
@@ -202,12 +210,13 @@ int costs_command(int argc, char** argv) {
   }
   std::vector<plan::LayerCostTable> tables;
   Json results = Json::array();
-  for (const std::string& precision : precisions) {
-    options.precision = plan::precision_from_string(precision, "--precision");
-    const fs::path file = out.empty() ? fs::path(directory) / plan::layer_costs_name(options.precision) : fs::path(out);
-    tables.push_back(measured(subject, options, file));
+  for (const profile::LayerCostOptions& one : combinations(options, providers, threads, precisions)) {
+    const std::string name =
+        plan::layer_costs_name(profile::key_of(one), remote.device.empty() ? plan::kThisMachine : remote.device);
+    const fs::path file = out.empty() ? fs::path(directory) / name : fs::path(out);
+    tables.push_back(measured_layers(subject, one, file, store, remote));
     results.push_back(table_json(tables.back(), file));
-    if (!json) print_table(tables.back(), subject, options, file);
+    if (!json) print_table(tables.back(), subject, one, file);
   }
   if (!figures.empty()) record_figures(figures, command, error_figures(tables));
   if (json) std::cout << (results.size() == 1 ? results[0] : results).dump(2) << '\n';

@@ -28,14 +28,29 @@ std::vector<StageSource> cut_stages(const OpenSupernet& supernet, const search::
   return stages;
 }
 
+// A device's times say nothing about what is measured here: of its front comes the point, thresholds included, and no
+// budget of time holds.
+void use_front_of_device(const SearchConfig& config, const fs::path& run, BuildOptions& options) {
+  options.target = {};
+  options.budgets.mean_latency_us.reset();
+  options.budgets.p90_latency_us.reset();
+  options.budgets.worst_latency_us.reset();
+  std::fprintf(stderr,
+               "build: the front's latencies are of %s; those in the plan are measured on this machine, and budgets of "
+               "latency are not checked. 'triage profile %s --data FILE --device %s' measures the plan there\n",
+               config.device.c_str(), (run / "plan").c_str(), config.device.c_str());
+}
+
 plan::Plan build_from_front(const SearchConfig& config, const fs::path& run, BuildOptions options, bool any_policy) {
   search::Front front = front_of(run);
   const OpenSupernet supernet(config.supernet, train::Precision::fp32);
   Workspace workspace(run_config_of(config.supernet), run);
   workspace.config.name = config.name;
   options.threads = config.threads;
+  const BuildTarget target = options.target;
+  if (!config.device.empty()) use_front_of_device(config, run, options);
   while (true) {
-    const search::FrontPoint& point = point_of(front, options.target);
+    const search::FrontPoint& point = point_of(front, target);
     if (!any_policy) options.policy = point.genome.policy;
     options.reach = options.target.latency_us || options.target.accuracy ? std::vector<double>{} : point.reach;
     std::fprintf(stderr, "building %s\n", point.genome.text().c_str());

@@ -1,4 +1,4 @@
-// The part of `triage profile` that measures on another device.
+// Measuring on another device: the options of `triage profile` and `triage costs`, and the former's call.
 #pragma once
 
 #include <CLI/CLI.hpp>

@@ -1,4 +1,5 @@
 // triage search: architectures, exits, stages, policies and thresholds found together.
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 
@@ -17,6 +18,23 @@ std::string kind_of(const search::Genome& genome) {
   return cascade && exits ? "cascade with early exits" : cascade ? "cascade" : exits ? "early exits" : "one net";
 }
 
+// "fp32", "int8" or "fp32 and int8".
+std::string precisions_of(const search::Genome& genome) {
+  std::string text;
+  for (const plan::Precision precision : {plan::Precision::fp32, plan::Precision::int8}) {
+    if (std::ranges::find(genome.legs, precision, &search::Leg::precision) == genome.legs.end()) continue;
+    text += (text.empty() ? "" : " and ") + plan::to_string(precision);
+  }
+  return text;
+}
+
+// Of each net in the order they are asked: "int8 > fp32".
+std::string precision_of_nets(const search::Genome& genome) {
+  std::string text;
+  for (const search::Leg& leg : genome.legs) text += (text.empty() ? "" : " > ") + plan::to_string(leg.precision);
+  return text;
+}
+
 void draw(const SearchRun& opened, const search::Front& front, const fs::path& file) {
   report::FrontPicture picture;
   const ShownAxis axis = shown(front.axis);
@@ -24,14 +42,27 @@ void draw(const SearchRun& opened, const search::Front& front, const fs::path& f
   const auto point = [&](const search::FrontPoint& p) {
     return report::FrontPicture::Point{search::on_axis(p.cost, front.axis) / axis.scale, p.accuracy};
   };
-  for (const search::FrontPoint& single : front.singles) picture.singles.push_back(point(single));
-  for (const search::FrontPoint& broken : front.infeasible) picture.infeasible.push_back(point(broken));
-  for (const char* kind : {"one net", "early exits", "cascade", "cascade with early exits"}) {
-    report::FrontPicture::Series series{kind, {}};
-    for (const search::FrontPoint& plan : front.points) {
-      if (kind_of(plan.genome) == kind) series.points.push_back(point(plan));
+  const bool several = opened.config.options.structures.precisions.size() > 1;
+  std::vector<std::string> mixes{""};  // of precisions, as the titles say them
+  if (several) mixes = {", fp32", ", int8", ", fp32 and int8"};
+  const auto of_mix = [&](const search::FrontPoint& p, const std::string& mix) {
+    return !several || ", " + precisions_of(p.genome) == mix;
+  };
+  for (const std::string& mix : mixes) {
+    report::FrontPicture::Series& singles = picture.singles.emplace_back(mix);
+    for (const search::FrontPoint& single : front.singles) {
+      if (of_mix(single, mix)) singles.points.push_back(point(single));
     }
-    if (!series.points.empty()) picture.plans.push_back(std::move(series));
+  }
+  for (const search::FrontPoint& broken : front.infeasible) picture.infeasible.push_back(point(broken));
+  for (const std::string kind : {"one net", "early exits", "cascade", "cascade with early exits"}) {
+    for (const std::string& mix : mixes) {
+      report::FrontPicture::Series series{kind + mix, {}};
+      for (const search::FrontPoint& plan : front.points) {
+        if (kind_of(plan.genome) == kind && of_mix(plan, mix)) series.points.push_back(point(plan));
+      }
+      if (!series.points.empty()) picture.plans.push_back(std::move(series));
+    }
   }
   std::vector<search::CostAccuracy> ceiling;
   for (const search::FrontPoint& plan : front.points) {
@@ -59,12 +90,18 @@ search::Front write_front(const SearchRun& opened, search::JointSearch& search) 
   return front;
 }
 
-void print(const search::Front& front, const search::SearchStatus& status, const fs::path& run) {
-  std::printf("%9s %9s %9s %9s  %s\n", "accuracy", "mean us", "p90 us", "MMAC", "plan");
+void print(const search::Front& front, const search::SearchStatus& status, const SearchRun& opened) {
+  const bool several = opened.config.options.structures.precisions.size() > 1;
+  const fs::path& run = opened.run;
+  std::printf("%9s %9s %9s %9s  %s%s\n", "accuracy", "mean us", "p90 us", "MMAC",
+              several ? "precision of the nets      " : "", "plan");
   for (const search::FrontPoint& point : front.points) {
-    std::printf("%8.2f%% %9.1f %9.1f %9.2f  %s\n", 100 * point.accuracy, point.cost.mean_latency_us,
-                point.cost.p90_latency_us, point.cost.mean_macs / 1e6, point.genome.text().c_str());
+    std::printf("%8.2f%% %9.1f %9.1f %9.2f  ", 100 * point.accuracy, point.cost.mean_latency_us,
+                point.cost.p90_latency_us, point.cost.mean_macs / 1e6);
+    if (several) std::printf("%-26s ", precision_of_nets(point.genome).c_str());
+    std::printf("%s\n", point.genome.text().c_str());
   }
+  if (!opened.config.device.empty()) std::printf("latency as on %s\n", opened.config.device.c_str());
   std::printf("%llu trials, %zu subnets, %.1f min, hypervolume %.4f (%s)\nfront: %s\nnext: triage build %s --knee\n",
               static_cast<unsigned long long>(status.trials), status.subnets, status.minutes, status.hypervolume,
               status.why.c_str(), (run / "front.json").c_str(), run.c_str());
@@ -142,7 +179,7 @@ int search_command(int argc, char** argv) {
   if (json)
     std::cout << search::to_json(front).dump(2) << '\n';
   else
-    print(front, status, directory);
+    print(front, status, opened);
   return 0;
 }
 

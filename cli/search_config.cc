@@ -1,7 +1,9 @@
 #include "cli/search_config.h"
 
 #include <algorithm>
+#include <array>
 
+#include "cli/layer_table.h"
 #include "cli/run_config.h"
 
 namespace triage::cli {
@@ -67,6 +69,13 @@ SearchConfig load_search_config(const fs::path& file) {
   section.require("supernet");
   section.read("supernet", config.supernet);
   section.read("threads", config.threads, 1, 1024);
+  section.read("provider", config.provider);
+  const std::array<std::string_view, 4> providers{"cpu", "xnnpack", kCompiled, kCompiledUntuned};
+  if (std::ranges::find(providers, config.provider) == providers.end())
+    section.fail_at("provider", "cpu, xnnpack, compiled or compiled-untuned");
+  section.read("tuning", config.tuning);
+  section.read("device", config.device);
+  section.read("devices", config.devices_file);
   section.read("profile_seconds", config.profile_seconds, 0.1, 86400);
   std::string axis = search::to_string(config.axis);
   section.read("axis", axis);

@@ -12,8 +12,12 @@ namespace triage::cli {
 
 struct SearchConfig {
   std::string name;
-  std::string supernet;         // directory with supernet.pt and config.toml
-  int threads = 1;              // of the engine, for the costs
+  std::string supernet;                  // directory with supernet.pt and config.toml
+  int threads = 1;                       // of the engine, for the costs
+  std::string provider = "cpu";          // likewise
+  std::string tuning = "tuning.sqlite";  // store of schedules, for provider compiled
+  std::string device;                    // whose costs count; empty: this machine's
+  std::string devices_file = "devices.toml";
   double profile_seconds = 90;  // of timed runs while the layers are measured
   search::CostAxis axis = search::CostAxis::latency;
   search::Budgets budgets;

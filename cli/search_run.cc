@@ -1,12 +1,16 @@
 #include "cli/search_run.h"
 
+#include <cstdio>
+
+#include "cli/layer_table.h"
 #include "core/progress.h"
-#include "plan/layer_costs.h"
 #include "profile/energy_source.h"
-#include "profile/layer_costs.h"
+#include "profile/ssh.h"
 
 namespace triage::cli {
 namespace {
+
+constexpr std::size_t kFirstScored = 16;  // subnets, before it comes back to a device; then twice as many
 
 // Layers are measured by time alone: a search by energy is refused before it costs minutes.
 void refuse_energy(const SearchConfig& config) {
@@ -17,31 +21,17 @@ void refuse_energy(const SearchConfig& config) {
        energy.source ? "of layers it is not available, of built plans from " + energy.text : energy.text);
 }
 
-std::shared_ptr<const plan::CostModel> layer_costs(const SearchConfig& config, plan::Precision precision,
-                                                   const fs::path& run, const OpenSupernet& supernet) {
-  const fs::path file = run / plan::layer_costs_name(precision);
+plan::LayerCostTable layer_table(const SearchConfig& config, plan::Precision precision, const fs::path& file,
+                                 const OpenSupernet& supernet) {
+  const supernet::Network& network = supernet.trained.network;
   profile::LayerCostOptions options;
   options.precision = precision;
+  options.provider = config.provider;
   options.threads = config.threads;
   options.seconds = config.profile_seconds;
-  options.exits = supernet.trained.network->options().exits;
-  std::optional<Progress> progress;
-  const plan::LayerCostTable table = profile::measure_layer_costs(
-      supernet.space(), supernet.trained.network->input(), supernet.trained.network->classes(), options, file,
-      [&](std::uint64_t done, std::uint64_t total) {
-        if (!progress) progress.emplace("measure layers in " + plan::to_string(precision), total, "visits", done);
-        progress->update(done);
-      });
-  if (progress) progress->finish();
-  return std::make_shared<plan::LayerCosts>(table, file.string());
-}
-
-plan::PrecisionCosts all_costs(const SearchConfig& config, const fs::path& run, const OpenSupernet& supernet) {
-  refuse_energy(config);
-  std::map<plan::Precision, std::shared_ptr<const plan::CostModel>> models;
-  for (const plan::Precision precision : config.options.structures.precisions)
-    models[precision] = layer_costs(config, precision, run, supernet);
-  return plan::PrecisionCosts(std::move(models));
+  options.exits = network->options().exits;
+  return measured_layers({.space = supernet.space(), .input = network->input(), .classes = network->classes()}, options,
+                         file, config.tuning, {.device = config.device, .devices_file = config.devices_file});
 }
 
 // A search's structures: what the configuration says and what the supernet has.
@@ -67,14 +57,47 @@ ShownAxis shown(search::CostAxis axis) {
 }
 
 SearchRun::SearchRun(SearchConfig search_config, fs::path run_directory)
-    : config(std::move(search_config)),
-      run(std::move(run_directory)),
-      supernet(config.supernet),
+    : run(std::move(run_directory)),
+      supernet(search_config.supernet),
       answers(supernet),
-      costs(all_costs(config, run, supernet)),
+      config(complete_config(std::move(search_config), supernet, answers)),
       pool(answers, supernet.space(), answers.exits()),
-      evaluator(pool, costs, evaluator_options()) {
-  config = complete_config(std::move(config), supernet, answers);
+      costs(measured_costs()),
+      evaluator(pool, costs, evaluator_options()) {}
+
+plan::PrecisionCosts SearchRun::measured_costs() {
+  refuse_energy(config);
+  const std::vector<plan::ArchSpec> subnets = search::JointSearch::initial_subnets(config.options);
+  std::map<plan::Precision, std::shared_ptr<const plan::CostModel>> models;
+  std::optional<plan::MeasuredOn> on;  // of the first table
+  std::size_t scored = 0, piece = kFirstScored;
+  for (const plan::Precision precision : config.options.structures.precisions) {
+    const plan::CostKey key{
+        .provider = config.provider, .precision = plan::to_string(precision), .threads = config.threads};
+    const fs::path file = run / plan::layer_costs_name(key, config.device.empty() ? plan::kThisMachine : config.device);
+    while (!models.contains(precision)) {
+      try {
+        const plan::LayerCostTable table = layer_table(config, precision, file, supernet);
+        if (!on) on = plan::measured_on(table);
+        plan::require_measured_on(plan::measured_on(table), *on, file.string());
+        print_device_remarks(table);
+        models[precision] = std::make_shared<plan::LayerCosts>(table, file.string());
+      } catch (const profile::DeviceVanished& vanished) {
+        if (scored == subnets.size()) {
+          throw profile::DeviceVanished(
+              vanished.problem,
+              std::format("{}; all {} subnets that the search begins with are scored, its trials need these costs",
+                          vanished.what(), subnets.size()));
+        }
+        std::fprintf(stderr, "search: %s; it scores subnets and comes back\n", vanished.what());
+        const std::size_t last = std::min(subnets.size(), scored + piece);
+        score(config.options, subnets, scored, last);
+        scored = last;
+        piece *= 2;
+      }
+    }
+  }
+  return plan::PrecisionCosts(std::move(models));
 }
 
 search::EvaluatorOptions SearchRun::evaluator_options() const {
@@ -100,10 +123,14 @@ Json SearchRun::identity(const Json& search) const {
 
 void SearchRun::score_initial(const search::SearchOptions& options) {
   const std::vector<plan::ArchSpec> subnets = search::JointSearch::initial_subnets(options);
-  std::size_t done = 0;
-  Progress progress("score subnets", subnets.size(), "subnets");
-  for (const plan::ArchSpec& subnet : subnets) {
-    for (const plan::Precision precision : options.structures.precisions) pool.add(subnet, precision);
+  score(options, subnets, 0, subnets.size());
+}
+
+void SearchRun::score(const search::SearchOptions& options, const std::vector<plan::ArchSpec>& subnets,
+                      std::size_t first, std::size_t last) {
+  Progress progress("score subnets", subnets.size(), "subnets", first);
+  for (std::size_t done = first; done < last;) {
+    for (const plan::Precision precision : options.structures.precisions) pool.add(subnets[done], precision);
     progress.update(++done);
     if (stop_requested() && done < subnets.size()) {
       throw Interrupted(

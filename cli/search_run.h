@@ -15,15 +15,17 @@ ShownAxis shown(search::CostAxis axis);
 
 class SearchRun {
  public:
-  // Measures the layers' costs in each precision where RUN/layer_costs*.json is not there yet.
+  // Measures the layers' costs in each precision where RUN/layer_costs*.json is not complete. While the configuration's
+  // device is away it scores the subnets that a search begins with, some at a time, and comes back to the device;
+  // throws DeviceVanished when it is still away and all are scored: nothing that was measured or scored is lost.
   SearchRun(SearchConfig search_config, fs::path run_directory);
 
-  SearchConfig config;
   fs::path run;
   OpenSupernet supernet;
   SupernetAnswers answers;
-  plan::PrecisionCosts costs;
+  SearchConfig config;
   search::NetPool pool;
+  plan::PrecisionCosts costs;
   search::EvaluatorOptions evaluator_options() const;
   search::Evaluator evaluator;
 
@@ -32,6 +34,11 @@ class SearchRun {
   // Scores the subnets that a search begins with; those that are in the store already cost nothing.
   void score_initial() { score_initial(config.options); }
   void score_initial(const search::SearchOptions& options);
+
+ private:
+  plan::PrecisionCosts measured_costs();
+  void score(const search::SearchOptions& options, const std::vector<plan::ArchSpec>& subnets, std::size_t first,
+             std::size_t last);
 };
 
 }  // namespace triage::cli

@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "cli/kernels_program.h"
+#include "cli/layer_table.h"
 #include "compiler/tune_job.h"
 #include "core/progress.h"
 
@@ -20,11 +21,24 @@ std::vector<KernelKey> kernels_of_plan(const fs::path& directory, int threads) {
   return keys;
 }
 
-std::vector<KernelKey> kernels_of_arch(const std::string& arch, const std::string& precision, int threads) {
+std::vector<KernelKey> kernels_of_layers(const std::vector<plan::ConvLayer>& layers,
+                                         const std::vector<std::string>& precisions, int threads) {
   std::vector<KernelKey> keys;
-  for (const plan::ConvLayer& layer : plan::conv_layers(plan::ArchSpec::parse(arch), {}))
-    keys.push_back(compiler::kernel_key(layer, plan::precision_from_string(precision, "--precision"), threads));
+  for (const std::string& precision : precisions)
+    for (const plan::ConvLayer& layer : layers)
+      keys.push_back(compiler::kernel_key(layer, plan::precision_from_string(precision, "--precision"), threads));
   return keys;
+}
+
+// Every layer that subnets of the supernet have.
+std::vector<plan::ConvLayer> layers_of_space(const fs::path& directory) {
+  std::vector<plan::ConvLayer> layers;
+  profile::LayerCostOptions options{.cover = 1};
+  const LayerTableSubject supernet = supernet_subject(directory, "", options.exits);
+  for (const profile::LayerCostSubject& subject : profile::layer_cost_subjects(supernet.space, options))
+    if (subject.profiled)
+      for (const plan::ConvLayer& layer : plan::stage_layers(subject.shape, supernet.input)) layers.push_back(layer);
+  return layers;
 }
 
 void print(const std::vector<compiler::TunedKernel>& tuned, double seconds) {
@@ -53,19 +67,22 @@ Json to_json(const std::vector<compiler::TunedKernel>& tuned, double seconds) {
 
 int tune_command(int argc, char** argv) {
   CLI::App app{
-      "Finds fast schedules for the kernels of a plan's stages, or of an architecture, by measuring; what it "
-      "found is kept and shared by all networks. Resumable: the same command goes on",
+      "Finds fast schedules for the kernels of a plan's stages, of an architecture or of a whole search space, by "
+      "measuring; what it found is kept and shared by all networks. Resumable: the same command goes on",
       "triage tune"};
-  std::string plan, arch, precision = "int8";
+  std::string directory, arch;
+  std::vector<std::string> precisions{"int8"};
   double minutes = 0;
   bool json = false;
   TuningOptions tuning;
   compiler::TuneJob job;
-  auto* of_plan = app.add_option("PLAN", plan, "plan directory");
-  app.add_option("--arch", arch, "instead of a plan: widths, as in 'triage arch'; input 3x32x32")->excludes(of_plan);
-  app.add_option("--precision", precision, "of the architecture")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"fp32", "int8"}));
+  auto* of_directory = app.add_option("DIR", directory, "plan directory, or run or zoo directory of a supernet");
+  app.add_option("--arch", arch, "instead: widths, as in 'triage arch'; input 3x32x32")->excludes(of_directory);
+  app.add_option("--precision", precisions,
+                 "fp32, int8 or both, separated by commas; not for a plan, which has its own")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"fp32", "int8"}))
+      ->capture_default_str();
   tuning.add_options(app);
   app.add_option("--candidates", job.options.candidates, "measured for a kernel, at most")
       ->capture_default_str()
@@ -77,7 +94,7 @@ int tune_command(int argc, char** argv) {
   app.add_flag("--json", json, "for machines");
   app.footer("Example: triage tune zoo/cifar10-fast --store tuning.sqlite");
   if (!parse_arguments(app, argc, argv)) return 0;
-  if (plan.empty() == arch.empty()) throw UsageError("expected a plan directory or --arch");
+  if (directory.empty() == arch.empty()) throw UsageError("expected a directory or --arch");
 
   const auto start = std::chrono::steady_clock::now();
   install_stop_handler();
@@ -86,7 +103,13 @@ int tune_command(int argc, char** argv) {
   check_runs_here(job.target);
   job.store = tuning.store;
   if (minutes > 0) job.options.seconds = 60 * minutes;
-  job.keys = plan.empty() ? kernels_of_arch(arch, precision, tuning.threads) : kernels_of_plan(plan, tuning.threads);
+  if (!directory.empty() && fs::exists(fs::path(directory) / "plan.json")) {
+    job.keys = kernels_of_plan(directory, tuning.threads);
+  } else {
+    const auto layers =
+        directory.empty() ? plan::conv_layers(plan::ArchSpec::parse(arch), {}) : layers_of_space(directory);
+    job.keys = kernels_of_layers(layers, precisions, tuning.threads);
+  }
   std::ranges::sort(job.keys);
   job.keys.erase(std::ranges::unique(job.keys).begin(), job.keys.end());
   Progress progress("tune", 0, "candidates");

@@ -68,6 +68,7 @@ cp "$(type -P false)" "$work/false"
 {
   entry board "$here" "$mine" "$at" "$key" "$once"
   entry steady "$here" "$mine" "$at" "$key" "retries = 5" "retry_seconds = 0.2"
+  entry patient "$here" "$mine" "$at" "$key" "retries = 3" "retry_seconds = 0.3"
   entry hasty "$here" "$mine" "$at" "$key" "$once" "timeout_seconds = 2"
   entry gone "$here" "$mine" "port = $dead_port" "$key" "retries = 1" "retry_seconds = 0.1"
   entry stranger "$here" "$mine" "$at" 'identity_file = "strange"'
@@ -124,6 +125,72 @@ lose_device
 start_device
 wait "$call" || { cat "$work/log.txt"; fail "expected the call to survive a lost device"; }
 jq -e '(.entries | length) == 18 and .device == "steady"' "$work/steady.json" > /dev/null || fail "expected 18 rows"
+
+# The layers of a search space, measured there. Lost in the middle: what was measured is kept and not measured again.
+"$triage" data generate --out "$work/small.tds" --train 300 --test 40 > /dev/null
+sed "s|DATA|$work/small.tds|; s/^\(route\|validation\) = .*/\1 = 50/; s/^epochs = .*/epochs = 1/; s/^space = .*/space = \"8-8:16:8-16:24:8\"/" \
+  "$source/tests/tiny_supernet.toml" > "$work/tiny.toml"
+"$triage" train "$work/tiny.toml" --run "$work/net" > /dev/null 2> "$work/log.txt" || fail "$(cat "$work/log.txt")"
+table=layer_costs_on_patient.json
+mkdir "$work/found"
+costs() { "$triage" costs "$work/net" --seconds 1 --devices "$work/devices.toml" --device patient --out "$work/found/$table"; }
+costs > /dev/null 2> "$work/log.txt" & call=$!
+wait_for_rows 1
+lose_device
+code=0; wait "$call" || code=$?
+[ "$code" = 1 ] || fail "expected exit code 1 when the device vanished, found $code"
+grep -q "trying again in 0.3 s" "$work/log.txt" && grep -q "tried 4 times; what was measured is kept there, the same command goes on" "$work/log.txt" ||
+  fail "expected what is kept: $(cat "$work/log.txt")"
+{ cat "$device"/state/*.jsonl 2> /dev/null || true; } | jq -cs '[.[].entries // empty] | add // []' > "$work/before.json"
+
+# A search on that table scores subnets while the device is away and comes back; complete, the table needs it no more.
+cat > "$work/search.toml" <<SEARCH
+name = "on-a-device"
+seed = 3
+[search]
+supernet = "$work/net"
+device = "patient"
+devices = "$work/devices.toml"
+batch = 20
+population = 20
+most_trials = 60
+profile_seconds = 1
+SEARCH
+search() { "$triage" search "$work/$1.toml" --run "$work/$2" > /dev/null 2> "$work/log.txt"; }
+search_fails() {  # CONFIGURATION RUN MESSAGE
+  local code=0
+  search "$1" "$2" || code=$?
+  [ "$code" = 1 ] && grep -q -- "$3" "$work/log.txt" || fail "$1: expected exit code 1 and '$3', found $code: $(cat "$work/log.txt")"
+}
+search search found & call=$!
+for _ in $(seq 600); do grep -q "it scores subnets and comes back" "$work/log.txt" 2> /dev/null && break; sleep 0.05; done
+start_device
+wait "$call" || fail "the search did not come back: $(cat "$work/log.txt")"
+grep -q "search: patient .*unreachable.*it scores subnets and comes back" "$work/log.txt" || fail "expected what it does meanwhile: $(cat "$work/log.txt")"
+jq -e '.points | length > 0' "$work/found/front.json" > /dev/null || fail "expected a front"
+jq -e --slurpfile before "$work/before.json" '.complete and .device == "patient" and ([.states[].rows | length] | add) == .visits
+  and (.states[0].before | has("celsius")) and .machine.cores > 0 and .error.whole_nets.stages > 0
+  and ([.stages[].samples_us[]] | contains([$before[0][] | select(has("nodes") | not) | .latency_us.mean * 1000 | round / 1000]))' "$work/found/$table" > /dev/null ||
+  fail "an unexpected table: $(jq -c 'del(.states, .layers, .stages)' "$work/found/$table")"
+[ "$(ls "$device/state" "$device/plans" | grep -v ':$' | xargs)" = lock ] || fail "expected no state and no nets to stay"
+lose_device
+mkdir "$work/again" && cp "$work/found/$table" "$work/again"
+sed '/^devices = /d' "$work/search.toml" > "$work/again.toml"
+search again again || fail "a complete table needs its device: $(cat "$work/log.txt")"
+[ "$(jq -c .points "$work/found/front.json")" = "$(jq -c .points "$work/again/front.json")" ] || fail "the same costs gave another front"
+sed 's/"patient"/"gone"/' "$work/search.toml" > "$work/nowhere.toml"
+search_fails nowhere nothing "gone .*unreachable.*all 4 subnets that the search begins with are scored"
+
+# Tables of two devices are never mixed.
+mkdir "$work/mixed" "$work/two"
+cp "$work/found/$table" "$work/mixed/layer_costs_on_steady.json"
+sed 's/"patient"/"steady"/' "$work/search.toml" > "$work/mixed.toml"
+search_fails mixed mixed "device: found 'patient', where the costs were measured, expected 'steady'"
+cp "$work/found/$table" "$work/two"
+jq '.precision = "int8" | .machine.cpu = "another"' "$work/found/$table" > "$work/two/layer_costs_int8_on_patient.json"
+sed 's/^batch/precisions = ["fp32", "int8"]\n&/' "$work/search.toml" > "$work/two.toml"
+search_fails two two "layer_costs_int8_on_patient.json: machine.cpu: found 'another'"
+start_device
 
 # What can be wrong, by name.
 refuses gone "unreachable: .*Connection refused; tried 2 times"

@@ -33,6 +33,18 @@ profile_seconds = 1
 T
 "$triage" costs net --seconds 1 --out costs.json > /dev/null 2> log.txt || fail "$(cat log.txt)"
 
+# A table for each provider, number of threads and precision; what is complete is not measured again.
+mkdir combinations && sed 's/^space = .*/space = "8-8-8"/' tiny.toml > combinations/config.toml
+combine() { "$triage" costs combinations --seconds 0.05 --provider cpu,xnnpack --precision fp32,int8 --json > tables.json 2> log.txt || fail "$(cat log.txt)"; }
+combine
+"$triage" costs combinations --seconds 0.05 --threads 1,2 > out.txt 2> log.txt || fail "$(cat log.txt)"
+[ "$(cd combinations && echo layer_costs*)" = "layer_costs.json layer_costs_2_threads.json layer_costs_int8.json layer_costs_int8_xnnpack.json layer_costs_xnnpack.json" ] ||
+  fail "unexpected tables: $(ls combinations)"
+jq -e 'map([.provider, .precision]) == [["cpu", "fp32"], ["cpu", "int8"], ["xnnpack", "fp32"], ["xnnpack", "int8"]]' tables.json > /dev/null || fail "$(cat tables.json)"
+sha256sum combinations/layer_costs*.json > tables.sums
+combine
+sha256sum --quiet -c tables.sums || fail "a complete table was measured again"
+
 # Killed again and again, then to the end: the same trials as in one go. Both with the same table of costs.
 mkdir -p whole killed
 cp costs.json whole/layer_costs.json
@@ -108,6 +120,8 @@ mkdir int8 && cp costs.json int8/layer_costs.json && cp costs_int8.json int8/lay
 "$triage" search int8.toml --run int8 --json > int8.json 2> log.txt || fail "$(cat log.txt)"
 jq -e '[.singles[].genome] | any(test("/int8")) and any(test("/int8") | not)' int8.json > /dev/null ||
   fail "expected nets in both precisions: $(jq -c '[.singles[].genome]' int8.json)"
+"$triage" search int8.toml --run int8 > int8.txt 2> log.txt || fail "$(cat log.txt)"
+grep -q 'precision of the nets *plan$' int8.txt && grep -qE ' (fp32|int8)( > (fp32|int8))* +[a-z]+: ' int8.txt || fail "expected the nets' precision: $(cat int8.txt)"
 jq '.points = [.singles[] | select(.genome | test("/int8"))]' int8/front.json > front.json && mv front.json int8/front.json
 "$triage" build int8 --knee --json > plan.json 2> log.txt || fail "$(cat log.txt)"
 jq -e 'all(.stages[]; .precision == "int8" and .weight_bytes < 4 * .parameters)' plan.json > /dev/null || fail "expected int8: $(cat plan.json)"
@@ -141,6 +155,7 @@ sed 's/^seed = 3/seed = 4/' search.toml > seed.toml
 refused "this run began with another configuration" "$triage" search seed.toml --run whole
 refused "seed" "$triage" search seed.toml --run seed --study whole/search.sqlite
 refused "'search.axis': expected latency, macs or energy, found 'speed'" "$triage" search <(sed '/^supernet/a axis = "speed"' search.toml) --run bad
+refused "'search.provider': expected cpu or xnnpack, found 'gpu'" "$triage" search <(sed '/^supernet/a provider = "gpu"' search.toml) --run bad
 refused "search.axis: expected a cost that the search can predict, found energy (" "$triage" search <(sed '/^supernet/a axis = "energy"' search.toml) --run energy
 sed '$a [search.budget]\nmean_energy_uj = 50' search.toml > energy.toml
 refused "search.budget.mean_energy_uj: expected a cost that the search can predict, found energy (" "$triage" search energy.toml --run energy-budget

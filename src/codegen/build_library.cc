@@ -39,6 +39,11 @@ void* halide_malloc(void* context, unsigned long bytes) {
   used += bytes;
   return scratch + used - bytes;
 }
+int halide_do_par_for(void* context, int (*task)(void*, int, unsigned char*), int first, int count, unsigned char* closure) {
+  int error = 0;
+  for (int i = first; i < first + count && !error; ++i) error = task(context, i, closure);
+  return error;
+}
 void halide_free(void* context, void* memory) {
   (void)context;
   if (memory && (unsigned long)((unsigned char*)memory - scratch) < used) used = (unsigned char*)memory - scratch;

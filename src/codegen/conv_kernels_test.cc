@@ -210,7 +210,7 @@ Target with_dots(DotProduct dot) {
 
 void check(const KernelKey& key, const Schedule& schedule, const Target& target, Rng& rng) {
   ConvCase one(key, schedule, target, rng);
-  one.run(target, rng.below(2) == 0 ? key.height : rows_at_once(schedule));
+  one.run(target, rng.below(2) == 0 ? key.height : rows_at_once(key, schedule));
   one.expect_definition();
 }
 

@@ -195,6 +195,7 @@ KernelCode conv_code(const KernelKey& key, const Schedule& schedule, const Targe
     fail("kernel {}: schedule '{}': not possible for this shape", key.text(), schedule.text());
   if (schedule.algorithm == Algorithm::winograd2 || schedule.algorithm == Algorithm::winograd4)
     return winograd_code(key, schedule);
+  if (schedule.algorithm == Algorithm::automatic) return automatic_code(key, target);
   return direct_code(key, schedule, target);
 }
 

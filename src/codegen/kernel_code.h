@@ -32,6 +32,7 @@ KernelCode conv_code(const compiler::KernelKey& key, const compiler::Schedule& s
 KernelCode direct_code(const compiler::KernelKey& key, const compiler::Schedule& schedule,
                        const compiler::Target& target);
 KernelCode winograd_code(const compiler::KernelKey& key, const compiler::Schedule& schedule);
+KernelCode automatic_code(const compiler::KernelKey& key, const compiler::Target& target);
 
 KernelCode edge_code(const compiler::EdgeKey& key, const compiler::Target& target);  // arguments: edge_key.h
 

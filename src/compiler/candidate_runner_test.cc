@@ -24,8 +24,8 @@ const KernelKey kRunnerKey = KernelKey::parse("fp32 16->32 8x8");
 // What the candidate does hangs on how many columns it has.
 enum Deed { kWell = 1, kSegfault, kIllegal, kForever, kAllocates, kThrows, kThrowsANumber, kNothing, kExits, kCounts };
 
-volatile int* volatile invalid_address = nullptr;
-int served_by_worker = 0;  // by this worker
+volatile int* volatile invalid_address = reinterpret_cast<int*>(16);  // a null pointer UBSan would catch
+int served_by_worker = 0;                                             // by this worker
 
 std::vector<double> misbehave(const KernelKey&, const Schedule& schedule) {
   ++served_by_worker;

@@ -135,9 +135,12 @@ class ProgramBuilder {
     kernels.push_back(symbol);
     return static_cast<int>(kernels.size()) - 1;
   }
-  void add_step(const std::string& symbol, std::vector<View> arguments, int split, int unit) {
-    program_.steps.push_back(
-        {.kernel = kernel(symbol), .arguments = std::move(arguments), .split = split, .split_unit = unit});
+  void add_step(const std::string& name, const std::string& symbol, std::vector<View> arguments, int split, int unit) {
+    program_.steps.push_back({.kernel = kernel(symbol),
+                              .arguments = std::move(arguments),
+                              .split = split,
+                              .split_unit = unit,
+                              .name = name});
   }
   std::string edge(EdgeKind kind, const Map& map, int classes = 0) {
     return library_.add(EdgeKey{kind, map.precision, map.channels, map.stored, map.height, map.width, classes});
@@ -150,7 +153,7 @@ class ProgramBuilder {
     const int plane = input.height * input.width;
     std::vector<float> mean = graph_.mean;
     mean.resize(static_cast<std::size_t>(input.channels));
-    add_step(edge(EdgeKind::prepare, map),
+    add_step("prepare", edge(EdgeKind::prepare, map),
              {outside(View::Memory::input,
                       {{0, input.width, 1}, {0, input.height, input.width}, {0, input.channels, plane}}),
               constant(mean), grid_of(map), inside(map)},
@@ -162,7 +165,8 @@ class ProgramBuilder {
   Map converted(const Map& map, const std::optional<Grid>& grid) {
     Map to = new_map(map.channels, map.stored, map.height, map.width, grid);
     const Map& int8 = grid ? to : map;
-    add_step(edge(grid ? EdgeKind::round : EdgeKind::real, int8), {inside(map), grid_of(int8), inside(to)}, 2, 1);
+    add_step(grid ? "round" : "real", edge(grid ? EdgeKind::round : EdgeKind::real, int8),
+             {inside(map), grid_of(int8), inside(to)}, 2, 1);
     release(map);
     return to;
   }
@@ -195,7 +199,7 @@ class ProgramBuilder {
       arguments.push_back(constant(packed_vector(conv.bias, channels)));
     }
     arguments.push_back(inside(to));
-    add_step(library_.add(key, schedule), std::move(arguments), 2, rows_at_once(schedule) / step);
+    add_step(layer.name(), library_.add(key, schedule), std::move(arguments), 2, rows_at_once(key, schedule) / step);
     release(map);
     if (!conv.int8 && grid) to = converted(to, grid);
     return to;
@@ -203,13 +207,13 @@ class ProgramBuilder {
 
   void add_means(const Map& map) {
     program_.shape.feature_width = map.channels;
-    add_step(edge(EdgeKind::mean, map),
+    add_step("features", edge(EdgeKind::mean, map),
              {inside(map), grid_of(map), outside(View::Memory::features, {{0, map.channels, 1}})}, -1, 1);
   }
 
   void add_carry(const Map& map) {
     program_.shape.carry_size = map.channels * map.height * map.width;
-    add_step(edge(EdgeKind::carry_out, map),
+    add_step("carry", edge(EdgeKind::carry_out, map),
              {inside(map), grid_of(map),
               outside(View::Memory::carry,
                       {{0, map.width, 1}, {0, map.height, map.width}, {0, map.channels, map.width * map.height}})},
@@ -223,7 +227,7 @@ class ProgramBuilder {
                   weight.begin() + static_cast<std::ptrdiff_t>(k) * map.stored);
     Packed packed = packed_vector(weight, weight.size());
     packed.dimensions = {{0, map.stored, 1}, {0, graph_.classes, map.stored}};
-    add_step(edge(EdgeKind::head, map, graph_.classes),
+    add_step("head", edge(EdgeKind::head, map, graph_.classes),
              {inside(map), grid_of(map), constant(packed), constant(graph_.head_bias),
               outside(View::Memory::logits, {{0, graph_.classes, 1}})},
              -1, 1);

@@ -83,8 +83,8 @@ Schedule Schedule::parse(std::string_view text) {
   return schedule;
 }
 
-int rows_at_once(const Schedule& schedule) {
-  if (schedule.algorithm == Algorithm::automatic) return 2;
+int rows_at_once(const KernelKey& key, const Schedule& schedule) {
+  if (schedule.algorithm == Algorithm::automatic) return key.height;
   return schedule.rows * (is_winograd(schedule.algorithm) ? tile_side(schedule.algorithm) : 1);
 }
 
@@ -98,7 +98,7 @@ bool allowed(const KernelKey& key, const Schedule& schedule) {
     case Algorithm::winograd4:
       return winograd_allowed(key, schedule);
     case Algorithm::automatic:
-      return schedule == Schedule{.algorithm = Algorithm::automatic};
+      return schedule == Schedule{.algorithm = Algorithm::automatic} && key.rows == key.height;
   }
   return false;
 }
@@ -121,6 +121,8 @@ std::vector<Schedule> all_schedules(const KernelKey& key, const Target& target) 
               schedules.push_back(schedule);
             }
   }
+  if (const Schedule automatic{.algorithm = Algorithm::automatic}; allowed(key, automatic))
+    schedules.push_back(automatic);
   return schedules;
 }
 
@@ -131,6 +133,7 @@ Schedule default_schedule(const KernelKey& key, const Target& target) {
   for (const Schedule& schedule : all_schedules(key, target)) {
     const bool winograd = is_winograd(schedule.algorithm);
     if (schedule.unroll != 1 || schedule.algorithm == Algorithm::winograd4) continue;
+    if (schedule.algorithm == Algorithm::automatic) continue;
     if (winograd && (key.in_channels < 2 * kLanes || schedule.order == LoopOrder::pixels_outside)) continue;
     const int sums = schedule.vectors * schedule.columns * (winograd ? 1 : schedule.rows);
     const double loads = 1.0 / schedule.vectors + double(schedule.vectors) / sums;

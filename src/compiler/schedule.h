@@ -28,8 +28,9 @@ struct Schedule {
   auto operator<=>(const Schedule&) const = default;
 };
 
-// Rows of the convolution that a kernel computes at a time: threads that share a map share these out.
-int rows_at_once(const Schedule& schedule);
+// Rows of the convolution that a kernel computes at a time: threads that share a map share these out. An automatic
+// schedule is made for the whole map.
+int rows_at_once(const KernelKey& key, const Schedule& schedule);
 
 // Whether the kernel can be made so: tiles fit the map, Winograd is for fp32 and for whole tiles.
 bool allowed(const KernelKey& key, const Schedule& schedule);

@@ -1,7 +1,7 @@
 // ScheduleModel: predicts how long a schedule takes from those measured so far, of all kernels, to choose what to
 // measure next. Small gradient boosted trees (J. Friedman 2001) on features(). Ridge regression on products of the
-// features was tried: on the tests' surface it ranks the schedules of unseen kernels as well from a thousand
-// candidates on, and far worse below (Kendall's tau 0.67 against 0.84 with 4 kernels of 32 candidates).
+// features was tried on the tests' surface: it ranks the schedules of unseen kernels as well from some 250 candidates
+// on, and far worse below (Kendall's tau 0.67 against 0.84 with 4 kernels of 32 candidates).
 #pragma once
 
 #include <span>

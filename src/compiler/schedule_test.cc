@@ -100,9 +100,9 @@ TEST(Schedule, WhatDoesNotFitIsNotAllowed) {
 }
 
 TEST(Schedule, RowsAtOnceAreWhatThreadsShare) {
-  EXPECT_EQ(rows_at_once({.columns = 2, .rows = 4}), 4);
-  EXPECT_EQ(rows_at_once({.algorithm = Algorithm::winograd2, .rows = 4}), 8);
-  EXPECT_EQ(rows_at_once({.algorithm = Algorithm::winograd4, .rows = 2}), 8);
+  EXPECT_EQ(rows_at_once({}, {.columns = 2, .rows = 4}), 4);
+  EXPECT_EQ(rows_at_once({}, {.algorithm = Algorithm::winograd2, .rows = 4}), 8);
+  EXPECT_EQ(rows_at_once({}, {.algorithm = Algorithm::winograd4, .rows = 2}), 8);
 }
 
 }  // namespace

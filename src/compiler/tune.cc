@@ -138,12 +138,12 @@ class Tuning {
   }
 
   Outcome ask(const Schedule& schedule) const {
-    if (stop_requested()) {
-      throw Interrupted(
-          std::format("tuning {} was interrupted; {} candidates are in the store, the same command goes on",
-                      key_.text(), known_.size()));
+    try {
+      if (!stop_requested()) return measure_(key_, schedule);
+    } catch (const Interrupted&) {  // this candidate is lost
     }
-    return measure_(key_, schedule);
+    throw Interrupted(std::format("tuning {} was interrupted; {} candidates are in the store, the same command goes on",
+                                  key_.text(), known_.size()));
   }
 
   void measure_one(const Schedule& schedule) {
@@ -186,15 +186,16 @@ class Tuning {
     }
     Rng rng(derive_seed(derive_seed(options_.seed, "tuning generation", first), key_.text()));
     const auto strays = static_cast<std::size_t>(std::lround(options_.explore * options_.generation));
-    const std::vector<Schedule> chosen = best_children(past, taken, rng);
-    for (std::size_t i = 0; i < chosen.size() && room() > strays; ++i) take(chosen[i]);
+    const std::vector<Schedule> children = rated_children(past, taken, rng);
+    for (std::size_t i = 0; i < children.size() && room() > strays; ++i) take(children[i]);
+    for (std::size_t i = 0; i < children.size() && room() > 0; ++i) take(any_of(children, rng));
     while (room() > 0 && taken.size() < all_.size()) take(any_of(all_, rng));
     return generation;
   }
 
   // Children not taken yet, those that the model thinks fastest first. Empty when there is too little to learn from.
-  std::vector<Schedule> best_children(const std::vector<Candidate>& past, const std::set<Schedule>& taken,
-                                      Rng& rng) const {
+  std::vector<Schedule> rated_children(const std::vector<Candidate>& past, const std::set<Schedule>& taken,
+                                       Rng& rng) const {
     std::vector<Candidate> lesson = store_.all();
     std::erase_if(lesson, [&](const Candidate& candidate) { return candidate.key == key_; });
     lesson.insert(lesson.end(), past.begin(), past.end());

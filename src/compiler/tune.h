@@ -2,8 +2,8 @@
 //
 // Candidates come in generations. The first holds the default schedule and the best ones of the nearest kernels already
 // tuned; every later one the children (one field changed, or two parents crossed) of the fastest, of which a model of
-// all that the store knows chooses, and a share of strays. The fastest are then measured again in turns against the
-// default schedule, because the first look at each is noisy and the luckiest is not the best.
+// all that the store knows chooses, and a share of other children. The fastest are then measured again in turns against
+// the default schedule, because the first look at each is noisy and the luckiest is not the best.
 //
 // What a generation holds depends on the seed and on what the store knew when the generation before it had ended.
 // Each candidate is in the store before the next is measured: a tuning that was interrupted or killed goes on with the
@@ -34,13 +34,13 @@ struct TuneProgress {
 struct TuneOptions {
   int candidates = 64;  // measured for a kernel, failures and earlier calls included; the effort
   std::uint64_t seed = 1;
-  int generation = 8;     // candidates
+  int generation = 4;     // candidates
   int proposals = 200;    // children that the model chooses a generation from
   double explore = 0.25;  // share of a generation that the model does not choose
   std::size_t parents = 8;
   std::size_t nearest = 3;                                   // kernels whose winners are tried
   double settled = 0.01;                                     // relative gain ...
-  int patience = 24;                                         // ... over this many candidates below which it ends
+  int patience = 32;                                         // ... over this many candidates below which it ends
   std::size_t finalists = 4;                                 // measured again, and the default schedule with them
   int rounds = 5;                                            // of all finalists in turn; the median counts
   double seconds = std::numeric_limits<double>::infinity();  // for candidates; never before one of them works

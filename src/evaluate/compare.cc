@@ -1,33 +1,44 @@
 #include "evaluate/compare.h"
 
 #include <algorithm>
+#include <array>
 #include <format>
 #include <thread>
 
 #include "core/error.h"
 #include "evaluate/operation.h"
+#include "evaluate/single_stage.h"
+#include "profile/temporary_directory.h"
 
 namespace triage::evaluate {
 namespace {
 
 struct Side {
+  fs::path directory;
   plan::Plan plan;
   route::ScoreTable table;
   route::Verdicts verdicts;
   Operation at;
 };
 
-Side open_side(const fs::path& directory, const data::Dataset& dataset, std::span<const std::uint32_t> indices,
-               int threads) {
-  Side side{.plan = plan::load_plan(directory)};
-  side.table = route::score_plan(side.plan, directory, dataset, indices, {}, threads, {.label = side.plan.name});
+// `alone`: where a plan of the one stage is put together, if that is asked for.
+Side open_side(const CompareSide& wanted, const fs::path& alone, const data::Dataset& dataset,
+               std::span<const std::uint32_t> indices, int threads) {
+  if (!wanted.stage.empty()) write_single_stage(wanted.plan, wanted.stage, alone);
+  Side side{.directory = wanted.stage.empty() ? wanted.plan : alone};
+  side.plan = plan::load_plan(side.directory);
+  side.table = route::score_plan(side.plan, side.directory, dataset, indices, {}, threads, {.label = side.plan.name});
   side.verdicts = route::verdicts(side.table);
   side.at = operate(side.plan, side.table, side.verdicts);
   return side;
 }
 
 Json side_json(const Side& side) {
-  Json json{{"name", side.plan.name}, {"mean_us", nullptr}, {"stages", Json::array()}};
+  Json json{{"name", side.plan.name},
+            {"mean_us", nullptr},
+            {"engine", nullptr},
+            {"agreement", nullptr},
+            {"stages", Json::array()}};
   json.update(accuracy_fields(side.at.correct));
   for (std::size_t s = 0; s < side.plan.stages.size(); ++s) {
     Json& stage = json["stages"].emplace_back(accuracy_fields(side.verdicts.correct[s]));
@@ -37,18 +48,37 @@ Json side_json(const Side& side) {
   return json;
 }
 
-// Mean latencies of both, window by window in turns.
-std::vector<double> run_both(const CompareOptions& options, const data::Dataset& dataset,
-                             std::span<const std::uint32_t> indices) {
+// Whether the run's answers are those of the table.
+bool as_scored(const Side& side, std::uint32_t row, const Expected& outcome) {
+  return outcome.exit == side.at.exits[row] && outcome.label == side.at.labels[row];
+}
+
+// Runs both, window by window in turns, and adds what came of it.
+void run_both(const CompareOptions& options, const std::array<const Side*, 2>& sides, const data::Dataset& dataset,
+              std::span<const std::uint32_t> indices, Json& json) {
   std::vector<Classifier> classifiers;
-  for (const fs::path& directory : {options.plan, options.other}) {
-    auto loaded = Classifier::load(directory.string(), {});
+  for (std::size_t i = 0; i < sides.size(); ++i) {
+    const std::string& engine = i == 0 ? options.plan.engine : options.other.engine;
+    auto loaded = Classifier::load(sides[i]->directory.string(), {.engine = engine});
     if (!loaded) throw Error(loaded.error().message);
     classifiers.push_back(std::move(*loaded));
   }
   const std::vector<ClassifyRow> both{row_classifier(classifiers[0], dataset, indices),
                                       row_classifier(classifiers[1], dataset, indices)};
-  return mean_in_turns(both, indices.size(), steady_us, options.real_run);
+  std::array<std::size_t, 2> agreed{}, said{};
+  const auto count = [&](std::size_t side, std::uint32_t row, const Expected& outcome) {
+    ++said[side];
+    agreed[side] += as_scored(*sides[side], row, outcome);
+  };
+  const std::vector<double> means = mean_in_turns(both, indices.size(), steady_us, options.real_run, count);
+  for (std::size_t i = 0; i < sides.size(); ++i) {
+    Json& plan = json["plans"][i];
+    plan["mean_us"] = means[i];
+    plan["engine"] = classifiers[i].info().engine;
+    plan["agreement"] = static_cast<double>(agreed[i]) / static_cast<double>(said[i]);
+  }
+  json["speedup"] = means[1] / means[0];
+  json["images"] = options.real_run.images;
 }
 
 }  // namespace
@@ -58,8 +88,9 @@ Json compare_plans(const CompareOptions& options) {
       options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   const data::Dataset dataset = data::Dataset::open(options.data);
   const std::vector<std::uint32_t> indices = test_indices(dataset);
-  const Side a = open_side(options.plan, dataset, indices, threads);
-  const Side b = open_side(options.other, dataset, indices, threads);
+  const profile::TemporaryDirectory directory("compare");
+  const Side a = open_side(options.plan, directory.path() / "plan", dataset, indices, threads);
+  const Side b = open_side(options.other, directory.path() / "other", dataset, indices, threads);
   Json json{{"plans", {side_json(a), side_json(b)}}, {"stages", Json::array()}, {"speedup", nullptr}};
   json["points"] =
       paired_test(a.plan.name, a.at.correct, b.plan.name, b.at.correct, a.at.latency_us, options.comparison);
@@ -67,13 +98,7 @@ Json compare_plans(const CompareOptions& options) {
     json["stages"].push_back(paired_test(a.plan.stages[s].name, a.verdicts.correct[s], b.plan.stages[s].name,
                                          b.verdicts.correct[s], a.at.latency_us, options.comparison));
   }
-  if (options.latency) {
-    const std::vector<double> means = run_both(options, dataset, indices);
-    json["plans"][0]["mean_us"] = means[0];
-    json["plans"][1]["mean_us"] = means[1];
-    json["speedup"] = means[1] / means[0];
-    json["images"] = options.real_run.images;
-  }
+  if (options.latency) run_both(options, {&a, &b}, dataset, indices, json);
   json["count"] = indices.size();
   return json;
 }
@@ -112,7 +137,9 @@ std::string readable_comparison(const Json& json) {
     out += std::format("{:<24} {:6.2f} % [{:.2f}, {:.2f}]", plan["name"].get<std::string>(),
                        100 * plan["accuracy"].get<double>(), 100 * plan["interval"][0].get<double>(),
                        100 * plan["interval"][1].get<double>());
-    if (plan["mean_us"].is_number()) out += std::format("  {:8.1f} us", plan["mean_us"].get<double>());
+    if (plan["mean_us"].is_number())
+      out += std::format("  {:8.1f} us  {}, {:.2f} % as scored", plan["mean_us"].get<double>(),
+                         plan["engine"].get<std::string>(), 100 * plan["agreement"].get<double>());
     out += "\n";
     for (const Json& stage : plan["stages"]) {
       out += std::format("  {:<22} {:6.2f} %  {}\n", stage["stage"].get<std::string>(),

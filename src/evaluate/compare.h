@@ -11,19 +11,28 @@
 
 namespace triage::evaluate {
 
+struct CompareSide {
+  fs::path plan;                // directory
+  std::string stage;            // this image stage alone, as a plan without routing; empty: the whole plan
+  std::string engine = "auto";  // of the runs, as ClassifierOptions::engine
+};
+
 struct CompareOptions {
-  fs::path plan, other;  // directories
-  fs::path data;         // imported data set; only its test images are read
-  bool latency = true;   // run both for real, window by window in turns
-  int threads = 0;       // for scoring; 0: all cores
+  CompareSide plan, other;
+  fs::path data;        // imported data set; only its test images are read
+  bool latency = true;  // run both for real, window by window in turns
+  int threads = 0;      // for scoring; 0: all cores
   ComparisonOptions comparison;
   RealRunOptions real_run;
 };
 
-// {"plans": [{"name", "accuracy", "interval", "mean_us", "stages": [{"stage", "precision", "accuracy"}]}, the other],
+// {"plans": [{"name", "accuracy", "interval", "mean_us", "engine", "agreement", "stages": [{"stage", "precision",
+// "accuracy"}]}, the other],
 // "points": the plan's accuracy minus the other's with "interval" and "mcnemar_p", "stages": the same of the i-th
-// stages' nets where both have as many, "speedup": the other's measured mean latency over the plan's}. mean_us and
-// speedup are null without latency. Throws Error when a plan or the data set is damaged or they do not fit together.
+// stages' nets where both have as many, "speedup": the other's measured mean latency over the plan's}. Accuracies come
+// from ONNX Runtime's answers; agreement is the share of images that the engine of the runs gave the same label and
+// exit. mean_us, engine, agreement and speedup are null without latency. Throws Error when a plan or the data set is
+// damaged or they do not fit together.
 Json compare_plans(const CompareOptions& options);
 
 // Figures for results/*.json: "NAME.accuracy", "NAME.other_accuracy" (%), "NAME.plan_points", "NAME.plan_speedup", and

@@ -20,6 +20,8 @@ Json two_plans() {
                 {"accuracy", accuracy},
                 {"interval", {accuracy - 0.01, accuracy + 0.01}},
                 {"mean_us", us},
+                {"engine", "onnxruntime"},
+                {"agreement", 0.9998},
                 {"stages", {{{"stage", "little"}, {"precision", name}, {"accuracy", 0.88}}}}};
   };
   return {{"plans", {plan("int8", 0.91, 100), plan("fp32", 0.92, 250)}},
@@ -55,9 +57,10 @@ TEST(ComparisonFigures, PlansOfOtherShapesHaveNoLosses) {
 }
 
 TEST(ReadableComparison, ShowsBothPlans) {
-  EXPECT_THAT(readable_comparison(two_plans()),
-              testing::AllOf(testing::HasSubstr("91.00 %"), testing::HasSubstr("250.0 us"),
-                             testing::HasSubstr("first - second"), testing::HasSubstr("2.500")));
+  EXPECT_THAT(
+      readable_comparison(two_plans()),
+      testing::AllOf(testing::HasSubstr("91.00 %"), testing::HasSubstr("250.0 us  onnxruntime, 99.98 % as scored"),
+                     testing::HasSubstr("first - second"), testing::HasSubstr("2.500")));
 }
 
 }  // namespace

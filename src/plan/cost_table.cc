@@ -28,9 +28,20 @@ Json to_json(const CostEntry& entry) {
           {"energy", to_json(entry.energy)}};
 }
 
-Json reason_to_json(Json entry, const std::string& unstable_because) {
-  if (!unstable_because.empty()) entry["unstable_because"] = unstable_because;
-  return entry;
+// What most entries do not have.
+Json with_evidence(Json json, const CostEntry& entry) {
+  if (!entry.unstable_because.empty()) json["unstable_because"] = entry.unstable_because;
+  for (const NodeTime& node : entry.nodes) json["nodes"].push_back({{"name", node.name}, {"us", node.us}});
+  return json;
+}
+
+std::vector<NodeTime> nodes_from_json(const JsonReader& json) {
+  std::vector<NodeTime> nodes;
+  if (!json.has("nodes")) return nodes;
+  const JsonReader list = json.at("nodes");
+  for (std::size_t i = 0; i < list.size(); ++i)
+    nodes.push_back({list.at(i).get<std::string>("name"), list.at(i).not_negative("us")});
+  return nodes;
 }
 
 constexpr std::pair<const char*, double PathMemory::*> kMemoryFields[] = {
@@ -66,6 +77,7 @@ CostEntry entry_from_json(const JsonReader& json) {
   entry.stable = json.get<bool>("stable");
   entry.energy = energy_from_json(json, "energy");
   entry.unstable_because = json.get_or("unstable_because", std::string());
+  entry.nodes = nodes_from_json(json);
   if (entry.stable && !entry.unstable_because.empty()) json.at("stable").fail_here("false: unstable_because says why");
   return entry;
 }
@@ -100,7 +112,7 @@ Json to_json(const CostTable& table) {
   if (!table.states.empty()) json["states"] = table.states;
   for (const PathMemory& memory : table.memory) json["memory"].push_back(to_json(memory));
   for (const CostEntry& entry : table.entries) {
-    json["entries"].push_back(reason_to_json(to_json(entry), entry.unstable_because));
+    json["entries"].push_back(with_evidence(to_json(entry), entry));
   }
   return json;
 }

@@ -22,6 +22,12 @@ struct CostKey {
   bool operator==(const CostKey&) const = default;
 };
 
+struct NodeTime {    // of a node of the stage's graph, by the engine's own profiler
+  std::string name;  // the engine's, with its endings
+  double us = 0;     // mean over the timed runs
+  bool operator==(const NodeTime&) const = default;
+};
+
 struct CostEntry {
   CostKey key;
   Summary latency_us;  // per run of `batch` images
@@ -29,6 +35,7 @@ struct CostEntry {
   bool stable = false;           // the last three windows agreed within 10 %
   std::string unstable_because;  // what the device did meanwhile (profile/device_state.h); then it is not stable
   std::optional<EnergyCost> energy;
+  std::vector<NodeTime> nodes;  // in the order they run; empty: the stage was timed as a whole alone
 };
 
 struct PathMemory {   // of a process that does nothing but run the plan (profile/memory.h); KB of 1024 bytes

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "plan/measured_on.h"
 
 namespace triage::plan {
 namespace {
@@ -60,6 +59,11 @@ LayerKey key_of(const ConvLayer& layer) {
 
 double TimedRuns::us() const { return summarize(samples_us).median; }
 
+void TimedRuns::add(double sample_us, std::uint64_t behind) {
+  samples_us.push_back(std::round(sample_us * 1e3) / 1e3);
+  runs += behind;
+}
+
 void fit_layer_costs(LayerCostTable& table, const std::string& origin) {
   const LayerTimes times = layer_times(table);
   std::vector<StageTerms> terms;
@@ -81,13 +85,14 @@ void fit_layer_costs(LayerCostTable& table, const std::string& origin) {
   }
 }
 
-void require_same_device(const LayerCostTable& table, const Json& machine, const std::string& engine_version,
-                         const CostKey& key, const std::string& origin) {
+MeasuredOn measured_on(const LayerCostTable& table) { return {table.device, table.machine, table.engine_version}; }
+
+void require_same_setting(const LayerCostTable& table, const std::string& device, const CostKey& key,
+                          const std::string& origin) {
   const auto require = [&](const char* field, const std::string& found, const std::string& expected) {
     require_same_text(origin, field, found, expected);
   };
-  require_measured_on({.machine = table.machine, .engine_version = table.engine_version},
-                      {.machine = machine, .engine_version = engine_version}, origin);
+  require("device", table.device, device);
   require("engine", table.key.engine, key.engine);
   require("provider", table.key.provider, key.provider);
   require("precision", table.key.precision, key.precision);
@@ -122,12 +127,14 @@ Json LayerCosts::identity() const {
   const auto machine = [&](const char* field) {
     return table_.machine.contains(field) ? table_.machine[field] : Json();
   };
-  return {{"source", "layer costs"},         {"sha256", sha256_},
-          {"cpu", machine("cpu")},           {"flags", machine("flags")},
-          {"engine", table_.key.engine},     {"engine_version", table_.engine_version},
-          {"provider", table_.key.provider}, {"precision", table_.key.precision},
-          {"threads", table_.key.threads},   {"input", to_json(table_.input)},
-          {"classes", table_.classes}};
+  Json json = {{"source", "layer costs"},         {"sha256", sha256_},
+               {"cpu", machine("cpu")},           {"flags", machine("flags")},
+               {"engine", table_.key.engine},     {"engine_version", table_.engine_version},
+               {"provider", table_.key.provider}, {"precision", table_.key.precision},
+               {"threads", table_.key.threads},   {"input", to_json(table_.input)},
+               {"classes", table_.classes}};
+  if (table_.device != kThisMachine) json["device"] = table_.device;
+  return json;
 }
 
 }  // namespace triage::plan

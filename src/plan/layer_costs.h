@@ -11,6 +11,7 @@
 
 #include "plan/cost_table.h"
 #include "plan/layer_fit.h"
+#include "plan/measured_on.h"
 
 namespace triage::plan {
 
@@ -25,9 +26,10 @@ struct LayerKey {                                                // all that a l
 LayerKey key_of(const ConvLayer& layer);
 
 struct TimedRuns {
-  std::vector<double> samples_us;  // means over many runs each, of different nets and passes
-  std::uint64_t runs = 0;          // behind them in all
-  double us() const;               // their median
+  std::vector<double> samples_us;                    // means over many runs each, of different nets and passes
+  std::uint64_t runs = 0;                            // behind them in all
+  double us() const;                                 // their median
+  void add(double sample_us, std::uint64_t behind);  // in whole nanoseconds, as the file keeps it
 };
 
 struct MeasuredStage {
@@ -43,7 +45,8 @@ struct PredictionError {  // on held-out stages
 };
 
 struct LayerCostTable {
-  Json machine = Json::object();  // core/machine.h
+  std::string device = kThisMachine;  // or its name in devices.toml
+  Json machine = Json::object();      // core/machine.h
   std::string engine_version;
   CostKey key;  // `stage` is empty
   InputShape input;
@@ -54,6 +57,8 @@ struct LayerCostTable {
   bool complete = false;             // false: without `fit` and errors, and no costs are read from it
   std::map<LayerKey, TimedRuns> layers;
   std::vector<MeasuredStage> stages;
+  Json states = Json::array();  // of a device before and after every part of the measurement: evidence
+  std::map<std::string, std::uint64_t> unstable;  // visits that the device's state speaks against, by the reason
   LayerFit fit;
   PredictionError whole_error, cut_error;  // of whole nets; of stages that begin or end inside a net
 };
@@ -61,11 +66,16 @@ struct LayerCostTable {
 // Sets fit and errors from layers and stages. Throws Error when a measured stage has a layer that the table lacks.
 void fit_layer_costs(LayerCostTable& table, const std::string& origin);
 
-// Throws Error that names both sides: CPU, its flags, engine, its version, provider, precision, threads.
-void require_same_device(const LayerCostTable& table, const Json& machine, const std::string& engine_version,
-                         const CostKey& key, const std::string& origin);
+MeasuredOn measured_on(const LayerCostTable& table);
 
-std::string layer_costs_name(Precision precision);  // of the file in a run: "layer_costs.json", "layer_costs_int8.json"
+// Throws Error that names both sides: device, engine, provider, precision, threads.
+void require_same_setting(const LayerCostTable& table, const std::string& device, const CostKey& key,
+                          const std::string& origin);
+
+// "fp32", "int8_xnnpack", "fp32_2_threads": what a key has besides its stage, what is usual left out.
+std::string setting_text(const CostKey& key);
+// Of the table's file in a run: "layer_costs.json", "layer_costs_int8_xnnpack_2_threads_on_pi5.json".
+std::string layer_costs_name(const CostKey& key, const std::string& device = kThisMachine);
 
 Json to_json(const LayerCostTable& table);
 LayerCostTable layer_costs_from_json(const Json& json, const std::string& origin);

@@ -1,5 +1,4 @@
 // layer_costs.json: reading and writing.
-#include <cmath>
 #include <set>
 
 #include "plan/layer_costs.h"
@@ -9,12 +8,9 @@ namespace {
 
 constexpr int kMostThreads = 4096;
 
-double nanoseconds(double us) { return std::round(us * 1e3) / 1e3; }  // what is kept of a sample
-
 void add_time(Json& json, const TimedRuns& time) {
   json["runs"] = time.runs;
-  json["samples_us"] = Json::array();
-  for (const double us : time.samples_us) json["samples_us"].push_back(nanoseconds(us));
+  json["samples_us"] = time.samples_us;
 }
 
 TimedRuns time_from_json(const JsonReader& json) {
@@ -109,8 +105,19 @@ Json object_from(const JsonReader& json, const char* key) {
 
 }  // namespace
 
-std::string layer_costs_name(Precision precision) {
-  return precision == Precision::fp32 ? "layer_costs.json" : std::format("layer_costs_{}.json", to_string(precision));
+std::string setting_text(const CostKey& key) {
+  std::string text = key.precision;
+  if (key.provider != CostKey().provider) text += "_" + key.provider;
+  if (key.threads != CostKey().threads) text += std::format("_{}_threads", key.threads);
+  return text;
+}
+
+std::string layer_costs_name(const CostKey& key, const std::string& device) {
+  if (device.find('/') != std::string::npos) fail("device: expected a name without '/', found '{}'", device);
+  const std::string usual = CostKey().precision, text = setting_text(key);
+  std::string name = "layer_costs" + (text.starts_with(usual) ? text.substr(usual.size()) : "_" + text);
+  if (device != kThisMachine) name += "_on_" + device;
+  return name + ".json";
 }
 
 Json to_json(const LayerCostTable& table) {
@@ -125,6 +132,9 @@ Json to_json(const LayerCostTable& table) {
     for (const auto& [name, member] : kCoefficients) json["fit"][name] = table.fit.*member;
     json["error"] = {{"whole_nets", error_to_json(table.whole_error)}, {"cut_stages", error_to_json(table.cut_error)}};
   }
+  if (table.device != kThisMachine) json["device"] = table.device;
+  if (!table.states.empty()) json["states"] = table.states;
+  for (const auto& [reason, visits] : table.unstable) json["unstable"][reason] = visits;
   json["layers"] = Json::array();
   json["stages"] = Json::array();
   for (const auto& [key, time] : table.layers) json["layers"].push_back(layer_to_json(key, time));
@@ -138,6 +148,8 @@ LayerCostTable layer_costs_from_json(const Json& json, const std::string& origin
     reader.at("version").fail_here(std::to_string(kLayerCostVersion));
   }
   LayerCostTable table;
+  table.device = reader.get_or("device", std::string(kThisMachine));
+  if (table.device.empty()) reader.at("device").fail_here("a device's name");
   table.machine = object_from(reader, "machine");
   table.key = {.engine = reader.get<std::string>("engine"),
                .provider = reader.get<std::string>("provider"),
@@ -155,6 +167,13 @@ LayerCostTable layer_costs_from_json(const Json& json, const std::string& origin
     for (const auto& [name, member] : kCoefficients) table.fit.*member = fit.not_negative(name);
     table.whole_error = error_from_json(error.at("whole_nets"));
     table.cut_error = error_from_json(error.at("cut_stages"));
+  }
+  if (reader.has("states")) table.states = reader.at("states").json();
+  if (!table.states.is_array()) reader.at("states").fail_here("a list");
+  if (reader.has("unstable")) {
+    const Json unstable = object_from(reader, "unstable");
+    for (const auto& [reason, visits] : unstable.items())
+      table.unstable[reason] = reader.at("unstable").get<std::uint64_t>(reason);
   }
   const JsonReader layers = reader.at("layers"), stages = reader.at("stages");
   for (std::size_t i = 0; i < layers.size(); ++i) {

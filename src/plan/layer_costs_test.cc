@@ -258,20 +258,45 @@ TEST_F(LayerCostsFileTest, DamageIsNamed) {
 }
 
 TEST_F(LayerCostsFileTest, AnotherDeviceIsRefusedWithBothNames) {
-  const auto error = [&](const Json& machine, const std::string& version, const CostKey& key) {
-    return error_of([&] { require_same_device(table_, machine, version, key, kOrigin); });
+  const auto error = [&](const CostKey& key, const std::string& device = kThisMachine) {
+    return error_of([&] { require_same_setting(table_, device, key, kOrigin); });
   };
-  const Json here = {{"cpu", "a cpu"}, {"cores", 64}, {"flags", "avx2 fma"}};
-  Json other = here, older = here;
-  other["cpu"] = "another";
-  older["flags"] = "avx2";
-  EXPECT_EQ(error(here, "1.2.3", {}), "no error");
-  EXPECT_EQ(error(other, "1.2.3", {}),
-            "layer_costs.json: machine.cpu: found 'a cpu', where the costs were measured, expected 'another'");
-  EXPECT_THAT(error(older, "1.2.3", {}), HasSubstr("machine.flags: found 'avx2 fma'"));
-  EXPECT_THAT(error(here, "1.3.0", {}), HasSubstr("engine_version: found '1.2.3'"));
-  EXPECT_THAT(error(here, "1.2.3", {.threads = 2}), HasSubstr("threads: found '1'"));
-  EXPECT_THAT(error(here, "1.2.3", {.precision = "int8"}), HasSubstr("precision: found 'fp32'"));
+  EXPECT_EQ(error({}), "no error");
+  EXPECT_EQ(error({}, "pi5"),
+            "layer_costs.json: device: found 'this machine', where the costs were measured, expected 'pi5'");
+  EXPECT_THAT(error({.threads = 2}), HasSubstr("threads: found '1'"));
+  EXPECT_THAT(error({.provider = "xnnpack"}), HasSubstr("provider: found 'cpu'"));
+  EXPECT_THAT(error({.precision = "int8"}), HasSubstr("precision: found 'fp32'"));
+  EXPECT_EQ(measured_on(table_).machine["cpu"], "a cpu");
+  EXPECT_EQ(measured_on(table_).engine_version, "1.2.3");
+}
+
+TEST_F(LayerCostsFileTest, TheTableOfADeviceHasItsNameAndItsStates) {
+  EXPECT_FALSE(LayerCosts(table_, kOrigin).identity().contains("device"));
+  table_.device = "pi5";
+  table_.states.push_back({{"rows", {"0 4-8"}}});
+  table_.unstable["too warm"] = 3;
+  const LayerCostTable read = layer_costs_from_json(to_json(table_), kOrigin);
+  EXPECT_EQ(read.device, "pi5");
+  EXPECT_EQ(read.states, table_.states);
+  EXPECT_EQ(read.unstable, table_.unstable);
+  EXPECT_EQ(LayerCosts(read, kOrigin).identity()["device"], "pi5");
+  json_ = to_json(table_);
+  json_["unstable"]["too warm"] = "often";
+  EXPECT_THAT(error(), HasSubstr("layer_costs.json: unstable.too warm"));
+  json_ = to_json(table_);
+  json_["device"] = "";
+  EXPECT_THAT(error(), HasSubstr("layer_costs.json: device: expected a device's name"));
+}
+
+TEST(LayerCostsName, SaysWhatIsNotUsual) {
+  EXPECT_EQ(layer_costs_name({}), "layer_costs.json");
+  EXPECT_EQ(layer_costs_name({.precision = "int8"}), "layer_costs_int8.json");
+  EXPECT_EQ(layer_costs_name({.provider = "xnnpack"}), "layer_costs_xnnpack.json");
+  EXPECT_EQ(layer_costs_name({.precision = "int8", .threads = 2}, "pi5"), "layer_costs_int8_2_threads_on_pi5.json");
+  EXPECT_EQ(setting_text({}), "fp32");
+  EXPECT_EQ(setting_text({.provider = "xnnpack", .threads = 4}), "fp32_xnnpack_4_threads");
+  EXPECT_THAT(error_of([] { layer_costs_name({}, "../pi5"); }), HasSubstr("expected a name without '/'"));
 }
 
 }  // namespace

@@ -125,9 +125,11 @@ std::vector<JobPart> missing_parts(const Measurable& what, const Job& job, const
   const ProfileOptions& options = job.profile;
   std::vector<std::string> rows;
   for (const plan::Stage& stage : what.plan.stages) rows.push_back(stage.name);
-  if (what.whole && options.whole_plan && runs_plans(options.provider)) rows.push_back("plan");
-  for (const std::string& row : options.only) {
-    if (std::ranges::find(rows, row) == rows.end()) fail("only: found '{}', expected one of the stages", row);
+  if (what.whole && options.whole_plan && !options.one_by_one && runs_plans(options.provider)) rows.push_back("plan");
+  for (const auto& [field, names] : {std::pair{"only", &options.only}, {"by_node", &options.by_node}}) {
+    for (const std::string& row : *names) {
+      if (std::ranges::find(rows, row) == rows.end()) fail("{}: found '{}', expected one of the stages", field, row);
+    }
   }
   std::vector<JobPart> parts;
   for (const int threads : each_once(options.threads)) {

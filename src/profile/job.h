@@ -10,12 +10,12 @@
 
 namespace triage::profile {
 
-inline constexpr int kJobProtocol = 1;  // between this program and the measuring program on a device
+inline constexpr int kJobProtocol = 2;  // between this program and the measuring program on a device
 
 struct Job {
   ProfileOptions profile;
   std::string energy;         // source there, as for find_energy() but no meter's file; empty: not wanted
-  int interleaved = 16;       // rows timed in turns with each other, and what is lost when the device goes away
+  int interleaved = 16;       // rows of a part: timed in turns, and lost when the device goes away
   int nice = 0;               // of the measuring process, as for nice(1)
   double wait_seconds = 600;  // for another measurement on the device to end
   StateLimits limits;
@@ -33,8 +33,9 @@ struct JobProgress {
 };
 
 // directory: a plan, or stages with their stages.json (stage_list.h). images_file: pixels [count, height, width,
-// channels] and nothing else. Rows of the same threads and batch are timed in turns, the device's state is read before
-// and after; rows that were timed while it changed too much (Job::limits) are marked as not stable.
+// channels] and nothing else. Rows of the same threads and batch are timed in turns (or one by one, where the job says
+// so), up to Job::interleaved in a part; the device's state is read before and after it; rows that were timed while it
+// changed too much (Job::limits) are marked as not stable.
 //
 // state_file: what was measured, row by row; what is in it already is not measured again. Empty: nothing is kept. While
 // one job with a state file runs, others whose state files lie in the same directory wait. Throws Error when the file

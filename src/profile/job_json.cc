@@ -61,6 +61,8 @@ Json to_json(const Job& job) {
           {"cores", job.profile.cores},
           {"whole_plan", job.profile.whole_plan},
           {"only", job.profile.only},
+          {"one_by_one", job.profile.one_by_one},
+          {"by_node", job.profile.by_node},
           {"measure", measure},
           {"energy", job.energy},
           {"energy_seconds", job.profile.energy_options.window_seconds},
@@ -89,6 +91,8 @@ Job job_from_json(const Json& json, const std::string& origin) {
   reader.read("cores", job.profile.cores);
   reader.read("whole_plan", job.profile.whole_plan);
   reader.read("only", job.profile.only);
+  reader.read("one_by_one", job.profile.one_by_one);
+  reader.read("by_node", job.profile.by_node);
   reader.read("energy", job.energy);
   EnergyOptions& energy = job.profile.energy_options;
   reader.read("energy_seconds", energy.window_seconds, 0.1, 3600.0);

@@ -59,6 +59,8 @@ class JobTest : public testing::Test {
 
 TEST_F(JobTest, JsonKeepsEverythingAndRefusesWhatItDoesNotKnow) {
   job_.profile.only = {"little"};
+  job_.profile.one_by_one = true;
+  job_.profile.by_node = {"little"};
   job_.profile.cores = {0};
   job_.limits.temperature_rise_celsius = 3;
   job_.energy = "rapl";
@@ -156,6 +158,30 @@ TEST_F(JobTest, StagesNeedNoPlan) {
   const plan::CostTable table = run();
   EXPECT_EQ(table.entries.size(), 4u);
   EXPECT_EQ(table.find({.stage = "plan"}), nullptr);
+}
+
+TEST_F(JobTest, OneByOneTheEnginesProfilerCanTimeTheNodes) {
+  job_.profile.one_by_one = true;
+  job_.profile.by_node = {"deeper"};
+  job_.profile.batches = {1};
+  EXPECT_THAT(error_of([&] { run(); }), HasSubstr("deeper.onnx: measure.settle_runs: found 2, expected 0"));
+  fs::remove(state_);
+  job_.profile.measure.settle_runs = 0;
+  const plan::CostTable table = run();
+  ASSERT_EQ(table.entries.size(), 2u);  // not the plan
+  EXPECT_TRUE(table.find({.stage = "little"})->nodes.empty());
+  const plan::CostEntry& deeper = *table.find({.stage = "deeper"});
+  EXPECT_FALSE(deeper.nodes.empty());
+  const plan::CostTable read = plan::cost_table_from_json(plan::to_json(table), "table");
+  EXPECT_EQ(read.find({.stage = "deeper"})->nodes, deeper.nodes);
+  EXPECT_EQ(to_json(run()).dump(), to_json(table).dump());  // from the state file
+  job_.profile.by_node = {"huge"};
+  fs::remove(state_);
+  EXPECT_EQ(error_of([&] { run(); }), "by_node: found 'huge', expected one of the stages");
+  fs::remove(state_);
+  job_.profile.by_node = {"little"};
+  job_.profile.one_by_one = false;
+  EXPECT_EQ(error_of([&] { run(); }), "profile: by_node: found 1 stages, expected none where they are timed in turns");
 }
 
 TEST_F(JobTest, EnergyIsMeasuredWhereTheDeviceIsAskedForIt) {

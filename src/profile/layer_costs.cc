@@ -1,25 +1,19 @@
-// Map: layer_cost_subjects() lists what is visited; Bench opens one and times it; Session keeps the table, its file and
-// the order of visits.
+// Map: layer_cost_subjects() lists what is visited; take_up() finds the table to go on with; measure_layer_costs() has
+// the bench visit what is missing and adds what came of it.
 #include "profile/layer_costs.h"
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
 
 #include "core/machine.h"
 #include "core/progress.h"
 #include "core/rng.h"
 #include "profile/covering.h"
-#include "profile/latency.h"
-#include "profile/node_times.h"
-#include "profile/random_model.h"
-#include "profile/stage_runner.h"
-#include "runtime/onnx_backend.h"
+#include "profile/layer_bench.h"
 
 namespace triage::profile {
 namespace {
 
-constexpr int kRandomImages = 16;
 constexpr int kCutKinds = 3;
 
 void check(const plan::SearchSpace& space, int classes, const LayerCostOptions& options) {
@@ -49,82 +43,25 @@ std::vector<int> exits_of(const plan::SearchSpace& space, const LayerCostOptions
   return exits;
 }
 
-// Opens stages one at a time and times them.
-class Bench {
- public:
-  Bench(const plan::InputShape& input, int classes, const LayerCostOptions& options, double visit_seconds)
-      : input_(input), classes_(classes), options_(options) {
-    Rng rng(derive_seed(options.seed, "images"));
-    pixels_.resize(static_cast<std::size_t>(kRandomImages) * input.channels * input.height * input.width);
-    for (std::uint8_t& pixel : pixels_) pixel = static_cast<std::uint8_t>(rng.below(256));
-    images_ = {pixels_, kRandomImages, input.height, input.width, input.channels};
-    // Three windows and no demand on how well they agree: the passes tell how steady the machine was.
-    measure_.warmup_seconds = 0.005;
-    measure_.settle_runs = 0;
-    measure_.window_seconds = visit_seconds / 3;
-    measure_.window_runs = 1;
-    measure_.min_seconds = 0;
-    measure_.min_runs = (options.min_runs + options.passes - 1) / options.passes;
-    measure_.max_seconds = 60;
-    measure_.tolerance = 1e9;
-  }
-
-  // Mean µs of an image.
-  double whole(const plan::StageShape& stage, std::uint64_t& runs) {
-    std::size_t started = 0;
-    const Measurement measured = time(stage, {}, started);
-    runs = measured.samples_us.size();
-    return measured.latency_us.mean;
-  }
-
-  // Mean µs of every layer, in order.
-  std::vector<double> layers(const plan::StageShape& stage, std::uint64_t& runs) {
-    std::size_t started = 0;
-    const Measurement measured = time(stage, profiles_.prefix(), started);
-    runs = measured.samples_us.size();
-    return layer_times(profiles_.take(), plan::stage_layers(stage, input_), started - runs, stage.text());
-  }
-
- private:
-  Measurement time(const plan::StageShape& stage, const std::string& profile, std::size_t& started) {
-    const std::string name = stage.text();
-    auto backend = runtime::make_onnx_backend(random_stage_onnx(stage, input_, classes_, options_.seed), name,
-                                              {.threads = options_.threads, .profile = profile});
-    const bool image = stage.first_block == 0;
-    std::vector<float> maps;
-    if (!image) maps = random_maps(static_cast<std::size_t>(backend->shape().input_size));
-    StageRunner runner(std::move(backend), name, {.carries = stage.carry}, images_, image ? nullptr : &maps);
-    const auto run = [&](std::size_t index) {
-      started = index + 1;
-      runner.run(index, 1);
-    };
-    return measure(run, measure_);
-  }
-
-  // As behind a rectifier: half of the values are 0.
-  std::vector<float> random_maps(std::size_t size) const {
-    Rng rng(derive_seed(options_.seed, "maps"));
-    std::vector<float> maps(size * kRandomImages);
-    for (float& value : maps) value = static_cast<float>(std::max(0.0, 2 * rng.uniform() - 1));
-    return maps;
-  }
-
-  const plan::InputShape input_;
-  const int classes_;
-  const LayerCostOptions& options_;
-  std::vector<std::uint8_t> pixels_;
-  Images images_;
-  MeasureOptions measure_;
-  ProfileDirectory profiles_;
-};
+// Three windows and no demand on how well they agree: the passes tell how steady the machine was.
+MeasureOptions visit_options(const LayerCostOptions& options, std::uint64_t visits) {
+  MeasureOptions measure;
+  measure.warmup_seconds = 0.005;
+  measure.settle_runs = 0;
+  measure.window_seconds = options.seconds / static_cast<double>(visits) / 3;
+  measure.window_runs = 1;
+  measure.min_seconds = 0;
+  measure.min_runs = (options.min_runs + options.passes - 1) / options.passes;
+  measure.max_seconds = 60;
+  measure.tolerance = 1e9;
+  return measure;
+}
 
 plan::LayerCostTable empty_table(const plan::SearchSpace& space, const plan::InputShape& input, int classes,
-                                 const LayerCostOptions& options) {
+                                 const LayerCostOptions& options, const std::string& device) {
   plan::LayerCostTable table;
-  table.machine = machine_context();
-  table.engine_version = runtime::onnx_runtime_version();
-  table.key.precision = plan::to_string(options.precision);
-  table.key.threads = options.threads;
+  table.device = device;
+  table.key = key_of(options);
   table.input = input;
   table.classes = classes;
   table.settings = {{"space", space.text()},
@@ -140,11 +77,19 @@ plan::LayerCostTable empty_table(const plan::SearchSpace& space, const plan::Inp
   return table;
 }
 
+// Where a table's times come from: known when it begins, or when the first times are there.
+void set_or_require(plan::LayerCostTable& table, const plan::MeasuredOn& on, const std::string& origin) {
+  if (table.visits > 0) return plan::require_measured_on(plan::measured_on(table), on, origin);
+  table.device = on.device;
+  table.machine = on.machine;
+  table.engine_version = on.engine_version;
+}
+
 // The file's table where there is one that fits, else `fresh`.
 plan::LayerCostTable take_up(plan::LayerCostTable fresh, const fs::path& file) {
   if (!fs::exists(file)) return fresh;
   plan::LayerCostTable table = plan::load_layer_costs(file);
-  plan::require_same_device(table, fresh.machine, fresh.engine_version, fresh.key, file.string());
+  plan::require_same_setting(table, fresh.device, fresh.key, file.string());
   const auto require = [&](const std::string& field, const Json& found, const Json& expected) {
     if (found == expected) return;
     fail("{}: {}: found {}, expected {}; name another file, or delete this one to measure anew", file.string(), field,
@@ -158,27 +103,34 @@ plan::LayerCostTable take_up(plan::LayerCostTable fresh, const fs::path& file) {
   return table;
 }
 
-void visit(const LayerCostSubject& subject, Bench& bench, plan::LayerCostTable& table) {
-  std::uint64_t runs = 0;
+void add_visit(const LayerCostSubject& subject, const LayerVisitTimes& times, plan::LayerCostTable& table) {
+  ++table.visits;
+  if (!times.unstable_because.empty()) ++table.unstable[times.unstable_because];
   if (subject.profiled) {
     const std::vector<plan::ConvLayer> layers = plan::stage_layers(subject.shape, table.input);
-    const std::vector<double> times = bench.layers(subject.shape, runs);
-    for (std::size_t i = 0; i < layers.size(); ++i) {
-      plan::TimedRuns& layer = table.layers[plan::key_of(layers[i])];
-      layer.samples_us.push_back(times[i]);
-      layer.runs += runs;
-    }
+    for (std::size_t i = 0; i < layers.size(); ++i)
+      table.layers[plan::key_of(layers[i])].add(times.layers_us[i], times.runs);
     return;
   }
-  const double us = bench.whole(subject.shape, runs);
   const std::string text = subject.shape.text();
   auto found = std::ranges::find_if(table.stages, [&](const auto& stage) { return stage.shape.text() == text; });
   if (found == table.stages.end()) {
     table.stages.push_back({.shape = subject.shape, .held_out = subject.held_out});
     found = std::prev(table.stages.end());
   }
-  found->time.samples_us.push_back(us);
-  found->time.runs += runs;
+  found->time.add(times.whole_us, times.runs);
+}
+
+// The visits that come next: of one pass, in its random order.
+std::vector<LayerCostSubject> next_visits(const std::vector<LayerCostSubject>& subjects, std::uint64_t done,
+                                          std::size_t most, std::uint64_t seed) {
+  const std::uint64_t pass = done / subjects.size();
+  const std::size_t place = done % subjects.size();
+  const std::vector<std::uint32_t> order =
+      random_permutation(static_cast<std::uint32_t>(subjects.size()), derive_seed(seed, "pass", pass));
+  std::vector<LayerCostSubject> visits;
+  for (std::size_t i = place; i < std::min(place + most, subjects.size()); ++i) visits.push_back(subjects[order[i]]);
+  return visits;
 }
 
 std::vector<LayerCostSubject> subjects_of(const plan::SearchSpace& space, const LayerCostOptions& options) {
@@ -213,38 +165,59 @@ std::vector<LayerCostSubject> layer_cost_subjects(const plan::SearchSpace& space
   return subjects;
 }
 
+plan::CostKey key_of(const LayerCostOptions& options) {
+  return {.provider = options.provider, .precision = plan::to_string(options.precision), .threads = options.threads};
+}
+
 plan::LayerCostTable measure_layer_costs(const plan::SearchSpace& space, const plan::InputShape& input, int classes,
                                          const LayerCostOptions& options, const fs::path& file,
-                                         const std::function<void(std::uint64_t done, std::uint64_t total)>& progress) {
+                                         const LayerCostProgress& progress) {
+  check(space, classes, options);
+  return measure_layer_costs(space, input, classes, options, file,
+                             *layer_bench_here(input, classes, options, onnx_engine(options)), progress);
+}
+
+plan::LayerCostTable measure_layer_costs(const plan::SearchSpace& space, const plan::InputShape& input, int classes,
+                                         const LayerCostOptions& options, const fs::path& file, LayerBench& bench,
+                                         const LayerCostProgress& progress) {
   check(space, classes, options);
   const std::vector<LayerCostSubject> subjects = layer_cost_subjects(space, options);
   const std::uint64_t total = subjects.size() * static_cast<std::uint64_t>(options.passes);
-  plan::LayerCostTable table = take_up(empty_table(space, input, classes, options), file);
+  plan::LayerCostTable table = take_up(empty_table(space, input, classes, options, bench.device()), file);
+  if (const auto on = bench.known()) set_or_require(table, *on, file.string());
   if (table.complete) return table;
-  Bench bench(input, classes, options, options.seconds / static_cast<double>(total));
+  const MeasureOptions measure = visit_options(options, total);
   double saved = steady_seconds();
   const auto save = [&] {
-    plan::save_layer_costs(file, table);
+    if (table.visits > 0) plan::save_layer_costs(file, table);
     saved = steady_seconds();
   };
-  std::vector<std::uint32_t> order;
   try {
     while (table.visits < total) {
       if (progress) progress(table.visits, total);
       if (stop_requested()) throw Interrupted("");
-      const std::uint64_t pass = table.visits / subjects.size(), place = table.visits % subjects.size();
-      if (place == 0 || order.empty()) {
-        order =
-            random_permutation(static_cast<std::uint32_t>(subjects.size()), derive_seed(options.seed, "pass", pass));
-      }
-      visit(subjects[order[place]], bench, table);
-      ++table.visits;
+      const std::vector<LayerCostSubject> visits =
+          next_visits(subjects, table.visits, bench.most_visits(), options.seed);
+      const LayerVisitAnswer answer = bench.visit({visits, table.visits, measure}, [&](std::size_t done) {
+        if (progress) progress(table.visits + done, total);
+      });
+      set_or_require(table, answer.on, file.string());
+      for (std::size_t i = 0; i < visits.size(); ++i) add_visit(visits[i], answer.times[i], table);
+      for (const Json& state : answer.states) table.states.push_back(state);
       if (steady_seconds() - saved >= options.save_seconds) save();
     }
   } catch (const Interrupted&) {
     save();
     throw Interrupted(
         std::format("stopped after {} of {} visits; the same command goes on from here", table.visits, total));
+  } catch (const DeviceVanished& vanished) {
+    save();
+    if (table.visits == 0) throw;
+    throw DeviceVanished(vanished.problem, std::format("{}; {} of {} visits are in {}", vanished.what(), table.visits,
+                                                       total, file.string()));
+  } catch (const DeviceError&) {
+    save();
+    throw;
   }
   plan::fit_layer_costs(table, file.string());
   table.complete = true;

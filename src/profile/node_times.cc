@@ -1,4 +1,5 @@
-// Map: read_nodes() lists every node's durations in the order of the graph; owners() says which layer each belongs to.
+// Map: read_nodes() lists every node's durations in the order of the graph, node_times() their means; owners() says
+// which layer each belongs to.
 #include "profile/node_times.h"
 
 #include <algorithm>
@@ -13,7 +14,7 @@ namespace {
 constexpr std::string_view kEnding = "_kernel_time";
 constexpr double kLeastUs = 0.1;  // durations are whole microseconds, rounded down: what never took one
 
-struct Node {
+struct NodeRuns {
   std::string name;
   std::vector<double> us;  // of every run
 };
@@ -30,10 +31,10 @@ Json parse_events(std::string_view profile, const std::string& origin) {
   }
 }
 
-std::vector<Node> read_nodes(std::string_view profile, const std::string& origin) {
+std::vector<NodeRuns> read_nodes(std::string_view profile, const std::string& origin) {
   const Json json = parse_events(profile, origin);
   const JsonReader events(json, origin + ": profile");
-  std::vector<Node> nodes;
+  std::vector<NodeRuns> nodes;
   std::map<std::string, std::size_t> place;
   for (std::size_t i = 0; i < events.size(); ++i) {
     const JsonReader event = events.at(i);
@@ -54,15 +55,38 @@ bool is_node_of(const std::string& node, const std::string& layer) {
   return node.size() == layer.size() || node[layer.size()] == '/' || node[layer.size()] == '_';
 }
 
+bool is_convolution_of(const std::string& node, const std::string& layer) {
+  return is_node_of(node, layer) && !node.starts_with(layer + "/pool");
+}
+
+// XNNPACK's convolutions are fused with what follows them and then named "XnnpackExecutionProvider_Conv_3".
+bool is_nameless_convolution(const std::string& node) {
+  return node.starts_with("XnnpackExecutionProvider_") && node.find("Conv") != std::string::npos;
+}
+
 // The layer of every node, -1 for what is none's. Blocked convolutions whose width is no multiple of the block need
 // their neighbours in the plain layout: a change back is made for the layer that follows, one to blocks is made
-// because of the layer before, whose pool could not take them.
-std::vector<int> owners(const std::vector<Node>& nodes, const std::vector<plan::ConvLayer>& layers) {
+// because of the layer before, whose pool could not take them. Convolutions without a name are those of the layers that
+// have none by name, in order, as layers follow one another.
+std::vector<int> owners(std::span<const plan::NodeTime> nodes, const std::vector<plan::ConvLayer>& layers) {
   std::vector<int> owner(nodes.size(), -1);
   for (std::size_t n = 0; n < nodes.size(); ++n) {
     const auto found =
         std::ranges::find_if(layers, [&](const auto& layer) { return is_node_of(nodes[n].name, layer.name()); });
     if (found != layers.end()) owner[n] = static_cast<int>(found - layers.begin());
+  }
+  int layer = 0;
+  for (std::size_t n = 0; n < nodes.size(); ++n) {
+    if (!is_nameless_convolution(nodes[n].name)) continue;
+    while (layer < static_cast<int>(layers.size()) &&
+           std::ranges::any_of(
+               nodes,
+               [&](const plan::NodeTime& node) {
+                 return is_convolution_of(node.name, layers[static_cast<std::size_t>(layer)].name());
+               })) {
+      ++layer;
+    }
+    if (layer < static_cast<int>(layers.size())) owner[n] = layer++;
   }
   for (std::size_t n = 0; n < nodes.size(); ++n) {
     if (nodes[n].name.starts_with("ReorderOutput") && n + 1 < nodes.size()) owner[n] = owner[n + 1];
@@ -73,28 +97,38 @@ std::vector<int> owners(const std::vector<Node>& nodes, const std::vector<plan::
 
 }  // namespace
 
-std::vector<double> layer_times(std::string_view profile, const std::vector<plan::ConvLayer>& layers, std::size_t skip,
-                                const std::string& origin) {
-  const std::vector<Node> nodes = read_nodes(profile, origin);
-  const std::vector<int> owner = owners(nodes, layers);
-  std::vector<double> times(layers.size());
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    const std::string layer = layers[i].name();
-    const auto convolution = [&](const Node& node) {
-      return is_node_of(node.name, layer) && !node.name.starts_with(layer + "/pool");
-    };
-    if (std::ranges::none_of(nodes, convolution)) fail("{}: profile: expected a node of {}, found none", origin, layer);
-  }
-  for (std::size_t n = 0; n < nodes.size(); ++n) {
-    const std::size_t runs = nodes[n].us.size();
+std::vector<plan::NodeTime> node_times(std::string_view profile, std::size_t skip, const std::string& origin) {
+  const std::vector<NodeRuns> nodes = read_nodes(profile, origin);
+  std::vector<plan::NodeTime> times;
+  for (const NodeRuns& node : nodes) {
+    const std::size_t runs = node.us.size();
     if (runs <= skip || runs != nodes.front().us.size()) {
-      fail("{}: profile: node '{}': found {} runs, expected {}, more than {}", origin, nodes[n].name, runs,
+      fail("{}: profile: node '{}': found {} runs, expected {}, more than {}", origin, node.name, runs,
            nodes.front().us.size(), skip);
     }
-    if (owner[n] < 0) continue;
     double sum = 0;
-    for (std::size_t i = skip; i < runs; ++i) sum += nodes[n].us[i];
-    times[static_cast<std::size_t>(owner[n])] += sum / static_cast<double>(runs - skip);
+    for (std::size_t i = skip; i < runs; ++i) sum += node.us[i];
+    times.push_back({node.name, sum / static_cast<double>(runs - skip)});
+  }
+  return times;
+}
+
+std::vector<double> layer_times(std::span<const plan::NodeTime> nodes, const std::vector<plan::ConvLayer>& layers,
+                                const std::string& origin) {
+  const std::vector<int> owner = owners(nodes, layers);
+  std::vector<double> times(layers.size());
+  std::vector<bool> has_convolution(layers.size());
+  for (std::size_t n = 0; n < nodes.size(); ++n) {
+    if (owner[n] < 0) continue;
+    const auto layer = static_cast<std::size_t>(owner[n]);
+    const std::string& name = nodes[n].name;
+    if (is_convolution_of(name, layers[layer].name()) || is_nameless_convolution(name)) has_convolution[layer] = true;
+  }
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    if (!has_convolution[i]) fail("{}: profile: expected a node of {}, found none", origin, layers[i].name());
+  }
+  for (std::size_t n = 0; n < nodes.size(); ++n) {
+    if (owner[n] >= 0) times[static_cast<std::size_t>(owner[n])] += nodes[n].us;
   }
   for (double& time : times) time = std::max(time, kLeastUs);
   return times;

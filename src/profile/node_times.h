@@ -1,21 +1,25 @@
 // Times of a stage's layers from ONNX Runtime's own profile of it.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "plan/arch.h"
+#include "plan/cost_table.h"
 #include "profile/temporary_directory.h"
 
 namespace triage::profile {
 
-// profile: the JSON that ONNX Runtime wrote; its nodes bear the names of export/stage_model.h, with endings of the
-// engine's own. layers: of the profiled stage. skip: runs at the beginning that do not count. The result is the mean of
-// each layer over the other runs, µs: its convolution and pool and the changes of memory layout that they bring along.
-// Throws Error naming `origin`, and the node or the layer, when the runs are not all there or a layer's convolution is
-// not.
-std::vector<double> layer_times(std::string_view profile, const std::vector<plan::ConvLayer>& layers, std::size_t skip,
+// profile: the JSON that ONNX Runtime wrote. skip: runs at the beginning that do not count. Every node's mean over the
+// other runs, in the order of the graph. Throws Error naming `origin` and the node when its runs are not all there.
+std::vector<plan::NodeTime> node_times(std::string_view profile, std::size_t skip, const std::string& origin);
+
+// layers: of the profiled stage. Nodes bear the names of export/stage_model.h, with endings of the engine's own. The
+// result is µs of each layer: its convolution and pool and the changes of memory layout that they bring along. Throws
+// Error naming `origin` and the layer when its convolution is not there.
+std::vector<double> layer_times(std::span<const plan::NodeTime> nodes, const std::vector<plan::ConvLayer>& layers,
                                 const std::string& origin);
 
 // A directory for the profiles of one session after another, removed in the end.

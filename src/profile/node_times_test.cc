@@ -31,6 +31,10 @@ std::string profile(const std::vector<std::pair<std::string, int>>& nodes, int r
   return events.dump();
 }
 
+std::vector<double> times_of(const std::string& text, const std::vector<plan::ConvLayer>& layers, std::size_t skip) {
+  return layer_times(node_times(text, skip, "net"), layers, "net");
+}
+
 TEST(LayerTimes, ALayerIsItsNodesAndTheLayoutChangesTheyCause) {
   const std::string text = profile({{"normalise/centred", 1},
                                     {"block0.conv0/relu_nchwc", 10},
@@ -44,7 +48,21 @@ TEST(LayerTimes, ALayerIsItsNodesAndTheLayoutChangesTheyCause) {
                                     {"logits", 7}},
                                    3);
   // Of runs 1 and 2: 1.5 more for every node.
-  EXPECT_THAT(layer_times(text, kLayers, 1, "net"), ElementsAre(10 + 1.5, 111100 + 4 * 1.5, 1000000 + 1.5));
+  EXPECT_THAT(times_of(text, kLayers, 1), ElementsAre(10 + 1.5, 111100 + 4 * 1.5, 1000000 + 1.5));
+}
+
+TEST(LayerTimes, ConvolutionsWithoutANameAreThoseOfTheLayersInOrder) {
+  const std::string fused = "XnnpackExecutionProvider_Conv_";
+  const std::string text = profile({{"Transpose", 7},
+                                    {fused + "0", 10},
+                                    {"block1.conv0/relu", 100},  // one that was not fused
+                                    {"block1.conv0/pool_token_12", 1000},
+                                    {fused + "1", 10000},
+                                    {"Transpose_token_54", 7}},
+                                   1);
+  EXPECT_THAT(times_of(text, kLayers, 0), ElementsAre(10, 1100, 10000));
+  const std::string few = profile({{fused + "0", 1}, {"block1.conv0/pool", 1}, {fused + "1", 1}}, 1);
+  EXPECT_THAT(error_of([&] { times_of(few, kLayers, 0); }), HasSubstr("expected a node of block1.conv1, found none"));
 }
 
 TEST(LayerTimes, NamesThatBeginAlikeAreNotMixedUp) {
@@ -52,17 +70,17 @@ TEST(LayerTimes, NamesThatBeginAlikeAreNotMixedUp) {
       plan::conv_layers(plan::ArchSpec::parse("4,4,4,4,4,4,4,4,4,4,4"), {.channels = 3, .height = 4, .width = 4});
   std::vector<std::pair<std::string, int>> nodes;
   for (int i = 0; i < 11; ++i) nodes.emplace_back(std::format("block0.conv{}/relu", i), i + 1);
-  EXPECT_THAT(layer_times(profile(nodes, 1), layers, 0, "net"), ElementsAre(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11));
+  EXPECT_THAT(times_of(profile(nodes, 1), layers, 0), ElementsAre(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11));
 }
 
 TEST(LayerTimes, WhatTookNoWholeMicrosecondTookSomething) {
   const std::string text = profile({{"block0.conv0/relu", 0}, {"block1.conv0/relu", 0}, {"block1.conv1/relu", 5}}, 1);
-  EXPECT_THAT(layer_times(text, kLayers, 0, "net"), ElementsAre(testing::Gt(0), testing::Gt(0), 5));
+  EXPECT_THAT(times_of(text, kLayers, 0), ElementsAre(testing::Gt(0), testing::Gt(0), 5));
 }
 
 TEST(LayerTimes, WhatIsMissingIsNamed) {
   const auto error = [](const std::string& text, std::size_t skip) {
-    return error_of([&] { layer_times(text, kLayers, skip, "net"); });
+    return error_of([&] { times_of(text, kLayers, skip); });
   };
   const std::vector<std::pair<std::string, int>> two{{"block0.conv0/relu", 1}, {"block1.conv0/relu", 1}};
   const std::vector<std::pair<std::string, int>> three{two[0], two[1], {"block1.conv1/relu", 1}};

@@ -113,7 +113,7 @@ TEST(CheckVersion, NamesAnotherProgramAndAMissingProvider) {
   };
   check_version(pi(), "motd\n" + answer(kJobProtocol) + "\n", "cpu");
   EXPECT_THAT(error_of([&] { check_version(pi(), answer(kJobProtocol + 1), "cpu"); }),
-              HasSubstr("protocol: expected 1: build it anew, found 2"));
+              HasSubstr("protocol: expected 2: build it anew, found 3"));
   EXPECT_THAT(error_of([&] { check_version(pi(), answer(kJobProtocol), "xnnpack"); }),
               HasSubstr("provider: found 'xnnpack', expected one that ONNX Runtime 1.21 has there: cpu"));
   EXPECT_THAT(error_of([&] { check_version(pi(), "hello\n", "cpu"); }),

@@ -28,11 +28,12 @@ fs::path stage_file(const plan::Stage& stage, const fs::path& directory, const s
 }
 
 std::unique_ptr<runtime::Backend> open_stage(const plan::Stage& stage, const fs::path& directory, int threads,
-                                             const std::string& provider) {
+                                             const std::string& provider, const std::string& profile) {
   const std::string file = stage_file(stage, directory, provider).string();
-  auto opened = provider == kCompiledProvider
-                    ? runtime::open_compiled(file, {.threads = threads, .sha256 = stage.compiled->sha256})
-                    : runtime::open_onnx(file, {.threads = threads, .provider = provider});
+  auto opened =
+      provider == kCompiledProvider
+          ? runtime::open_compiled(file, {.threads = threads, .sha256 = stage.compiled->sha256, .profile = profile})
+          : runtime::open_onnx(file, {.threads = threads, .provider = provider, .profile = profile});
   if (!opened) fail("{}", opened.error().message);
   return std::move(*opened);
 }

@@ -21,8 +21,8 @@ bool runs_plans(const std::string& provider);                // Classifier can u
 // The file that the provider runs. Throws Error when the stage was not compiled and should be.
 fs::path stage_file(const plan::Stage& stage, const fs::path& directory, const std::string& provider);
 
-// Throws Error.
+// profile: as runtime::OnnxOptions::profile and CompiledOptions::profile. Throws Error.
 std::unique_ptr<runtime::Backend> open_stage(const plan::Stage& stage, const fs::path& directory, int threads,
-                                             const std::string& provider);
+                                             const std::string& provider, const std::string& profile = {});
 
 }  // namespace triage::profile

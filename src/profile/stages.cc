@@ -1,5 +1,5 @@
 // Map: Subjects collects the callables (stage_runner.h, PlanRunner) with their cost keys; profile_* open everything,
-// time it interleaved and turn measurements into cost entries.
+// time it interleaved and turn measurements into cost entries. one_by_one() opens and times a stage at a time.
 #include "profile/stages.h"
 
 #include <algorithm>
@@ -10,6 +10,7 @@
 #include "core/machine.h"
 #include "profile/stage_engine.h"
 #include "profile/stage_runner.h"
+#include "profile/visit.h"
 #include "runtime/convert.h"
 
 namespace triage::profile {
@@ -40,6 +41,10 @@ void check_options(const ProfileOptions& options) {
       fail("profile: {} threads pinned to {} core(s) would wait for each other; give at least {} cores", threads,
            options.cores.size(), threads);
     }
+  }
+  if (options.one_by_one && options.energy) fail("profile: energy: expected stages that are timed in turns");
+  if (!options.one_by_one && !options.by_node.empty()) {
+    fail("profile: by_node: found {} stages, expected none where they are timed in turns", options.by_node.size());
   }
 }
 
@@ -139,13 +144,50 @@ void add_energy(plan::CostTable& table, const std::vector<Callable>& callables, 
   for (std::size_t i = 0; i < measured.size(); ++i) table.entries[i].energy = measured[i].cost(source.name());
 }
 
+using CarriedMaps = std::map<int, std::vector<float>>;  // by source stage
+
+Profile one_by_one(const plan::Plan& plan, const fs::path& directory, const Images& images,
+                   const ProfileOptions& options, const CarriedMaps& maps,
+                   const std::function<void(std::size_t)>& progress) {
+  Profile result{.table = {.machine = machine_context(), .engine_version = engine_version_of(options.provider)}};
+  for (std::size_t s = 0; s < plan.stages.size(); ++s) {
+    const plan::Stage& stage = plan.stages[s];
+    if (!asked_for(options, stage.name)) continue;
+    const auto* carried = stage.input == plan::StageInput::features ? &maps.at(stage.source) : nullptr;
+    const bool by_node = std::ranges::find(options.by_node, stage.name) != options.by_node.end();
+    for (const int threads : options.threads) {
+      for (const int batch : options.batches) {
+        if (progress) progress(result.evidence.size());
+        const auto open = [&](const std::string& profile) {
+          return open_stage(stage, directory, threads, options.provider, profile);
+        };
+        Visit visit = visit_stage(open, stage.onnx, use_of(plan, s), images, carried,
+                                  {.measure = options.measure, .batch = batch, .by_node = by_node});
+        result.table.entries.push_back({.key = {.stage = stage.name,
+                                                .engine = engine_of(options.provider),
+                                                .provider = options.provider,
+                                                .precision = plan::to_string(stage.precision),
+                                                .threads = threads,
+                                                .batch = batch},
+                                        .latency_us = visit.measured.latency_us,
+                                        .first_inference_us = visit.measured.first_us,
+                                        .load_ms = visit.load_ms,
+                                        .stable = visit.measured.stable,
+                                        .nodes = std::move(visit.nodes)});
+        result.evidence.push_back(std::move(visit.measured));
+      }
+    }
+  }
+  return result;
+}
+
 Profile profile(const plan::Plan& plan, const fs::path& directory, const Images& images, const ProfileOptions& options,
                 bool whole_plan, const std::function<void(std::size_t)>& progress) {
   check_images(plan, images);
   check_options(options);
   const PinnedScope pinned(options.cores);  // before any session: its threads inherit it
 
-  std::map<int, std::vector<float>> maps;  // by source stage
+  CarriedMaps maps;
   for (const plan::Stage& stage : plan.stages) {
     if (!asked_for(options, stage.name)) continue;
     if (stage.input == plan::StageInput::features && !maps.contains(stage.source)) {
@@ -153,6 +195,7 @@ Profile profile(const plan::Plan& plan, const fs::path& directory, const Images&
     }
   }
   const std::string engine = engine_of(options.provider);
+  if (options.one_by_one) return one_by_one(plan, directory, images, options, maps, progress);
   Subjects subjects;
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
     const plan::Stage& stage = plan.stages[s];

@@ -42,6 +42,8 @@ struct ProfileOptions {
   std::vector<int> cores;         // pin to these; at least as many as the largest of `threads`. Empty: not pinned
   bool whole_plan = true;         // also the row "plan"
   std::vector<std::string> only;  // rows to measure: names of stages, "plan"; empty: all
+  bool one_by_one = false;  // stages are visited (visit.h) one after another, not timed in turns; no energy, no "plan"
+  std::vector<std::string> by_node;  // stages whose nodes are timed, too; with one_by_one
   MeasureOptions measure;
   const FoundEnergy* energy = nullptr;  // null: not wanted. Measured when all latencies are, by its source if any
   EnergyOptions energy_options;
@@ -53,7 +55,8 @@ struct Profile {
 };
 
 // Rounds of all (stage, batch, threads) interleaved. `progress` gets the round's number, from 0; windows of energy go
-// on counting. Throws Error when a stage cannot be opened or run, or when the images do not have the plan's shape.
+// on counting; one by one it gets the number of stages that are done. Throws Error when a stage cannot be opened or
+// run, or when the images do not have the plan's shape.
 Profile profile_plan(const fs::path& plan_directory, const Images& images, const ProfileOptions& options,
                      const std::function<void(std::size_t round)>& progress = {});
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 
 #include "core/error.h"
@@ -27,10 +28,13 @@ std::string front_body(const FrontPicture& front, const Picture& picture, const 
   Range x, y, ignored;
   Script script;
   std::vector<std::string> parts;
-  if (!front.singles.empty()) {
-    script.block("singles", rows_of(front.singles, x, ignored));
-    parts.push_back(std::format("$singles with points pt 7 ps 0.4 lc rgb '{}' title {}", theme.grid,
-                                literal(grouped(front.singles.size()) + " nets alone")));
+  for (std::size_t i = 0; i < front.singles.size(); ++i) {
+    const FrontPicture::Series& alone = front.singles[i];
+    if (alone.points.empty()) continue;
+    script.block(std::format("singles{}", i), rows_of(alone.points, x, ignored));
+    parts.push_back(std::format("$singles{} with points pt {} ps 0.4 lc rgb '{}' title {}", i, i == 0 ? 7 : 6,
+                                i == 0 ? theme.grid : theme.muted,
+                                literal(grouped(alone.points.size()) + " nets alone" + alone.title)));
   }
   for (std::size_t i = 0; i < front.curves.size(); ++i) {
     script.block(std::format("curve{}", i), rows_of(front.curves[i].points, x, y));
@@ -67,7 +71,8 @@ std::string front_body(const FrontPicture& front, const Picture& picture, const 
 }  // namespace
 
 void draw_front(const FrontPicture& front, const fs::path& path) {
-  if (front.singles.empty() && front.plans.empty() && front.lines.empty())
+  const bool no_singles = std::ranges::all_of(front.singles, [](const auto& alone) { return alone.points.empty(); });
+  if (no_singles && front.plans.empty() && front.lines.empty())
     fail("{}: expected plans to draw, found none", path.string());
   Drawing drawing;
   drawing.picture = {.name = "front", .title = front.title};

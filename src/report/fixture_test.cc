@@ -297,7 +297,13 @@ void write_simulated_run(const fs::path& directory, const FixtureOptions& option
       {"stages",
        {{{"name", "little"}, {"cost", stage_cost(kLittleUs)}}, {{"name", "big"}, {"cost", stage_cost(kBigUs)}}}}};
   plan["stages"][0]["cost"]["energy_uj"] = 412.5;  // of the other stage it is not available
+  plan["stages"][0]["precision"] = "int8";
   write_json(directory / "plan" / "plan.json", plan);
+  write_json(directory / "costs.json",
+             {{"entries",
+               {{{"stage", "little"}, {"engine", "onnxruntime"}, {"provider", "cpu"}, {"batch", 1}},
+                {{"stage", "little"}, {"engine", "onnxruntime"}, {"provider", "cpu"}, {"batch", 8}},
+                {{"stage", "little"}, {"engine", "onnxruntime"}, {"provider", "xnnpack"}, {"batch", 1}}}}});
   Rng rng(5);
   for (const auto& [stage, floor, best, epochs] :
        {std::tuple{"big", 0.35, 0.936, 16}, std::tuple{"little", 0.55, 0.891, 24}}) {

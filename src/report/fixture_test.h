@@ -13,7 +13,7 @@ struct FixtureOptions {
 };
 Json simulated_results(const FixtureOptions& options = {});
 
-// results.json, metrics.jsonl, plan/plan.json and data.tds (generated images) in a new directory.
+// results.json, metrics.jsonl, plan/plan.json, costs.json and data.tds (generated images) in a new directory.
 void write_simulated_run(const fs::path& directory, const FixtureOptions& options = {});
 
 }  // namespace triage::report

@@ -18,8 +18,9 @@ struct FrontPicture {
   };
   std::string title = "Plans found by the search";
   std::string cost_title = "mean latency (us)", accuracy_title = "validation accuracy (%)";
-  std::vector<Point> singles;  // every net alone
-  std::vector<Series> plans;   // the front, by kind of plan
+  std::vector<Series>
+      singles;                // nets alone, by precision where there are several; title: what comes behind "nets alone"
+  std::vector<Series> plans;  // the front, by kind of plan
   std::vector<Series> curves;  // drawn as lines: oracle, hand-picked pair
   std::vector<Series> lines;   // methods held against each other, each with a colour of its own
   std::vector<Point> infeasible;

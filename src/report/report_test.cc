@@ -81,8 +81,9 @@ TEST(Report, WritesPicturesAndOneSelfContainedPage) {
   EXPECT_THAT(html, Not(HasSubstr("https:")));
   EXPECT_THAT(html, Not(ContainsRegex("(src|href|srcset)=\"[^d#]")));  // data URIs and anchors only
   EXPECT_THAT(html, HasSubstr("prefers-color-scheme: dark"));
-  for (const char* word : {"Accuracy", "Mean latency", "Speed-up", "Sent on", "Policies", "Stages", "Paired tests",
-                           "Distribution shift", "Provenance", "Simulated CPU", "412.5 µJ", "not available"}) {
+  for (const char* word :
+       {"Accuracy", "Mean latency", "Speed-up", "Sent on", "Policies", "Stages", "Paired tests", "Distribution shift",
+        "Provenance", "Simulated CPU", "412.5 µJ", "not available", "int8", "onnxruntime, cpu; onnxruntime, xnnpack"}) {
     EXPECT_THAT(html, HasSubstr(word));
   }
   for (const fs::directory_entry& entry : fs::directory_iterator(run)) {

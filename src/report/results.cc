@@ -214,12 +214,29 @@ void add_measured(const fs::path& plan_file, std::vector<StageInfo>& stages) {
   for (std::size_t i = 0; i < list_of_stages.size(); ++i) {
     const JsonReader stage = list_of_stages.at(i);
     const auto found = std::ranges::find(stages, stage.get<std::string>("name"), &StageInfo::name);
-    if (found == stages.end() || !present(stage, "cost")) continue;
+    if (found == stages.end()) continue;
+    found->precision = stage.get_or("precision", std::string("fp32"));
+    if (!present(stage, "cost")) continue;
     const JsonReader cost = stage.at("cost");
     found->measured = {.us = summary_from_json(cost.at("latency_us")),
                        .first_inference_us = optional_number(cost, "first_inference_us"),
                        .load_ms = optional_number(cost, "load_ms"),
                        .energy_uj = optional_number(cost, "energy_uj")};
+  }
+}
+
+// What ran a stage when the costs of its plan were measured.
+void add_engines(const fs::path& costs_file, std::vector<StageInfo>& stages) {
+  const Json json = read_json(costs_file);
+  const JsonReader entries = JsonReader(json, costs_file.string()).at("entries");
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const JsonReader entry = entries.at(i);
+    const auto found = std::ranges::find(stages, entry.get<std::string>("stage"), &StageInfo::name);
+    if (found == stages.end()) continue;
+    const std::string text =
+        std::format("{}, {}", entry.get<std::string>("engine"), entry.get<std::string>("provider"));
+    if (found->engine.find(text) != std::string::npos) continue;
+    found->engine += (found->engine.empty() ? "" : "; ") + text;
   }
 }
 
@@ -295,6 +312,7 @@ Run load_run(const fs::path& run_directory) {
   if (const fs::path plan = run_directory / "plan" / "plan.json"; fs::exists(plan)) {
     add_measured(plan, run.results.stages);
   }
+  if (const fs::path costs = run_directory / "costs.json"; fs::exists(costs)) add_engines(costs, run.results.stages);
   if (const fs::path metrics = run_directory / "metrics.jsonl"; fs::exists(metrics))
     run.training = read_training(metrics);
   return run;

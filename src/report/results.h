@@ -115,6 +115,8 @@ struct StageInfo {
   std::int64_t macs = 0, parameters = 0;
   std::optional<double> latency_us;      // mean
   std::optional<StageLatency> measured;  // from plan.json
+  std::string precision;                 // from plan.json, "fp32" or "int8"; empty: no plan
+  std::string engine;                    // from costs.json: engine and provider that were measured; empty: not there
 };
 
 struct Results {

@@ -68,8 +68,8 @@ std::string energy_of(const StageInfo& stage) {
 }
 
 std::string stages(const Results& results) {
-  Table table({"stage", "widths", "MACs", "parameters", "accuracy alone [95 %]", "mean latency", "energy",
-               "images that leave here"});
+  Table table({"stage", "widths", "precision", "engine", "MACs", "parameters", "accuracy alone [95 %]", "mean latency",
+               "energy", "images that leave here"});
   const std::size_t count = results.stages.size();
   for (std::size_t i = 0; i < count; ++i) {
     const StageInfo& stage = results.stages[i];
@@ -79,6 +79,8 @@ std::string stages(const Results& results) {
                                                 : "–";
     table.row({{stage.name, stage_dot(i, count), "", true},
                {stage.arch},
+               {stage.precision.empty() ? "–" : stage.precision},
+               {stage.engine.empty() ? "–" : stage.engine},
                {count_text(static_cast<double>(stage.macs))},
                {count_text(static_cast<double>(stage.parameters))},
                {alone ? with_interval(alone->accuracy, alone->interval) : "–"},

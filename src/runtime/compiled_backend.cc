@@ -10,6 +10,7 @@
 #include "runtime/program_workspace.h"
 #include "runtime/stage_program.h"
 #include "runtime/status.h"
+#include "runtime/step_profile.h"
 #include "triage/classifier.h"
 
 namespace triage::runtime {
@@ -95,6 +96,11 @@ class CompiledBackend : public Backend {
                         .gate = std::ranges::find(read, written) == read.end() ? written : View::Memory::map,
                         .barrier = !last && (step.split >= 0 || program_.steps[s + 1].split >= 0)});
     }
+    if (!options.profile.empty()) {
+      std::vector<std::string> names;
+      for (const Step& step : program_.steps) names.push_back(step.name);
+      profile_ = std::make_unique<StepProfile>(options.profile, std::move(names));
+    }
     release(*make_workspace());
     program_.constants = {};  // there is a copy
   }
@@ -172,6 +178,7 @@ class CompiledBackend : public Backend {
 
   // Every part comes to every barrier, failed or not.
   void run_part(ProgramWorkspace& space, const Outside& outside, int part, int parts) const {
+    StepProfile::Run profile(part == 0 ? profile_.get() : nullptr);
     for (std::size_t s = 0; s < tasks_.size(); ++s) {
       const Task& task = tasks_[s];
       const bool wanted = task.gate == View::Memory::map || outside[static_cast<std::size_t>(task.gate)];
@@ -185,6 +192,7 @@ class CompiledBackend : public Backend {
         }
       }
       if (task.barrier) team_->barrier(parts);
+      profile.step_done();
     }
   }
 
@@ -194,6 +202,7 @@ class CompiledBackend : public Backend {
   std::shared_ptr<ThreadTeam> team_;
   AlignedMemory constants_;
   std::vector<Task> tasks_;
+  std::unique_ptr<StepProfile> profile_;  // none: not wanted
   mutable WorkspacePool pool_;
 };
 

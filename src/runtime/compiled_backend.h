@@ -15,8 +15,9 @@ namespace triage::runtime {
 
 struct CompiledOptions {
   int threads = 1;
-  bool allow_spinning = false;       // as thread_team.h says
-  std::string sha256;                // of the program's file; empty: not checked
+  bool allow_spinning = false;  // as thread_team.h says
+  std::string sha256;           // of the program's file; empty: not checked
+  std::string profile;          // PREFIX of PREFIX_steps.json (step_profile.h), written when the backend goes. Slower
   std::shared_ptr<ThreadTeam> team;  // shared by the stages of a plan, in place of the two above; null: one of its own
 };
 

@@ -22,6 +22,7 @@ Json view_to_json(const View& view) {
 Json step_to_json(const Step& step) {
   Json json = {{"kernel", step.kernel}, {"arguments", Json::array()}};
   for (const View& view : step.arguments) json["arguments"].push_back(view_to_json(view));
+  if (!step.name.empty()) json["name"] = step.name;
   if (step.split >= 0) {
     json["split"] = step.split;
     json["split_unit"] = step.split_unit;

@@ -46,6 +46,7 @@ struct Step {
   int kernel = 0;  // index into StageProgram::kernels
   std::vector<View> arguments;
   int split = -1, split_unit = 1;
+  std::string name;  // "block1.conv0", "head": of profiles, nothing depends on it
 };
 
 // Memory that lives as long as a workspace and is set to `fill` once: kernels write a map's inside and read its border.

@@ -173,6 +173,7 @@ Step read_step(const JsonReader& json, const StageProgram& program) {
   if (written.memory == View::Memory::constants || written.memory == View::Memory::input) {
     arguments.at(arguments.size() - 1).at("memory").fail_here("a map or an output, as the last is written");
   }
+  step.name = json.get_or<std::string>("name", "");
   if (json.has("split")) {
     step.split = json.get_in("split", 0, static_cast<int>(written.dimensions.size()) - 1);
     step.split_unit = json.get_in("split_unit", 1, kMaxSize);

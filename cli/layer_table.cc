@@ -1,0 +1,93 @@
+#include "cli/layer_table.h"
+
+#include <cstdio>
+
+#include "cli/kernels_program.h"
+#include "cli/run_config.h"
+#include "core/progress.h"
+#include "profile/compiled_nets.h"
+#include "profile/layer_bench.h"
+#include "runtime/compiled_backend.h"
+
+namespace triage::cli {
+namespace {
+
+profile::NetEngine engine_for(const LayerTableSubject& subject, const profile::LayerCostOptions& options,
+                              const std::string& tuning) {
+  if (options.provider != kCompiled && options.provider != kCompiledUntuned) return profile::onnx_engine(options);
+  const compiler::Target target = compiler::this_cpu();
+  const compiler::ScheduleOf guess = [target](const compiler::KernelKey& key) { return default_schedule(key, target); };
+  const bool tuned = options.provider == kCompiled;
+  if (tuned && !fs::exists(tuning))
+    fail(
+        "provider compiled: expected the tuning store {}, found none; 'triage tune' makes it, provider {} does without",
+        tuning, kCompiledUntuned);
+  const auto nets = std::make_shared<profile::CompiledNets>(
+      profile::NetsToCompile{subject.space, subject.input, subject.classes, options},
+      compiler::CompileOptions{.target = target, .threads = options.threads, .program = kernels_program()},
+      tuned ? tuned_schedules({.store = tuning, .threads = options.threads}) : guess);
+  return {.version = runtime::compiled_engine_version(),
+          .open = [nets](const std::string& onnx, const std::string&, const std::string& profile) {
+            return nets->open(onnx, profile);
+          }};
+}
+
+}  // namespace
+
+void use_data(const fs::path& file, LayerTableSubject& subject) {
+  const data::Dataset dataset = data::Dataset::open(file, false);
+  const data::DatasetInfo& info = dataset.info();
+  subject.input = {info.channels, info.height, info.width};
+  subject.classes = static_cast<int>(info.classes.size());
+}
+
+LayerTableSubject supernet_subject(const fs::path& directory, const std::string& data, std::vector<int>& exits) {
+  const RunConfig config = run_config_of(directory);
+  if (!config.supernet) fail("{}: expected a [supernet], found none", config.origin);
+  LayerTableSubject subject{.space = config.supernet->space};
+  use_data(data.empty() ? config.data : data, subject);
+  if (exits.empty()) exits = config.supernet->supernet.exits;
+  return subject;
+}
+
+plan::LayerCostTable measured_layers(const LayerTableSubject& subject, const profile::LayerCostOptions& options,
+                                     const fs::path& file, const std::string& tuning, const RemoteProfile& remote) {
+  std::optional<Progress> progress;
+  const std::string title = "layers in " + plan::setting_text(profile::key_of(options)) +
+                            (remote.device.empty() ? "" : " on " + remote.device);
+  const auto show = [&](std::uint64_t done, std::uint64_t total) {
+    if (!progress) progress.emplace(title, total, "visits", done);
+    progress->update(done);
+  };
+  const auto measure = [&](profile::LayerBench& bench) {
+    plan::LayerCostTable table =
+        profile::measure_layer_costs(subject.space, subject.input, subject.classes, options, file, bench, show);
+    if (progress) progress->finish();
+    return table;
+  };
+  if (remote.device.empty()) {
+    return measure(
+        *profile::layer_bench_here(subject.input, subject.classes, options, engine_for(subject, options, tuning)));
+  }
+  if (options.provider != "cpu" && options.provider != "xnnpack")
+    fail("provider: found {}, expected cpu or xnnpack on device {}", options.provider, remote.device);
+  profile::Device device{.name = remote.device};  // of which a complete table needs no more
+  if (!fs::exists(file) || !plan::load_layer_costs(file).complete) {
+    device = profile::find_device(profile::load_devices(remote.devices_file), remote.device, remote.devices_file);
+  }
+  const auto say = [&](const std::string& text) {
+    if (progress) progress->line(text);
+  };
+  return measure(*profile::layer_bench_on(device, subject.input, subject.classes, options,
+                                          {.fresh = remote.remeasure, .progress = {}, .say = say}));
+}
+
+void print_device_remarks(const plan::LayerCostTable& table) {
+  for (const auto& [reason, visits] : table.unstable) {
+    std::fprintf(stderr, "costs: %s: %llu of %llu visits are not stable: %s\n", table.device.c_str(),
+                 static_cast<unsigned long long>(visits), static_cast<unsigned long long>(table.visits),
+                 reason.c_str());
+  }
+}
+
+}  // namespace triage::cli

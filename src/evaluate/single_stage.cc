@@ -1,0 +1,35 @@
+#include "evaluate/single_stage.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "plan/plan.h"
+#include "runtime/stage_program.h"
+
+namespace triage::evaluate {
+
+void write_single_stage(const fs::path& directory, const std::string& name, const fs::path& to) {
+  plan::Plan plan = plan::load_plan(directory);
+  const auto stage = std::ranges::find(plan.stages, name, &plan::Stage::name);
+  std::string names;
+  for (const plan::Stage& known : plan.stages)
+    if (known.input == plan::StageInput::image) names += (names.empty() ? "" : ", ") + known.name;
+  if (stage == plan.stages.end() || stage->input != plan::StageInput::image)
+    fail("{}: stage: found '{}', expected one that starts from the image: {}", directory.string(), name, names);
+
+  plan::Stage alone = *stage;
+  alone.exit = {.temperature = alone.exit.temperature};
+  plan.name += " " + name;
+  plan.stages = {alone};
+  plan.predicted.reset();
+  fs::create_directories(to);
+  fs::copy_file(directory / alone.onnx, to / alone.onnx);
+  if (alone.compiled) {
+    const std::string library = runtime::load_program(directory / alone.compiled->file).library;
+    fs::copy_file(directory / alone.compiled->file, to / alone.compiled->file);
+    fs::copy_file(directory / library, to / library);
+  }
+  plan::save_plan(to, plan);
+}
+
+}  // namespace triage::evaluate
