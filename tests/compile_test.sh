@@ -110,7 +110,7 @@ fi
 # Bad input: file, field, found, expected.
 refused 2 "target: found 'z80', expected one of: this, vnni, avx512, avx2, sse4, arm64, arm64-plain" "$triage" compile fp32 --target z80
 refused 2 "target: found 'z80'" "$triage" tune fp32 --target z80
-refused 2 "expected a plan directory or --arch" "$triage" tune
+refused 2 "expected a directory or --arch" "$triage" tune
 refused 1 "plan.json" "$triage" compile run/report
 refused 1 "8-x" "$triage" tune --arch 8-x --store x.sqlite
 refused 2 "--precision" "$triage" tune --arch 8-8 --precision int4 --store x.sqlite
