@@ -132,11 +132,15 @@ void check_readers(EdgeKey key, const Target& target, Rng& rng) {
     for (int y = 0; y < key.height; ++y)
       for (int x = 0; x < key.width; ++x) {
         const double value = map.real(c, x, y);
-        if (c < key.channels) ASSERT_NEAR(carried(x, y, c), value, 1e-5 * (1 + std::abs(value))) << key.text();
+        if (c < key.channels) {
+          ASSERT_NEAR(carried(x, y, c), value, 1e-5 * (1 + std::abs(value))) << key.text();
+        }
         sum += value;
         largest = std::max(largest, value);
       }
-    if (c < key.channels) ASSERT_NEAR(means(c), sum / (key.width * key.height), 1e-3) << key.text();
+    if (c < key.channels) {
+      ASSERT_NEAR(means(c), sum / (key.width * key.height), 1e-3) << key.text();
+    }
     for (int k = 0; k < 3; ++k) expected[k] += weight(c, k) * largest;
   }
   for (int k = 0; k < 3; ++k)
