@@ -18,7 +18,7 @@ int compile_command(int argc, char** argv) {
   tuning.add_options(app);
   app.add_flag("--untuned", untuned, "schedules without a search, whatever the store has");
   app.add_flag("--json", json, "for machines");
-  app.footer("Example: triage compile zoo/cifar10-fast --store tuning.sqlite");
+  app.footer("Example: triage compile runs/cifar10-pair/plan --store tuning.sqlite");
   if (!parse_arguments(app, argc, argv)) return 0;
 
   const compiler::Target target = compiler::target_from_name(tuning.target);

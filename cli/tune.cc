@@ -92,7 +92,7 @@ int tune_command(int argc, char** argv) {
       ->check(CLI::NonNegativeNumber);
   app.add_option("--seed", job.options.seed, "of the proposals")->capture_default_str();
   app.add_flag("--json", json, "for machines");
-  app.footer("Example: triage tune zoo/cifar10-fast --store tuning.sqlite");
+  app.footer("Example: triage tune runs/cifar10-pair/plan --store tuning.sqlite");
   if (!parse_arguments(app, argc, argv)) return 0;
   if (directory.empty() == arch.empty()) throw UsageError("expected a directory or --arch");
 

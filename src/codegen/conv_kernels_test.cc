@@ -256,6 +256,12 @@ TEST(ConvKernels, Winograd) {
   EXPECT_GE(tried, 6);
 }
 
+TEST(ConvKernels, Automatic) {
+  Rng rng(3);
+  for (const char* text : {"fp32 16->20 6x10", "int8 17->16 7x9 pool", "int8 3->33 8x8"})
+    check(KernelKey::parse(text), {.algorithm = Algorithm::automatic}, this_cpu(), rng);
+}
+
 TEST(ConvKernels, WhatDoesNotFitIsRefused) {
   const auto key = KernelKey::parse("fp32 16->16 5x5");
   EXPECT_THROW(conv_code(key, {.algorithm = Algorithm::winograd2}, this_cpu()), Error);

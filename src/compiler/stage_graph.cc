@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <map>
+#include <tuple>
 
 #include "core/error.h"
 #include "core/json.h"
@@ -178,6 +179,10 @@ StageGraph parse_stage(const std::string& bytes, const std::string& origin) {
       fail("{}: {}: in int8, expected a grid before it and one with zero point 0 behind it", reader.file(),
            layer.name());
   }
+  for (const auto& [output, layer, conv] :
+       {std::tuple{"features", features, graph.features_conv}, {"carry", carry, graph.carry_conv}})
+    if (!layer.empty() && conv < 0)
+      fail("{}: output '{}': found one behind '{}', expected one behind a convolution", origin, output, layer);
   const auto& last = graph.convs.back().layer;
   graph.classes = static_cast<int>(parse_json(reader.metadata("triage.classes"), reader.file()).size());
   if (graph.classes < 2)
