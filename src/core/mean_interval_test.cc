@@ -20,7 +20,7 @@ TEST(MeanEstimate, IsStudentsInterval) {
   const MeanEstimate alone = mean_estimate(std::vector{7.0});
   EXPECT_DOUBLE_EQ(alone.mean, 7);
   EXPECT_FALSE(alone.interval);
-  EXPECT_EQ(to_json(alone).dump(), R"({"interval":null,"mean":7.0})");
+  EXPECT_EQ(to_json(alone).dump(), R"({"mean":7.0,"interval":null})");
   EXPECT_EQ(error_of([] { mean_estimate({}); }), "mean: expected at least one number, found none");
 }
 

@@ -117,13 +117,13 @@ TEST(Regret, ThresholdsOfARefinedFrontLieCloser) {
 
 TEST(Regret, AStructureThatBreaksADeployedBudgetHasNoThresholds) {
   RegretBench bench;
+  const Genome large = Genome::parse("margin: 8-16-32,32-64,64"), small = Genome::parse("margin: 4-8-8-16");
   EvaluatorOptions tight = bench.fine_at;
-  tight.budgets.worst_latency_us = 60;
+  tight.budgets.worst_latency_us = 1.1 * bench.steep_fine.bill(small).stages[0].latency_us;
   const Evaluator deployed(bench.pool, bench.steep, tight);
   const auto front_of = [](Genome genome, const Evaluator& evaluator) {
     return refined(Front{.points = {FrontPoint{.genome = std::move(genome)}}}, evaluator);
   };
-  const Genome large = Genome::parse("margin: 8-16-32,32-64,64"), small = Genome::parse("margin: 4-8-8-16");
   const std::vector<ModelFront> models{{"wrong", front_of(large, bench.flat_fine), &bench.flat_fine},
                                        {"right", front_of(small, deployed), &deployed}};
   const ModelChoice wrong = regrets(models, 1, std::array{0.1})[0].choices[0];
