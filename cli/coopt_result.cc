@@ -144,8 +144,7 @@ void draw_coopt(const Coopt& coopt, const fs::path& file) {
                                .models = {},
                                .seeds = static_cast<int>(coopt.seeds.size())};
   for (std::size_t m = 0; m < coopt.models.size(); ++m) {
-    report::CooptPicture::Model& model =
-        picture.models.emplace_back("chosen under '" + coopt.models[m] + "'", m == coopt.deployed);
+    report::CooptPicture::Model& model = picture.models.emplace_back("'" + coopt.models[m] + "'", m == coopt.deployed);
     for (const search::RegretMean& at : coopt.curves[m].at) {
       const double mean = at.regret_percent.mean;
       const Interval band = at.regret_percent.interval.value_or(Interval{mean, mean});

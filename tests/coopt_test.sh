@@ -16,7 +16,7 @@ refused() {  # code 'words' command...: that exit code and the words
 }
 
 "$triage" data generate --out tiny.tds --train 1400 --test 200 > /dev/null
-sed "s|DATA|tiny.tds|" "$source/tests/tiny_supernet.toml" > tiny.toml
+sed 's|DATA|tiny.tds|; s/^epochs = .*/epochs = 1/' "$source/tests/tiny_supernet.toml" > tiny.toml
 "$triage" train tiny.toml --run net > /dev/null 2> log.txt || fail "$(cat log.txt)"
 cat > coopt.toml << 'T'
 name = "tiny-coopt"
@@ -62,14 +62,14 @@ jq -e '.figures | has("coopt.regret_percent") and has("coopt.regret_at_percent")
 # Killed again and again, then to the end: the same; and again from what it kept, nothing scored a second time.
 tables killed
 for pause in 0.3 0.6 0.9; do
-  coopt killed > /dev/null 2>&1 & pid=$!
+  "$triage" coopt coopt.toml --seeds 2 --trials 120 --run killed > /dev/null 2>&1 & pid=$!
   sleep $pause
   kill -9 $pid 2> /dev/null || true
   wait $pid 2> /dev/null || true
 done
 coopt killed --json > killed.json 2> log.txt || fail "$(cat log.txt)"
-compared='del(.command, .date, .costs) | del(.. | .identity?)'
-[ "$(jq -cS "$compared" run/coopt.json | sha256sum)" = "$(jq -cS "$compared" killed.json | sha256sum)" ] || fail "the killed run found something else"
+compared='del(.command, .date)'
+[ "$(jq -cS "$compared" run/coopt.json)" = "$(jq -cS "$compared" killed.json)" ] || fail "the killed run found something else"
 sha256sum run/coopt/*.sqlite net/subnets_*.sqlite > studies.sums
 coopt run --at 50%,0.6 --json > again.json 2> log.txt || fail "$(cat log.txt)"
 sha256sum --quiet -c studies.sums || fail "something was searched or scored again"

@@ -17,7 +17,7 @@ struct CooptPicture {
     double structure;          // percent: of the same structure with thresholds solved anew
   };
   struct Model {
-    std::string title;
+    std::string title;          // what its plans are "chosen under"
     bool deployed = false;      // its regret is zero: not drawn
     std::vector<Point> points;  // rising accuracy
   };

@@ -21,6 +21,12 @@ std::vector<std::string> model_colors(const CooptPicture& coopt) {
   return colors;
 }
 
+std::string model_line(const CooptPicture::Model& model, const std::string& color) {
+  return std::format("with lines lw {} lc rgb '{}'", model.deployed ? 4.0 : 2.2, color);
+}
+
+std::string anew_line(const std::string& color) { return std::format("with lines lw 1.4 dt '.' lc rgb '{}'", color); }
+
 // Left: what the plans of each model really cost.
 void cost_panel(Script& script, const CooptPicture& coopt, const Theme& theme) {
   const std::vector<std::string> colors = model_colors(coopt);
@@ -31,17 +37,13 @@ void cost_panel(Script& script, const CooptPicture& coopt, const Theme& theme) {
       x.include(point.cost);
       y.include(100 * point.accuracy);
     }
-    parts.push_back(std::format("$model{} using 2:1 with lines lw {} dt {} lc rgb '{}' title {}", i,
-                                coopt.models[i].deployed ? 3 : 1.8, coopt.models[i].deployed ? "1" : "'-'", colors[i],
-                                literal(coopt.models[i].title)));
+    parts.push_back(std::format("$model{} using 2:1 {}", i, model_line(coopt.models[i], colors[i])));
   }
   y = y.padded(0.04, 0.04);
   script.raw(panel_title(theme, "Plans at what they really cost"))
       .raw(axes(x.padded(0.03, 0.03), y))
       .raw(percent_tics(y))
-      .add("set xlabel {}\nset ylabel 'validation accuracy (%)'", literal(coopt.cost_title))
-      .add("set xtics auto\nset key bottom right Left reverse samplen 2.2 spacing 1.2 opaque fillcolor rgb '{}'",
-           theme.background)
+      .add("set xlabel {}\nset ylabel 'validation accuracy (%)'\nset xtics auto\nunset key", literal(coopt.cost_title))
       .plot(parts);
 }
 
@@ -50,7 +52,7 @@ void regret_panel(Script& script, const CooptPicture& coopt, const Theme& theme)
   const std::vector<std::string> colors = model_colors(coopt);
   Range x, means, bounds;
   means.include(0);
-  std::vector<std::string> bands, lines{std::format("0 with lines lw 1.2 lc rgb '{}' notitle", theme.muted)};
+  std::vector<std::string> bands, lines{std::format("0 with lines lw 1.2 lc rgb '{}'", theme.muted)};
   for (std::size_t i = 0; i < coopt.models.size(); ++i) {
     if (coopt.models[i].deployed) continue;
     for (const CooptPicture::Point& point : coopt.models[i].points) {
@@ -58,14 +60,10 @@ void regret_panel(Script& script, const CooptPicture& coopt, const Theme& theme)
       for (const double percent : {point.regret, point.structure}) means.include(percent);
       for (const double percent : {point.low, point.high}) bounds.include(percent);
     }
-    bands.push_back(
-        std::format("$model{} using 1:4:5 with filledcurves fs transparent solid 0.18 noborder lc rgb '{}' "
-                    "notitle",
-                    i, colors[i]));
-    lines.push_back(std::format("$model{} using 1:3 with lines lw 2.4 lc rgb '{}' title {}", i, colors[i],
-                                literal(coopt.models[i].title)));
-    lines.push_back(std::format("$model{} using 1:6 with lines lw 1.3 dt '.' lc rgb '{}' title {}", i, colors[i],
-                                literal(coopt.models[i].title + ", thresholds solved anew")));
+    bands.push_back(std::format("$model{} using 1:4:5 with filledcurves fs transparent solid 0.18 noborder lc rgb '{}'",
+                                i, colors[i]));
+    lines.push_back(std::format("$model{} using 1:3 {}", i, model_line(coopt.models[i], colors[i])));
+    lines.push_back(std::format("$model{} using 1:6 {}", i, anew_line(colors[i])));
   }
   bands.insert(bands.end(), lines.begin(), lines.end());
   // Of few seeds a band may be many times as wide as what it surrounds, which must stay readable.
@@ -73,17 +71,33 @@ void regret_panel(Script& script, const CooptPicture& coopt, const Theme& theme)
   const Range y{std::min(means.low, std::max(bounds.low, most.low)),
                 std::max(means.high, std::min(bounds.high, most.high))};
   script.raw(panel_title(theme, "Regret of deploying them"))
-      .raw(axes(x.padded(0.02, 0.02), y.padded(0.06, 0.45)))  // the key stands above the curves
+      .raw(axes(x.padded(0.02, 0.02), y.padded(0.06, 0.06)))
       .add("set ytics auto\nset xtics auto\nset xlabel 'validation accuracy wanted (%)'")
       .add("set ylabel {}",
            literal(coopt.seeds > 1 ? std::format("regret (%), mean of {} seeds and 95 % band", coopt.seeds)
                                    : std::string("regret (%), one seed")))
-      .add("set key top left Left reverse samplen 2.2 spacing 1.2")
       .plot(bands);
 }
 
-std::string coopt_body(const CooptPicture& coopt, const Picture& picture, const Theme& theme) {
+// Below both, so that it covers nothing.
+void coopt_legend(Script& script, const CooptPicture& coopt, const Picture& picture, const Theme& theme) {
+  const std::vector<std::string> colors = model_colors(coopt);
+  std::vector<std::string> parts{"NaN notitle"};
+  for (std::size_t i = 0; i < coopt.models.size(); ++i) {
+    parts.push_back(std::format("keyentry {} title {}", model_line(coopt.models[i], colors[i]),
+                                literal("chosen under " + coopt.models[i].title)));
+  }
+  parts.push_back(std::format("keyentry {} title 'thresholds solved anew'", anew_line(theme.muted)));
   const double w = picture.width, h = picture.height;
+  script.area(10, w - 10, h - 30, h - 4, w, h)
+      .add("unset label\nunset border\nunset tics\nunset xlabel\nunset ylabel\nunset grid")
+      .add("set xrange [0:1]\nset yrange [0:1]")
+      .add("set key center center horizontal maxrows 1 Left reverse samplen 2.2 width 0 noautotitle")
+      .plot(parts);
+}
+
+std::string coopt_body(const CooptPicture& coopt, const Picture& picture, const Theme& theme) {
+  const double w = picture.width, h = picture.height, bottom = h - 88;
   Script script;
   for (std::size_t i = 0; i < coopt.models.size(); ++i) {
     std::vector<std::vector<double>> rows;
@@ -91,10 +105,11 @@ std::string coopt_body(const CooptPicture& coopt, const Picture& picture, const 
       rows.push_back({100 * p.accuracy, p.cost, p.regret, p.low, p.high, p.structure});
     script.block(std::format("model{}", i), rows);
   }
-  script.add("set multiplot").area(82, w / 2 - 20, 48, h - 60, w, h);
+  script.add("set multiplot").area(82, w / 2 - 20, 48, bottom, w, h);
   cost_panel(script, coopt, theme);
-  script.area(w / 2 + 72, w - 24, 48, h - 60, w, h);
+  script.area(w / 2 + 72, w - 24, 48, bottom, w, h);
   regret_panel(script, coopt, theme);
+  coopt_legend(script, coopt, picture, theme);
   return script.add("unset multiplot").text();
 }
 

@@ -183,8 +183,8 @@ TEST(Coopt, IsDrawnWithRegretAndItsBands) {
   fs::create_directories(scratch);
   CooptPicture coopt{.cost_title = "mean latency (us), costs of 'compiled'", .models = {}, .seeds = 3};
   for (const auto& [name, most] : {std::pair{"cpu", 14.0}, {"compiled-untuned", 5.0}, {"compiled", 0.0}}) {
-    CooptPicture::Model& model = coopt.models.emplace_back(std::format("chosen under '{}'", name), most == 0,
-                                                           std::vector<CooptPicture::Point>{});
+    CooptPicture::Model& model =
+        coopt.models.emplace_back(std::format("'{}'", name), most == 0, std::vector<CooptPicture::Point>{});
     for (int i = 0; i <= 140; ++i) {
       const double accuracy = 0.80 + 0.001 * i, hill = std::exp(-std::pow((i - 90) / 30.0, 2));
       const double regret = most * (0.2 + hill + 0.1 * std::sin(i)), cost = 40 * std::exp(0.018 * i);
