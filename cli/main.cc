@@ -20,6 +20,7 @@ constexpr Command kCommands[] = {
     {"subnets", "score, cut and refine subnets of a trained supernet", subnets_command},
     {"costs", "measure a search space's layers: the latency of any of its stages", costs_command},
     {"search", "find architectures, exits, routing and thresholds together (resumable)", search_command},
+    {"coopt", "the same search under several cost models, and what the wrong ones lose (resumable)", coopt_command},
     {"refine", "plan a run that trains the nets of a search's plan on", refine_command},
     {"build", "turn trained networks into a plan: export, measure, route", build_command},
     {"run", "train, build, eval and report in one go (resumable)", run_command},

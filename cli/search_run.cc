@@ -62,23 +62,28 @@ SearchRun::SearchRun(SearchConfig search_config, fs::path run_directory)
       answers(supernet),
       config(complete_config(std::move(search_config), supernet, answers)),
       pool(answers, supernet.space(), answers.exits()),
-      costs(measured_costs()),
+      costs(costs_of(config.provider).costs),
       evaluator(pool, costs, evaluator_options()) {}
 
-plan::PrecisionCosts SearchRun::measured_costs() {
+ProviderCosts SearchRun::costs_of(const std::string& provider) {
   refuse_energy(config);
+  SearchConfig asked = config;
+  asked.provider = provider;
   const std::vector<plan::ArchSpec> subnets = search::JointSearch::initial_subnets(config.options);
   std::map<plan::Precision, std::shared_ptr<const plan::CostModel>> models;
   std::optional<plan::MeasuredOn> on;  // of the first table
+  std::string origin;
   std::size_t scored = 0, piece = kFirstScored;
   for (const plan::Precision precision : config.options.structures.precisions) {
-    const plan::CostKey key{
-        .provider = config.provider, .precision = plan::to_string(precision), .threads = config.threads};
+    const plan::CostKey key{.provider = provider, .precision = plan::to_string(precision), .threads = config.threads};
     const fs::path file = run / plan::layer_costs_name(key, config.device.empty() ? plan::kThisMachine : config.device);
     while (!models.contains(precision)) {
       try {
-        const plan::LayerCostTable table = layer_table(config, precision, file, supernet);
-        if (!on) on = plan::measured_on(table);
+        const plan::LayerCostTable table = layer_table(asked, precision, file, supernet);
+        if (!on) {
+          on = plan::measured_on(table);
+          origin = file.string();
+        }
         plan::require_measured_on(plan::measured_on(table), *on, file.string());
         print_device_remarks(table);
         models[precision] = std::make_shared<plan::LayerCosts>(table, file.string());
@@ -97,7 +102,7 @@ plan::PrecisionCosts SearchRun::measured_costs() {
       }
     }
   }
-  return plan::PrecisionCosts(std::move(models));
+  return {plan::PrecisionCosts(std::move(models)), *on, origin};
 }
 
 search::EvaluatorOptions SearchRun::evaluator_options() const {
@@ -109,14 +114,14 @@ search::EvaluatorOptions SearchRun::evaluator_options() const {
           .precisions = config.options.structures.precisions};
 }
 
-Json SearchRun::identity(const Json& search) const {
+Json SearchRun::identity(const Json& search, const plan::CostModel& under) const {
   const Workspace& w = supernet.workspace;
   const data::SplitOptions& splits = w.config.splits;
   return {{"search", search},
           {"supernet", supernet.trained.sha256},
           {"data", w.dataset.info().sha256},
           {"splits", {{"route", splits.route}, {"validation", splits.validation}, {"seed", splits.seed}}},
-          {"costs", costs.identity()},
+          {"costs", under.identity()},
           {"axis", search::to_string(config.axis)},
           {"budgets", search::to_json(config.budgets)}};
 }

@@ -3,6 +3,7 @@
 
 #include "cli/search_config.h"
 #include "cli/supernet_answers.h"
+#include "plan/measured_on.h"
 #include "plan/precision_costs.h"
 
 namespace triage::cli {
@@ -12,6 +13,12 @@ struct ShownAxis {
   const char *unit, *title;
 };
 ShownAxis shown(search::CostAxis axis);
+
+struct ProviderCosts {
+  plan::PrecisionCosts costs;
+  plan::MeasuredOn on;
+  std::string origin;  // a table's file
+};
 
 class SearchRun {
  public:
@@ -30,13 +37,16 @@ class SearchRun {
   search::Evaluator evaluator;
 
   Json identity() const { return identity(search::to_json(config.options)); }  // of the study
-  Json identity(const Json& search) const;  // of another search on the same answers and costs
+  // Of another search on the same answers.
+  Json identity(const Json& search) const { return identity(search, costs); }
+  Json identity(const Json& search, const plan::CostModel& under) const;
+  // Under which another search may look at the same answers; measured as the constructor does where tables are missing.
+  ProviderCosts costs_of(const std::string& provider);
   // Scores the subnets that a search begins with; those that are in the store already cost nothing.
   void score_initial() { score_initial(config.options); }
   void score_initial(const search::SearchOptions& options);
 
  private:
-  plan::PrecisionCosts measured_costs();
   void score(const search::SearchOptions& options, const std::vector<plan::ArchSpec>& subnets, std::size_t first,
              std::size_t last);
 };

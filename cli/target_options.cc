@@ -21,8 +21,9 @@ double parse_latency(const std::string& text) {
   return value * scale;
 }
 
-// "90%", "0.9".
-double parse_accuracy(const std::string& text) {
+}  // namespace
+
+double parse_share(const std::string& option, const std::string& text) {
   std::size_t used = 0;
   double value = -1;
   try {
@@ -33,12 +34,10 @@ double parse_accuracy(const std::string& text) {
   const std::string unit = text.substr(used);
   if (unit == "%") value /= 100;
   if (used == 0 || (!unit.empty() && unit != "%") || !(value > 0 && value <= 1)) {
-    throw UsageError("--accuracy: expected a share such as 90% or 0.9, found '" + text + "'");
+    throw UsageError(option + ": expected a share such as 90% or 0.9, found '" + text + "'");
   }
   return value;
 }
-
-}  // namespace
 
 void TargetOptions::add_options(CLI::App& app) {
   auto* budget =
@@ -53,7 +52,7 @@ void TargetOptions::add_options(CLI::App& app) {
 BuildTarget TargetOptions::target() const {
   BuildTarget target;
   if (!latency.empty()) target.latency_us = parse_latency(latency);
-  if (!accuracy.empty()) target.accuracy = parse_accuracy(accuracy);
+  if (!accuracy.empty()) target.accuracy = parse_share("--accuracy", accuracy);
   return target;
 }
 

@@ -8,6 +8,9 @@
 
 namespace triage::cli {
 
+// "90%", "0.9". Throws UsageError that names the option.
+double parse_share(const std::string& option, const std::string& text);
+
 struct TargetOptions {
   std::string latency, accuracy;
   bool knee = false;

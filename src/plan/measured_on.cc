@@ -12,7 +12,7 @@ void require_same_text(const std::string& origin, const std::string& field, cons
   fail("{}: {}: found '{}', where the costs were measured, expected '{}'", origin, field, found, expected);
 }
 
-void require_measured_on(const MeasuredOn& found, const MeasuredOn& expected, const std::string& origin) {
+void require_same_machine(const MeasuredOn& found, const MeasuredOn& expected, const std::string& origin) {
   require_same_text(origin, "device", found.device, expected.device);
   const auto text = [](const Json& json, const char* field) {
     return json.contains(field) && json[field].is_string() ? json[field].get<std::string>() : std::string();
@@ -21,6 +21,10 @@ void require_measured_on(const MeasuredOn& found, const MeasuredOn& expected, co
     require_same_text(origin, std::string("machine.") + field, text(found.machine, field),
                       text(expected.machine, field));
   }
+}
+
+void require_measured_on(const MeasuredOn& found, const MeasuredOn& expected, const std::string& origin) {
+  require_same_machine(found, expected, origin);
   require_same_text(origin, "engine_version", found.engine_version, expected.engine_version);
 }
 

@@ -12,7 +12,9 @@ struct MeasuredOn {
 };
 MeasuredOn measured_on(const CostTable& table);
 
-// Throws Error that names the field and both sides when they differ. origin: what messages call the costs.
+// Throw Error that names the field and both sides when they differ. origin: what messages call the costs.
+void require_same_machine(const MeasuredOn& found, const MeasuredOn& expected, const std::string& origin);
+// Engine version included.
 void require_measured_on(const MeasuredOn& found, const MeasuredOn& expected, const std::string& origin);
 void require_same_text(const std::string& origin, const std::string& field, const std::string& found,
                        const std::string& expected);

@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <set>
 
 #include "data/image.h"
+#include "report/coopt.h"
 #include "report/figures.h"
 #include "report/fixture_test.h"
 #include "report/gnuplot.h"
@@ -173,6 +175,29 @@ TEST(Subnets, AreDrawnWithTheNetsTrainedAlone) {
   draw_subnets(subnets, scratch / "subnets.png");
   EXPECT_GT(colors(data::load_image(scratch / "subnets.png")), 20u);
   EXPECT_THAT(error_of([&] { draw_subnets({}, scratch / "none.png"); }), HasSubstr("none.png: expected subnets"));
+  EXPECT_FALSE(fs::exists(scratch / "none.png"));
+}
+
+TEST(Coopt, IsDrawnWithRegretAndItsBands) {
+  const Scratch scratch("triage_report_coopt");
+  fs::create_directories(scratch);
+  CooptPicture coopt{.cost_title = "mean latency (us), costs of 'compiled'", .models = {}, .seeds = 3};
+  for (const auto& [name, most] : {std::pair{"cpu", 14.0}, {"compiled-untuned", 5.0}, {"compiled", 0.0}}) {
+    CooptPicture::Model& model =
+        coopt.models.emplace_back(std::format("'{}'", name), most == 0, std::vector<CooptPicture::Point>{});
+    for (int i = 0; i <= 140; ++i) {
+      const double accuracy = 0.80 + 0.001 * i, hill = std::exp(-std::pow((i - 90) / 30.0, 2));
+      const double regret = most * (0.2 + hill + 0.1 * std::sin(i)), cost = 40 * std::exp(0.018 * i);
+      model.points.push_back(
+          {accuracy, cost * (1 + regret / 100), regret, regret - 2 - 3 * hill, regret + 2 + 3 * hill, 0.8 * regret});
+    }
+  }
+  draw_coopt(coopt, scratch / "coopt.png");
+  EXPECT_GT(colors(data::load_image(scratch / "coopt.png")), 20u);
+  coopt.models.pop_back();
+  coopt.models.pop_back();
+  EXPECT_THAT(error_of([&] { draw_coopt(coopt, scratch / "none.png"); }),
+              HasSubstr("none.png: expected two cost models"));
   EXPECT_FALSE(fs::exists(scratch / "none.png"));
 }
 

@@ -4,7 +4,6 @@
 #include <bit>
 
 #include "core/error.h"
-#include "core/progress.h"
 
 namespace triage::search {
 namespace {
@@ -106,15 +105,7 @@ std::vector<FrontPoint> unrouted(const Evaluator& evaluator, const Structures& s
 Front searched(const Evaluator& evaluator, const SearchOptions& options, const std::string& method,
                const OpenStudy& open, const AblationProgress& progress) {
   Study study = open(method, to_json(options));
-  JointSearch search(study, evaluator, options);
-  for (std::uint64_t before = 0, idle = 0; study.size() < options.most_trials && idle < 3;) {
-    if (stop_requested()) throw Interrupted("stopped; the same command goes on from here");
-    search.run_batch();
-    idle = study.size() == before ? idle + 1 : 0;  // a small space has no more genomes
-    before = study.size();
-    progress(method, before);
-  }
-  return search.front();
+  return search_all_trials(study, evaluator, options, [&](std::uint64_t trials) { progress(method, trials); });
 }
 
 }  // namespace

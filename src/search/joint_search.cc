@@ -1,5 +1,5 @@
 // Map: initial_subnets; sync (trials -> population, known nets, best of each level); draw (a batch's genomes);
-// run_batch; status (when to end); front.
+// run_batch; status (when to end); front; search_all_trials.
 #include "search/joint_search.h"
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "core/error.h"
+#include "core/progress.h"
 #include "search/pair_sweep.h"
 
 namespace triage::search {
@@ -262,6 +263,19 @@ Front JointSearch::front() {
     }
   }
   return front;
+}
+
+Front search_all_trials(Study& study, const Evaluator& evaluator, const SearchOptions& options,
+                        const std::function<void(std::uint64_t trials)>& progress) {
+  JointSearch search(study, evaluator, options);
+  for (std::uint64_t before = 0, idle = 0; study.size() < options.most_trials && idle < 3;) {
+    if (stop_requested()) throw Interrupted("stopped; the same command goes on from here");
+    search.run_batch();
+    idle = study.size() == before ? idle + 1 : 0;  // a small space has no more genomes
+    before = study.size();
+    progress(before);
+  }
+  return search.front();
 }
 
 }  // namespace triage::search

@@ -79,4 +79,10 @@ class JointSearch {
   double reference_ = 0;  // accuracy of the smallest subnet, from where hypervolume counts
 };
 
+// A search that makes all of options.most_trials, whatever its hypervolume does, or ends where three batches in a row
+// found no new genome: so that searches that are compared get the same. Throws Interrupted when a stop was requested;
+// the study keeps what is done.
+Front search_all_trials(Study& study, const Evaluator& evaluator, const SearchOptions& options,
+                        const std::function<void(std::uint64_t trials)>& progress);
+
 }  // namespace triage::search
