@@ -10,6 +10,7 @@
 #include "plan/measured_on.h"
 #include "profile/layer_costs.h"
 #include "profile/remote.h"
+#include "runtime/backend.h"
 
 namespace triage::profile {
 
