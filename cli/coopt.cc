@@ -33,6 +33,7 @@ struct CostModel {
   static search::EvaluatorOptions fine_options(const SearchRun& opened) {
     search::EvaluatorOptions options = opened.evaluator_options();
     options.levels = search::kRegretLevels;
+    options.lowest = search::kRegretLowest;
     return options;
   }
 };

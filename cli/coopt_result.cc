@@ -1,5 +1,6 @@
 // What `triage coopt` found: as JSON, as a table, as a picture, as figures.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include "cli/coopt.h"
@@ -66,6 +67,9 @@ Json mean_json(const search::RegretMean& at) {
           {"promise_percent", to_json(at.promise_percent)}};
 }
 
+// Without "-0.0".
+double tenths(double value) { return std::round(10 * value) / 10 + 0.0; }
+
 // "12.3 [10.1, 14.5]"
 std::string with_interval(const MeanEstimate& estimate) {
   if (!estimate.interval) return std::format("{:.1f}", estimate.mean);
@@ -116,8 +120,8 @@ void print_coopt(const Coopt& coopt) {
     for (std::size_t m = 0; m < coopt.models.size(); ++m) {
       const search::ModelChoice& choice = level.choices[m];
       std::printf("%-17s %12.1f %9.1f %7.1f %7.1f  %-13s %-13s %s%s\n", coopt.models[m].c_str(),
-                  choice.predicted / axis.scale, choice.cost / axis.scale, choice.regret_percent,
-                  choice.structure_percent, numbers(std::span(choice.plan.reach).subspan(1), 100, 1).c_str(),
+                  choice.predicted / axis.scale, choice.cost / axis.scale, tenths(choice.regret_percent),
+                  tenths(choice.structure_percent), numbers(std::span(choice.plan.reach).subspan(1), 100, 1).c_str(),
                   numbers(choice.plan.thresholds, 1, 3).c_str(), choice.plan.genome.text().c_str(),
                   choice.violation > 0 ? "  (breaks a budget)" : "");
     }

@@ -89,7 +89,7 @@ void coopt_legend(Script& script, const CooptPicture& coopt, const Picture& pict
   }
   parts.push_back(std::format("keyentry {} title 'thresholds solved anew'", anew_line(theme.muted)));
   const double w = picture.width, h = picture.height;
-  script.area(10, w - 10, h - 30, h - 4, w, h)
+  script.area(10, w - 10, h - 46, h - 10, w, h)
       .add("unset label\nunset border\nunset tics\nunset xlabel\nunset ylabel\nunset grid")
       .add("set xrange [0:1]\nset yrange [0:1]")
       .add("set key center center horizontal maxrows 1 Left reverse samplen 2.2 width 0 noautotitle")
@@ -97,7 +97,7 @@ void coopt_legend(Script& script, const CooptPicture& coopt, const Picture& pict
 }
 
 std::string coopt_body(const CooptPicture& coopt, const Picture& picture, const Theme& theme) {
-  const double w = picture.width, h = picture.height, bottom = h - 88;
+  const double w = picture.width, h = picture.height, bottom = h - 104;
   Script script;
   for (std::size_t i = 0; i < coopt.models.size(); ++i) {
     std::vector<std::vector<double>> rows;

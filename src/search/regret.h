@@ -20,7 +20,9 @@
 namespace triage::search {
 
 // Levels of cost for evaluators of regret: steps below 0.5 %, where those of a search are of some percent.
+// They begin lower, since under some costs a larger net is cheaper than the smallest exit.
 inline constexpr std::size_t kRegretLevels = 2048;
+inline constexpr double kRegretLowest = 0.2;
 
 struct ModelFront {
   std::string model;

@@ -29,7 +29,8 @@ struct RegretBench {
   FakeAnswers source;
   NetPool pool;
   BentCosts flat{0.3}, steep{1.2};
-  EvaluatorOptions at{.classes = 4, .levels = 32}, fine_at{.classes = 4, .levels = kRegretLevels};
+  EvaluatorOptions at{.classes = 4, .levels = 32},
+      fine_at{.classes = 4, .levels = kRegretLevels, .lowest = kRegretLowest};
   Evaluator flat_search{pool, flat, at}, steep_search{pool, steep, at};
   Evaluator flat_fine{pool, flat, fine_at}, steep_fine{pool, steep, fine_at};
 
@@ -113,6 +114,22 @@ TEST(Regret, ThresholdsOfARefinedFrontLieCloser) {
     EXPECT_GT(fine.points[i].accuracy, fine.points[i - 1].accuracy);
     EXPECT_GT(fine.points[i].cost.mean_latency_us, fine.points[i - 1].cost.mean_latency_us);
   }
+}
+
+// Of all points below the first level the most accurate one would be kept, however dear.
+TEST(Regret, PlansCheaperThanTheSmallestExitHaveLevelsToo) {
+  class Odd : public plan::CostModel {
+   public:
+    plan::StageExpense stage(const plan::StageShape& stage) const override {
+      const std::string text = stage.text();
+      return {.latency_us = text == "4-8-8-16" ? 30 : text == "8-16-32,32-64,64" ? 40 : 100};
+    }
+    Json identity() const override { return "odd"; }
+  } odd;
+  RegretBench bench;
+  const Evaluator fine(bench.pool, odd, bench.fine_at);
+  const Front pair{.points = {FrontPoint{.genome = Genome::parse("margin: 4-8-8-16 > 8-16-32,32-64,64")}}};
+  EXPECT_GT(refined(pair, fine).points.size(), 20u);
 }
 
 TEST(Regret, AStructureThatBreaksADeployedBudgetHasNoThresholds) {
