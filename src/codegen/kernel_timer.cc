@@ -15,8 +15,8 @@ constexpr std::size_t kMostKept = 16;
 constexpr int kWindows = 7;
 constexpr double kWindowUs = 1000;
 
-Halide::Buffer<> random_buffer(Halide::Type type, std::vector<int> sizes, Rng& rng) {
-  Halide::Buffer<> buffer(type, std::move(sizes));
+Halide::Buffer<> random_buffer(Halide::Type type, const std::vector<int>& sizes, Rng& rng) {
+  Halide::Buffer<> buffer(type, sizes);
   const auto fill = [&]<class T>(T, int low, int high) {
     T* data = static_cast<T*>(buffer.data());
     for (std::size_t i = 0; i < buffer.number_of_elements(); ++i)

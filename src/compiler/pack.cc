@@ -42,7 +42,7 @@ Packed direct_weights(const KernelKey& key, const Schedule& schedule, int group,
       for (int tap = 0; tap < 9; ++tap) {
         const std::size_t step = static_cast<std::size_t>(out / block) * 9 * groups + tap * groups + in / group;
         to[(step * block + out % block) * group + in % group] =
-            static_cast<To>(weight[(static_cast<std::size_t>(out) * key.in_channels + in) * 9 + tap]);
+            static_cast<To>(+weight[(static_cast<std::size_t>(out) * key.in_channels + in) * 9 + tap]);
       }
   return packed_as(to, type, dense({group, block, 9 * groups, blocks}));
 }

@@ -28,6 +28,12 @@ int tile_side(Algorithm algorithm) { return algorithm == Algorithm::winograd4 ? 
 
 int vectors_of(const KernelKey& key) { return (key.out_channels + kLanes - 1) / kLanes; }
 
+// How many times a size is computed by tiles that cover it.
+double covered(int size, int tile) {
+  const int computed = (size + tile - 1) / tile * tile;
+  return double(computed) / size;
+}
+
 // Input channels that one step of the innermost loop sums.
 int group_of(const KernelKey& key, const Target& target) {
   if (key.precision == plan::Precision::fp32) return 1;
@@ -139,7 +145,6 @@ Schedule default_schedule(const KernelKey& key, const Target& target) {
     const double loads = 1.0 / schedule.vectors + double(schedule.vectors) / sums;
     double wasted = 1;
     if (!winograd) {
-      const auto covered = [](int size, int tile) { return double((size + tile - 1) / tile * tile) / size; };
       wasted = covered(key.width, schedule.columns) * covered(key.rows, schedule.rows);
     }
     const double cost = wasted * (1 + 0.3 * loads + 2.0 / sums) * (winograd ? 0.7 : 1);
@@ -155,7 +160,6 @@ std::vector<double> features(const KernelKey& key, const Schedule& schedule, con
   const int side = winograd ? tile_side(schedule.algorithm) : 1;
   const double across = std::ceil(double(key.width) / (winograd ? side * side : schedule.columns));
   const double sums = schedule.vectors * schedule.columns * (winograd ? 1 : schedule.rows);
-  const auto covered = [](int size, int tile) { return double((size + tile - 1) / tile * tile) / size; };
   const double computed = winograd ? 1 : covered(key.width, schedule.columns) * covered(key.rows, schedule.rows);
   const double lanes_used = double(key.out_channels) / (vectors_of(key) * kLanes);
   return {log(key.in_channels),

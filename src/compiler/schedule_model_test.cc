@@ -7,10 +7,10 @@
 namespace triage::compiler {
 namespace {
 
-std::vector<Candidate> random_candidates(int kernels, std::size_t of_each) {
+std::vector<Candidate> random_candidates(int kernels, std::size_t of_each, std::uint64_t seed = 5) {
   std::vector<Candidate> candidates;
   MadeUpCpu cpu;
-  Rng rng(5);
+  Rng rng(seed);
   for (int k = 0; k < kernels; ++k) {
     const KernelKey key = made_up_key(16 << k % 4, 32 << k % 3, 8 << k % 3, k % 2 == 1);
     std::vector<Schedule> all = all_schedules(key, made_up_target());
@@ -23,11 +23,15 @@ std::vector<Candidate> random_candidates(int kernels, std::size_t of_each) {
 }
 
 TEST(ScheduleModel, RanksTheSchedulesOfKernelsItHasNotSeen) {
-  const std::vector<Candidate> candidates = random_candidates(8, 32);
-  const RankQuality quality = rank_quality(candidates, made_up_target());
-  EXPECT_EQ(quality.kernels, 8);
-  EXPECT_GT(quality.tau, 0.75);
-  RecordProperty("tau", std::to_string(quality.tau));
+  constexpr int kDraws = 10;  // one alone gives 0.64 to 0.82
+  double tau = 0;
+  for (std::uint64_t seed = 1; seed <= kDraws; ++seed) {
+    const RankQuality quality = rank_quality(random_candidates(8, 32, seed), made_up_target());
+    EXPECT_EQ(quality.kernels, 8);
+    tau += quality.tau / kDraws;
+  }
+  EXPECT_GT(tau, 0.7);
+  RecordProperty("tau", std::to_string(tau));
 }
 
 TEST(ScheduleModel, IsTheSameForTheSameCandidatesAndKnowsNothingFromNothing) {

@@ -138,12 +138,17 @@ class Tuning {
   }
 
   Outcome ask(const Schedule& schedule) const {
+    const auto interrupted = [&] {
+      return Interrupted(
+          std::format("tuning {} was interrupted; {} candidates are in the store, the same command goes on",
+                      key_.text(), known_.size()));
+    };
+    if (stop_requested()) throw interrupted();
     try {
-      if (!stop_requested()) return measure_(key_, schedule);
+      return measure_(key_, schedule);
     } catch (const Interrupted&) {  // this candidate is lost
+      throw interrupted();
     }
-    throw Interrupted(std::format("tuning {} was interrupted; {} candidates are in the store, the same command goes on",
-                                  key_.text(), known_.size()));
   }
 
   void measure_one(const Schedule& schedule) {
