@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "cli/command.h"
+#include "cli/layer_table.h"
 #include "cli/run_config.h"
 #include "cli/target_options.h"
 #include "core/machine.h"
@@ -15,7 +16,6 @@
 namespace triage::cli {
 namespace {
 
-constexpr std::array kProviders{"cpu", "xnnpack", "compiled-untuned", "compiled"};
 constexpr int kGridSteps = 1000;          // 0.1 points of accuracy
 constexpr double kGridReach = 0.15;       // share of accuracy below the best that all reach: beyond, nobody deploys
 constexpr std::size_t kUsualTargets = 4;  // rows of the table where none are asked for
@@ -56,8 +56,8 @@ std::string joined(const auto& names) {
 std::size_t check_request(const CooptRequest& request) {
   const std::vector<std::string>& costs = request.costs;
   for (std::size_t i = 0; i < costs.size(); ++i) {
-    if (std::ranges::find(kProviders, costs[i]) == kProviders.end())
-      throw UsageError(std::format("--costs: expected some of {}, found '{}'", joined(kProviders), costs[i]));
+    if (std::ranges::find(kLayerProviders, costs[i]) == kLayerProviders.end())
+      throw UsageError(std::format("--costs: expected some of {}, found '{}'", joined(kLayerProviders), costs[i]));
     if (std::ranges::find(costs, costs[i]) != costs.begin() + static_cast<std::ptrdiff_t>(i))
       throw UsageError(std::format("--costs: expected each cost model once, found '{}' again", costs[i]));
   }
@@ -171,7 +171,9 @@ int coopt_command(int argc, char** argv) {
   CooptRequest request;
   app.add_option("CONFIG", config_file, "configuration (TOML) with a [search]; its provider is replaced")->required();
   app.add_option("--run", run, "run directory; default: runs/NAME of the configuration");
-  app.add_option("--costs", request.costs, "cost models: " + joined(kProviders))->delimiter(',')->capture_default_str();
+  app.add_option("--costs", request.costs, "cost models: " + joined(kLayerProviders))
+      ->delimiter(',')
+      ->capture_default_str();
   app.add_option("--deployed", request.deployed, "the one of them whose costs the plans really have")
       ->capture_default_str();
   app.add_option("--seeds", request.seeds, "searches under each: the configuration's seed and those behind it")

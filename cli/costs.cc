@@ -160,7 +160,7 @@ int costs_command(int argc, char** argv) {
                  "what runs the layers, several separated by commas, a table each: cpu and xnnpack of ONNX Runtime, "
                  "compiled (kernels with the schedules of --store), compiled-untuned")
       ->delimiter(',')
-      ->check(CLI::IsMember({"cpu", "xnnpack", kCompiled, kCompiledUntuned}))
+      ->check(CLI::IsMember(std::vector<std::string>(kLayerProviders.begin(), kLayerProviders.end())))
       ->capture_default_str();
   app.add_option("--store", store, "of measured schedules, which 'triage tune' fills")->capture_default_str();
   add_remote_options(app, remote);

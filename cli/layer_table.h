@@ -2,6 +2,8 @@
 // and `triage search` share.
 #pragma once
 
+#include <array>
+
 #include "cli/remote_profile.h"
 #include "plan/layer_costs.h"
 #include "profile/layer_costs.h"
@@ -10,6 +12,8 @@ namespace triage::cli {
 
 inline constexpr const char* kCompiled = "compiled";                 // providers besides ONNX Runtime's: tuned kernels
 inline constexpr const char* kCompiledUntuned = "compiled-untuned";  // and kernels whose schedules were guessed
+
+inline constexpr std::array kLayerProviders{"cpu", "xnnpack", kCompiledUntuned, kCompiled};
 
 struct LayerTableSubject {
   plan::SearchSpace space;

@@ -1,7 +1,6 @@
 #include "cli/search_config.h"
 
 #include <algorithm>
-#include <array>
 
 #include "cli/layer_table.h"
 #include "cli/run_config.h"
@@ -70,8 +69,7 @@ SearchConfig load_search_config(const fs::path& file) {
   section.read("supernet", config.supernet);
   section.read("threads", config.threads, 1, 1024);
   section.read("provider", config.provider);
-  const std::array<std::string_view, 4> providers{"cpu", "xnnpack", kCompiled, kCompiledUntuned};
-  if (std::ranges::find(providers, config.provider) == providers.end())
+  if (std::ranges::find(kLayerProviders, config.provider) == kLayerProviders.end())
     section.fail_at("provider", "cpu, xnnpack, compiled or compiled-untuned");
   section.read("tuning", config.tuning);
   section.read("device", config.device);

@@ -38,7 +38,7 @@ tables() {  # directory
   table "$1" compiled 0.5 3
 }
 table() {  # directory provider power scale
-  jq --arg provider "$2" --argjson power "$3" --argjson scale "$4" '.provider = $provider
+  jq --arg provider "$2" --argjson power "$3" --argjson scale "$4" '.provider = $provider | .engine = "compiled"
     | (.layers[].samples_us[], .stages[].samples_us[]) |= pow(.; $power) * $scale' costs.json > "$1/layer_costs_$2.json"
 }
 

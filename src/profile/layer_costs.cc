@@ -10,6 +10,7 @@
 #include "core/rng.h"
 #include "profile/covering.h"
 #include "profile/layer_bench.h"
+#include "profile/stage_engine.h"
 
 namespace triage::profile {
 namespace {
@@ -166,7 +167,10 @@ std::vector<LayerCostSubject> layer_cost_subjects(const plan::SearchSpace& space
 }
 
 plan::CostKey key_of(const LayerCostOptions& options) {
-  return {.provider = options.provider, .precision = plan::to_string(options.precision), .threads = options.threads};
+  return {.engine = engine_of(options.provider),
+          .provider = options.provider,
+          .precision = plan::to_string(options.precision),
+          .threads = options.threads};
 }
 
 plan::LayerCostTable measure_layer_costs(const plan::SearchSpace& space, const plan::InputShape& input, int classes,
