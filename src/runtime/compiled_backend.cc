@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "core/file.h"
 #include "runtime/kernel_library.h"
@@ -21,14 +22,13 @@ class WorkspacePool {
  public:
   WorkspacePool() = default;
   ~WorkspacePool() {
-    std::unique_ptr<ProgramWorkspace> list(first_.load());
-    while (list) list = std::move(list->next);  // one by one: a long list would recurse deeply
+    for (ProgramWorkspace* space = first_.load(); space;) delete std::exchange(space, space->next);
   }
   WorkspacePool(const WorkspacePool&) = delete;
   WorkspacePool& operator=(const WorkspacePool&) = delete;
 
   ProgramWorkspace* take() {  // null: all are in use
-    for (ProgramWorkspace* space = first_.load(std::memory_order_acquire); space; space = space->next.get()) {
+    for (ProgramWorkspace* space = first_.load(std::memory_order_acquire); space; space = space->next) {
       if (!space->in_use.load(std::memory_order_relaxed) && !space->in_use.exchange(true, std::memory_order_acquire)) {
         return space;
       }
@@ -37,11 +37,8 @@ class WorkspacePool {
   }
   void add(std::unique_ptr<ProgramWorkspace> space) {
     ProgramWorkspace* const added = space.release();
-    ProgramWorkspace* first = first_.load(std::memory_order_relaxed);
-    added->next.reset(first);
-    while (!first_.compare_exchange_weak(first, added, std::memory_order_release, std::memory_order_relaxed)) {
-      (void)added->next.release();
-      added->next.reset(first);
+    added->next = first_.load(std::memory_order_relaxed);
+    while (!first_.compare_exchange_weak(added->next, added, std::memory_order_release, std::memory_order_relaxed)) {
     }
   }
 

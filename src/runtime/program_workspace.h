@@ -50,8 +50,9 @@ class ProgramWorkspace {
   std::atomic<int> failed_step{-1};  // of the run in progress
   int failure = 0;                   // what its kernel returned
 
-  std::atomic<bool> in_use{false};  // for the pool
-  std::unique_ptr<ProgramWorkspace> next;
+  // For the pool, which owns what is in its list.
+  std::atomic<bool> in_use{false};
+  ProgramWorkspace* next = nullptr;
 
  private:
   struct Patch {

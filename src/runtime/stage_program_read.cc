@@ -74,7 +74,8 @@ StageShape read_shape(const JsonReader& json) {
   if (dims.size() < 1 || dims.size() > kMaxDimensions) dims.fail_here(std::format("1 to {} sizes", kMaxDimensions));
   std::int64_t size = 1;
   for (const int dim : shape.input_dims = dims.as<std::vector<int>>()) {
-    if (dim < 1 || (size *= dim) > kMaxSize) dims.fail_here(std::format("sizes whose product is 1 to {}", kMaxSize));
+    size = dim < 1 ? 0 : size * dim;
+    if (size < 1 || size > kMaxSize) dims.fail_here(std::format("sizes whose product is 1 to {}", kMaxSize));
   }
   shape.input_size = static_cast<int>(size);
   shape.classes = json.get_in("classes", 1, kMaxSize);

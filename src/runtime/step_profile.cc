@@ -1,5 +1,7 @@
 #include "runtime/step_profile.h"
 
+#include <cstdio>
+
 #include "core/json.h"
 
 namespace triage::runtime {
@@ -23,7 +25,8 @@ StepProfile::~StepProfile() {
     for (std::size_t i = 0; i < us_.size(); ++i)
       events.push_back({{"cat", "Node"}, {"name", names_[i % names_.size()] + "_kernel_time"}, {"dur", us_[i]}});
     write_file_atomic(prefix_ + "_steps.json", events.dump());
-  } catch (const std::exception&) {  // a destructor; who reads the file will miss it
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
   }
 }
 

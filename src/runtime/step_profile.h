@@ -13,7 +13,7 @@ class StepProfile {
  public:
   StepProfile(std::string prefix, std::vector<std::string> names)
       : prefix_(std::move(prefix)), names_(std::move(names)) {}
-  ~StepProfile();  // writes PREFIX_steps.json; without a word where that fails
+  ~StepProfile();  // writes PREFIX_steps.json; says so on stderr where it cannot
   StepProfile(const StepProfile&) = delete;
   StepProfile& operator=(const StepProfile&) = delete;
 
