@@ -12,9 +12,9 @@
 namespace triage::cli {
 namespace {
 
-profile::NetEngine engine_for(const LayerTableSubject& subject, const profile::LayerCostOptions& options,
-                              const std::string& tuning) {
-  if (options.provider != kCompiled && options.provider != kCompiledUntuned) return profile::onnx_engine(options);
+std::shared_ptr<profile::CompiledNets> compiled_nets(const LayerTableSubject& subject,
+                                                     const profile::LayerCostOptions& options,
+                                                     const std::string& tuning) {
   const compiler::Target target = compiler::this_cpu();
   const compiler::ScheduleOf guess = [target](const compiler::KernelKey& key) { return default_schedule(key, target); };
   const bool tuned = options.provider == kCompiled;
@@ -22,12 +22,19 @@ profile::NetEngine engine_for(const LayerTableSubject& subject, const profile::L
     fail(
         "provider compiled: expected the tuning store {}, found none; 'triage tune' makes it, provider {} does without",
         tuning, kCompiledUntuned);
-  const auto nets = std::make_shared<profile::CompiledNets>(
+  return std::make_shared<profile::CompiledNets>(
       profile::NetsToCompile{subject.space, subject.input, subject.classes, options},
       compiler::CompileOptions{.target = target, .threads = options.threads, .program = kernels_program()},
       tuned ? tuned_schedules({.store = tuning, .threads = options.threads}) : guess);
+}
+
+profile::NetEngine engine_for(const LayerTableSubject& subject, const profile::LayerCostOptions& options,
+                              const std::string& tuning) {
+  if (options.provider != kCompiled && options.provider != kCompiledUntuned) return profile::onnx_engine(options);
   return {.version = runtime::compiled_engine_version(),
-          .open = [nets](const std::string& onnx, const std::string&, const std::string& profile) {
+          .open = [=, nets = std::shared_ptr<profile::CompiledNets>()](const std::string& onnx, const std::string&,
+                                                                       const std::string& profile) mutable {
+            if (!nets) nets = compiled_nets(subject, options, tuning);  // a complete table needs none
             return nets->open(onnx, profile);
           }};
 }

@@ -29,13 +29,13 @@ Halide::Type halide_type(runtime::ElementType type) {
 }
 
 KernelCode direct_code(const KernelKey& key, const Schedule& schedule, const Target& target) {
-  DirectConvolution convolution(key, kLanes * schedule.vectors, target);
+  DirectConvolution convolution(key, kLanes * schedule.vectors, target, schedule.share);
   Func &sums = convolution.sums, &output = convolution.output;
   const RDom& r = convolution.r;
   const int block = convolution.block, step = convolution.step;
   Var c = convolution.c, x = convolution.x, y = convolution.y;
   const Var c_block("c_block"), vector("vector"), x_tile("x_tile"), y_tile("y_tile");
-  output.split(c, c_block, c, block)
+  output.split(c, c_block, c, block, TailStrategy::RoundUp)
       .split(x, x_tile, x, schedule.columns / step, TailStrategy::ShiftInwards)
       .split(y, y_tile, y, schedule.rows / step, TailStrategy::ShiftInwards)
       .split(c, vector, c, kLanes)

@@ -65,7 +65,7 @@ class ConvCase {
         types_(dot_types(key.precision, target)),
         step_(key.pool ? 2 : 1),
         stored_in_(stored_channels(key.in_channels)),
-        stored_out_(std::max(stored_channels(key.out_channels), kLanes)),
+        stored_out_(written_channels(key.out_channels)),
         width_(key.width / step_),
         height_(key.height / step_),
         zero_(int8() ? random_from(rng, 0, 255) : 0),
@@ -85,16 +85,17 @@ class ConvCase {
     pack(target);
   }
 
-  // In calls of `rows` of the convolution each, the rest with the last.
-  void run(const Target& target, int rows) {
+  // In calls of so much of the shared dimension each, the rest with the last.
+  void run(const Target& target, int share) {
     KernelCode code = conv_code(key_, schedule_, target);
     // Of another CPU: the same code as this one's instructions.
     Halide::Callable kernel = code.output.compile_to_callable(code.inputs, machine_of(this_cpu(), code));
-    const int unit = std::max(rows / step_, 1);
-    for (int y = 0; y < height_;) {
-      const int end = height_ - y < 2 * unit ? height_ : y + unit;
-      call(kernel, y, end);
-      y = end;
+    const bool channels = schedule_.share == Share::channels;
+    const int whole = channels ? stored_out_ : height_, unit = channels ? share : std::max(share / step_, 1);
+    for (int begin = 0; begin < whole;) {
+      const int end = whole - begin < 2 * unit ? whole : begin + unit;
+      call(kernel, begin, end);
+      begin = end;
     }
   }
 
@@ -157,7 +158,8 @@ class ConvCase {
     Halide::Buffer<> result(type, result_.memory.data(), stored_out_, width_ + 2, height_ + 2);
     result.translate({0, -1, -1});
     result.crop(1, 0, width_);
-    result.crop(2, begin, end - begin);
+    result.crop(2, 0, height_);
+    result.crop(schedule_.share == Share::channels ? 0 : 2, begin, end - begin);
     Halide::Buffer<> weights = view(weights_), biases = view(biases_);
     Halide::Buffer<> multiplier(Halide::Float(32), multiplier_.memory.data(), stored_out_);
     ASSERT_EQ(int8() ? kernel(map, weights, biases, multiplier, result) : kernel(map, weights, biases, result), 0);
@@ -197,7 +199,7 @@ KernelKey odd_key(Rng& rng, plan::Precision precision) {
                 .height = random_from(rng, 1, 13),
                 .width = random_from(rng, 1, 13)};
   key.pool = key.height > 1 && key.width > 1 && rng.below(2) == 0;
-  key.rows = key.height;
+  key.threads = random_from(rng, 1, 3);
   return key;
 }
 
@@ -208,9 +210,11 @@ Target with_dots(DotProduct dot) {
   return target;
 }
 
+constexpr int kWhole = 4096;  // in one call
+
 void check(const KernelKey& key, const Schedule& schedule, const Target& target, Rng& rng) {
   ConvCase one(key, schedule, target, rng);
-  one.run(target, rng.below(2) == 0 ? key.height : rows_at_once(key, schedule));
+  one.run(target, rng.below(2) == 0 ? kWhole : unit_of_share(key, schedule));
   one.expect_definition();
 }
 
@@ -246,7 +250,7 @@ TEST(ConvKernels, Winograd) {
                     .height = side * random_from(rng, 1, 4),
                     .width = side * random_from(rng, 1, 4),
                     .pool = round % 2 == 1};
-      key.rows = key.height;
+      key.threads = 1 + round / 2;
       std::vector<Schedule> all = all_schedules(key, this_cpu());
       std::erase_if(all, [&](const Schedule& schedule) { return schedule.algorithm != algorithm; });
       if (all.empty()) continue;

@@ -1,6 +1,7 @@
 // Winograd convolution F(m x m, 3 x 3) in fp32 (A. Lavin, S. Gray, CVPR 2016), m 2 or 4: each tile of m x m outputs is
 // (m + 2)^2 products instead of 9 m^2. Tiles of a few rows at a time are transformed, multiplied with the transformed
-// weights (pack.h) as (m + 2)^2 matrix products, and transformed back; bias, ReLU and pool happen on the way out.
+// weights (pack.h) as (m + 2)^2 matrix products, and transformed back; bias, ReLU and pool happen on the way out. With
+// the channels outside, a block of output channels goes all the way before the next; else each step does them all.
 #include <algorithm>
 
 #include "codegen/kernel_code.h"
@@ -46,7 +47,8 @@ KernelCode winograd_code(const KernelKey& key, const Schedule& schedule) {
   const int m = schedule.algorithm == Algorithm::winograd4 ? 4 : 2, side = m + 2;
   const Winograd& matrices = winograd(m);
   const int in = key.in_channels, stored_in = stored_channels(in);
-  const int channels = std::max(stored_channels(key.out_channels), kLanes);
+  const int channels = written_channels(key.out_channels);
+  const bool by_block = schedule.order == LoopOrder::channels_outside;
   const int block = kLanes * schedule.vectors, across = key.width / m;
   const int step = key.pool ? 2 : 1, width = key.width / step;
 
@@ -63,7 +65,7 @@ KernelCode winograd_code(const KernelKey& key, const Schedule& schedule) {
   for (ImageParam* argument : {&map, &weights, &bias}) argument->set_host_alignment(64);
 
   Var c("c"), x("x"), y("y"), i("i"), j("j"), t("t"), xi("xi"), yi("yi"), vector("vector"), c_block("c_block"),
-      strip("strip"), t_outer("t_outer");
+      c_outer("c_outer"), strip("strip"), t_outer("t_outer");
   Func half("half"), in_tiles("in_tiles"), products("products"), out_half("out_half"), out_tiles("out_tiles"),
       output("output");
   half(c, i, j, t) =
@@ -86,7 +88,11 @@ KernelCode winograd_code(const KernelKey& key, const Schedule& schedule) {
 
   const int tile = m / step;  // outputs of a tile, to a side
   auto buffer = output.output_buffer();
-  buffer.dim(0).set_bounds(0, channels);
+  if (schedule.share == Share::channels) {
+    buffer.dim(0).set_min(buffer.dim(0).min() / block * block).set_extent(buffer.dim(0).extent() / block * block);
+  } else {
+    buffer.dim(0).set_bounds(0, channels);
+  }
   buffer.dim(1).set_bounds(0, width).set_stride(channels);
   buffer.dim(2).set_stride(channels * (width + 2));
   buffer.dim(2).set_min(buffer.dim(2).min() / tile * tile).set_extent(buffer.dim(2).extent() / tile * tile);
@@ -97,13 +103,17 @@ KernelCode winograd_code(const KernelKey& key, const Schedule& schedule) {
       .split(y, strip, y, tile * schedule.rows, Halide::TailStrategy::RoundUp)
       .split(y, y_tile, yi, tile)
       .split(x, x_tile, xi, tile)
+      .split(c, c_outer, c, block, Halide::TailStrategy::RoundUp)
       .split(c, vector, c, kLanes)
-      .reorder(c, xi, yi, vector, x_tile, y_tile, strip)
       .vectorize(c);
+  if (by_block)
+    Func(out).reorder(c, xi, yi, vector, x_tile, y_tile, c_outer, strip);
+  else
+    Func(out).reorder(c, xi, yi, vector, c_outer, x_tile, y_tile, strip);
   output.unroll(xi).unroll(yi);
   out_tiles.compute_at(output, vector).vectorize(c, kLanes).unroll(i).unroll(j).reorder(c, i, j, t);
   out_half.compute_at(output, vector).vectorize(c, kLanes).unroll(i).unroll(j).reorder(c, i, j, t);
-  products.compute_at(output, strip)
+  products.compute_at(output, by_block ? c_outer : strip)
       .split(t, t_outer, t, schedule.columns)
       .split(c, c_block, c, block)
       .split(c, vector, c, kLanes)
@@ -130,7 +140,7 @@ KernelCode winograd_code(const KernelKey& key, const Schedule& schedule) {
   const int tiles = across * schedule.rows;
   for (Func* whole : {&in_tiles, &products}) whole->bound_extent(i, side).bound_extent(j, side).bound_extent(t, tiles);
   in_tiles.bound_extent(c, stored_in);
-  products.bound_extent(c, channels);
+  products.bound_extent(c, by_block ? block : channels);
   half.bound_extent(i, side).bound_extent(j, side).bound_extent(t, 1).bound_extent(c, kLanes);
   out_half.bound_extent(i, m).bound_extent(j, side).bound_extent(t, 1).bound_extent(c, kLanes);
   out_tiles.bound_extent(i, m).bound_extent(j, m).bound_extent(t, 1).bound_extent(c, kLanes);

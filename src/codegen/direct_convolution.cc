@@ -19,12 +19,12 @@ Expr requantised(const Expr& sum, const Expr& multiplier, const DotTypes& types)
 
 }  // namespace
 
-DirectConvolution::DirectConvolution(const KernelKey& key, int channels_of_block, const Target& target)
+DirectConvolution::DirectConvolution(const KernelKey& key, int channels_of_block, const Target& target, Share share)
     : types(dot_types(key.precision, target)),
       int8(key.precision == plan::Precision::int8),
       groups((key.in_channels + types.group - 1) / types.group),
       block(channels_of_block),
-      channels(std::max(stored_channels(key.out_channels), kLanes)),
+      channels(written_channels(key.out_channels)),
       step(key.pool ? 2 : 1),
       map(halide_type(types.map), 3, "map"),
       weights(halide_type(types.weight), 4, "weights"),
@@ -54,9 +54,14 @@ DirectConvolution::DirectConvolution(const KernelKey& key, int channels_of_block
                         Halide::max(sums(c, 2 * x, 2 * y + 1), sums(c, 2 * x + 1, 2 * y + 1)));
   output(c, x, y) = int8 ? requantised(value, multiplier(c), types) : Halide::max(value, 0.0f);
   const int width = key.width / step;
-  output.output_buffer().dim(0).set_bounds(0, channels);
-  output.output_buffer().dim(1).set_bounds(0, width).set_stride(channels);
-  output.output_buffer().dim(2).set_stride(channels * (width + 2));
+  auto buffer = output.output_buffer();
+  if (share == Share::channels) {
+    buffer.dim(0).set_min(buffer.dim(0).min() / block * block).set_extent(buffer.dim(0).extent() / block * block);
+  } else {
+    buffer.dim(0).set_bounds(0, channels);
+  }
+  buffer.dim(1).set_bounds(0, width).set_stride(channels);
+  buffer.dim(2).set_stride(channels * (width + 2));
 }
 
 KernelCode DirectConvolution::code() const {

@@ -6,7 +6,8 @@
 namespace triage::codegen {
 
 struct DirectConvolution {
-  DirectConvolution(const compiler::KernelKey& key, int block, const compiler::Target& target);
+  DirectConvolution(const compiler::KernelKey& key, int block, const compiler::Target& target,
+                    compiler::Share share = compiler::Share::rows);
   KernelCode code() const;
 
   compiler::DotTypes types;

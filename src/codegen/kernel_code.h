@@ -2,7 +2,8 @@
 //
 // Maps are views (channel, x, y), channels innermost; a map that is read starts at its border, so that (c, x, y) of the
 // output lies under the middle of the 3x3 taps at (c, x .. x + 2, y .. y + 2). Element types: dot_types.h. A kernel
-// writes as many rows as its output view has, so one kernel serves threads that share a map.
+// writes as many rows as its output view has, and where its schedule says so as many blocks of channels: one kernel
+// serves any number of threads that share a map.
 //
 // Nothing but this module and the program triage-kernels includes Halide's headers.
 #pragma once

@@ -58,16 +58,18 @@ struct KernelTimer::Timed {
                                                                  : packed_weights(key, schedule, target, none);
     std::vector<int> sizes;
     for (const runtime::Dimension& dimension : packed.dimensions) sizes.push_back(dimension.extent);
-    const int step = key.pool ? 2 : 1, width = key.width / step, rows = key.rows / step;
-    const int channels = std::max(stored_channels(key.out_channels), kLanes);
+    const KernelShare share = largest_share(key, schedule);
+    const int step = key.pool ? 2 : 1, width = key.width / step, rows = share.rows / step;
+    const int channels = written_channels(key.out_channels);
     Rng rng(1);
     const Halide::Type map_type = halide_type(types.map);
-    map = random_buffer(map_type, {stored_channels(key.in_channels), key.width + 2, key.rows + 2}, rng);
+    map = random_buffer(map_type, {stored_channels(key.in_channels), key.width + 2, share.rows + 2}, rng);
     weights = random_buffer(halide_type(types.weight), sizes, rng);
     bias = random_buffer(halide_type(types.sum), {channels}, rng);
     multiplier = random_buffer(Halide::Float(32), {channels}, rng);
     context.handlers.custom_do_par_for = one_by_one;
     result = Halide::Buffer<>(map_type, channels, width + 2, rows + 2);
+    result.crop(0, 0, share.channels);
     result.crop(1, 0, width);
     result.crop(2, 0, rows);
   }

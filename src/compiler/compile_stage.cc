@@ -178,7 +178,7 @@ class ProgramBuilder {
     if (conv.int8 != is_int8) map = converted(map, conv.int8 ? graph_.grids[i] : std::nullopt);
     const KernelKey key = key_of(conv, i == 0, threads_);
     const Schedule schedule = schedule_of_(key);
-    const int step = layer.pool ? 2 : 1, channels = std::max(stored_channels(layer.out_channels), kLanes);
+    const int step = layer.pool ? 2 : 1, channels = written_channels(layer.out_channels);
     const auto& grid = graph_.grids[i + 1];
     Map to =
         new_map(layer.out_channels, channels, layer.height / step, layer.width / step, conv.int8 ? grid : std::nullopt);
@@ -199,7 +199,9 @@ class ProgramBuilder {
       arguments.push_back(constant(packed_vector(conv.bias, channels)));
     }
     arguments.push_back(inside(to));
-    add_step(layer.name(), library_.add(key, schedule), std::move(arguments), 2, rows_at_once(key, schedule) / step);
+    const bool by_channels = schedule.share == Share::channels;
+    add_step(layer.name(), library_.add(key, schedule), std::move(arguments), by_channels ? 0 : 2,
+             unit_of_share(key, schedule) / (by_channels ? 1 : step));
     release(map);
     if (!conv.int8 && grid) to = converted(to, grid);
     return to;

@@ -11,7 +11,7 @@
 
 namespace triage::compiler {
 
-// As nets have them: some with rows shared by threads, some sizes odd.
+// As nets have them: some shared by threads, some sizes odd.
 inline KernelKey random_key(Rng& rng) {
   const auto from = [&](int low, int high) { return low + static_cast<int>(rng.below(high - low + 1)); };
   plan::ConvLayer layer{.in_channels = from(1, 80), .out_channels = from(1, 80), .height = from(1, 34)};
@@ -22,7 +22,7 @@ inline KernelKey random_key(Rng& rng) {
 }
 
 inline std::string damaged(std::string text, Rng& rng) {
-  constexpr std::string_view kLetters = "0123456789 ->x/+-pool rows%\t";
+  constexpr std::string_view kLetters = "0123456789 ->x/+-pool threads%\t";
   const auto at = [&] { return rng.below(static_cast<std::uint32_t>(text.size())); };
   for (std::uint32_t changes = 1 + rng.below(3); changes > 0 && !text.empty(); --changes) {
     const char letter = kLetters[rng.below(kLetters.size())];

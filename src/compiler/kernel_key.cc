@@ -9,7 +9,7 @@
 namespace triage::compiler {
 namespace {
 
-constexpr std::string_view kShape = "'int8 32->64 16x16 [pool] [rows 8]'";
+constexpr std::string_view kShape = "'int8 32->64 16x16 [pool] [threads 2]'";
 
 // Words of a text, between single spaces.
 std::vector<std::string_view> words_of(std::string_view text) {
@@ -37,7 +37,7 @@ bool parse_pair(std::string_view word, std::string_view between, int& first, int
 
 std::string KernelKey::text() const {
   return std::format("{} {}->{} {}x{}{}{}", plan::to_string(precision), in_channels, out_channels, height, width,
-                     pool ? " pool" : "", rows == height ? "" : std::format(" rows {}", rows));
+                     pool ? " pool" : "", threads == 1 ? "" : std::format(" threads {}", threads));
 }
 
 KernelKey KernelKey::parse(std::string_view text) {
@@ -50,32 +50,31 @@ KernelKey KernelKey::parse(std::string_view text) {
   std::size_t next = 3;
   key.pool = next < words.size() && words[next] == "pool";
   next += key.pool;
-  key.rows = key.height;
-  if (next + 2 == words.size() && words[next] == "rows") {
+  if (next + 2 == words.size() && words[next] == "threads") {
     const auto& digits = words[next + 1];
-    std::from_chars(digits.data(), digits.data() + digits.size(), key.rows);
+    std::from_chars(digits.data(), digits.data() + digits.size(), key.threads);
     next += 2;
   }
   const bool fits = std::max(key.in_channels, key.out_channels) <= plan::kMaxWidth &&
-                    std::max(key.height, key.width) <= plan::kMaxSide && key.rows >= 1 && key.rows <= key.height;
+                    std::max(key.height, key.width) <= plan::kMaxSide && key.threads >= 1 &&
+                    key.threads <= kMostThreads;
   if (next != words.size() || key.text() != text || !fits) fail("kernel: found '{}', expected {}", text, kShape);
   return key;
 }
 
-double KernelKey::macs() const { return 9.0 * in_channels * out_channels * rows * width; }
+double KernelKey::macs() const { return 9.0 * in_channels * out_channels * height * width; }
 
 KernelKey kernel_key(const plan::ConvLayer& layer, plan::Precision precision, int threads) {
-  // Whole rows of the pooled map; the most that one of the threads gets.
-  const int unit = layer.pool ? 2 : 1, units = layer.height / unit;
-  const int rows = threads == 1 ? layer.height : (units + threads - 1) / threads * unit;
   return {.precision = precision,
           .in_channels = layer.in_channels,
           .out_channels = layer.out_channels,
           .height = layer.height,
           .width = layer.width,
           .pool = layer.pool,
-          .rows = rows};
+          .threads = threads};
 }
+
+int written_channels(int channels) { return std::max(stored_channels(channels), kLanes); }
 
 int stored_channels(int channels) { return channels <= 4 ? 4 : (channels + kLanes - 1) / kLanes * kLanes; }
 

@@ -14,6 +14,7 @@
 
 namespace triage::compiler {
 
+inline constexpr int kMostThreads = 64;
 inline constexpr int kLanes = 16;  // output channels that a kernel treats as one vector, on every CPU
 
 // 3x3, padding 1, bias, ReLU, [max pool 2x2]; in int8 with requantisation to the next map's grid.
@@ -22,15 +23,16 @@ struct KernelKey {
   int in_channels = 0, out_channels = 0;
   int height = 0, width = 0;  // of the convolution, before a pool
   bool pool = false;
-  int rows = 0;  // of the convolution, in one call: the height, or less where threads share a map
+  int threads = 1;  // that share the output out (Schedule::share)
 
-  std::string text() const;                       // "int8 32->64 16x16 pool", "fp32 16->16 32x32 rows 16"
+  std::string text() const;                       // "int8 32->64 16x16 pool", "fp32 16->16 32x32 threads 2"
   static KernelKey parse(std::string_view text);  // throws Error
-  double macs() const;                            // of one call
+  double macs() const;                            // of the whole map
   auto operator<=>(const KernelKey&) const = default;
 };
 KernelKey kernel_key(const plan::ConvLayer& layer, plan::Precision precision, int threads);
 
-int stored_channels(int channels);  // of a map in memory; an image's 1 to 4 channels: 4
+int stored_channels(int channels);   // of a map in memory; an image's 1 to 4 channels: 4
+int written_channels(int channels);  // of a map that a kernel writes: whole vectors
 
 }  // namespace triage::compiler

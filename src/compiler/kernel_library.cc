@@ -22,7 +22,7 @@ std::string symbol_of(const std::string& text) {
 
 std::string KernelLibrary::add(const KernelKey& key, const Schedule& schedule) {
   KernelKey whole = key;
-  whole.rows = whole.height;  // the code is the same for any number of rows
+  whole.threads = 1;  // the code is the same for any share
   const std::string name = symbol_of(whole.text() + " " + schedule.text());
   kernels_.try_emplace(name, LibraryKernel{.edge = {}, .key = whole, .schedule = schedule});
   return name;

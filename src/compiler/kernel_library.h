@@ -24,7 +24,7 @@ class KernelLibrary {
  public:
   explicit KernelLibrary(Target target) : target_(std::move(target)) {}
 
-  // Both return the kernel's symbol; the same kernel is compiled once, for any number of rows.
+  // Both return the kernel's symbol; the same kernel is compiled once, for any number of threads.
   std::string add(const KernelKey& key, const Schedule& schedule);
   std::string add(const EdgeKey& key);
 

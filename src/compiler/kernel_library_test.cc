@@ -11,7 +11,7 @@ namespace {
 
 KernelLibrary small_library() {
   KernelLibrary library(target_from_name("avx2"));
-  const auto key = KernelKey::parse("int8 32->64 16x16 pool rows 8");
+  const auto key = KernelKey::parse("int8 32->64 16x16 pool threads 2");
   library.add(key, {.vectors = 2, .columns = 2, .rows = 2});
   library.add(EdgeKey::parse("head int8 60/64 4x4 classes 10"));
   return library;
@@ -20,9 +20,9 @@ KernelLibrary small_library() {
 TEST(KernelLibrary, AKernelIsAddedOnceForAnyNumberOfRows) {
   KernelLibrary library(target_from_name("avx2"));
   const Schedule schedule{.vectors = 2, .columns = 2, .rows = 2};
-  const std::string name = library.add(KernelKey::parse("int8 32->64 16x16 pool rows 8"), schedule);
+  const std::string name = library.add(KernelKey::parse("int8 32->64 16x16 pool threads 2"), schedule);
   EXPECT_EQ(library.add(KernelKey::parse("int8 32->64 16x16 pool"), schedule), name);
-  EXPECT_EQ(library.kernels().at(name).key.rows, 16);
+  EXPECT_EQ(library.kernels().at(name).key.threads, 1);
   EXPECT_NE(library.add(KernelKey::parse("int8 32->64 16x16"), schedule), name);
   EXPECT_NE(library.add(KernelKey::parse("int8 32->64 16x16 pool"), Schedule{}), name);
   EXPECT_EQ(library.kernels().size(), 3u);
@@ -39,7 +39,7 @@ TEST(KernelLibrary, NamesAreIdentifiersAndApart) {
     schedule.columns = 1 + static_cast<int>(rng.below(30));
     for (const char letter : library.add(key, schedule))
       EXPECT_TRUE((letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter == '_') << letter;
-    key.rows = key.height;
+    key.threads = 1;
     added.emplace(key, schedule);
   }
   EXPECT_EQ(library.kernels().size(), added.size());

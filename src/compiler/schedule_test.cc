@@ -18,16 +18,18 @@ Schedule random_schedule(Rng& rng) {
           .columns = from(1, 30),
           .rows = from(1, 20),
           .unroll = from(1, 8),
-          .order = static_cast<LoopOrder>(rng.below(2))};
+          .order = static_cast<LoopOrder>(rng.below(2)),
+          .share = static_cast<Share>(rng.below(2))};
 }
 
-KernelKey of_all_rows(KernelKey key) {
-  key.rows = key.height;
+KernelKey of_one_thread(KernelKey key) {
+  key.threads = 1;
   return key;
 }
 
 TEST(Schedule, RandomOnesSurviveTheirText) {
   EXPECT_EQ(Schedule{}.text(), "direct 1x4x1 unroll 1 channels outside");
+  EXPECT_EQ(Schedule{.share = Share::channels}.text(), "direct 1x4x1 unroll 1 channels outside, channels shared");
   Rng rng(1);
   for (int i = 0; i < 2000; ++i) {
     const Schedule schedule = random_schedule(rng);
@@ -65,7 +67,7 @@ TEST(Schedule, AllAreAllowedOnce) {
       for (const Schedule& schedule : all) {
         EXPECT_TRUE(allowed(key, schedule)) << key.text() << ": " << schedule.text();
         // The code is made for the whole map, whatever a thread's share.
-        EXPECT_TRUE(allowed(of_all_rows(key), schedule)) << key.text() << ": " << schedule.text();
+        EXPECT_TRUE(allowed(of_one_thread(key), schedule)) << key.text() << ": " << schedule.text();
         EXPECT_EQ(features(key, schedule, target).size(), features(key, Schedule{}, target).size());
       }
     }
@@ -77,7 +79,7 @@ TEST(Schedule, TheDefaultIsAlwaysAllowed) {
     for (const Target& target : every_target()) {
       const KernelKey key = random_key(rng);
       const Schedule schedule = default_schedule(key, target);
-      EXPECT_TRUE(allowed(key, schedule) && allowed(of_all_rows(key), schedule)) << key.text() << schedule.text();
+      EXPECT_TRUE(allowed(key, schedule) && allowed(of_one_thread(key), schedule)) << key.text() << schedule.text();
       EXPECT_EQ(schedule, default_schedule(key, target));
     }
 }
@@ -99,10 +101,45 @@ TEST(Schedule, WhatDoesNotFitIsNotAllowed) {
                        {.algorithm = Algorithm::winograd2, .columns = 1, .rows = 16}));
 }
 
-TEST(Schedule, RowsAtOnceAreWhatThreadsShare) {
-  EXPECT_EQ(rows_at_once({}, {.columns = 2, .rows = 4}), 4);
-  EXPECT_EQ(rows_at_once({}, {.algorithm = Algorithm::winograd2, .rows = 4}), 8);
-  EXPECT_EQ(rows_at_once({}, {.algorithm = Algorithm::winograd4, .rows = 2}), 8);
+TEST(Schedule, ThreadsShareWholeUnits) {
+  KernelKey key = KernelKey::parse("fp32 32->96 16x12 pool");
+  const auto rows = [&](const Schedule& schedule, int threads) {
+    key.threads = threads;
+    return largest_share(key, schedule).rows;
+  };
+  EXPECT_EQ(unit_of_share(key, {.columns = 2, .rows = 4}), 4);
+  EXPECT_EQ(unit_of_share(key, {.algorithm = Algorithm::winograd2, .rows = 4}), 8);
+  EXPECT_EQ(unit_of_share(key, {.algorithm = Algorithm::winograd4, .rows = 2}), 8);
+  EXPECT_EQ(rows({.rows = 2}, 1), 16);
+  EXPECT_EQ(rows({.rows = 2}, 2), 8);
+  EXPECT_EQ(rows({.rows = 2}, 3), 6);
+  EXPECT_EQ(rows({.rows = 4}, 3), 8);
+  EXPECT_EQ(rows({.rows = 2}, 64), 2);
+  EXPECT_EQ(rows({.algorithm = Algorithm::winograd4, .rows = 2}, 2), 8);
+  EXPECT_EQ(rows({.vectors = 3, .share = Share::channels}, 2), 16);  // all of them, of some channels
+  key = KernelKey::parse("fp32 32->24 15x9");
+  EXPECT_EQ(rows({.rows = 2}, 2), 9);  // 3 units and 4, and the row that is left
+}
+
+TEST(Schedule, ThreadsShareChannelsOnWholeCacheLines) {
+  const auto channels = [](const char* key, int vectors) -> int {
+    const Schedule schedule{.vectors = vectors, .share = Share::channels};
+    if (!allowed(KernelKey::parse(key), schedule)) return 0;
+    return largest_share(KernelKey::parse(key), schedule).channels;
+  };
+  EXPECT_EQ(channels("fp32 32->96 16x12 threads 2", 1), 48);
+  EXPECT_EQ(channels("fp32 32->96 16x12 threads 2", 2), 64);
+  EXPECT_EQ(channels("fp32 32->96 16x12 threads 2", 3), 48);
+  EXPECT_EQ(channels("fp32 32->90 16x12 threads 4", 1), 32);
+  EXPECT_EQ(channels("fp32 32->16 16x12 threads 2", 1), 0);  // one vector
+  EXPECT_EQ(channels("int8 32->128 16x12 threads 2", 1), 64);
+  EXPECT_EQ(channels("int8 32->96 16x12 threads 2", 1), 0);  // a line and a half
+  EXPECT_EQ(channels("int8 32->192 16x12 threads 2", 3), 0);
+  // Winograd with all channels in each step has none to share.
+  const auto key = KernelKey::parse("fp32 32->64 8x8 threads 2");
+  for (const auto order : {LoopOrder::channels_outside, LoopOrder::pixels_outside})
+    EXPECT_EQ(allowed(key, {.algorithm = Algorithm::winograd4, .columns = 2, .order = order, .share = Share::channels}),
+              order == LoopOrder::channels_outside);
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ double seconds_since(TuneClock::time_point start) {
 
 int fields_apart(const Schedule& a, const Schedule& b) {
   return (a.algorithm != b.algorithm) + (a.vectors != b.vectors) + (a.columns != b.columns) + (a.rows != b.rows) +
-         (a.unroll != b.unroll) + (a.order != b.order);
+         (a.unroll != b.unroll) + (a.order != b.order) + (a.share != b.share);
 }
 
 Schedule cross(const Schedule& a, const Schedule& b, Rng& rng) {
@@ -38,6 +38,7 @@ Schedule cross(const Schedule& a, const Schedule& b, Rng& rng) {
   child.rows = pick(a.rows, b.rows);
   child.unroll = pick(a.unroll, b.unroll);
   child.order = pick(a.order, b.order);
+  child.share = pick(a.share, b.share);
   return child;
 }
 

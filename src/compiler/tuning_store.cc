@@ -127,7 +127,7 @@ std::string tuning_machine(const Target& target, const std::string& cpu) { retur
 double key_distance(const KernelKey& a, const KernelKey& b) {
   const auto part = [](int x, int y) { return std::pow(std::log2(static_cast<double>(x) / y), 2); };
   return std::sqrt(part(a.in_channels, b.in_channels) + part(a.out_channels, b.out_channels) +
-                   part(a.height, b.height) + part(a.width, b.width) + part(a.rows, b.rows));
+                   part(a.height, b.height) + part(a.width, b.width) + part(a.threads, b.threads));
 }
 
 TuningStore::TuningStore(const fs::path& file, std::string machine)

@@ -16,7 +16,7 @@ inline Target made_up_target() {
 }
 
 inline KernelKey made_up_key(int in, int out, int side, bool pool = false) {
-  return {plan::Precision::fp32, in, out, side, side, pool, side};
+  return {plan::Precision::fp32, in, out, side, side, pool};
 }
 
 // us without noise; none: it crashes.
@@ -25,15 +25,15 @@ inline std::optional<double> true_us(const KernelKey& key, const Schedule& s) {
   if (luck.uniform() < 0.05) return {};
   const auto waste = [](int size, int step) { return std::ceil(1.0 * size / step) * step / size; };
   double work = key.macs() / 30e3;
-  if (s.algorithm == Algorithm::winograd2) work = work / 1.8 + key.in_channels * key.width * key.rows / 8e3;
-  if (s.algorithm == Algorithm::winograd4) work = work / 2.6 + key.in_channels * key.width * key.rows / 3e3;
+  if (s.algorithm == Algorithm::winograd2) work = work / 1.8 + key.in_channels * key.width * key.height / 8e3;
+  if (s.algorithm == Algorithm::winograd4) work = work / 2.6 + key.in_channels * key.width * key.height / 3e3;
   const double tile = 1.0 * s.vectors * s.columns * s.rows, used = 2 * tile + 2 * s.vectors + s.unroll;
   const double loads = 1 + 1.5 * (s.vectors + s.columns * s.rows) / tile;
   const double spills = 1 + std::max(0.0, used - 16) * 0.04 * s.vectors;
   const double trips = 1 + 0.3 / s.unroll + 0.02 * s.unroll * s.unroll;
-  const double weights = 9.0 * key.in_channels * key.out_channels, map = 1.0 * key.in_channels * key.width * key.rows;
+  const double weights = 9.0 * key.in_channels * key.out_channels, map = 1.0 * key.in_channels * key.width * key.height;
   const double order = (weights > map) == (s.order == LoopOrder::channels_outside) ? 1 : 1.15;
-  return work * loads * spills * trips * order * waste(key.width, s.columns) * waste(key.rows, s.rows) *
+  return work * loads * spills * trips * order * waste(key.width, s.columns) * waste(key.height, s.rows) *
              waste(key.out_channels, kLanes * s.vectors) * (1 + 0.02 * luck.normal()) +
          0.5;
 }

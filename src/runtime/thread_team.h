@@ -20,7 +20,9 @@ inline void spin_pause() {
 }
 
 // `size` threads, of which the caller of run() is one. Between jobs the others spin for 50 us, with allow_spinning for
-// 1 ms, and then sleep: a job that comes sooner starts in less than a microsecond, a later one wakes them first.
+// 1 ms, and then sleep: a job that comes sooner starts in less than a microsecond, a later one wakes them first. A
+// thread that finds another part of its job on its processor moves to another one that it may use (Linux): the kernel
+// may leave two threads that wait for each other on one for long.
 class ThreadTeam {
  public:
   explicit ThreadTeam(int size, bool allow_spinning = false);
@@ -49,11 +51,14 @@ class ThreadTeam {
   void run_any(Call call, void* context);
   void work(int part);
   bool wait_for_job(unsigned seen);
+  int say_processor(int part);  // and return it
+  void leave_shared_processor(int part);
 
   const int size_;
   const double spin_seconds_;
   std::vector<std::thread> threads_;
-  Call call_ = nullptr;  // this and the next are handed over by generation_
+  std::vector<std::atomic<int>> processors_;  // where each part last began a job; -1: not yet
+  Call call_ = nullptr;                       // this and the next are handed over by generation_
   void* context_ = nullptr;
   // On cache lines of their own: one is written while others are spun on.
   alignas(64) std::atomic<bool> busy_{false};

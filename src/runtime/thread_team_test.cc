@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#ifdef __linux__
+#include <sched.h>
+#endif
+
 #include <chrono>
 #include <numeric>
 
@@ -52,6 +56,30 @@ TEST(ThreadTeam, WakesThreadsThatSleep) {
   }
   EXPECT_EQ(calls, 15);
 }
+
+#ifdef __linux__
+void use_only(const cpu_set_t& processors) { ASSERT_EQ(sched_setaffinity(0, sizeof processors, &processors), 0); }
+
+// Both threads are put on one processor; the next job finds them on two.
+TEST(ThreadTeam, ThreadsOfOneJobLeaveASharedProcessor) {
+  cpu_set_t all, one;
+  ASSERT_EQ(sched_getaffinity(0, sizeof all, &all), 0);
+  if (CPU_COUNT(&all) < 2) GTEST_SKIP() << "one processor";
+  CPU_ZERO(&one);
+  CPU_SET(sched_getcpu(), &one);
+  ThreadTeam team(2);
+  use_only(one);
+  int found[2] = {};
+  for (int round = 0; round < 20; ++round) {
+    team.run([&](int part, int) {
+      if (part == 1) use_only(one), use_only(all);
+    });
+    team.run([&](int part, int) { found[part] = sched_getcpu(); });
+    EXPECT_NE(found[0], found[1]);
+  }
+  use_only(all);
+}
+#endif
 
 TEST(ThreadTeam, ACallerThatFindsItBusyRunsAlone) {
   ThreadTeam team(2);
