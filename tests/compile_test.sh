@@ -25,6 +25,20 @@ for precision in fp32 int8; do
   cp -r run/plan $precision
 done
 
+# A finished plan in int8: the stages that 'build --precision int8' makes.
+cp run/config.toml fp32/
+quietly "$triage" quantize fp32 --data tiny.tds --out quantized
+jq -e '(.name | endswith(" int8")) and all(.stages[]; .precision == "int8" and .cost.latency_us.mean > 0)' quantized/plan.json > /dev/null || fail "unexpected plan: $(jq -c '[.stages[] | [.name, .precision, .cost.latency_us.mean]]' quantized/plan.json)"
+for stage in little big; do
+  cmp -s "int8/$stage.onnx" "quantized/$stage.onnx" || fail "$stage: other numbers than those of 'triage build --precision int8'"
+done
+refused 2 "--out: expected no plan in quantized, found one" "$triage" quantize fp32 --data tiny.tds --out quantized
+quietly "$triage" data generate --out wide.tds --train 300 --test 100 --height 20
+refused 1 "differ from those of plan" "$triage" quantize fp32 --data wide.tds --out other
+cp run/config.toml quantized/
+refused 1 "little.onnx" "$triage" quantize quantized --data tiny.tds --out twice
+[ ! -e other/plan.json ] && [ ! -e twice/plan.json ] || fail "a refused quantisation left a plan"
+
 # Few candidates; the second time all is known; int8 kernels come from the same store.
 quietly "$triage" tune fp32 --store store.sqlite --candidates 3 --json
 jq -e '.kernels | length > 2 and all(.[]; .measured == 3 and .us > 0 and .default_us > 0)' out.txt > /dev/null || fail "unexpected tuning: $(cat out.txt)"
@@ -78,6 +92,14 @@ quietly "$triage" compile int8 --store store.sqlite --threads 2
 quietly "$triage" predict int8 sheet.png --engine compiled --threads 2 --json
 [ "$(jq -c "$answers" out.txt)" = "$(jq -c "$answers" compiled.json)" ] || fail "two threads answer otherwise: $(cat out.txt)"
 
+# One stage against the plan, each on its engine.
+quietly "$triage" compare int8 fp32 --data tiny.tds --engine compiled --other-stage big --other-engine onnxruntime --latency-images 64 \
+  --figures figures.json --speedup-as speedup
+jq -e '.figures | .speedup.value > 0 and .speedup.n == 64 and .speedup_points.n == 200' figures.json > /dev/null || fail "unexpected figures: $(cat figures.json)"
+quietly "$triage" compare fp32 fp32 --data tiny.tds --stage big --engine compiled --other-stage big --other-engine onnxruntime --no-latency --json
+jq -e '[.. | .accuracy? | numbers] | length >= 2 and (max - min < 0.0051)' out.txt > /dev/null || fail "one stage on two engines: $(cat out.txt)"
+refused 1 "stage: found 'huge', expected one that starts from the image: little, big" "$triage" compare fp32 fp32 --data tiny.tds --other-stage huge --no-latency
+
 # Compiled again, with other schedules, and after a kill: nothing old stays.
 before=$(compiled_files fp32)
 quietly "$triage" compile fp32 --untuned
@@ -121,7 +143,7 @@ refused 1 "text.sqlite: expected a tuning store" "$triage" compile fp32 --store 
 sqlite3 other.sqlite 'CREATE TABLE mine (x)'
 refused 1 "other.sqlite: expected a tuning store, found another SQLite database" "$triage" compile fp32 --store other.sqlite
 cp store.sqlite newer.sqlite && sqlite3 newer.sqlite "UPDATE store SET value = '9' WHERE key = 'version'"
-refused 1 "newer.sqlite: version: expected 1, found 9" "$triage" compile fp32 --store newer.sqlite
+refused 1 "newer.sqlite: version: expected 2, found 9" "$triage" compile fp32 --store newer.sqlite
 cp store.sqlite odd.sqlite && sqlite3 odd.sqlite "UPDATE candidates SET schedule = schedule || '?'"
 refused 1 "odd.sqlite: schedule: found 'direct 1x" "$triage" compile fp32 --store odd.sqlite
 refused 1 "nowhere/store.sqlite" "$triage" tune fp32 --store nowhere/store.sqlite --candidates 2

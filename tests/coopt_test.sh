@@ -30,6 +30,7 @@ profile_seconds = 1
 T
 "$triage" costs net --seconds 1 --out costs.json > /dev/null 2> log.txt || fail "$(cat log.txt)"
 
+version=$("$triage" --version | cut -d' ' -f2)  # the compiled engine's, too
 # Tables of other providers: a stage's time raised to a power, and scaled, so that other nets look cheap.
 tables() {  # directory
   mkdir -p "$1"
@@ -38,7 +39,7 @@ tables() {  # directory
   table "$1" compiled 0.5 3
 }
 table() {  # directory provider power scale
-  jq --arg provider "$2" --argjson power "$3" --argjson scale "$4" '.provider = $provider | .engine = "compiled"
+  jq --arg version "$version" --arg provider "$2" --argjson power "$3" --argjson scale "$4" '.provider = $provider | .engine = "compiled" | .engine_version = $version
     | (.layers[].samples_us[], .stages[].samples_us[]) |= pow(.; $power) * $scale' costs.json > "$1/layer_costs_$2.json"
 }
 

@@ -15,7 +15,7 @@ namespace triage::compiler {
 namespace {
 
 constexpr const char* kTuningKind = "triage tuning store";
-constexpr int kTuningVersion = 1;
+constexpr int kTuningVersion = 2;      // 1: keys had rows instead of threads
 constexpr int kTuningWaitMs = 60'000;  // for other processes
 constexpr const char* kColumns =
     "SELECT c.kernel, c.schedule, us, spread, samples, failure, git, date FROM candidates c ";
