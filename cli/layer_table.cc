@@ -76,10 +76,10 @@ plan::LayerCostTable measured_layers(const LayerTableSubject& subject, const pro
     return measure(
         *profile::layer_bench_here(subject.input, subject.classes, options, engine_for(subject, options, tuning)));
   }
-  if (options.provider != "cpu" && options.provider != "xnnpack")
-    fail("provider: found {}, expected cpu or xnnpack on device {}", options.provider, remote.device);
   profile::Device device{.name = remote.device};  // of which a complete table needs no more
   if (!fs::exists(file) || !plan::load_layer_costs(file).complete) {
+    if (options.provider != "cpu" && options.provider != "xnnpack")
+      fail("provider: found {}, expected cpu or xnnpack on device {}", options.provider, remote.device);
     device = profile::find_device(profile::load_devices(remote.devices_file), remote.device, remote.devices_file);
   }
   const auto say = [&](const std::string& text) {
