@@ -4,7 +4,7 @@ set -euo pipefail
 check=$(cd "$(dirname "$0")/.." && pwd)/scripts/check_layers
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
-mkdir -p "$tree"/{include/triage,cli,measure,src/{core,plan,data,runtime,train,export,profile,evaluate}}
+mkdir -p "$tree"/{include/triage,cli,kernels,measure,src/{core,plan,data,runtime,compiler,codegen,train,export,profile,evaluate}}
 put() { printf '%s\n' "${@:2}" > "$tree/$1"; }
 put include/triage/api.h '#include <vector>' '#include "triage/result.h"'
 put src/core/a.h '#include <string>'
@@ -16,6 +16,8 @@ put src/data/d.cc '#include "core/a.h"'
 put src/profile/layer_costs.h '#include "export/x.h"'
 put src/profile/p.h '#include "runtime/r.h"'
 put measure/main.cc '#include "profile/p.h"' '#include "triage/api.h"'
+put src/codegen/k.h '#include "plan/p.h"'
+put kernels/main.cc '#include "codegen/k.h"'
 put cli/main.cc '#include "train/heavy.h"' '#include "cli/command.h"'
 "$check" "$tree"
 
@@ -45,5 +47,8 @@ refuses src/profile/x.cc '"export/x.h"' 'this part of profile runs on devices an
 refuses src/profile/x.cc '"profile/layer_costs.h"' 'this part runs on devices and may not include what makes nets'
 refuses measure/x.cc '"data/d.h"' 'measure may not include data'
 refuses measure/x.cc '"profile/layer_costs.h"' 'this part runs on devices and may not include what makes nets'
+refuses src/compiler/x.cc '"codegen/k.h"' 'compiler may not include codegen'
+refuses cli/x.cc '"codegen/k.h"' 'cli may not include codegen'
+refuses kernels/x.cc '"data/d.h"' 'kernels may not include data'
 "$check" "$tree"
-echo "layer check: good tree passes, 12 bad ones are refused"
+echo "layer check: good tree passes, 15 bad ones are refused"

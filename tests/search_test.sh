@@ -155,7 +155,7 @@ sed 's/^seed = 3/seed = 4/' search.toml > seed.toml
 refused "this run began with another configuration" "$triage" search seed.toml --run whole
 refused "seed" "$triage" search seed.toml --run seed --study whole/search.sqlite
 refused "'search.axis': expected latency, macs or energy, found 'speed'" "$triage" search <(sed '/^supernet/a axis = "speed"' search.toml) --run bad
-refused "'search.provider': expected cpu or xnnpack, found 'gpu'" "$triage" search <(sed '/^supernet/a provider = "gpu"' search.toml) --run bad
+refused "'search.provider': expected cpu, xnnpack, compiled or compiled-untuned, found 'gpu'" "$triage" search <(sed '/^supernet/a provider = "gpu"' search.toml) --run bad
 refused "search.axis: expected a cost that the search can predict, found energy (" "$triage" search <(sed '/^supernet/a axis = "energy"' search.toml) --run energy
 sed '$a [search.budget]\nmean_energy_uj = 50' search.toml > energy.toml
 refused "search.budget.mean_energy_uj: expected a cost that the search can predict, found energy (" "$triage" search energy.toml --run energy-budget
