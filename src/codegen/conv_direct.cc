@@ -28,6 +28,15 @@ Halide::Type halide_type(runtime::ElementType type) {
   return Halide::Float(32);
 }
 
+void bound_channels(const Halide::OutputImageParam& output, int channels, int block, Share share) {
+  auto dimension = output.dim(0);
+  if (share == Share::channels) {
+    dimension.set_min(dimension.min() / block * block).set_extent(dimension.extent() / block * block);
+  } else {
+    dimension.set_bounds(0, channels);
+  }
+}
+
 KernelCode direct_code(const KernelKey& key, const Schedule& schedule, const Target& target) {
   DirectConvolution convolution(key, kLanes * schedule.vectors, target, schedule.share);
   Func &sums = convolution.sums, &output = convolution.output;

@@ -88,11 +88,7 @@ KernelCode winograd_code(const KernelKey& key, const Schedule& schedule) {
 
   const int tile = m / step;  // outputs of a tile, to a side
   auto buffer = output.output_buffer();
-  if (schedule.share == Share::channels) {
-    buffer.dim(0).set_min(buffer.dim(0).min() / block * block).set_extent(buffer.dim(0).extent() / block * block);
-  } else {
-    buffer.dim(0).set_bounds(0, channels);
-  }
+  bound_channels(buffer, channels, block, schedule.share);
   buffer.dim(1).set_bounds(0, width).set_stride(channels);
   buffer.dim(2).set_stride(channels * (width + 2));
   buffer.dim(2).set_min(buffer.dim(2).min() / tile * tile).set_extent(buffer.dim(2).extent() / tile * tile);

@@ -55,11 +55,7 @@ DirectConvolution::DirectConvolution(const KernelKey& key, int channels_of_block
   output(c, x, y) = int8 ? requantised(value, multiplier(c), types) : Halide::max(value, 0.0f);
   const int width = key.width / step;
   auto buffer = output.output_buffer();
-  if (share == Share::channels) {
-    buffer.dim(0).set_min(buffer.dim(0).min() / block * block).set_extent(buffer.dim(0).extent() / block * block);
-  } else {
-    buffer.dim(0).set_bounds(0, channels);
-  }
+  bound_channels(buffer, channels, block, share);
   buffer.dim(1).set_bounds(0, width).set_stride(channels);
   buffer.dim(2).set_stride(channels * (width + 2));
 }

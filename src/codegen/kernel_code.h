@@ -25,6 +25,9 @@ struct KernelCode {
   bool exact = false;                    // floating-point operations as written: neither contracted nor reordered
 };
 
+// Channels of an output: all of them, or where threads share them any number of whole blocks.
+void bound_channels(const Halide::OutputImageParam& output, int channels, int block, compiler::Share share);
+
 Halide::Type halide_type(runtime::ElementType type);
 
 // Arguments: map, weights (pack.h), bias [channel] (fp32) or bias (i32) and multiplier (fp32), output map.

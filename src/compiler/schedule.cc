@@ -6,9 +6,9 @@
 #include <cmath>
 #include <numeric>
 #include <optional>
-#include <utility>
 
 #include "core/error.h"
+#include "runtime/program_workspace.h"
 
 namespace triage::compiler {
 namespace {
@@ -120,11 +120,11 @@ KernelShare largest_share(const KernelKey& key, const Schedule& schedule) {
   const bool channels = schedule.share == Share::channels;
   const int step = !channels && key.pool ? 2 : 1;
   const int whole = channels ? written_channels(key.out_channels) : key.height / step;
-  const int unit = std::max(unit_of_share(key, schedule) / step, 1), units = whole / unit;
+  const int unit = std::max(unit_of_share(key, schedule) / step, 1);
   int most = 0;
-  for (int part = 0, begin = 0; part < key.threads; ++part) {  // as runtime/program_workspace.cc shares out
-    const int end = part + 1 == key.threads ? whole : units * (part + 1) / key.threads * unit;
-    most = std::max(most, end - std::exchange(begin, end));
+  for (int part = 0; part < key.threads; ++part) {
+    const auto begin = [&](int of) { return runtime::share_begin(whole, unit, of, key.threads); };
+    most = std::max(most, begin(part + 1) - begin(part));
   }
   if (channels) return {key.height, most};
   return {most * step, written_channels(key.out_channels)};

@@ -30,14 +30,13 @@ std::uint8_t type_code(ElementType type) {
   return type == ElementType::f32 ? kFloat : type == ElementType::u8 ? kUnsigned : kSigned;
 }
 
-// Elements of dimension `split` that come before `part`: whole units but at the end.
-int share_begin(const Step& step, int extent, int part, int parts) {
-  if (part == parts) return extent;
-  const std::int64_t units = extent / step.split_unit;
-  return static_cast<int>(units * part / parts * step.split_unit);
-}
-
 }  // namespace
+
+int share_begin(int extent, int unit, int part, int parts) {
+  if (part == parts) return extent;
+  const std::int64_t units = extent / unit;
+  return static_cast<int>(units * part / parts * unit);
+}
 
 std::vector<View::Memory> outputs_read(const StageProgram& program) {
   std::vector<View::Memory> read;
@@ -106,8 +105,8 @@ void ProgramWorkspace::add_shared(const Step& step, const std::vector<KernelBuff
     }
     View written = step.arguments.back();
     Dimension& split = written.dimensions[static_cast<std::size_t>(step.split)];
-    const int begin = share_begin(step, split.extent, part, parts_);
-    const int end = share_begin(step, split.extent, part + 1, parts_);
+    const int begin = share_begin(split.extent, step.split_unit, part, parts_);
+    const int end = share_begin(split.extent, step.split_unit, part + 1, parts_);
     if (begin == end) {
       shared_.push_back(nullptr);
       continue;

@@ -27,6 +27,10 @@ class AlignedMemory {
   std::unique_ptr<std::uint8_t, Free> data_;
 };
 
+// Of a dimension that `parts` threads share out: how much comes before `part`. Whole units; the last part also gets
+// what is left of one.
+int share_begin(int extent, int unit, int part, int parts);
+
 // The outputs that steps read too: they need memory even where the caller gives none.
 std::vector<View::Memory> outputs_read(const StageProgram& program);
 
