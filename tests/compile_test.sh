@@ -101,9 +101,14 @@ refused 1 "stage: found 'huge', expected one that starts from the image: little,
 
 # Compiled again, with other schedules, and after a kill: nothing old stays.
 before=$(compiled_files fp32)
+cp store.sqlite losers.sqlite  # whichever candidate won, here another one did
+sqlite3 losers.sqlite "UPDATE tuned SET schedule = (SELECT c.schedule FROM candidates c WHERE c.machine = tuned.machine
+  AND c.kernel = tuned.kernel AND c.schedule <> tuned.schedule AND c.failure = '' LIMIT 1)"
+quietly "$triage" compile fp32 --store losers.sqlite
+same_files fp32
+[ "$(compiled_files fp32)" != "$before" ] || fail "expected other kernels with other schedules"
 quietly "$triage" compile fp32 --untuned
 same_files fp32
-[ "$(compiled_files fp32)" != "$before" ] || fail "expected other kernels without tuning"
 "$triage" compile fp32 --store store.sqlite > /dev/null 2>&1 & pid=$!
 sleep 0.3
 kill -9 $pid 2> /dev/null || true
