@@ -5,10 +5,12 @@
 //       resnet8.accuracy, resnet8.plan_accuracy (%), resnet8.mac_ratio (the plan's mean MACs over the ResNet's)
 // The recipe: the loader's augmentation, Nesterov SGD with the run's schedule, label smoothing, averaged weights whose
 // batch statistics are measured anew. --state is written after every epoch; the same command goes on from there.
+#include <malloc.h>
 #include <torch/torch.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <limits>
 #include <numeric>
 
 #include "core/machine.h"
@@ -195,6 +197,10 @@ double train_and_test(const Options& options, const data::Dataset& data) {
 
 void run(const Options& options, const std::string& command) {
   train::set_threads(0);
+  // A step's tensors are as large as those of the step before: memory given back to the system is paged in anew, which
+  // costs more here than the arithmetic (0.9 against 1.5 thousand images/s).
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
   const data::Dataset data = data::Dataset::open(options.data);
   if (data.info().height != 32 || data.info().width != 32 || data.info().channels != 3 ||
       data.info().classes.size() != 10) {
