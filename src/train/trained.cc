@@ -70,8 +70,8 @@ at::Device device_from_string(const std::string& text) {
 int set_threads(int threads) {
   const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   at::set_num_threads(threads > 0 ? threads : cores);
-  // OpenBLAS has threads of its own, which spin after each of the small heads' products and take the processors from the
-  // convolutions.
+  // OpenBLAS has threads of its own, which spin after each of the small heads' products and take the processors from
+  // the convolutions.
   if (openblas_set_num_threads) openblas_set_num_threads(1);
   return at::get_num_threads();
 }
