@@ -92,11 +92,9 @@ at::Tensor rstd_of(const at::Tensor& variance, double epsilon) {
 // The channels that an identity beside a layer of these weights passes on.
 std::int64_t passed(const at::Tensor& weight) { return std::min(weight.size(0), weight.size(1)); }
 
-// y += x * scale on those channels; scale: [channels] or undefined.
-void add_identity(const at::Tensor& y, const at::Tensor& x, std::int64_t channels, const at::Tensor& scale = {}) {
-  const at::Tensor from = x.narrow(1, 0, channels);
-  y.narrow(1, 0, channels)
-      .add_(scale.defined() ? from * scale.narrow(0, 0, channels).view({1, -1, 1, 1}).to(x.scalar_type()) : from);
+// y += x on those channels.
+void add_identity(const at::Tensor& y, const at::Tensor& x, std::int64_t channels) {
+  y.narrow(1, 0, channels).add_(x.narrow(1, 0, channels));
 }
 
 class TrainLayer : public Function<TrainLayer> {
@@ -133,12 +131,10 @@ class TrainLayer : public Function<TrainLayer> {
     const at::Tensor rstd = rstd_of(variance, epsilon);
     const at::Tensor y = output_buffer(shape, x.scalar_type());
     const Norm norm{data<float>(mean), data<float>(rstd), data<float>(bias)};
-    at::Tensor raised = z;  // what the norm turns into its value of z, plus x
-    if (identity) {
-      raised = z.clone();
-      add_identity(raised, x, passed(weight), rstd.reciprocal());
-    }
-    with_type(x, [&]<class T>(T) { norm_relu(shape, data<T>(raised), norm, data<T>(y)); });
+    with_type(x, [&]<class T>(T) {
+      const Identity<T> beside = identity ? Identity<T>{data<T>(x), int(x.size(1))} : Identity<T>{};
+      norm_relu(shape, data<T>(z), norm, data<T>(y), beside);
+    });
 
     ctx->save_for_backward({x, weight, bias, z, argmax, mean, rstd, identity ? y : at::Tensor()});
     ctx->saved_data["pool"] = pool;
@@ -159,9 +155,12 @@ class TrainLayer : public Function<TrainLayer> {
     const NormActShape shape = shape_of(x, weight, pool);
     const std::uint8_t* const chosen = pool ? data<std::uint8_t>(argmax) : nullptr;
     at::Tensor dy = channels_last(gradients[0].to(x.scalar_type()));
-    // With an identity the ReLU's mask is not a function of z: it is applied here, and a bias that lets all pass below.
-    if (identity) dy = dy * (y > 0);
-    const at::Tensor open = identity ? at::full_like(bias, 1e30) : bias;
+    if (identity) {
+      const at::Tensor masked = output_buffer(shape, x.scalar_type());
+      with_type(x, [&]<class T>(T) { relu_backward(shape, data<T>(dy), data<T>(y), data<T>(masked)); });
+      dy = masked;
+    }
+    const at::Tensor open = identity ? at::full_like(bias, INFINITY) : bias;
     const Norm norm{data<float>(mean), data<float>(rstd), data<float>(open)};
 
     const at::Tensor partial = at::empty({std::int64_t(shape.partial_floats())}, at::kFloat);
@@ -205,10 +204,11 @@ class TrainLayer : public Function<TrainLayer> {
         convolution_backward_weights(convolution, data<bf16>(x) + first * stride.x, dconv, data<float>(into));
         if (first > 0) dweight += dweight_range;
       }
-      if (needs_x)
-        convolution_backward_data(convolution, dconv, data<float>(weight), data<bf16>(dx) + first * stride.x);
+      if (!needs_x) return;
+      bf16* const into = data<bf16>(dx) + first * stride.x;
+      convolution_backward_data(convolution, dconv, data<float>(weight), into);
+      if (identity) add_identity_gradient(part, data<bf16>(dy) + first * stride.z, int(x.size(1)), into);
     });
-    if (needs_x && identity) add_identity(dx, dy, passed(weight));
     result[0] = dx;
     result[1] = dweight;
     return result;

@@ -97,9 +97,11 @@ void combine_statistics(const NormActShape& shape, const float* partial, float* 
 }
 
 template <class T>
-void norm_relu(const NormActShape& shape, const T* z, const Norm& norm, T* y) {
+void norm_relu(const NormActShape& shape, const T* z, const Norm& norm, T* y, const Identity<T>& identity) {
   over_groups(shape, [&](const NormActShape& part, std::size_t, std::size_t out, int) {
-    kernels<T>().relu(out_pixels(part), part.channels, z + out, norm, y + out);
+    Identity<T> beside = identity;
+    if (beside.x) beside.x += out / part.channels * beside.channels;
+    kernels<T>().relu(out_pixels(part), part.channels, z + out, norm, y + out, beside);
   });
 }
 
@@ -140,6 +142,21 @@ void norm_backward_input(const NormActShape& shape, const T* dy, const T* z, con
 }
 
 template <class T>
+void relu_backward(const NormActShape& shape, const T* dy, const T* y, T* g) {
+  over_groups(shape, [&](const NormActShape& part, std::size_t, std::size_t out, int) {
+    kernels<T>().relu_backward(part.out_elements(), dy + out, y + out, g + out);
+  });
+}
+
+template <class T>
+void add_identity_gradient(const NormActShape& shape, const T* g, int inputs, T* dx) {
+  over_groups(shape, [&](const NormActShape& part, std::size_t, std::size_t out, int) {
+    kernels<T>().add_identity_gradient(out_pixels(part), part.channels, g + out, inputs,
+                                       dx + out / part.channels * inputs);
+  });
+}
+
+template <class T>
 void global_max(int batch, int pixels, int channels, const T* x, float* y, std::int32_t* argmax) {
 #pragma omp parallel for schedule(static)
   for (int image = 0; image < batch; ++image) {
@@ -176,11 +193,13 @@ void global_max_backward(int batch, int pixels, int channels, const float* dy, c
 
 #define TRIAGE_INSTANTIATE(T)                                                                                  \
   template void norm_statistics(const NormActShape&, const T*, T*, std::uint8_t*, float*);                     \
-  template void norm_relu(const NormActShape&, const T*, const Norm&, T*);                                     \
+  template void norm_relu(const NormActShape&, const T*, const Norm&, T*, const Identity<T>&);                 \
   template void norm_act_inference(const NormActShape&, const T*, const Norm&, T*);                            \
   template void norm_backward_sums(const NormActShape&, const T*, const T*, const Norm&, float*);              \
   template void norm_backward_input(const NormActShape&, const T*, const T*, const std::uint8_t*, const Norm&, \
                                     const float*, const float*, T*);                                           \
+  template void relu_backward(const NormActShape&, const T*, const T*, T*);                                    \
+  template void add_identity_gradient(const NormActShape&, const T*, int, T*);                                 \
   template void global_max(int, int, int, const T*, float*, std::int32_t*);                                    \
   template void global_max_backward(int, int, int, const float*, const std::int32_t*, T*)
 TRIAGE_INSTANTIATE(bf16);

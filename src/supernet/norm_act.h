@@ -1,6 +1,7 @@
 // [2x2 max pool] + batch norm (scale fixed to 1, learned bias) + ReLU, forward and backward, in few passes over memory.
 //
-// x is a convolution's output; z its 2x2 max pool (or x itself without a pool); y = relu((z - mean) * rstd + bias).
+// x is a convolution's output; z its 2x2 max pool (or x itself without a pool); y = relu((z - mean) * rstd + bias), of
+// a residual layer relu((z - mean) * rstd + bias + what the Identity beside it passes on).
 // Layout: activations are channels last, dense ([N,H,W,C]), T is bf16 or float; everything per channel is fp32 [C].
 // An odd last row or column is dropped by the pool, as in PyTorch; ties go to the first of a window.
 // The functions work on any range of images, so a caller can run them on what a convolution has just left in the cache;
@@ -40,6 +41,14 @@ struct Norm {
   const float* bias;
 };
 
+// What a residual layer adds before its ReLU: [N,H,W,channels], whose first min(channels, C) channels count. None when
+// x is null; not behind a pool.
+template <class T>
+struct Identity {
+  const T* x = nullptr;
+  int channels = 0;
+};
+
 // x -> z and argmax (0..3, row-major in the window; one byte per element of z), and the partial statistics of z
 // ([groups][2][C]). Without a pool z and argmax are not touched and may be null.
 template <class T>
@@ -50,7 +59,7 @@ void combine_statistics(const NormActShape& shape, const float* partial, float* 
 
 // z -> y; may be in place.
 template <class T>
-void norm_relu(const NormActShape& shape, const T* z, const Norm& norm, T* y);
+void norm_relu(const NormActShape& shape, const T* z, const Norm& norm, T* y, const Identity<T>& identity = {});
 
 // x -> y in one pass, with given statistics.
 template <class T>
@@ -69,6 +78,14 @@ void combine_sums(const NormActShape& shape, const float* partial, float* sum_g,
 template <class T>
 void norm_backward_input(const NormActShape& shape, const T* dy, const T* z, const std::uint8_t* argmax,
                          const Norm& norm, const float* mean_g, const float* mean_gz, T* dx);
+
+// A residual layer's backward. Its ReLU's mask is no function of z: relu_backward applies it (g = dy where y > 0, else
+// 0), and a bias of +infinity lets all of g pass the functions above. add_identity_gradient adds g to dx
+// [N,H,W,inputs], the gradient of what the identity passed on.
+template <class T>
+void relu_backward(const NormActShape& shape, const T* dy, const T* y, T* g);
+template <class T>
+void add_identity_gradient(const NormActShape& shape, const T* g, int inputs, T* dx);
 
 // Maximum over all pixels: x [N,P,C] -> y [N,C] fp32 and its pixel (the first of equals); backward writes all of dx.
 template <class T>

@@ -42,13 +42,13 @@ std::vector<T> random_values(std::size_t count, Rng& rng) {
 
 template <class T>
 struct Results {
-  std::vector<T> z, y, inference, dx;
+  std::vector<T> z, y, inference, dx, residual, masked, dx_residual;
   std::vector<std::uint8_t> argmax;
   std::vector<float> mean, m2, sum_g, sum_gz;
 };
 
 template <class T>
-Results<T> run(const NormKernels<T>& kernels, const NormActShape& shape) {
+Results<T> run(const NormKernels<T>& kernels, const NormActShape& shape, int inputs) {
   Rng rng(5);
   const std::size_t channels = shape.channels, pixels = shape.out_elements() / channels;
   const std::vector<T> x = random_values<T>(shape.in_elements(), rng), dy = random_values<T>(shape.out_elements(), rng);
@@ -64,10 +64,16 @@ Results<T> run(const NormKernels<T>& kernels, const NormActShape& shape) {
   r.m2 = r.sum_g = r.sum_gz = r.mean;
   kernels.statistics(shape, x.data(), r.z.data(), r.argmax.data(), r.mean.data(), r.m2.data());
   if (!shape.pool) r.z = x;
-  kernels.relu(pixels, shape.channels, r.z.data(), norm, r.y.data());
+  kernels.relu(pixels, shape.channels, r.z.data(), norm, r.y.data(), {});
   kernels.inference(shape, x.data(), norm, r.inference.data());
   kernels.backward_sums(pixels, shape.channels, dy.data(), r.z.data(), norm, r.sum_g.data(), r.sum_gz.data());
   kernels.backward_input(shape, dy.data(), r.z.data(), r.argmax.data(), norm, mean_g.data(), bias.data(), r.dx.data());
+  const std::vector<T> beside = random_values<T>(pixels * inputs, rng);
+  r.residual = r.masked = r.z;
+  kernels.relu(pixels, shape.channels, r.z.data(), norm, r.residual.data(), {beside.data(), inputs});
+  kernels.relu_backward(r.z.size(), dy.data(), r.residual.data(), r.masked.data());
+  r.dx_residual = beside;
+  kernels.add_identity_gradient(pixels, shape.channels, dy.data(), inputs, r.dx_residual.data());
   return r;
 }
 
@@ -80,8 +86,9 @@ void expect_near(const std::vector<T>& a, const std::vector<T>& b, double relati
 }
 
 template <class T>
-void compare(const NormActShape& shape, double rounding) {
-  const Results<T> a = run(avx512::norm_kernels<T>(), shape), b = run(portable::norm_kernels<T>(), shape);
+void compare(const NormActShape& shape, int inputs, double rounding) {
+  const Results<T> a = run(avx512::norm_kernels<T>(), shape, inputs);
+  const Results<T> b = run(portable::norm_kernels<T>(), shape, inputs);
   EXPECT_EQ(a.z, b.z);
   EXPECT_EQ(a.argmax, b.argmax);
   EXPECT_EQ(a.y, a.inference);
@@ -91,6 +98,9 @@ void compare(const NormActShape& shape, double rounding) {
   expect_near(a.sum_gz, b.sum_gz, 1e-4, "sum_gz");
   expect_near(a.y, b.y, rounding, "y");
   expect_near(a.dx, b.dx, rounding, "dx");
+  expect_near(a.residual, b.residual, rounding, "residual");
+  expect_near(a.masked, b.masked, rounding, "masked");
+  EXPECT_EQ(a.dx_residual, b.dx_residual);
 }
 
 TEST(NormKernels, PortableAgreesWithAvx512) {
@@ -98,8 +108,10 @@ TEST(NormKernels, PortableAgreesWithAvx512) {
   for (const bool pool : {false, true}) {
     for (const int channels : {1, 21, 24, 64}) {
       const NormActShape shape{3, 7, 9, channels, pool};
-      compare<float>(shape, 0x1p-20);
-      compare<bf16>(shape, 0x1p-7);
+      for (const int inputs : {12, 40}) {
+        compare<float>(shape, inputs, 0x1p-20);
+        compare<bf16>(shape, inputs, 0x1p-7);
+      }
     }
   }
 }
