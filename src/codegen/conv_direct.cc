@@ -42,7 +42,7 @@ KernelCode direct_code(const KernelKey& key, const Schedule& schedule, const Tar
   Func &sums = convolution.sums, &output = convolution.output;
   const RDom& r = convolution.r;
   const int block = convolution.block, step = convolution.step;
-  Var c = convolution.c, x = convolution.x, y = convolution.y;
+  Var c = convolution.c, x = convolution.x, y = convolution.y, in_block = convolution.in_block;
   const Var c_block("c_block"), vector("vector"), x_tile("x_tile"), y_tile("y_tile");
   output.split(c, c_block, c, block, TailStrategy::RoundUp)
       .split(x, x_tile, x, schedule.columns / step, TailStrategy::ShiftInwards)
@@ -59,15 +59,20 @@ KernelCode direct_code(const KernelKey& key, const Schedule& schedule, const Tar
     output.reorder(c, vector, x, y, c_block, x_tile, y_tile);
     sums.compute_at(output, c_block);
   }
-  sums.bound_extent(c, block);
-  sums.split(c, vector, c, kLanes).reorder(c, vector, x, y).vectorize(c).unroll(vector).unroll(x).unroll(y);
+  sums.bound_extent(in_block, block).bound_extent(convolution.of_block, 1);
+  sums.split(in_block, vector, in_block, kLanes)
+      .reorder(in_block, vector, x, y)
+      .vectorize(in_block)
+      .unroll(vector)
+      .unroll(x)
+      .unroll(y);
   Halide::Stage update = sums.update();
-  update.split(c, vector, c, kLanes).reorder(r[0], c, vector, x, y, r[1], r[2], r[3]);
+  update.split(in_block, vector, in_block, kLanes).reorder(r[0], in_block, vector, x, y, r[1], r[2], r[3]);
   update.unroll(vector).unroll(x).unroll(y);
   if (convolution.types.group > 1)
-    update.atomic().vectorize(r[0]).vectorize(c);
+    update.atomic().vectorize(r[0]).vectorize(in_block);
   else
-    update.unroll(r[0]).vectorize(c);
+    update.unroll(r[0]).vectorize(in_block);
   if (schedule.unroll > 1) update.unroll(r[1], schedule.unroll);
 
   return convolution.code();

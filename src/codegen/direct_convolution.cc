@@ -45,13 +45,15 @@ DirectConvolution::DirectConvolution(const KernelKey& key, int channels_of_block
   for (Halide::ImageParam* constant : {&weights, &bias, &multiplier}) constant->set_host_alignment(64);
 
   const Halide::Type sum = halide_type(types.sum);
-  sums(c, x, y) = bias(c);
-  sums(c, x, y) += Halide::cast(sum, weights(r[0], c % block, r[1] + groups * (r[2] + 3 * r[3]), c / block)) *
-                   Halide::cast(sum, map(r[1] * types.group + r[0], x + r[2], y + r[3]));
-  Expr value = sums(c, x, y);
+  sums(in_block, of_block, x, y) = bias(in_block + block * of_block);
+  sums(in_block, of_block, x, y) +=
+      Halide::cast(sum, weights(r[0], in_block, r[1] + groups * (r[2] + 3 * r[3]), of_block)) *
+      Halide::cast(sum, map(r[1] * types.group + r[0], x + r[2], y + r[3]));
+  const auto at = [&](const Expr& px, const Expr& py) { return sums(c % block, c / block, px, py); };
+  Expr value = at(x, y);
   if (key.pool)
-    value = Halide::max(Halide::max(sums(c, 2 * x, 2 * y), sums(c, 2 * x + 1, 2 * y)),
-                        Halide::max(sums(c, 2 * x, 2 * y + 1), sums(c, 2 * x + 1, 2 * y + 1)));
+    value = Halide::max(Halide::max(at(2 * x, 2 * y), at(2 * x + 1, 2 * y)),
+                        Halide::max(at(2 * x, 2 * y + 1), at(2 * x + 1, 2 * y + 1)));
   output(c, x, y) = int8 ? requantised(value, multiplier(c), types) : Halide::max(value, 0.0f);
   const int width = key.width / step;
   auto buffer = output.output_buffer();

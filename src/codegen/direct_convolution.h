@@ -17,9 +17,10 @@ struct DirectConvolution {
   int channels;  // of the output, in memory
   int step;      // 2 with a pool, else 1
   Halide::ImageParam map, weights, bias, multiplier;
-  Halide::Var c{"c"}, x{"x"}, y{"y"};
-  Halide::RDom r;  // channel of a group, group, column, row
-  Halide::Func sums{"sums"}, output{"output"};
+  Halide::Var c{"c"}, x{"x"}, y{"y"}, in_block{"in_block"}, of_block{"of_block"};
+  Halide::RDom r;                 // channel of a group, group, column, row
+  Halide::Func sums{"sums"};      // (in_block, of_block, x, y): channel c is c % block of block c / block
+  Halide::Func output{"output"};  // (c, x, y)
 };
 
 }  // namespace triage::codegen

@@ -15,7 +15,8 @@ namespace triage::compiler {
 namespace {
 
 constexpr const char* kTuningKind = "triage tuning store";
-constexpr int kTuningVersion = 2;      // 1: keys had rows instead of threads
+// 1: keys had rows instead of threads; 2: int8 kernels with tiles of four vectors were several times slower
+constexpr int kTuningVersion = 3;
 constexpr int kTuningWaitMs = 60'000;  // for other processes
 constexpr const char* kColumns =
     "SELECT c.kernel, c.schedule, us, spread, samples, failure, git, date FROM candidates c ";

@@ -103,7 +103,7 @@ TEST(TuningStore, RefusesAnotherFile) {
   }
   SQLite::Database(directory / "newer", SQLite::OPEN_READWRITE)
       .exec("UPDATE store SET value = '9' WHERE key = 'version'");
-  EXPECT_THAT(refused("newer"), HasSubstr("newer: version: expected 2, found 9"));
+  EXPECT_THAT(refused("newer"), HasSubstr("newer: version: expected 3, found 9"));
   {
     TuningStore store(directory / "words", kMachine);
     store.insert(kStoreKey, of_columns(2), {.us = 1});
