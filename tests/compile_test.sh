@@ -147,7 +147,7 @@ refused 1 "text.sqlite: expected a tuning store" "$triage" compile fp32 --store 
 sqlite3 other.sqlite 'CREATE TABLE mine (x)'
 refused 1 "other.sqlite: expected a tuning store, found another SQLite database" "$triage" compile fp32 --store other.sqlite
 cp store.sqlite newer.sqlite && sqlite3 newer.sqlite "UPDATE store SET value = '9' WHERE key = 'version'"
-refused 1 "newer.sqlite: version: expected 2, found 9" "$triage" compile fp32 --store newer.sqlite
+refused 1 "newer.sqlite: version: expected 3, found 9" "$triage" compile fp32 --store newer.sqlite
 cp store.sqlite odd.sqlite && sqlite3 odd.sqlite "UPDATE candidates SET schedule = schedule || '?'"
 refused 1 "odd.sqlite: schedule: found 'direct 1x" "$triage" compile fp32 --store odd.sqlite
 refused 1 "nowhere/store.sqlite" "$triage" tune fp32 --store nowhere/store.sqlite --candidates 2
