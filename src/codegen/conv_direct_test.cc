@@ -1,6 +1,7 @@
 // What direct kernels look like once Halide has lowered them; conv_kernels_test.cc has what they compute.
 #include <gtest/gtest.h>
 
+#include "codegen/codegen_test_support.h"
 #include "codegen/with_halide.h"
 #include "core/file.h"
 #include "core/test_support.h"
@@ -12,10 +13,8 @@ using namespace compiler;  // NOLINT(google-build-using-namespace): codegen is i
 
 // Weights are packed so that each vector of them is one load. Halide's simplifier must see that: a gather, byte by
 // byte, computes the same eight times as slowly.
-void expect_whole_loads(plan::Precision precision, DotProduct dot) {
+void expect_whole_loads(plan::Precision precision, const Target& target) {
   const TempDir directory;
-  Target target = this_cpu();
-  target.dot = dot;
   for (const int vectors : {1, 2, 3, 4})
     for (const auto order : {LoopOrder::channels_outside, LoopOrder::pixels_outside})
       for (const auto share : {Share::rows, Share::channels}) {
@@ -34,9 +33,9 @@ void expect_whole_loads(plan::Precision precision, DotProduct dot) {
 }
 
 TEST(ConvDirect, LoadsWeightsAsWholeVectors) {
-  expect_whole_loads(plan::Precision::fp32, this_cpu().dot);
+  expect_whole_loads(plan::Precision::fp32, this_cpu());
   for (const auto dot : {DotProduct::none, DotProduct::u8_s8, DotProduct::s8_s8})
-    expect_whole_loads(plan::Precision::int8, dot);
+    expect_whole_loads(plan::Precision::int8, with_dots(dot));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "codegen/codegen_test_support.h"
 #include "codegen/kernel_code.h"
 #include "codegen/with_halide.h"
 #include "compiler/pack.h"
@@ -201,13 +202,6 @@ KernelKey odd_key(Rng& rng, plan::Precision precision) {
   key.pool = key.height > 1 && key.width > 1 && rng.below(2) == 0;
   key.threads = random_from(rng, 1, 3);
   return key;
-}
-
-// A target that this CPU runs, with another's way to sum products.
-Target with_dots(DotProduct dot) {
-  Target target = this_cpu();
-  target.dot = dot;
-  return target;
 }
 
 constexpr int kWhole = 4096;  // in one call

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "codegen/codegen_test_support.h"
 #include "codegen/kernel_code.h"
 #include "codegen/with_halide.h"
 #include "core/rng.h"
@@ -174,8 +175,7 @@ TEST(EdgeKernels, AreTheirDefinitions) {
     for (const auto precision : {plan::Precision::fp32, plan::Precision::int8})
       for (const auto& [height, width] : {std::pair{1, 1}, {3, 7}, {9, 13}}) {
         if (precision == plan::Precision::fp32 && dot != DotProduct::none) continue;
-        Target target = this_cpu();
-        target.dot = dot;
+        const Target target = with_dots(dot);
         EdgeKey key{.precision = precision, .height = height, .width = width};
         key.channels = 1 + static_cast<int>(rng.below(4)), key.stored = 4;
         check_prepare(key, target, rng);
