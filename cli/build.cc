@@ -28,7 +28,7 @@ plan::Plan build(const fs::path& run, const std::string& policy, const TargetOpt
       throw UsageError("--precision: of a search's plans the search decides; found one for " + run.string());
     return build_from_front(config, run, options, chosen);
   }
-  const RunConfig config = run_config_of(run);
+  const RunConfig config = resolve_precision(run_config_of(run), run);
   if (!chosen) options.policy = config.policy;
   options.target = target_options.given() ? target : config.target;
   options.budgets = limited(config.budgets, most_mmac);

@@ -63,8 +63,9 @@ int run_command(int argc, char** argv) {
   Progress::set_quiet(json);
   const std::string command = command_line(argc, argv);
 
-  const RunConfig config = load_run_config(config_file);
-  const fs::path directory = run.empty() ? fs::path("runs") / config.name : fs::path(run);
+  const RunConfig given = load_run_config(config_file);
+  const fs::path directory = run.empty() ? fs::path("runs") / given.name : fs::path(run);
+  const RunConfig config = resolve_precision(given, directory);
   config.require_stages();
   const Workspace workspace(config, directory);
   const RunLock lock = open_run(directory, config);

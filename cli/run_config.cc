@@ -147,10 +147,13 @@ RunConfig load_run_config(const fs::path& file) {
   root.read("device", config.device);
   if (config.device != "auto" && config.device != "cpu" && config.device != "cuda")
     root.fail_at("device", "auto, cpu or cuda");
-  std::string precision = "bf16";
+  std::string precision = "auto";
   root.read("precision", precision);
-  if (precision != "bf16" && precision != "fp32") root.fail_at("precision", "bf16 or fp32");
-  config.precision = train::precision_from_string(precision);
+  config.auto_precision = precision == "auto";
+  if (!config.auto_precision && precision != "bf16" && precision != "fp32")
+    root.fail_at("precision", "auto, bf16 or fp32");
+  config.precision = config.auto_precision ? train::fastest_precision(train::device_from_string(config.device))
+                                           : train::precision_from_string(precision);
   root.read("threads", config.threads, 0, 1024);
   root.read("checkpoint_seconds", config.checkpoint_seconds, 0, 1e6);
 
@@ -198,6 +201,32 @@ RunConfig load_run_config(const fs::path& file) {
   read_budgets(build.section("budget"), config.budgets);
   build.finish();
   root.finish();
+  return config;
+}
+
+namespace {
+
+// `text` with the precision in front: a key of the root stands before the first table.
+std::string with_precision(const std::string& text, train::Precision precision) {
+  return std::format("precision = \"{}\"  # auto, on the machine where this run began\n{}", train::to_string(precision),
+                     text);
+}
+
+}  // namespace
+
+RunConfig resolve_precision(RunConfig config, const fs::path& run) {
+  if (!config.auto_precision) return config;
+  const fs::path file = run / "config.toml";
+  const std::string text = std::exchange(config.text, with_precision(config.text, config.precision));
+  if (!fs::exists(file)) return config;
+  const std::string kept = read_file(file);
+  for (const train::Precision precision : {train::Precision::bf16, train::Precision::fp32}) {
+    const std::string resolved = with_precision(text, precision);
+    if (kept != resolved && !(kept == text && precision == train::Precision::bf16)) continue;
+    config.precision = precision;
+    config.text = kept;
+    break;
+  }
   return config;
 }
 

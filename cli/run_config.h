@@ -40,8 +40,9 @@ struct RunConfig {
   std::uint64_t seed = 1;
   std::string device = "auto";  // auto, cpu, cuda
   train::Precision precision = train::Precision::bf16;
-  int threads = 0;          // of the training; 0: all cores
-  std::string data, shift;  // imported data set files; shift: the same classes under distribution shift, optional
+  bool auto_precision = false;  // nothing was asked for: `precision` is what this machine trains fastest in
+  int threads = 0;              // of the training; 0: all cores
+  std::string data, shift;      // imported data set files; shift: the same classes under distribution shift, optional
   data::SplitOptions splits;
   std::optional<StageConfig> supernet;
   std::vector<StageConfig> stages;  // cheapest first: the order in which a plan asks them
@@ -61,6 +62,11 @@ struct RunConfig {
 };
 
 RunConfig load_run_config(const fs::path& file);
+
+// What "auto" stands for in a run: what it began with (runs of before that was a choice: bf16), so that one that moves
+// to another machine goes on as it was; in a new run, what this machine is fastest in. The text that is kept says
+// which.
+RunConfig resolve_precision(RunConfig config, const fs::path& run);
 
 // The keys of a table of budgets.
 void read_budgets(ConfigSection section, search::Budgets& budgets);

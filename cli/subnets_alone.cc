@@ -60,7 +60,7 @@ int subnets_alone(int argc, char** argv) {
   const StageConfig& supernet = *config.supernet;
   std::string text = key_line("name", name.empty() ? config.name + "-alone" : name) + key_line("seed", config.seed);
   if (config.device != "auto") text += key_line("device", config.device);
-  text += key_line("precision", config.precision == train::Precision::bf16 ? "bf16" : "fp32");
+  if (!config.auto_precision) text += key_line("precision", train::to_string(config.precision));
   text += key_line("threads", config.threads);
   text += "\n[data]\n" + key_line("file", config.data) + key_line("route", config.splits.route) +
           key_line("validation", config.splits.validation);

@@ -19,8 +19,9 @@ int train_command(int argc, char** argv) {
   if (!parse_arguments(app, argc, argv)) return 0;
   install_stop_handler();
   Progress::set_quiet(json);
-  const RunConfig config = load_run_config(config_file);
-  const fs::path directory = run.empty() ? fs::path("runs") / config.name : fs::path(run);
+  const RunConfig given = load_run_config(config_file);
+  const fs::path directory = run.empty() ? fs::path("runs") / given.name : fs::path(run);
+  const RunConfig config = resolve_precision(given, directory);
   const Workspace workspace(config, directory);
   const RunLock lock = open_run(directory, config);
   Json out = Json::array();

@@ -27,6 +27,9 @@ jq -e '.test | .static[0].accuracy > 0.6 and .operating_point.accuracy >= .stati
 jq -e '.test.latency.agreement == 1' "$work/run/results.json" > /dev/null || fail "the real run left at other exits than predicted"
 jq -e '.figures["tiny.big_accuracy"].value > 60 and .figures["tiny.minutes"].value > 0' "$work/figures.json" > /dev/null || fail "figures are missing"
 
+# "auto" is settled when a run begins, and the run says as what.
+head -n 1 "$work/run/config.toml" | grep -qE '^precision = "(bf16|fp32)"' || fail "expected the precision in front of config.toml, found: $(head -n 1 "$work/run/config.toml")"
+
 # The same command again repeats nothing that is done, and gives the same networks.
 cp "$work/run/little.pt" "$work/little.pt"
 "$triage" run "$work/tiny.toml" --run "$work/run" > /dev/null 2> "$work/again.txt"

@@ -18,6 +18,7 @@ NormKernels<T> choose() {
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("fma")) {
     return avx512::norm_kernels<T>();
   }
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return avx2::norm_kernels<T>();
 #endif
   return portable::norm_kernels<T>();
 }

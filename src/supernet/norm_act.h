@@ -8,8 +8,8 @@
 // ranges other than the last must be multiples of kGroupImages.
 // Threads: each call uses the OpenMP pool and returns when all is written. Buffers must not overlap unless said.
 // Determinism: sums are formed per group of kGroupImages images and combined in order in double: the same bits for any
-// number of threads and any cut into ranges. AVX-512 where the CPU has it; elsewhere the same source for the base
-// target (last bits may differ between the two, by fused multiply-adds).
+// number of threads and any cut into ranges. One source for AVX-512, AVX2 and the base target, of which the CPU's best
+// runs (last bits may differ between them, by fused multiply-adds).
 #pragma once
 
 #include <cstddef>

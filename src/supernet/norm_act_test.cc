@@ -1,4 +1,4 @@
-// The two builds of the kernels against each other; what they compute is held against ATen in network_test.cc.
+// The builds of the kernels against each other; what they compute is held against ATen in network_test.cc.
 // They differ by fused multiply-adds only: 2^-20 of the values, or for bf16 one unit in the last place where a rounding
 // falls the other way.
 #include "supernet/norm_act.h"
@@ -16,6 +16,11 @@ namespace triage::supernet {
 namespace {
 
 #if defined(__x86_64__)
+
+bool has_avx2() {
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
 
 bool has_avx512() {
   __builtin_cpu_init();
@@ -86,8 +91,8 @@ void expect_near(const std::vector<T>& a, const std::vector<T>& b, double relati
 }
 
 template <class T>
-void compare(const NormActShape& shape, int inputs, double rounding) {
-  const Results<T> a = run(avx512::norm_kernels<T>(), shape, inputs);
+void compare(const NormKernels<T>& kernels, const NormActShape& shape, int inputs, double rounding) {
+  const Results<T> a = run(kernels, shape, inputs);
   const Results<T> b = run(portable::norm_kernels<T>(), shape, inputs);
   EXPECT_EQ(a.z, b.z);
   EXPECT_EQ(a.argmax, b.argmax);
@@ -103,17 +108,26 @@ void compare(const NormActShape& shape, int inputs, double rounding) {
   EXPECT_EQ(a.dx_residual, b.dx_residual);
 }
 
-TEST(NormKernels, PortableAgreesWithAvx512) {
-  if (!has_avx512()) GTEST_SKIP() << "no AVX-512";
+void compare_all(const NormKernels<float>& of_float, const NormKernels<bf16>& of_bf16) {
   for (const bool pool : {false, true}) {
     for (const int channels : {1, 21, 24, 64}) {
       const NormActShape shape{3, 7, 9, channels, pool};
       for (const int inputs : {12, 40}) {
-        compare<float>(shape, inputs, 0x1p-20);
-        compare<bf16>(shape, inputs, 0x1p-7);
+        compare<float>(of_float, shape, inputs, 0x1p-20);
+        compare<bf16>(of_bf16, shape, inputs, 0x1p-7);
       }
     }
   }
+}
+
+TEST(NormKernels, PortableAgreesWithAvx2) {
+  if (!has_avx2()) GTEST_SKIP() << "no AVX2";
+  compare_all(avx2::norm_kernels<float>(), avx2::norm_kernels<bf16>());
+}
+
+TEST(NormKernels, PortableAgreesWithAvx512) {
+  if (!has_avx512()) GTEST_SKIP() << "no AVX-512";
+  compare_all(avx512::norm_kernels<float>(), avx512::norm_kernels<bf16>());
 }
 
 #endif

@@ -83,4 +83,6 @@ Precision precision_from_string(const std::string& text) {
   fail("precision: expected 'bf16' or 'fp32', found '{}'", text);
 }
 
+const char* to_string(Precision precision) { return precision == Precision::bf16 ? "bf16" : "fp32"; }
+
 }  // namespace triage::train

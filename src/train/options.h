@@ -57,5 +57,6 @@ Json to_json(const SupernetOptions& options);
 
 enum class Precision { bf16, fp32 };
 Precision precision_from_string(const std::string& text);  // throws Error
+const char* to_string(Precision precision);
 
 }  // namespace triage::train

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "core/rng.h"
+#include "supernet/conv3x3_bf16.h"
 #include "train/network_file.h"
 #include "train/trainer.h"
 
@@ -67,6 +68,10 @@ at::Device device_from_string(const std::string& text) {
   return at::kCPU;
 }
 
+Precision fastest_precision(at::Device device) {
+  return device.is_cuda() || supernet::conv3x3_bf16_supported() ? Precision::bf16 : Precision::fp32;
+}
+
 int set_threads(int threads) {
   const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   at::set_num_threads(threads > 0 ? threads : cores);
@@ -97,7 +102,7 @@ Json identity_of(const TrainJob& job) {
                    {"features_block", job.features_block},
                    {"options", to_json(job.options)},
                    {"seed", job.seed},
-                   {"precision", job.precision == Precision::bf16 ? "bf16" : "fp32"},
+                   {"precision", to_string(job.precision)},
                    {"device", job.device.str()},
                    {"data", job.data->info().sha256},
                    {"route", job.splits->route.size()},
