@@ -1,12 +1,15 @@
 # make demo   packages, build, a whole run on real images (Fashion-MNIST), report
-# make test   packages, build, every test
+# make test   packages, build, every test: for whoever uses Triage
+# make check  what the tests do not see, for whoever changes it: style, clang-tidy, layers, sanitizers, the runtime alone,
+#             every file compiled by itself
 # make arm64  what runs on a 64-bit ARM device, cross-compiled: build/arm64/triage-measure
 # make bench  the figures of record that are ratios and times
 # TRIAGE_SKIP_SETUP=1 leaves the machine's packages alone.
 JOBS ?= $(shell nproc)
 TRIAGE := build/release/triage
+CONFIGURE := cmake -DCMAKE_MESSAGE_LOG_LEVEL=WARNING --preset
 
-.PHONY: demo test bench build configure program setup zoo tidy clean sanitize runtime-only arm64
+.PHONY: demo test check bench build configure program setup zoo tidy clean sanitize runtime-only alone arm64
 
 build: configure
 	@cmake --build --preset release --parallel $(JOBS)
@@ -15,7 +18,7 @@ program: configure
 	@cmake --build --preset release --parallel $(JOBS) --target triage
 
 configure: setup
-	@cmake --preset release -DCMAKE_MESSAGE_LOG_LEVEL=WARNING
+	@$(CONFIGURE) release
 
 setup:
 	@[ -n "$(TRIAGE_SKIP_SETUP)" ] || scripts/setup
@@ -26,31 +29,40 @@ demo: program
 	$(TRIAGE) run configs/fashion-demo.toml --run runs/fashion-demo
 	@echo "The report: runs/fashion-demo/report.html"
 
-test: build sanitize runtime-only
+test: build
+	@scripts/test release
+
+check: alone sanitize runtime-only tidy
 	@scripts/check_layers
-	@scripts/check_style --tidy
-	@ctest --preset release
 
 sanitize: setup
-	@cmake --preset asan -DCMAKE_MESSAGE_LOG_LEVEL=WARNING
+	@$(CONFIGURE) asan
 	@cmake --build --preset asan --parallel $(JOBS)
-	@ctest --preset asan
+	@scripts/test asan
 
 runtime-only: setup
-	@cmake --preset runtime-only -DCMAKE_MESSAGE_LOG_LEVEL=WARNING
+	@$(CONFIGURE) runtime-only
 	@cmake --build --preset runtime-only --parallel $(JOBS)
-	@ctest --preset runtime-only
+	@scripts/test runtime-only
+
+# Every file compiled by itself, with no neighbour's includes, not linked. Editors find its commands at the tree's root.
+alone: setup
+	@$(CONFIGURE) check
+	@ln -sfn build/check/compile_commands.json compile_commands.json
+	@ninja -C build/check -j $(JOBS) $$(ninja -C build/check -t targets all | sed -n 's/\.o: .*/.o/p')
 
 arm64:
 	@[ -n "$(TRIAGE_SKIP_SETUP)" ] || scripts/setup arm64
-	@cmake --preset arm64 -DCMAKE_MESSAGE_LOG_LEVEL=WARNING
+	@$(CONFIGURE) arm64
 	@cmake --build --preset arm64 --parallel $(JOBS)
 
 tidy: configure
+	@cmake --build --preset release --target triage_revision
 	@scripts/check_style --tidy
 
 bench: build
 	@[ -n "$(TRIAGE_SKIP_SETUP)" ] || scripts/setup bench
+	@cmake --build --preset release --parallel $(JOBS) --target benches
 	@scripts/bench
 
 zoo: program

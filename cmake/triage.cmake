@@ -2,17 +2,27 @@
 #   triage_module(name LINK libs...)   library triage_<name> from *.cc, its tests from *_test.cc,
 #                                      its fuzz targets from *_fuzz.cc
 #     WITHOUT stems..., ONLY stems...  where a folder makes two libraries: not these files, no others
+#     ALONE stems...                   tests that get a program of their own, triage_<stem>
 
+# How our own code is compiled. PRIVATE everywhere: a project that links triage_runtime gets none of it.
 add_library(triage_options INTERFACE)
 target_compile_options(triage_options INTERFACE -Wall -Wextra -Wshadow -Wno-missing-field-initializers)
-target_include_directories(triage_options INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
+target_include_directories(triage_options INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
 if(TRIAGE_SANITIZE)
   target_compile_options(triage_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
   target_link_options(triage_options INTERFACE -fsanitize=address,undefined)
 endif()
+if(TRIAGE_FUZZ)  # counters in every library, which libFuzzer follows
+  target_compile_options(triage_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
+# Tests and glue: a short build is worth more than fast code.
+add_library(triage_test_options INTERFACE)
+target_compile_options(triage_test_options INTERFACE $<$<CONFIG:Release>:-O1>)
+target_link_libraries(triage_test_options INTERFACE triage_options)
 
 function(triage_module name)
-  cmake_parse_arguments(arg "" "" "LINK;WITHOUT;ONLY" ${ARGN})
+  cmake_parse_arguments(arg "" "" "LINK;WITHOUT;ONLY;ALONE" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cc)
   if(arg_WITHOUT)
     list(JOIN arg_WITHOUT "|" stems)
@@ -31,11 +41,16 @@ function(triage_module name)
     return()
   endif()
   add_library(triage_${name} STATIC ${sources})
-  target_link_libraries(triage_${name} PUBLIC triage_options ${arg_LINK})
-  if(tests AND BUILD_TESTING)
-    add_executable(triage_${name}_test ${tests})
-    target_link_libraries(triage_${name}_test PRIVATE triage_${name} GTest::gmock GTest::gtest_main)
-    add_test(NAME ${name} COMMAND triage_${name}_test)
+  target_link_libraries(triage_${name} PRIVATE $<BUILD_INTERFACE:triage_options> PUBLIC ${arg_LINK})
+  if(NOT BUILD_TESTING)
+    return()
+  endif()
+  foreach(stem ${arg_ALONE})
+    list(FILTER tests EXCLUDE REGEX "/${stem}\\.cc$")
+    triage_test(triage_${stem} ${name} ${CMAKE_CURRENT_SOURCE_DIR}/${stem}.cc)
+  endforeach()
+  if(tests)
+    triage_test(triage_${name}_test ${name} ${tests})
   endif()
   foreach(fuzzer ${fuzzers})
     get_filename_component(stem ${fuzzer} NAME_WE)
@@ -43,20 +58,34 @@ function(triage_module name)
   endforeach()
 endfunction()
 
-# A fuzz target is a file with LLVMFuzzerTestOneInput. Clang links libFuzzer; other compilers link
+# The program of a module's tests. ctest knows each of its suites by name, module.Suite: the program is asked for them
+# once, after it was linked (cmake/list_suites.cmake), since starting one that links LibTorch for each test costs minutes.
+function(triage_test program module)
+  add_executable(${program} ${ARGN})
+  target_link_libraries(${program} PRIVATE triage_${module} triage_test_options GTest::gmock GTest::gtest_main)
+  triage_suites(${program} ${module})
+endfunction()
+
+function(triage_suites program module)
+  set(list ${CMAKE_CURRENT_BINARY_DIR}/${program}_suites.cmake)
+  add_custom_command(TARGET ${program} POST_BUILD BYPRODUCTS ${list} VERBATIM
+    COMMAND ${CMAKE_COMMAND} -DPROGRAM=$<TARGET_FILE:${program}> -DMODULE=${module} -DOUTPUT=${list} -P ${PROJECT_SOURCE_DIR}/cmake/list_suites.cmake)
+  set(include ${CMAKE_CURRENT_BINARY_DIR}/${program}_include.cmake)
+  file(WRITE ${include} "if(EXISTS \"${list}\")\n  include(\"${list}\")\nelse()\n  add_test(${module}.not_built ${program})\nendif()\n")
+  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${include})
+endfunction()
+
+# A fuzz target is a file with LLVMFuzzerTestOneInput. The preset fuzz links libFuzzer (scripts/fuzz runs it); others link
 # tests/fuzz_driver.cc, which mutates the seeds of tests/fuzz_seeds/<stem>/ for a fixed number of rounds.
 function(triage_fuzz stem source library)
-  if(NOT BUILD_TESTING)
-    return()
-  endif()
   add_executable(${stem} ${source})
-  target_link_libraries(${stem} PRIVATE ${library})
-  if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
-    target_compile_options(${stem} PRIVATE -fsanitize=fuzzer)
+  target_link_libraries(${stem} PRIVATE ${library} triage_test_options)
+  if(TRIAGE_FUZZ)
     target_link_options(${stem} PRIVATE -fsanitize=fuzzer)
-    add_test(NAME ${stem} COMMAND ${stem} -runs=20000 ${CMAKE_SOURCE_DIR}/tests/fuzz_seeds/${stem})
+    set_property(GLOBAL APPEND PROPERTY triage_fuzzers ${stem})
   else()
-    target_sources(${stem} PRIVATE ${CMAKE_SOURCE_DIR}/tests/fuzz_driver.cc)
-    add_test(NAME ${stem} COMMAND ${stem} ${CMAKE_SOURCE_DIR}/tests/fuzz_seeds/${stem} 5000)
+    target_sources(${stem} PRIVATE ${PROJECT_SOURCE_DIR}/tests/fuzz_driver.cc)
+    add_test(NAME ${stem} COMMAND ${stem} ${PROJECT_SOURCE_DIR}/tests/fuzz_seeds/${stem} 5000)
+    set_tests_properties(${stem} PROPERTIES LABELS fuzz)
   endif()
 endfunction()

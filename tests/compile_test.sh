@@ -8,6 +8,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 fail() { echo "compile_test: $*" >&2; exit 1; }
+. "$source/tests/kill_at_work.sh"
 quietly() { "$@" > out.txt 2> err.txt || fail "$*: $(cat err.txt)"; }
 refused() {  # CODE 'words' command...: the exit code and the words
   local code=$1 words=$2 found=0
@@ -50,11 +51,7 @@ quietly "$triage" tune int8 --store store.sqlite --candidates 3
 # Killed again and again it goes on, and what was measured stays.
 measured() { sqlite3 -cmd '.timeout 10000' killed.sqlite 'SELECT count(*) FROM candidates' 2> /dev/null || echo 0; }
 for round in 1 2 3; do
-  known=$(measured)
-  "$triage" tune int8 --store killed.sqlite --candidates 6 > /dev/null 2> err.txt & pid=$!
-  while kill -0 $pid 2> /dev/null && [ "$(measured)" -lt $((known + 2)) ]; do sleep 0.05; done
-  kill -9 $pid 2> /dev/null || fail "the tuning ended before it was killed: $(cat err.txt)"
-  wait $pid 2> /dev/null || true
+  kill_at_work "[ \$(measured) -ge $(($(measured) + 2)) ]" "$triage" tune int8 --store killed.sqlite --candidates 6
 done
 quietly "$triage" tune int8 --store killed.sqlite --candidates 6 --json
 jq -e 'all(.kernels[]; .known == 6) and ([.kernels[] | .known - .measured] | add >= 6)' out.txt > /dev/null || fail "a killed tuning began anew: $(cat out.txt)"
@@ -109,11 +106,8 @@ same_files fp32
 [ "$(compiled_files fp32)" != "$before" ] || fail "expected other kernels with other schedules"
 quietly "$triage" compile fp32 --untuned
 same_files fp32
-"$triage" compile fp32 --store store.sqlite > /dev/null 2>&1 & pid=$!
-sleep 0.3
-kill -9 $pid 2> /dev/null || true
-wait $pid 2> /dev/null || true
-while pgrep -f "triage-kernels library fp32/" > /dev/null; do sleep 0.1; done  # the program it had started
+kill_at_work 'pgrep -P $pid > compiler.pid' "$triage" compile fp32 --store store.sqlite
+while grep -qs '^State:.[^Z]' "/proc/$(cat compiler.pid)/status"; do sleep 0.05; done  # the program it had started
 quietly "$triage" predict fp32 sheet.png --engine compiled
 quietly "$triage" compile fp32 --store store.sqlite
 same_files fp32

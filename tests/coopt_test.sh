@@ -8,6 +8,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 fail() { echo "coopt_test: $*" >&2; exit 1; }
+. "$source/tests/kill_at_work.sh"
 refused() {  # code 'words' command...: that exit code and the words
   local expected=$1 words=$2 code=0
   shift 2
@@ -62,12 +63,10 @@ jq -e '.figures | has("coopt.regret_percent") and has("coopt.regret_at_percent")
 
 # Killed again and again, then to the end: the same; and again from what it kept, nothing scored a second time.
 tables killed
-for pause in 0.3 0.6 0.9; do
-  "$triage" coopt coopt.toml --seeds 2 --trials 120 --run killed > /dev/null 2>&1 & pid=$!
-  sleep $pause
-  kill -9 $pid 2> /dev/null || true
-  wait $pid 2> /dev/null || true
+for studies in 1 2 4; do  # of two seeds under three cost models
+  kill_at_work "[ \$(ls killed/coopt/*.sqlite | wc -l) -ge $studies ]" "$triage" coopt coopt.toml --seeds 2 --trials 120 --run killed
 done
+[ ! -e killed/coopt.json ] || fail "expected the killed run to be unfinished"
 coopt killed --json > killed.json 2> log.txt || fail "$(cat log.txt)"
 compared='del(.command, .date)'
 [ "$(jq -cS "$compared" run/coopt.json)" = "$(jq -cS "$compared" killed.json)" ] || fail "the killed run found something else"

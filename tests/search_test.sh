@@ -8,6 +8,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 fail() { echo "search_test: $*" >&2; exit 1; }
+. "$source/tests/kill_at_work.sh"
 refused() {  # 'words' command...: exit code 1 and the words
   local words=$1 code=0
   shift
@@ -25,7 +26,7 @@ seed = 3
 supernet = "net"
 initial_subnets = 12
 most_subnets = 30
-batch = 40
+batch = 10
 population = 40
 most_trials = 300
 patience = 100
@@ -50,12 +51,11 @@ mkdir -p whole killed
 cp costs.json whole/layer_costs.json
 cp costs.json killed/layer_costs.json
 "$triage" search search.toml --run whole > whole.txt 2> log.txt || fail "$(cat log.txt)"
-for pause in 0.2 0.4 0.6 0.8; do
-  "$triage" search search.toml --run killed > /dev/null 2>&1 & pid=$!
-  sleep $pause
-  kill -9 $pid 2> /dev/null || true
-  wait $pid 2> /dev/null || true
+trials() { sqlite3 -cmd '.timeout 10000' killed/search.sqlite 'SELECT count(*) FROM triage_trials' 2> /dev/null || echo 0; }
+for round in 1 2 3 4; do
+  kill_at_work "[ \$(trials) -gt $(trials) ]" "$triage" search search.toml --run killed
 done
+[ ! -e killed/front.json ] || fail "expected the killed search to be unfinished"
 "$triage" search search.toml --run killed --json > killed.json 2> log.txt || fail "$(cat log.txt)"
 [ "$(jq -c .points whole/front.json)" = "$(jq -c .points killed/front.json)" ] || fail "the killed search found another front"
 jq -e '.points | length > 1' killed.json > /dev/null || fail "expected a front: $(cat killed.json)"

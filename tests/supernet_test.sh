@@ -7,6 +7,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 fail() { echo "supernet_test: $*" >&2; exit 1; }
+. "$source/tests/kill_at_work.sh"
 refused() {  # 'words' command...: exit code 1 and the words
   local words=$1 code=0
   shift
@@ -22,12 +23,13 @@ jq -se 'length == 4 and all(.subnet_seed > 0 and .subnet_loss > 0) and .[3].smal
 
 # Killed and resumed: the same bits.
 sed "s|^threads = 2|threads = 2\ncheckpoint_seconds = 0|" tiny.toml > often.toml
-for pause in 0.3 0.6 0.9; do
-  "$triage" train often.toml --run killed > /dev/null 2>&1 & pid=$!
-  sleep $pause
-  kill -9 $pid 2> /dev/null || true
-  wait $pid 2> /dev/null || true
+epochs() { cat killed/metrics.jsonl 2> /dev/null | wc -l; }
+for round in 0 1 2; do  # before the first epoch ends, then in the second and third, each time behind a new checkpoint
+  touch mark
+  kill_at_work "[ \$(epochs) -ge $round ] && [ -n \"\$(find killed/checkpoint -name '*.ckpt' -newer mark)\" ]" \
+    "$triage" train often.toml --run killed
 done
+[ ! -e killed/supernet.pt ] || fail "expected the killed training to be unfinished"
 "$triage" train often.toml --run killed > /dev/null 2>&1
 cmp run/supernet.pt killed/supernet.pt
 

@@ -3,141 +3,21 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
+#include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <limits>
 #include <new>
 #include <thread>
 
 #include "core/test_support.h"
-#include "runtime/compiled_backend.h"
 #include "runtime/convert.h"
-#include "runtime/fake_backend.h"
-#include "runtime/test_program.h"
-
-namespace {
-std::atomic<bool> counting = false;
-std::atomic<int> allocations = 0;
-
-void* counted(std::size_t bytes, std::size_t alignment = 0) {
-  if (counting) ++allocations;
-  void* memory = alignment ? std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment)
-                           : std::malloc(bytes ? bytes : 1);
-  if (!memory) throw std::bad_alloc();
-  return memory;
-}
-}  // namespace
-
-// Every allocation of this test program goes through here (the engine alone uses the kind that does not throw).
-void* operator new(std::size_t bytes) { return counted(bytes); }
-void* operator new[](std::size_t bytes) { return counted(bytes); }
-void* operator new(std::size_t bytes, std::align_val_t a) { return counted(bytes, static_cast<std::size_t>(a)); }
-void* operator new[](std::size_t bytes, std::align_val_t a) { return counted(bytes, static_cast<std::size_t>(a)); }
-void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return std::malloc(bytes); }
-void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept { return std::malloc(bytes); }
-void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
-void operator delete[](void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+#include "runtime/executor_test_support.h"
 
 namespace triage::runtime {
 namespace {
 
 using testing::HasSubstr;
-
-constexpr int kSide = 2, kPixels = kSide * kSide, kClasses = 4;
-constexpr double kNever = 1, kAlways = -1;
-
-// An image is told by its first pixel, its number; the fakes answer with it.
-struct Images {
-  explicit Images(int count) : pixels(static_cast<std::size_t>(count) * kPixels) {
-    for (int i = 0; i < count; ++i) {
-      for (int k = 0; k < kPixels; ++k) pixels[i * kPixels + k] = static_cast<std::uint8_t>(i + k);
-      views.push_back({.pixels = &pixels[i * kPixels], .height = kSide, .width = kSide, .channels = 1});
-    }
-    outcomes.resize(count);
-  }
-  std::vector<std::uint8_t> pixels;
-  std::vector<ImageView> views;
-  std::vector<Outcome> outcomes;
-};
-
-int number(const FakeRow& row) { return static_cast<int>(std::lround(row.input[0] * 255)) % 256; }
-
-// Stage `stage` answers image i with label (i + stage) % 4; it is unsure where i % (stage + 2) != 0.
-void answer(const FakeRow& row, int stage) {
-  const int i = number(row);
-  std::fill(row.logits.begin(), row.logits.end(), 0.0f);
-  row.logits[(i + stage) % kClasses] = i % (stage + 2) != 0 ? 0.5f : 9.0f;
-  for (float& value : row.features) value = static_cast<float>(i);
-  if (!row.carry.empty()) {
-    std::fill(row.carry.begin(), row.carry.end(), static_cast<float>(100 + stage));
-    row.carry[0] = row.input[0];
-  }
-}
-
-bool unsure(int i, int stage) { return i % (stage + 2) != 0; }
-
-struct Fixture {
-  plan::Plan plan;
-  std::vector<FakeBackend*> fakes;  // owned by the executor
-  std::unique_ptr<Executor> executor;
-};
-
-struct StageSetup {
-  int source = -1;  // -1: reads the image
-  int carry = 0;
-};
-
-plan::Plan make_plan(std::span<const StageSetup> setup) {
-  plan::Plan plan{.name = "test", .input = {1, kSide, kSide}, .classes = {"a", "b", "c", "d"}};
-  plan.policy = plan::PolicyKind::confidence;
-  for (std::size_t s = 0; s < setup.size(); ++s) {
-    plan::Stage stage{.name = std::format("stage{}", s), .onnx = std::format("stage{}.onnx", s)};
-    stage.input = setup[s].source < 0 ? plan::StageInput::image : plan::StageInput::features;
-    stage.source = setup[s].source;
-    stage.exit.threshold = 0.5;
-    plan.stages.push_back(stage);
-  }
-  return plan;
-}
-
-std::unique_ptr<FakeBackend> make_fake(std::span<const StageSetup> setup, int s, int feature_width = 0) {
-  const StageShape shape{.input_size = setup[s].source < 0 ? kPixels : setup[setup[s].source].carry,
-                         .classes = kClasses,
-                         .feature_width = feature_width,
-                         .carry_size = setup[s].carry};
-  return std::make_unique<FakeBackend>(shape, [s](const FakeRow& row) { answer(row, s); });
-}
-
-Fixture make(const std::vector<StageSetup>& setup, std::vector<double> thresholds = {}) {
-  Fixture fixture{.plan = make_plan(setup)};
-  std::vector<std::unique_ptr<Backend>> backends;
-  for (int s = 0; s < static_cast<int>(setup.size()); ++s) {
-    auto fake = make_fake(setup, s);
-    fixture.fakes.push_back(fake.get());
-    backends.push_back(std::move(fake));
-  }
-  fixture.executor = std::make_unique<Executor>(fixture.plan, std::move(backends), thresholds);
-  return fixture;
-}
-
-void expect_routed(const Images& images, int stages) {
-  for (int i = 0; i < static_cast<int>(images.outcomes.size()); ++i) {
-    int exit = 0;
-    while (exit + 1 < stages && unsure(i % 256, exit)) ++exit;
-    ASSERT_EQ(images.outcomes[i].exit, exit) << "image " << i;
-    ASSERT_EQ(images.outcomes[i].label, (i % 256 + exit) % kClasses) << "image " << i;
-    ASSERT_GT(images.outcomes[i].microseconds, 0);
-  }
-}
+using namespace testing_executor;
 
 TEST(Executor, EachImageLeavesWhereItIsSure) {
   for (int count : {1, 2, 63, 64, 65, 200}) {
@@ -268,41 +148,6 @@ TEST(Executor, LargeImagesRunInSmallerPieces) {
   std::vector<Outcome> outcomes(3);
   ASSERT_TRUE(executor.classify(views, outcomes));
   EXPECT_EQ(seen.runs(), 3);
-}
-
-TEST(Executor, NoHeapAllocationOnceWarm) {
-  Fixture mixed = make({{-1, 7}, {0, 0}, {-1, 0}});
-  Images images(150);
-  const auto classify = [&](std::size_t n) {
-    allocations = 0;
-    counting = true;
-    const bool ok = static_cast<bool>(
-        mixed.executor->classify(std::span(images.views).first(n), std::span(images.outcomes).first(n)));
-    counting = false;
-    return ok ? allocations.load() : -1;
-  };
-  EXPECT_GT(classify(1), 0);  // the workspace; also proves that the counter counts
-  for (int round = 0; round < 3; ++round) {
-    for (std::size_t n : {1u, 2u, 64u, 150u}) EXPECT_EQ(classify(n), 0) << n << " images";
-  }
-  expect_routed(images, 3);
-}
-
-TEST(CompiledBackend, NoHeapAllocationOnceOpen) {
-  const TempDir directory;
-  fs::copy_file(TESTING_KERNELS, directory / "kernels.so");
-  save_program(directory / "p", TestProgram{}.program(directory / "kernels.so"));
-  for (const int threads : {1, 2}) {
-    const auto opened = open_compiled((directory / "p").string(), {.threads = threads});
-    ASSERT_TRUE(opened) << opened.error().message;
-    std::vector<float> input(24, 1), logits(24);
-    allocations = 0;
-    counting = true;
-    const bool ok = static_cast<bool>((*opened)->run(2, {.input = input.data(), .logits = logits.data()}));
-    counting = false;
-    EXPECT_TRUE(ok);
-    EXPECT_EQ(allocations, 0);
-  }
 }
 
 TEST(Executor, ThreadsShareOneExecutor) {

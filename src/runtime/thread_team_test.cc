@@ -4,10 +4,17 @@
 
 #ifdef __linux__
 #include <sched.h>
+#include <unistd.h>
 #endif
 
+#include <atomic>
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <numeric>
+#include <string>
+#include <thread>
+#include <vector>
 
 namespace triage::runtime {
 namespace {
@@ -47,20 +54,36 @@ TEST(ThreadTeam, ABarrierPutsStepsInOrder) {
   }
 }
 
+#ifdef __linux__
+// Whether the kernel says that every thread of the process but this one sleeps.
+bool all_others_sleep() {
+  const std::string own = std::to_string(::gettid());
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::string stat;
+    std::getline(std::ifstream(task.path() / "stat"), stat);
+    const std::size_t name_end = stat.rfind(')');
+    if (task.path().filename() != own && stat.substr(name_end == std::string::npos ? 0 : name_end + 2, 1) != "S") {
+      return false;
+    }
+  }
+  return true;
+}
+
 TEST(ThreadTeam, WakesThreadsThatSleep) {
   ThreadTeam team(3);
   std::atomic<int> calls{0};
   for (int job = 0; job < 5; ++job) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));  // well behind their spinning
+    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (!all_others_sleep()) ASSERT_LT(std::chrono::steady_clock::now(), give_up) << "they spin for ever";
     team.run([&](int, int) { calls.fetch_add(1, std::memory_order_relaxed); });
   }
   EXPECT_EQ(calls, 15);
 }
 
-#ifdef __linux__
 void use_only(const cpu_set_t& processors) { ASSERT_EQ(sched_setaffinity(0, sizeof processors, &processors), 0); }
 
-// Both threads are put on one processor; the next job finds them on two.
+// Both threads are put on one processor; the next job finds them on two. Where others work as well, the kernel may put
+// them together again before they have looked, but not as a rule.
 TEST(ThreadTeam, ThreadsOfOneJobLeaveASharedProcessor) {
   cpu_set_t all, one;
   ASSERT_EQ(sched_getaffinity(0, sizeof all, &all), 0);
@@ -69,14 +92,15 @@ TEST(ThreadTeam, ThreadsOfOneJobLeaveASharedProcessor) {
   CPU_SET(sched_getcpu(), &one);
   ThreadTeam team(2);
   use_only(one);
-  int found[2] = {};
+  int found[2] = {}, apart = 0;
   for (int round = 0; round < 20; ++round) {
     team.run([&](int part, int) {
       if (part == 1) use_only(one), use_only(all);
     });
     team.run([&](int part, int) { found[part] = sched_getcpu(); });
-    EXPECT_NE(found[0], found[1]);
+    apart += found[0] != found[1];
   }
+  EXPECT_GE(apart, 11);
   use_only(all);
 }
 #endif

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,6 +41,7 @@ struct Batch {  // a claimed piece of work
 struct StudyOptions {
   // s; how long a claim holds against others. Longer than a batch may take: there is no renewal.
   double lease_seconds = 900;
+  std::function<std::int64_t()> clock_ms;  // for tests; empty: the database's, which all workers share
 };
 
 class Study {
