@@ -67,6 +67,7 @@ int run_command(int argc, char** argv) {
   const fs::path directory = run.empty() ? fs::path("runs") / config.name : fs::path(run);
   config.require_stages();
   const Workspace workspace(config, directory);
+  print_split_notes(workspace);
   const RunLock lock = open_run(directory, config);
   train_supernet(workspace);
   train_stages(workspace);

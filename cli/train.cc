@@ -22,6 +22,7 @@ int train_command(int argc, char** argv) {
   const RunConfig config = load_run_config(config_file);
   const fs::path directory = run.empty() ? fs::path("runs") / config.name : fs::path(run);
   const Workspace workspace(config, directory);
+  print_split_notes(workspace);
   const RunLock lock = open_run(directory, config);
   Json out = Json::array();
   const auto tell = [&](const std::string& name, const train::TrainResult& result) {
