@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/file.h"
+#include "core/fit.h"
 
 namespace triage::data {
 
@@ -15,6 +16,7 @@ struct DatasetInfo {
   std::string name;    // "cifar10"
   std::string source;  // how it was imported, for people
   int channels = 0, height = 0, width = 0;
+  Fit fit = Fit::squash;  // how its images were brought to that size
   std::vector<std::string> classes;
   std::uint32_t train_count = 0, test_count = 0;
   std::string sha256;  // of pixels and labels

@@ -53,6 +53,7 @@ DatasetInfo read_info(std::string_view text, const std::string& origin) {
   if (info.channels != 1 && info.channels != 3) json.at("channels").fail_here("1 or 3");
   info.height = read_side(json, "height");
   info.width = read_side(json, "width");
+  info.fit = fit_from_json(json);
   const JsonReader classes = json.at("classes");
   if (classes.size() < 1 || classes.size() > 256) classes.fail_here("1 to 256 classes");
   for (std::size_t i = 0; i < classes.size(); ++i) info.classes.push_back(classes.at(i).as<std::string>());
@@ -72,15 +73,18 @@ std::string dataset_head_checksum(std::span<const std::uint8_t> file, std::uint6
 }
 
 std::string make_dataset_head(const DatasetInfo& info) {
-  const Json json = {{"name", info.name},
-                     {"source", info.source},
-                     {"channels", info.channels},
-                     {"height", info.height},
-                     {"width", info.width},
-                     {"classes", info.classes},
-                     {"train_count", info.train_count},
-                     {"test_count", info.test_count},
-                     {"sha256", info.sha256}};
+  std::vector<std::string> classes;
+  for (const std::string& name : info.classes) classes.push_back(valid_utf8(name));
+  Json json = {{"name", valid_utf8(info.name)},
+               {"source", valid_utf8(info.source)},
+               {"channels", info.channels},
+               {"height", info.height},
+               {"width", info.width},
+               {"classes", classes},
+               {"train_count", info.train_count},
+               {"test_count", info.test_count},
+               {"sha256", info.sha256}};
+  if (info.fit != Fit::squash) json["fit"] = fit_name(info.fit);  // absent in most files, as in all of before
   const std::string text = json.dump(-1, ' ', true);
   const std::uint64_t count = std::uint64_t{info.train_count} + info.test_count;
   const std::uint64_t pixels_offset = round_up(kDatasetInfoAt + text.size(), kDatasetPage);
