@@ -12,7 +12,7 @@
 namespace triage::cli {
 namespace {
 
-constexpr int kWidest = 60;
+constexpr std::size_t kWidest = 60;  // characters of a name in the table; longer ones stand out
 
 class Predictor {
  public:
@@ -29,7 +29,9 @@ class Predictor {
 
   void run(const ImageList& list) {
     skipped_ = list.skipped;
-    for (const ImageFile& file : list.files) widest_ = std::max(widest_, valid_utf8(file.path.native()).size());
+    for (const ImageFile& file : list.files) {
+      widest_ = std::max(widest_, static_cast<int>(std::min<std::size_t>(file.path.native().size(), kWidest)));
+    }
     begin();
     std::vector<fs::path> paths;
     for (const ImageFile& file : list.files) paths.push_back(file.path);
@@ -69,8 +71,8 @@ class Predictor {
            {"score", outcome->score},
            {"microseconds", outcome->microseconds}});
     } else {
-      std::printf("%s  %-14s %.3f  exit %d (%s)  %.0f us\n", name_of(file).c_str(), label.c_str(), outcome->probability,
-                  outcome->exit, stage.c_str(), outcome->microseconds);
+      std::printf("%-*s  %-14s %.3f  exit %d (%s)  %.0f us\n", widest_, file.c_str(), label.c_str(),
+                  outcome->probability, outcome->exit, stage.c_str(), outcome->microseconds);
     }
     ++answered_;
   }
@@ -80,12 +82,8 @@ class Predictor {
     if (json_) {
       row({{"file", file.native()}, {"error", error}});
     } else {
-      std::printf("%s  error: %s\n", name_of(file).c_str(), valid_utf8(error).c_str());
+      std::printf("%-*s  error: %s\n", widest_, file.c_str(), error.c_str());
     }
-  }
-
-  std::string name_of(const fs::path& file) const {
-    return std::format("{:<{}}", valid_utf8(file.native()), std::min<std::size_t>(widest_, kWidest));
   }
 
   // The JSON is printed row by row: a list may be long.
@@ -126,8 +124,8 @@ class Predictor {
   data::FitOptions options_;
   std::string plan_, first_failure_;
   bool json_;
-  int decoders_ = 1, deepest_ = -1;
-  std::size_t widest_ = 0, rows_ = 0, answered_ = 0, failed_ = 0;
+  int decoders_ = 1, deepest_ = -1, widest_ = 0;
+  std::size_t rows_ = 0, answered_ = 0, failed_ = 0;
   std::map<std::string, std::size_t> skipped_;
 };
 

@@ -45,6 +45,19 @@ Taps make_taps(int in, int out) {
   return made;
 }
 
+// One row of the input, already mixed from its rows, to one of the output.
+template <int channels>
+void mix_columns(const float* line, const Taps& columns, int width, std::uint8_t* target) {
+  for (int x = 0; x < width; ++x) {
+    float sums[channels] = {};
+    for (const Tap& tap : columns.of(x)) {
+      const float* pixel = line + static_cast<std::size_t>(tap.from) * channels;
+      for (int c = 0; c < channels; ++c) sums[c] += tap.weight * pixel[c];
+    }
+    for (const float sum : sums) *target++ = static_cast<std::uint8_t>(std::clamp(sum + 0.5f, 0.0f, 255.0f));
+  }
+}
+
 int rounded(double value) { return std::max(1, static_cast<int>(std::lround(value))); }
 
 // The largest middle part with the aspect ratio height:width.
@@ -109,14 +122,8 @@ Image resize(const Image& image, int height, int width) {
       for (std::size_t i = 0; i < in_row; ++i) line[i] += tap.weight * static_cast<float>(source[i]);
     }
     std::uint8_t* target = out.pixels.data() + y * out_row;
-    for (int x = 0; x < width; ++x) {
-      const std::span<const Tap> taps = columns.of(x);
-      for (int c = 0; c < channels; ++c) {
-        float sum = 0;
-        for (const Tap& tap : taps) sum += tap.weight * line[static_cast<std::size_t>(tap.from) * channels + c];
-        *target++ = static_cast<std::uint8_t>(std::clamp(sum + 0.5f, 0.0f, 255.0f));
-      }
-    }
+    channels == 3 ? mix_columns<3>(line.data(), columns, width, target)
+                  : mix_columns<1>(line.data(), columns, width, target);
   }
   return out;
 }
