@@ -281,7 +281,7 @@ void run_ablation(SearchRun& opened, const AblationRequest& request) {
     add_figures(json, method, key, shown(all.axis), request.seeds, figures);
   if (!request.figures.empty()) record_figures(request.figures, request.command, figures);
   if (request.json) {
-    std::cout << json.dump(2) << '\n';
+    std::cout << dump_json(json, 2) << '\n';
     return;
   }
   print(all);

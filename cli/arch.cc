@@ -79,7 +79,7 @@ int arch_command(int argc, char** argv) {
   const bool one = space.subnets() == 1;
   const Json description = one ? describe(space.largest(), input, classes) : describe_space(space, input, classes);
   if (json) {
-    std::cout << description.dump(2) << '\n';
+    std::cout << dump_json(description, 2) << '\n';
   } else if (one) {
     print(description);
   } else {

@@ -25,6 +25,7 @@ plan::Plan bare_plan(const Workspace& w, const std::vector<StageSource>& sources
   plan::Plan plan;
   plan.name = w.config.name;
   plan.input = {info.channels, info.height, info.width};
+  plan.fit = info.fit;
   plan.classes = info.classes;
   plan.policy = policy;
   for (std::size_t i = 0; i < sources.size(); ++i) {

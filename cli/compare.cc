@@ -55,7 +55,7 @@ int compare_command(int argc, char** argv) {
     record_figures(figures, command, of_both);
   }
   if (json) {
-    std::cout << comparison.dump(2) << '\n';
+    std::cout << dump_json(comparison, 2) << '\n';
   } else {
     std::cout << evaluate::readable_comparison(comparison);
   }

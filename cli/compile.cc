@@ -26,10 +26,8 @@ int compile_command(int argc, char** argv) {
   const auto compiled = compile_plan(plan, {.target = target, .threads = tuning.threads, .program = kernels_program()},
                                      untuned ? guess : tuned_schedules(tuning));
   if (json) {
-    std::printf("%s\n",
-                Json{{"library", compiled.library.string()}, {"kernels", compiled.kernels}, {"target", target.text()}}
-                    .dump(2)
-                    .c_str());
+    const Json result{{"library", compiled.library.string()}, {"kernels", compiled.kernels}, {"target", target.text()}};
+    std::printf("%s\n", dump_json(result, 2).c_str());
   } else {
     std::printf("%s: %zu kernels for %s\nnext: triage profile %s --provider compiled\n", compiled.library.c_str(),
                 compiled.kernels, target.text().c_str(), plan.c_str());

@@ -217,7 +217,7 @@ int coopt_command(int argc, char** argv) {
   if (!picture.empty()) write_file_atomic(picture, read_file(directory / "coopt.png"));
   if (!figures.empty()) record_figures(figures, command_line(argc, argv), coopt_figures(coopt));
   if (json) {
-    std::cout << written.dump(2) << '\n';
+    std::cout << dump_json(written, 2) << '\n';
     return 0;
   }
   print_coopt(coopt);

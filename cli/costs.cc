@@ -204,7 +204,7 @@ int costs_command(int argc, char** argv) {
     const plan::MemoryCosts costs = measured_memory(subject, precisions, options.seed);
     write_json(file, plan::to_json(costs));
     if (!figures.empty()) record_figures(figures, command, memory_figures(costs));
-    if (json) std::cout << plan::to_json(costs).dump(2) << '\n';
+    if (json) std::cout << dump_json(plan::to_json(costs), 2) << '\n';
     if (!json) print_memory(costs, file);
     return 0;
   }
@@ -219,7 +219,7 @@ int costs_command(int argc, char** argv) {
     if (!json) print_table(tables.back(), subject, one, file);
   }
   if (!figures.empty()) record_figures(figures, command, error_figures(tables));
-  if (json) std::cout << (results.size() == 1 ? results[0] : results).dump(2) << '\n';
+  if (json) std::cout << dump_json(results.size() == 1 ? results[0] : results, 2) << '\n';
   return 0;
 }
 

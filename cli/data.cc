@@ -3,11 +3,10 @@
 #include <cstdio>
 #include <iostream>
 
-#include "cli/command.h"
+#include "cli/image_options.h"
 #include "core/json.h"
 #include "core/progress.h"
 #include "data/download.h"
-#include "data/image.h"
 #include "data/import.h"
 
 namespace triage::cli {
@@ -19,6 +18,7 @@ struct Arguments {
   std::string kind, path, out, name;
   data::FolderOptions folder;
   data::GeneratedOptions generated;
+  ImageOptions images;
   std::string url, checksum, sheet;
   bool json = false;
 };
@@ -33,10 +33,17 @@ data::RawDataset import(const Arguments& arguments) {
   if (path.empty() && arguments.kind == "fashion-mnist") path = kDebianFashionMnist;
   if (path.empty()) throw UsageError("PATH is missing: the directory that holds the " + arguments.kind + " files");
   const auto name_or = [&](const std::string& name) { return arguments.name.empty() ? name : arguments.name; };
-  const auto& options = arguments.folder;
+  data::FolderOptions options = arguments.folder;
+  options.fit = arguments.images.fit.value_or(Fit::squash);
+  options.decode = arguments.images.decode;
   if ((options.height == 0) != (options.width == 0)) throw UsageError("--height and --width go together");
   if (arguments.kind != "folder" && (options.height != 0 || options.channels != 0)) {
     throw UsageError("--height, --width and --channels are for image folders");
+  }
+  for (const CLI::Option* option : arguments.images.given) {
+    if (option->count() == 0) continue;
+    if (arguments.kind != "folder") throw UsageError(option->get_name() + " is for image folders");
+    if (option->get_name() == "--fit" && options.height == 0) throw UsageError("--fit needs --height and --width");
   }
   if (arguments.kind == "folder") return data::import_folder(path, name_or(folder_name(path)), options);
   if (arguments.kind == "idx") return data::import_idx(path, name_or(folder_name(path)));
@@ -66,7 +73,7 @@ Json describe(const data::Dataset& dataset, const std::string& path) {
   }
   return {{"path", path},          {"bytes", fs::file_size(path)},    {"name", info.name},
           {"source", info.source}, {"channels", info.channels},       {"height", info.height},
-          {"width", info.width},   {"train_count", info.train_count}, {"test_count", info.test_count},
+          {"width", info.width},   {"fit", fit_name(info.fit)},       {"train_count", info.train_count}, {"test_count", info.test_count},
           {"classes", classes},    {"sha256", info.sha256},           {"checksum", "verified"}};
 }
 
@@ -75,7 +82,7 @@ void show(const std::string& path, bool json) {
   const data::Dataset dataset = data::Dataset::open(path);
   const data::DatasetInfo& info = dataset.info();
   if (json) {
-    std::cout << describe(dataset, path).dump(2) << '\n';
+    std::cout << dump_json(describe(dataset, path), 2) << '\n';
     return;
   }
   std::printf("%s: %s, %u training and %u test images of %dx%dx%d, %zu classes\n", path.c_str(), info.name.c_str(),
@@ -135,9 +142,10 @@ int data_command(int argc, char** argv) {
   importer.add_option("--width", arguments.folder.width, "resize to this width (folder)")->check(CLI::Range(1, 8192));
   importer.add_option("--channels", arguments.folder.channels, "1 or 3; default: 1 when every image is grey (folder)")
       ->check(CLI::IsMember({1, 3}));
+  add_image_options(importer, arguments.images, "squash");
   add_out(importer, arguments);
   importer.footer(
-      "An image folder is PATH/{train,test}/CLASS/*.{jpg,png}.\n"
+      "An image folder is PATH/{train,test}/CLASS/FILE.\n"
       "Example: triage data import cifar10 cifar-10-batches-bin --out data/cifar10.tds");
 
   CLI::App& get = *app.add_subcommand("get", "Downloads a data set from its official site and imports it");

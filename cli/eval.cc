@@ -66,7 +66,7 @@ int eval_command(int argc, char** argv) {
                    name.empty() ? evaluate::figures(results, !accuracy_only) : named_figures(results, name, most_mmac));
   }
   if (json) {
-    std::cout << results.dump(2) << '\n';
+    std::cout << dump_json(results, 2) << '\n';
   } else {
     std::cout << evaluate::readable(results);
   }

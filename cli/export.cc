@@ -72,7 +72,7 @@ int export_command(int argc, char** argv) {
                 {"policy", exporting::metadata(model, "triage.policy")},
                 {"stages", Json::parse(exporting::metadata(model, "triage.stages"))}};
     if (checked) result["check"] = exporting::to_json(*checked);
-    std::cout << result.dump(2) << "\n";
+    std::cout << dump_json(result, 2) << '\n';
   } else {
     if (good)
       std::printf("%s: %.2f MB, operator set %d, accepted by the ONNX checker\n", out.c_str(), bytes / 1e6,

@@ -141,7 +141,7 @@ int profile_command(int argc, char** argv) {
   if (!out.empty()) plan::save_cost_table(out, table);
   if (!csv.empty()) write_file_atomic(csv, plan::to_csv(table));
   if (json) {
-    std::cout << plan::to_json(table).dump(2) << '\n';
+    std::cout << dump_json(plan::to_json(table), 2) << '\n';
   } else {
     print_table(table);
   }

@@ -139,7 +139,7 @@ int quantize_command(int argc, char** argv) {
   const Workspace workspace(config, out);
   const plan::Plan made = Quantizer(workspace, from, out).run();
   if (json) {
-    std::printf("%s\n", plan::to_json(made).dump(2).c_str());
+    std::printf("%s\n", dump_json(plan::to_json(made), 2).c_str());
   } else {
     for (const plan::Stage& stage : made.stages)
       std::printf("%-16s %8.1f us  %6.0f KB\n", stage.name.c_str(), stage.cost->latency_us.mean,

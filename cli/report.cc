@@ -24,7 +24,8 @@ int report_command(int argc, char** argv) {
   if (json) {
     Json pictures = Json::array();
     for (const fs::path& picture : files.pictures) pictures.push_back(picture.string());
-    std::cout << Json{{"report", files.html.string()}, {"pictures", pictures}, {"notes", files.notes}}.dump(2) << '\n';
+    std::cout << dump_json(Json{{"report", files.html.string()}, {"pictures", pictures}, {"notes", files.notes}}, 2)
+              << '\n';
     return 0;
   }
   for (const std::string& note : files.notes) std::fprintf(stderr, "report: %s\n", note.c_str());

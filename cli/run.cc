@@ -82,7 +82,7 @@ int run_command(int argc, char** argv) {
   }
   if (!figures.empty()) record(workspace, results, figures, !accuracy_only, command);
   if (json)
-    std::cout << results.dump(2) << '\n';
+    std::cout << dump_json(results, 2) << '\n';
   else
     std::cout << evaluate::readable(results)
               << std::format("all steps: {:.1f} min\nreport: {}\n", total_minutes(directory),

@@ -177,7 +177,7 @@ int search_command(int argc, char** argv) {
   if (!status.done) throw Interrupted("stopped; front.json holds what was found, the same command goes on from here");
   if (front.points.empty()) search::knee_of(front);  // tells why there is no plan
   if (json)
-    std::cout << search::to_json(front).dump(2) << '\n';
+    std::cout << dump_json(search::to_json(front), 2) << '\n';
   else
     print(front, status, opened);
   return 0;

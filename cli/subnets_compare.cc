@@ -184,7 +184,7 @@ int subnets_compare(int argc, char** argv) {
     report::draw_subnets(drawn, picture);
   }
   if (json) {
-    std::cout << results.dump(2) << '\n';
+    std::cout << dump_json(results, 2) << '\n';
     return 0;
   }
   std::printf("%-44s %8s %10s %10s %7s   test images\n", "subnet", "MMAC", "alone", "inherited", "lost");

@@ -98,7 +98,7 @@ int subnets_eval(int argc, char** argv) {
   }
   if (!seconds.empty()) results["seconds_per_subnet"] = to_json(summarize(seconds));
   if (options.json) {
-    std::cout << results.dump(2) << '\n';
+    std::cout << dump_json(results, 2) << '\n';
   } else {
     print(results);
     if (!seconds.empty()) {

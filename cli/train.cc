@@ -41,7 +41,7 @@ int train_command(int argc, char** argv) {
   const std::vector<train::TrainResult> results = train_stages(workspace);
   for (std::size_t i = 0; i < results.size(); ++i) tell(config.stages[i].name, results[i]);
   if (json)
-    std::cout << out.dump(2) << '\n';
+    std::cout << dump_json(out, 2) << '\n';
   else if (config.stages.size() > 1)
     std::printf("next: triage build %s\n", directory.c_str());
   return 0;

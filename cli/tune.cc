@@ -121,7 +121,7 @@ int tune_command(int argc, char** argv) {
   progress.finish();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (json)
-    std::printf("%s\n", to_json(tuned, seconds).dump(2).c_str());
+    std::printf("%s\n", dump_json(to_json(tuned, seconds), 2).c_str());
   else
     print(tuned, seconds);
   return 0;

@@ -31,7 +31,7 @@ void print_version() {
                      {"architecture", system.machine},
                      {"engine_version", runtime::onnx_runtime_version()},
                      {"providers", profile::providers()}};
-  std::printf("%s\n", json.dump().c_str());
+  std::printf("%s\n", dump_json(json).c_str());
 }
 
 void print_frame(const profile::Frame& frame) {
@@ -50,7 +50,7 @@ class ProgressFrames {
     last_ = now;
     rows_done_ = at.rows_done;
     const Json json = {{"rows_done", at.rows_done}, {"rows", at.rows}, {"round", at.round}, {"waiting", at.waiting}};
-    print_frame({"progress", json.dump()});
+    print_frame({"progress", dump_json(json)});
   }
 
  private:
@@ -86,7 +86,7 @@ int run(int argc, char** argv) {
   install_stop_handler();
   if (memory >= 0) {
     const profile::PixelFile pixels(images, plan::load_plan(directory).input);
-    std::printf("%s\n", to_json(profile::observe_memory(directory, memory, pixels.images(), engine)).dump().c_str());
+    std::printf("%s\n", dump_json(to_json(profile::observe_memory(directory, memory, pixels.images(), engine))).c_str());
     return 0;
   }
   const profile::Job job = profile::job_from_json(parse_json(options, "options"), "options");
@@ -95,9 +95,9 @@ int run(int argc, char** argv) {
   if (framed) progress = [&](const profile::JobProgress& at) { frames(at); };
   const Json table = to_json(profile::run_job(directory, images, job, state, progress));
   if (framed) {
-    print_frame({"result", table.dump()});
+    print_frame({"result", dump_json(table)});
   } else {
-    std::printf("%s\n", table.dump(2).c_str());
+    std::printf("%s\n", dump_json(table, 2).c_str());
   }
   return 0;
 }

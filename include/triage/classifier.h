@@ -39,6 +39,7 @@ struct ClassifierInfo {
   std::string name, policy;
   std::string engine;  // that runs: "onnxruntime" or "compiled"
   int height = 0, width = 0, channels = 0;
+  std::string fit;  // how photographs of another size become that: "squash", "crop" (the middle) or "pad" (black borders)
   std::vector<std::string> classes, stages;
 };
 

@@ -1,5 +1,7 @@
 #include "core/json.h"
 
+#include <algorithm>
+
 namespace triage {
 namespace {
 
@@ -42,7 +44,63 @@ std::string_view plain_message(const nlohmann::json::exception& error) {
   return end == std::string_view::npos ? text : text.substr(end + 2);
 }
 
+// Bytes of the UTF-8 character that starts here; 0: none does (RFC 3629: no overlong forms, surrogates, or above
+// 10ffff).
+std::size_t utf8_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  const auto follows = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xbf) {
+    return byte(i) >= low && byte(i) <= high;
+  };
+  const unsigned first = byte(0);
+  if (first < 0x80) return 1;
+  if (first >= 0xc2 && first <= 0xdf) return follows(1) ? 2 : 0;
+  if (first >= 0xe0 && first <= 0xef) {
+    return follows(1, first == 0xe0 ? 0xa0 : 0x80, first == 0xed ? 0x9f : 0xbf) && follows(2) ? 3 : 0;
+  }
+  if (first >= 0xf0 && first <= 0xf4) {
+    return follows(1, first == 0xf0 ? 0x90 : 0x80, first == 0xf4 ? 0x8f : 0xbf) && follows(2) && follows(3) ? 4 : 0;
+  }
+  return 0;
+}
+
+// The same value with valid_utf8() of every string and key.
+Json with_valid_utf8(const Json& json) {
+  if (json.is_string()) return valid_utf8(json.get_ref<const std::string&>());
+  if (!json.is_structured()) return json;
+  Json out = json.is_array() ? Json::array() : Json::object();
+  for (const auto& [key, value] : json.items()) {
+    if (json.is_array()) {
+      out.push_back(with_valid_utf8(value));
+    } else {
+      out[valid_utf8(key)] = with_valid_utf8(value);
+    }
+  }
+  return out;
+}
+
 }  // namespace
+
+std::string valid_utf8(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    if (length > 0) {
+      out += text.substr(0, length);
+    } else {
+      out += std::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
+    }
+    text.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return out;
+}
+
+std::string dump_json(const Json& json, int indent) {
+  try {
+    return json.dump(indent);
+  } catch (const Json::type_error&) {  // a string is not UTF-8
+    return with_valid_utf8(json).dump(indent);
+  }
+}
 
 Json parse_json(std::string_view text, const std::string& origin) {
   check_depth(text, origin);
@@ -55,15 +113,7 @@ Json parse_json(std::string_view text, const std::string& origin) {
 
 Json read_json(const fs::path& path) { return parse_json(read_file(path), path.string()); }
 
-void write_json(const fs::path& path, const Json& json) {
-  std::string text;
-  try {
-    text = json.dump(2);
-  } catch (const nlohmann::json::exception& error) {
-    fail("{}: cannot be written as JSON: {}", path.string(), plain_message(error));
-  }
-  write_file_atomic(path, text + "\n");
-}
+void write_json(const fs::path& path, const Json& json) { write_file_atomic(path, dump_json(json, 2) + "\n"); }
 
 JsonReader JsonReader::at(const std::string& key) const {
   if (!json_->is_object()) fail_here("an object");

@@ -23,6 +23,11 @@ Json parse_json(std::string_view text, const std::string& origin);
 Json read_json(const fs::path& path);
 void write_json(const fs::path& path, const Json& json);  // atomic, indented, ends with a newline
 
+// The text of a value whose strings may hold any bytes (file names may): bytes that are not UTF-8 become the four
+// characters \xNN. indent < 0: one line.
+std::string dump_json(const Json& json, int indent = -1);
+std::string valid_utf8(std::string_view text);  // that rule for one string
+
 // A view of one value and its place ("plan.json: stages[1].arch"). The Json must outlive the reader.
 class JsonReader {
  public:

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/file.h"
+#include "core/fit.h"
 #include "core/label.h"
 
 namespace triage::data {
@@ -18,6 +19,7 @@ struct DatasetInfo {
   std::string source;   // how it was imported, for people
   std::string options;  // of the importer, where they matter: "--height 32 --width 32 --split 80/10/10"
   int channels = 0, height = 0, width = 0;
+  Fit fit = Fit::squash;  // how its images were brought to that size
   std::vector<std::string> classes;
   std::uint32_t train_count = 0, test_count = 0;
   std::uint32_t validation_count = 0;       // 0: validation images are drawn from the training images, see splits.h

@@ -56,6 +56,7 @@ DatasetInfo read_info(std::string_view text, std::uint32_t version, const std::s
   if (info.channels != 1 && info.channels != 3) json.at("channels").fail_here("1 or 3");
   info.height = read_side(json, "height");
   info.width = read_side(json, "width");
+  info.fit = fit_from_json(json);
   const JsonReader classes = json.at("classes");
   const std::size_t most = version == 1 ? 256 : kMaxDatasetClasses;
   if (classes.size() < 1 || classes.size() > most) classes.fail_here(std::format("1 to {} classes", most));
@@ -93,20 +94,24 @@ std::string dataset_head_checksum(std::span<const std::uint8_t> file, std::uint6
 }
 
 std::string make_dataset_head(const DatasetInfo& info, std::uint64_t size) {
-  const Json json = {{"name", info.name},
-                     {"source", info.source},
-                     {"options", info.options},
-                     {"channels", info.channels},
-                     {"height", info.height},
-                     {"width", info.width},
-                     {"classes", info.classes},
-                     {"train_count", info.train_count},
-                     {"validation_count", info.validation_count},
-                     {"test_count", info.test_count},
-                     {"groups", info.groups},
-                     {"left_out", info.left_out},
-                     {"left_out_names", info.left_out_names},
-                     {"sha256", info.sha256}};
+  std::vector<std::string> classes, left_out_names;
+  for (const std::string& name : info.classes) classes.push_back(valid_utf8(name));
+  for (const std::string& name : info.left_out_names) left_out_names.push_back(valid_utf8(name));
+  Json json = {{"name", valid_utf8(info.name)},
+               {"source", valid_utf8(info.source)},
+               {"options", valid_utf8(info.options)},
+               {"channels", info.channels},
+               {"height", info.height},
+               {"width", info.width},
+               {"classes", classes},
+               {"train_count", info.train_count},
+               {"validation_count", info.validation_count},
+               {"test_count", info.test_count},
+               {"groups", info.groups},
+               {"left_out", info.left_out},
+               {"left_out_names", left_out_names},
+               {"sha256", info.sha256}};
+  if (info.fit != Fit::squash) json["fit"] = fit_name(info.fit);  // absent in most files, as in all of before
   const std::string text = json.dump(-1, ' ', true);
   const std::uint64_t pixels_offset = std::max(size, round_up(kDatasetInfoAt + text.size(), kDatasetPage));
   const std::uint64_t pixels_bytes = info.size() * info.channels * info.height * info.width;

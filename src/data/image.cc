@@ -1,7 +1,6 @@
 #include "data/image.h"
 
-#include <algorithm>
-#include <cmath>
+#include <new>
 
 #include "core/error.h"
 #include "data/codec.h"
@@ -9,80 +8,119 @@
 namespace triage::data {
 namespace {
 
-struct Tap {
-  int from = 0;
-  float weight = 0;
-};
-
-// For each output position the input positions it is made of; weights sum to 1.
-std::vector<std::vector<Tap>> make_taps(int in, int out) {
-  std::vector<std::vector<Tap>> taps(out);
-  const double scale = static_cast<double>(in) / out;
-  for (int o = 0; o < out; ++o) {
-    if (in > out) {  // area: the share of each input cell under the output cell
-      const double low = o * scale, high = (o + 1) * scale;
-      for (int i = static_cast<int>(low); i < in && i < high; ++i) {
-        const double covered = std::min<double>(i + 1, high) - std::max<double>(i, low);
-        if (covered > 1e-9) taps[o].push_back({i, static_cast<float>(covered / scale)});
-      }
-    } else {  // bilinear between the centres of cells, the border repeated
-      const double centre = (o + 0.5) * scale - 0.5;
-      const int left = static_cast<int>(std::floor(centre));
-      const auto share = static_cast<float>(centre - left);
-      taps[o].push_back({std::clamp(left, 0, in - 1), 1 - share});
-      if (share > 0) taps[o].push_back({std::clamp(left + 1, 0, in - 1), share});
+// As a viewer shows it: orientations 2 to 4 mirror and turn by 180 degrees, 5 to 8 exchange the axes as well.
+Image turned(Image image, int orientation) {
+  if (orientation == 1) return image;
+  const bool exchange = orientation >= 5;
+  const bool from_bottom = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+  const bool from_right = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+  const std::ptrdiff_t row = std::ptrdiff_t{image.width} * image.channels;
+  const std::ptrdiff_t down = from_bottom ? -row : row, right = from_right ? -image.channels : image.channels;
+  const std::uint8_t* start = image.pixels.data();
+  if (from_bottom) start += (image.height - 1) * row;
+  if (from_right) start += row - image.channels;
+  Image out{exchange ? image.width : image.height, exchange ? image.height : image.width, image.channels, {}};
+  out.pixels.resize(image.pixels.size());
+  std::uint8_t* target = out.pixels.data();
+  for (int y = 0; y < out.height; ++y) {
+    for (int x = 0; x < out.width; ++x, target += image.channels) {
+      const std::ptrdiff_t source_y = exchange ? x : y, source_x = exchange ? y : x;
+      std::copy_n(start + source_y * down + source_x * right, image.channels, target);
     }
   }
-  return taps;
+  return out;
+}
+
+Raw decode_as(ImageFormat format, ByteSpan bytes, const DecodeOptions& options) {
+  switch (format) {
+    case ImageFormat::jpeg:
+      return decode_jpeg(bytes, options);
+    case ImageFormat::png:
+      return decode_png(bytes, options);
+    case ImageFormat::webp:
+      return decode_webp(bytes, options);
+    case ImageFormat::gif:
+      return decode_gif(bytes, options);
+    case ImageFormat::bmp:
+      return decode_bmp(bytes, options);
+    case ImageFormat::tiff:
+      return decode_tiff(bytes, options);
+    case ImageFormat::pnm:
+      return decode_pnm(bytes, options);
+  }
+  fail("image format {}: no such format", static_cast<int>(format));
 }
 
 }  // namespace
 
-Image decode_image(std::span<const std::uint8_t> bytes, const std::string& origin) {
-  static constexpr std::uint8_t kJpeg[] = {0xff, 0xd8, 0xff}, kPng[] = {0x89, 'P', 'N', 'G'};
-  const auto starts_with = [&](std::span<const std::uint8_t> magic) {
-    return bytes.size() >= magic.size() && std::equal(magic.begin(), magic.end(), bytes.begin());
-  };
-  if (starts_with(kJpeg)) return decode_jpeg(bytes, origin);
-  if (starts_with(kPng)) return decode_png(bytes, origin);
-  if (bytes.empty()) fail("{}: empty file, expected a JPEG or PNG image", origin);
-  std::string found;
-  for (const std::uint8_t byte : bytes.first(std::min<std::size_t>(4, bytes.size()))) {
-    found += std::format("{}{:02x}", found.empty() ? "" : " ", byte);
+void check_size(std::uint64_t height, std::uint64_t width, const DecodeOptions& options) {
+  if (height == 0 || width == 0) give_up(DecodeFailure::damaged, "{}x{} pixels, expected at least one", height, width);
+  const double megapixels = static_cast<double>(height) * static_cast<double>(width) / (1 << 20);
+  if (megapixels > options.max_megapixels) {
+    give_up(DecodeFailure::too_large, "{}x{} pixels, expected at most {} megapixels (--max-megapixels)", height, width,
+            options.max_megapixels);
   }
-  fail("{}: starts with bytes {}, expected a JPEG or PNG image", origin, found);
 }
 
-Image load_image(const fs::path& path) {
-  const std::string bytes = read_file(path);
-  return decode_image({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, path.string());
-}
-
-Image resize(const Image& image, int height, int width) {
-  if (height < 1 || width < 1) fail("resize to {}x{}: sides must be at least 1", height, width);
-  if (height == image.height && width == image.width) return image;
-  const int channels = image.channels;
-  const auto rows = make_taps(image.height, height), columns = make_taps(image.width, width);
-  const std::size_t in_row = static_cast<std::size_t>(image.width) * channels;
-  const std::size_t out_row = static_cast<std::size_t>(width) * channels;
-  std::vector<float> line(in_row);  // one output row, still as wide as the input
-  Image out{height, width, channels, std::vector<std::uint8_t>(out_row * height)};
-  for (int y = 0; y < height; ++y) {
-    std::fill(line.begin(), line.end(), 0.0f);
-    for (const Tap& tap : rows[y]) {
-      const std::uint8_t* source = image.pixels.data() + tap.from * in_row;
-      for (std::size_t i = 0; i < in_row; ++i) line[i] += tap.weight * static_cast<float>(source[i]);
-    }
-    std::uint8_t* target = out.pixels.data() + y * out_row;
-    for (int x = 0; x < width; ++x) {
-      for (int c = 0; c < channels; ++c) {
-        float sum = 0;
-        for (const Tap& tap : columns[x]) sum += tap.weight * line[static_cast<std::size_t>(tap.from) * channels + c];
-        *target++ = static_cast<std::uint8_t>(std::clamp(sum + 0.5f, 0.0f, 255.0f));
-      }
+std::vector<std::uint8_t> compose_on_white(ByteSpan in, int channels) {
+  std::vector<std::uint8_t> out(in.size() / (channels + 1) * channels);
+  for (std::size_t i = 0, o = 0; o < out.size(); i += channels + 1) {
+    const unsigned alpha = in[i + channels];
+    for (int c = 0; c < channels; ++c) {
+      out[o++] = static_cast<std::uint8_t>((in[i + c] * alpha + 255 * (255 - alpha) + 127) / 255);
     }
   }
   return out;
+}
+
+Decoded try_decode(ByteSpan bytes, const DecodeOptions& options) {
+  const std::optional<ImageFormat> format = sniff(bytes);
+  if (!format) {
+    const Content content = describe_content(bytes);
+    return {std::nullopt, content.foreign_image ? DecodeFailure::unsupported : DecodeFailure::not_an_image,
+            std::format("{}, expected an image: {}", content.what, kImageFormats), content.what};
+  }
+  try {
+    Raw raw = decode_as(*format, bytes, options);
+    return {turned(std::move(raw.image), options.exif_orientation ? raw.orientation : 1), {}, {}};
+  } catch (const std::bad_alloc&) {
+    return {std::nullopt,
+            DecodeFailure::too_large,
+            std::format("out of memory for the pixels of this {}; a lower --max-megapixels refuses it before",
+                        format_name(*format)),
+            {}};
+  } catch (const Undecodable& why) {
+    const bool damaged = why.failure == DecodeFailure::damaged;
+    return {std::nullopt, why.failure,
+            why.failure == DecodeFailure::too_large
+                ? why.reason
+                : std::format("{} {}: {}", damaged ? "unreadable" : "unsupported", format_name(*format), why.reason)};
+  }
+}
+
+Decoded try_load(const fs::path& path, const DecodeOptions& options) {
+  std::string bytes;
+  try {
+    bytes = read_file(path);
+  } catch (const Error& error) {
+    std::string reason = error.what();
+    const std::string name = path.string() + ": ";
+    if (reason.starts_with(name)) reason.erase(0, name.size());
+    return {std::nullopt, DecodeFailure::unreadable, reason};
+  }
+  return try_decode({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, options);
+}
+
+Image decode_image(ByteSpan bytes, const std::string& origin, const DecodeOptions& options) {
+  Decoded decoded = try_decode(bytes, options);
+  if (!decoded.image) fail("{}: {}", origin, decoded.reason);
+  return std::move(*decoded.image);
+}
+
+Image load_image(const fs::path& path, const DecodeOptions& options) {
+  Decoded decoded = try_load(path, options);
+  if (!decoded.image) fail("{}: {}", path.string(), decoded.reason);
+  return std::move(*decoded.image);
 }
 
 Image to_channels(const Image& image, int channels) {

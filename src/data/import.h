@@ -4,6 +4,7 @@
 #include <string>
 
 #include "data/dataset.h"
+#include "data/resize.h"
 
 namespace triage::data {
 
@@ -15,11 +16,13 @@ RawDataset import_cifar100(const fs::path& directory);
 // MNIST and its kin: {train,t10k}-{images-idx3,labels-idx1}-ubyte, each raw or .gz. Fashion-MNIST gets its class names.
 RawDataset import_idx(const fs::path& directory, const std::string& name);
 
-// split/class/file with splits "train" and "test"; JPEG and PNG, any size, grey or colour. Images are resized
-// (area average when shrinking, bilinear when growing) to `height` x `width`; 0 means: all have one size, keep it.
-// channels 0: 1 when every image is grey, else 3.
+// split/class/file with splits "train" and "test"; all kImageFormats, any size, grey or colour. Images are brought to
+// `height` x `width` (data/resize.h); 0 means: all have one size, keep it. channels 0: 1 when every image is grey,
+// else 3.
 struct FolderOptions {
   int height = 0, width = 0, channels = 0;
+  Fit fit = Fit::squash;
+  DecodeOptions decode;
 };
 RawDataset import_folder(const fs::path& directory, const std::string& name, const FolderOptions& options);
 

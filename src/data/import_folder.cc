@@ -2,8 +2,8 @@
 
 #include "core/error.h"
 #include "core/progress.h"
-#include "data/image.h"
 #include "data/import.h"
+#include "data/load_images.h"
 
 namespace triage::data {
 namespace {
@@ -52,18 +52,15 @@ class Collector {
     if (options.channels != 0) channels_ = options.channels;
   }
 
-  void add(const File& file) {
-    Image image = load_image(file.path);
-    if (options_.height > 0) {
-      image = resize(image, options_.height, options_.width);
-    } else if (added_ > 0 && (image.height != height_ || image.width != width_)) {
-      fail("{}: {}x{} pixels, expected {}x{} as in {}; --height and --width resize all images", file.path.string(),
+  void add(const fs::path& file, Image image) {
+    if (options_.height == 0 && added_ > 0 && (image.height != height_ || image.width != width_)) {
+      fail("{}: {}x{} pixels, expected {}x{} as in {}; --height and --width resize all images", file.string(),
            image.height, image.width, height_, width_, first_.string());
     }
     if (added_ == 0) {
       height_ = image.height;
       width_ = image.width;
-      first_ = file.path;
+      first_ = file;
       reserve();
     }
     if (options_.channels == 0 && image.channels > channels_) {
@@ -83,6 +80,7 @@ class Collector {
     raw.info.channels = channels_;
     raw.info.height = height_;
     raw.info.width = width_;
+    raw.info.fit = options_.fit;
     raw.pixels = std::move(pixels_);
   }
 
@@ -135,12 +133,18 @@ RawDataset import_folder(const fs::path& directory, const std::string& name, con
 
   Collector collector(options, files.size());
   Progress progress("import", files.size(), "images");
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    if (stop_requested()) throw Interrupted("import stopped; nothing was written");
-    collector.add(files[i]);
-    raw.labels.push_back(files[i].label);
-    progress.update(i + 1);
+  std::vector<fs::path> paths;
+  for (const File& file : files) {
+    paths.push_back(file.path);
+    raw.labels.push_back(file.label);
   }
+  const LoadOptions load{.fit = {options.height, options.width, options.fit, options.decode}, .threads = 0};
+  load_images(paths, load, [&](std::size_t i, Decoded decoded) {
+    if (stop_requested()) throw Interrupted("import stopped; nothing was written");
+    if (!decoded.image) fail("{}: {}", paths[i].string(), decoded.reason);
+    collector.add(paths[i], std::move(*decoded.image));
+    progress.update(i + 1);
+  });
   progress.finish();
   collector.move_to(raw);
   return raw;

@@ -5,6 +5,7 @@
 #include <csetjmp>
 #include <cstdio>
 #include <cstring>
+#include <new>
 
 #include "core/error.h"
 #include "data/codec.h"
@@ -17,6 +18,7 @@ struct PngState {
   png_infop info = nullptr;
   std::span<const std::uint8_t> rest;           // reading
   std::vector<std::uint8_t>* output = nullptr;  // writing
+  bool ended = false;                           // reading went behind the last byte
   char message[160] = "";
 };
 
@@ -30,7 +32,10 @@ void on_warning(png_structp, png_const_charp) {}  // about profiles and text; da
 
 void read_bytes(png_structp png, png_bytep to, std::size_t count) {
   auto* state = static_cast<PngState*>(png_get_io_ptr(png));
-  if (count > state->rest.size()) png_error(png, "the file ends early");
+  if (count > state->rest.size()) {
+    state->ended = true;
+    png_error(png, "the file ends early");
+  }
   std::memcpy(to, state->rest.data(), count);
   state->rest = state->rest.subspan(count);
 }
@@ -63,14 +68,27 @@ bool read_header(PngState& state, PngHeader& header) {
   return true;
 }
 
-bool read_pixels(PngState& state, const PngHeader& header, std::uint8_t* pixels) {
+bool read_rows(PngState& state, const PngHeader& header, std::uint8_t* pixels) {
   if (setjmp(png_jmpbuf(state.png))) return false;
   const std::size_t row_bytes = std::size_t{header.width} * header.channels;
   for (int pass = 0; pass < header.passes; ++pass) {
     for (png_uint_32 y = 0; y < header.height; ++y) png_read_row(state.png, pixels + y * row_bytes, nullptr);
   }
-  png_read_end(state.png, nullptr);
   return true;
+}
+
+// The chunks behind the pixels, and the checksum of the last one with pixels.
+bool read_rest(PngState& state) {
+  if (setjmp(png_jmpbuf(state.png))) return false;
+  png_read_end(state.png, state.info);
+  return true;
+}
+
+int orientation_of(const PngState& state) {
+  png_uint_32 size = 0;
+  png_bytep data = nullptr;
+  if (png_get_eXIf_1(state.png, state.info, &size, &data) == 0) return 1;
+  return exif_orientation({data, size});
 }
 
 bool write_image(PngState& state, const Image& image) {
@@ -84,18 +102,6 @@ bool write_image(PngState& state, const Image& image) {
   for (int y = 0; y < image.height; ++y) png_write_row(state.png, image.pixels.data() + y * row_bytes);
   png_write_end(state.png, state.info);
   return true;
-}
-
-// [n, channels + 1] with alpha last -> [n, channels] on white.
-std::vector<std::uint8_t> compose_on_white(const std::vector<std::uint8_t>& in, int channels) {
-  std::vector<std::uint8_t> out(in.size() / (channels + 1) * channels);
-  for (std::size_t i = 0, o = 0; o < out.size(); i += channels + 1) {
-    const unsigned alpha = in[i + channels];
-    for (int c = 0; c < channels; ++c) {
-      out[o++] = static_cast<std::uint8_t>((in[i + c] * alpha + 255 * (255 - alpha) + 127) / 255);
-    }
-  }
-  return out;
 }
 
 struct DestroyPng {
@@ -112,28 +118,31 @@ struct DestroyPng {
 
 }  // namespace
 
-Image decode_png(std::span<const std::uint8_t> bytes, const std::string& origin) {
+Raw decode_png(ByteSpan bytes, const DecodeOptions& options) {
   PngState state;
   state.rest = bytes;
   const DestroyPng destroy{&state, true};
   state.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &state, on_error, on_warning);
   state.info = state.png ? png_create_info_struct(state.png) : nullptr;
-  if (state.info == nullptr) fail("{}: out of memory in libpng", origin);
+  if (state.info == nullptr) throw std::bad_alloc();
+  const auto check = [&](bool done) {
+    if (!done) throw Undecodable{DecodeFailure::damaged, state.message};
+  };
   PngHeader header;
-  if (!read_header(state, header)) fail("{}: unreadable PNG: {}", origin, state.message);
-  if (std::uint64_t{header.width} * header.height > kMaxPixels) {
-    fail("{}: {}x{} pixels, expected at most 64 megapixels", origin, header.height, header.width);
-  }
+  check(read_header(state, header));
+  check_size(header.height, header.width, options);
   std::vector<std::uint8_t> pixels(std::size_t{header.width} * header.height * header.channels);
-  if (!read_pixels(state, header, pixels.data())) fail("{}: unreadable PNG: {}", origin, state.message);
-  Image image{static_cast<int>(header.height), static_cast<int>(header.width), header.channels, {}};
-  if (image.channels == 2 || image.channels == 4) {
-    --image.channels;
-    image.pixels = compose_on_white(pixels, image.channels);
+  check(read_rows(state, header, pixels.data()));
+  check(read_rest(state) || state.ended);  // all pixels are there: a file that ends now has lost nothing
+  Raw raw{{static_cast<int>(header.height), static_cast<int>(header.width), header.channels, {}},
+          orientation_of(state)};
+  if (header.channels == 2 || header.channels == 4) {
+    --raw.image.channels;
+    raw.image.pixels = compose_on_white(pixels, raw.image.channels);
   } else {
-    image.pixels = std::move(pixels);
+    raw.image.pixels = std::move(pixels);
   }
-  return image;
+  return raw;
 }
 
 std::vector<std::uint8_t> encode_png(const Image& image) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/fit.h"
 #include "core/statistics.h"
 #include "plan/arch.h"
 #include "plan/precision.h"
@@ -76,6 +77,7 @@ struct Prediction {  // what the chosen thresholds promise, on the validation sp
 struct Plan {
   std::string name;
   InputShape input;
+  Fit fit = Fit::squash;  // how the images of its training were brought to that size
   std::vector<std::string> classes;
   PolicyKind policy = PolicyKind::learned;
   std::vector<Stage> stages;

@@ -173,6 +173,7 @@ Plan plan_from_json(const Json& json, const std::string& origin) {
   Plan plan;
   plan.name = printable(reader, "name");
   plan.input = input_shape_from_json(reader.at("input"));
+  plan.fit = fit_from_json(reader);
   plan.classes = classes_from_json(reader.at("classes"));
   plan.policy = policy_from_string(reader.get<std::string>("policy"), reader.at("policy").where());
   const JsonReader stages = reader.at("stages");

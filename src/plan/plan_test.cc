@@ -58,6 +58,17 @@ TEST(Plan, SurvivesJsonToTheLastBit) {
   EXPECT_EQ(back.provenance["seed"], 17);
 }
 
+TEST(Plan, KeepsTheFitAndReadsPlansWithoutOne) {
+  Plan plan = pair();
+  EXPECT_FALSE(to_json(plan).contains("fit"));  // as in plans of before
+  plan.fit = Fit::crop;
+  Json json = to_json(plan);
+  EXPECT_EQ(plan_from_json(json, "plan.json").fit, Fit::crop);
+  json["fit"] = "stretch";
+  EXPECT_EQ(error_of([&] { plan_from_json(json, "plan.json"); }),
+            "plan.json: fit: expected squash, crop or pad, found \"stretch\"");
+}
+
 TEST(Plan, KeepsCompiledStages) {
   Plan plan = pair();
   EXPECT_FALSE(to_json(plan)["stages"][0].contains("compiled"));  // nothing is written where there is none

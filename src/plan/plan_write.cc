@@ -65,6 +65,7 @@ Json to_json(const Plan& plan) {
   Json json = {{"version", kPlanVersion},          {"name", plan.name},
                {"input", to_json(plan.input)},     {"classes", plan.classes},
                {"policy", to_string(plan.policy)}, {"stages", Json::array()}};
+  if (plan.fit != Fit::squash) json["fit"] = fit_name(plan.fit);
   for (const Stage& stage : plan.stages) json["stages"].push_back(to_json(stage));
   if (plan.predicted) {
     json["predicted"] = {{"accuracy", plan.predicted->accuracy},

@@ -36,7 +36,7 @@ void save_score_table(const fs::path& path, const ScoreTable& table) {
   for (const StageScores& stage : table.stages) {
     header["stages"].push_back({{"name", stage.name}, {"feature_width", stage.feature_width}});
   }
-  const std::string text = header.dump();
+  const std::string text = dump_json(header);
   const std::uint64_t length = text.size();
   std::string bytes(kMagic, sizeof kMagic);
   bytes.append(reinterpret_cast<const char*>(&kVersion), sizeof kVersion);

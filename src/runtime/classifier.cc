@@ -29,6 +29,7 @@ struct Classifier::Impl {
             .height = own.input.height,
             .width = own.input.width,
             .channels = own.input.channels,
+            .fit = std::string(fit_name(own.fit)),
             .classes = own.classes,
             .stages = {}};
     for (const plan::Stage& stage : own.stages) info.stages.push_back(stage.name);

@@ -29,7 +29,7 @@ std::string difference(const Json& expected, const Json& found, const std::strin
 
 void save_checkpoint(const fs::path& file, const Checkpoint& checkpoint) {
   const std::string header =
-      Json{{"version", kCheckpointVersion}, {"identity", checkpoint.identity}, {"state", checkpoint.state}}.dump();
+      dump_json(Json{{"version", kCheckpointVersion}, {"identity", checkpoint.identity}, {"state", checkpoint.state}});
   const std::string body = pickle(checkpoint.tensors);
   const std::uint64_t sizes[2] = {header.size(), body.size()};
   std::string content(kMagic, sizeof kMagic);

@@ -45,7 +45,7 @@ void save_network(const fs::path& file, const supernet::NetworkImpl& network, co
     const bool shorten = storage == WeightStorage::bf16 && name.ends_with(".weight");
     tensors[name] = shorten ? tensor.to(at::kBFloat16) : tensor;
   }
-  write_file_atomic(file, pickle(tensors, {{kAbout, describe(network, about).dump()}}));
+  write_file_atomic(file, pickle(tensors, {{kAbout, dump_json(describe(network, about))}}));
 }
 
 NetworkFile load_network(const fs::path& file, Precision precision) {
