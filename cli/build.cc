@@ -14,11 +14,13 @@ search::Budgets limited(search::Budgets budgets, std::optional<double> most_mmac
   return budgets;
 }
 
-plan::Plan build(const fs::path& run, const std::string& policy, const TargetOptions& target_options,
-                 std::optional<double> most_mmac, std::optional<plan::Precision> precision, BuildOptions options) {
+plan::Plan build(const fs::path& run, const std::string& policy, const std::string& metric,
+                 const TargetOptions& target_options, std::optional<double> most_mmac,
+                 std::optional<plan::Precision> precision, BuildOptions options) {
   const BuildTarget target = target_options.target();
   const bool chosen = !policy.empty();
   if (chosen) options.policy = plan::policy_from_string(policy, "--policy");
+  if (!metric.empty()) options.metric = plan::metric_from_string(metric, "--metric");
   if (is_search_config(run / "config.toml")) {
     options.target = target;
     const RunLock lock(run);
@@ -30,6 +32,7 @@ plan::Plan build(const fs::path& run, const std::string& policy, const TargetOpt
   }
   const RunConfig config = resolve_precision(run_config_of(run), run);
   if (!chosen) options.policy = config.policy;
+  if (metric.empty()) options.metric = config.metric;
   options.target = target_options.given() ? target : config.target;
   options.budgets = limited(config.budgets, most_mmac);
   const RunLock lock = open_run(run, config);
@@ -44,7 +47,7 @@ plan::Plan build(const fs::path& run, const std::string& policy, const TargetOpt
 int build_command(int argc, char** argv) {
   CLI::App app{"Turns the trained networks of a run into a plan: ONNX files, routers, thresholds, measured costs",
                "triage build"};
-  std::string run, policy, precision;
+  std::string run, policy, metric, precision;
   TargetOptions target_options;
   std::optional<double> most_mmac;
   bool json = false;
@@ -52,6 +55,10 @@ int build_command(int argc, char** argv) {
   app.add_option("RUN", run, "run directory of triage train or triage search")->required();
   target_options.add_options(app);
   app.add_option("--policy", policy, "learned, confidence, entropy or margin; default: the configuration's");
+  app.add_option("--metric", metric,
+                 "what accuracy means where the point is chosen: accuracy (of all images) or balanced (the mean of the "
+                 "classes' recalls); default: the configuration's")
+      ->check(CLI::IsMember({"accuracy", "balanced"}));
   app.add_option("--precision", precision, "of all stages of a run's plan; default: the configuration's")
       ->check(CLI::IsMember({"fp32", "int8"}));
   app.add_option("--threads", options.threads, "of the engine, for the measured costs")
@@ -67,7 +74,7 @@ int build_command(int argc, char** argv) {
   install_stop_handler();
   Progress::set_quiet(json);
   const plan::Plan plan = build(
-      run, policy, target_options, most_mmac,
+      run, policy, metric, target_options, most_mmac,
       precision.empty() ? std::nullopt : std::optional(plan::precision_from_string(precision, "--precision")), options);
   if (json) {
     std::cout << dump_json(plan::to_json(plan), 2) << '\n';
@@ -83,7 +90,8 @@ int build_command(int argc, char** argv) {
     std::printf("\n");
   }
   if (plan.predicted) {
-    std::printf("promised on the validation split: %.2f %% at %.1f us mean\n", 100 * plan.predicted->accuracy,
+    std::printf("promised on the validation split: %.2f %%%s at %.1f us mean\n", 100 * plan.predicted->accuracy,
+                plan.predicted->metric == plan::Metric::balanced ? " balanced accuracy" : "",
                 plan.predicted->mean_latency_us);
   }
   std::printf("plan: %s\n", (fs::path(run) / "plan").c_str());

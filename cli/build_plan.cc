@@ -6,9 +6,12 @@
 #include "cli/plan_source.h"
 #include "core/machine.h"
 #include "core/progress.h"
+#include "core/text.h"
 #include "export/plan_model.h"
 #include "plan/measured_on.h"
 #include "route/curve.h"
+#include "route/metric.h"
+#include "route/plan_warnings.h"
 #include "route/temperature.h"
 #include "runtime/backend.h"
 #include "search/plan_solver.h"
@@ -191,39 +194,64 @@ std::vector<route::CurvePoint> allowed(const plan::Plan& plan, const route::Exit
 }
 
 // The one point that a plan of one stage has.
-route::CurvePoint only_point(const plan::Plan& plan, const route::Verdicts& verdicts) {
-  const std::vector<std::uint8_t>& right = verdicts.correct[0];
-  return {.accuracy = static_cast<double>(std::ranges::count(right, 1)) / static_cast<double>(right.size()),
+route::CurvePoint only_point(const plan::Plan& plan, const route::Verdicts& verdicts,
+                             const std::vector<double>& values) {
+  return {.accuracy = route::valued_accuracy(verdicts.correct[0], values),
           .latency_us = plan.stages[0].cost->latency_us.mean};
 }
 
-const route::CurvePoint& aimed_at(const plan::Plan& plan, const std::vector<route::CurvePoint>& curve,
+// last: accuracy of the last net alone.
+const route::CurvePoint& aimed_at(const plan::Plan& plan, const std::vector<route::CurvePoint>& curve, double last,
                                   const BuildOptions& options) {
+  constexpr double kRounding = 1e-9;
+  if (options.target.max_drop) return route::cheapest(curve, last - *options.target.max_drop - kRounding);
   if (options.target.accuracy) return route::cheapest(curve, *options.target.accuracy);
   if (options.target.latency_us) return route::most_accurate(curve, *options.target.latency_us);
   if (options.reach.empty()) return route::knee(curve);
   double latency = 0;
   for (std::size_t i = 0; i < plan.stages.size(); ++i)
     latency += options.reach[i] * plan.stages[i].cost->latency_us.mean;
-  return route::most_accurate(curve, latency * (1 + 1e-9));
+  return route::most_accurate(curve, latency * (1 + kRounding));
 }
 
-// Thresholds and what they promise, from the validation split.
-void choose_point(plan::Plan& plan, const route::ScoreTable& validation, const BuildOptions& options,
-                  const std::string& energy_source) {
+// Thresholds and what they promise, from the validation split; what a user should hear of it.
+std::vector<std::string> choose_point(plan::Plan& plan, const route::ScoreTable& validation,
+                                      const BuildOptions& options, const std::string& energy_source) {
   const route::Verdicts verdicts = route::verdicts(validation);
   const bool single = plan.stages.size() == 1;
   const route::ExitScores scores = single ? route::ExitScores{} : route::policy_scores(plan, plan.policy, validation);
   const std::vector<double> path = route::path_latency_us(plan);
-  const std::vector<route::CurvePoint> whole =
-      single ? std::vector{only_point(plan, verdicts)} : route::CurveMaker(verdicts.correct, scores, path).curve();
+  const std::vector<double> values = route::image_values(options.metric, validation.labels);
+  const std::vector<route::CurvePoint> whole = single
+                                                   ? std::vector{only_point(plan, verdicts, values)}
+                                                   : route::CurveMaker(verdicts.correct, scores, path, values).curve();
   const std::vector<route::CurvePoint> curve = allowed(plan, scores, whole, options.budgets, energy_source);
-  const route::CurvePoint& point = single ? curve.front() : aimed_at(plan, curve, options);
-  plan.predicted = {point.accuracy, point.latency_us, shares_at(scores, point, plan.stages.size())};
+  const double last = route::valued_accuracy(verdicts.correct.back(), values);
+  const route::CurvePoint& point = single ? curve.front() : aimed_at(plan, curve, last, options);
+  plan.predicted = {.metric = options.metric,
+                    .accuracy = point.accuracy,
+                    .mean_latency_us = point.latency_us,
+                    .exit_share = shares_at(scores, point, plan.stages.size())};
   for (std::size_t i = 0; i + 1 < plan.stages.size(); ++i) plan.stages[i].exit.threshold = point.thresholds[i];
+  if (single) return {};
+  return route::plan_warnings(plan, validation, verdicts, route::exits_taken(scores, point.thresholds), options.metric);
 }
 
-Json provenance(const Workspace& w, const BuildOptions& options) {
+// Rows of the plan's costs that the machine disturbed.
+std::vector<std::string> disturbed(const plan::CostTable& costs) {
+  std::vector<std::string> out;
+  for (const plan::CostEntry& entry : costs.entries) {
+    if (entry.stable) continue;
+    out.push_back(
+        std::format("the latency of '{}' was measured on a disturbed machine ({}); 'triage build --remeasure' "
+                    "measures again",
+                    entry.key.stage,
+                    entry.unstable_because.empty() ? "its windows differ by more than 10 %" : entry.unstable_because));
+  }
+  return out;
+}
+
+Json provenance(const Workspace& w, const BuildOptions& options, const std::vector<std::string>& warnings) {
   return {{"command", "triage build"},
           {"config", w.config.name},
           {"seed", w.config.seed},
@@ -235,6 +263,7 @@ Json provenance(const Workspace& w, const BuildOptions& options) {
             {"test", w.splits.test.size()}}},
           {"engine", "onnxruntime " + runtime::onnx_runtime_version()},
           {"threads", options.threads},
+          {"warnings", warnings},
           {"machine", machine_context()},
           {"git", git_revision()},
           {"date", iso_time_now()}};
@@ -271,7 +300,8 @@ plan::Plan build_plan(const Workspace& w, std::vector<StageSource> sources, cons
   const std::vector<double> temperatures = route::fit_temperatures(route_scores);
   for (std::size_t i = 0; i < plan.stages.size(); ++i) plan.stages[i].exit.temperature = temperatures[i];
   if (plan.stages.size() > 1) attach_routers(w, plan, route_scores, temperatures);
-  choose_point(plan, validation_scores, options, costs.energy_source);
+  std::vector<std::string> warnings = choose_point(plan, validation_scores, options, costs.energy_source);
+  for (std::string& text : disturbed(costs)) warnings.push_back(std::move(text));
 
   for (std::size_t i = 0; i < plan.stages.size(); ++i) {
     const bool last = i + 1 == plan.stages.size();
@@ -283,9 +313,10 @@ plan::Plan build_plan(const Workspace& w, std::vector<StageSource> sources, cons
     stage.sha256 = sha256_hex(bytes);
     check_stage_parity(w, sources, i, directory);
   }
-  plan.provenance = provenance(w, options);
+  plan.provenance = provenance(w, options, warnings);
   plan::save_plan(directory, plan);
   exporting::save_model(directory / "plan.onnx", exporting::compose_plan(directory));
+  for (const std::string& text : warnings) std::fprintf(stderr, "build: warning: %s\n", printable(text).c_str());
   return plan;
 }
 

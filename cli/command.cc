@@ -5,7 +5,7 @@
 namespace triage::cli {
 
 void list_commands(std::FILE* out, std::span<const Command> commands) {
-  for (const Command& command : commands) std::fprintf(out, "  %-9s %s\n", command.name, command.help);
+  for (const Command& command : commands) std::fprintf(out, "  %-10s %s\n", command.name, command.help);
 }
 
 const Command* find_command(std::span<const Command> commands, const char* name) {
@@ -29,7 +29,28 @@ void add_engine_option(CLI::App& app, std::string& engine) {
       ->capture_default_str();
 }
 
+namespace {
+const std::function<void(const CLI::App&)>* description = nullptr;  // set while a command is asked for its options
+}
+
+void describe_command(const Command& command, const std::function<void(const CLI::App&)>& tell) {
+  std::string name = command.name;
+  char* arguments[] = {name.data(), nullptr};
+  description = &tell;
+  try {
+    command.run(1, arguments);
+  } catch (...) {
+    description = nullptr;
+    throw;
+  }
+  description = nullptr;
+}
+
 bool parse_arguments(CLI::App& app, int argc, char** argv) {
+  if (description) {
+    (*description)(app);
+    return false;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

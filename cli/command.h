@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <functional>
 #include <span>
 
 #include "core/error.h"
@@ -13,7 +14,13 @@ struct Command {
   const char* name;
   const char* help;
   int (*run)(int argc, char** argv);
+  std::span<const Command> parts = {};  // of a command that is a list of such
 };
+std::span<const Command> all_commands();  // of the program
+
+// Has the command tell its options, and nothing else: it ends where it would read its arguments.
+void describe_command(const Command& command, const std::function<void(const CLI::App&)>& tell);
+
 void list_commands(std::FILE* out, std::span<const Command> commands);
 const Command* find_command(std::span<const Command> commands, const char* name);  // null: there is none
 
@@ -23,7 +30,9 @@ int coopt_command(int argc, char** argv);
 int costs_command(int argc, char** argv);
 int data_command(int argc, char** argv);
 int compare_command(int argc, char** argv);
+int completion_command(int argc, char** argv);
 int compile_command(int argc, char** argv);
+int doctor_command(int argc, char** argv);
 int eval_command(int argc, char** argv);
 int export_command(int argc, char** argv);
 int predict_command(int argc, char** argv);
@@ -34,6 +43,7 @@ int report_command(int argc, char** argv);
 int run_command(int argc, char** argv);
 int search_command(int argc, char** argv);
 int subnets_command(int argc, char** argv);
+std::span<const Command> subnets_actions();
 int train_command(int argc, char** argv);
 int tune_command(int argc, char** argv);
 

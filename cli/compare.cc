@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "cli/command.h"
+#include "cli/plan_data.h"
 #include "core/progress.h"
 
 namespace triage::cli {
@@ -12,7 +13,7 @@ int compare_command(int argc, char** argv) {
   CLI::App app{"Two plans side by side on the test split: accuracies by paired tests, mean latencies measured in turns",
                "triage compare"};
   evaluate::CompareOptions options;
-  std::string figures, name, key;
+  std::string data, figures, name, key;
   bool no_latency = false, json = false;
   app.add_option("PLAN", options.plan.plan, "plan directory")->required();
   app.add_option("OTHER", options.other.plan, "plan directory it is held against")->required();
@@ -24,7 +25,7 @@ int compare_command(int argc, char** argv) {
   };
   side(options.plan, "", "PLAN");
   side(options.other, "other-", "OTHER");
-  app.add_option("--data", options.data, "imported data set (triage data import)")->required();
+  app.add_option("--data", data, "imported data set (triage data import); default: that of PLAN's config.toml");
   app.add_flag("--no-latency", no_latency, "do not run the plans image by image");
   app.add_option("--latency-images", options.real_run.images, "images in the measured runs")
       ->check(CLI::Range(1u, 10'000'000u))
@@ -45,6 +46,7 @@ int compare_command(int argc, char** argv) {
   if (!parse_arguments(app, argc, argv)) return 0;
   if (!figures.empty() && as->empty() && speedup->empty())
     throw UsageError("--figures: expected --as NAME or --speedup-as KEY as well");
+  options.data = data_of_plan(options.plan.plan, data);
   Progress::set_quiet(json);
   options.latency = !no_latency;
   const std::string command = command_line(argc, argv);

@@ -3,6 +3,8 @@
 
 #include "cli/command.h"
 #include "cli/kernels_program.h"
+#include "cli/plan_data.h"
+#include "core/text.h"
 
 namespace triage::cli {
 
@@ -29,8 +31,8 @@ int compile_command(int argc, char** argv) {
     const Json result{{"library", compiled.library.string()}, {"kernels", compiled.kernels}, {"target", target.text()}};
     std::printf("%s\n", dump_json(result, 2).c_str());
   } else {
-    std::printf("%s: %zu kernels for %s\nnext: triage profile %s --provider compiled\n", compiled.library.c_str(),
-                compiled.kernels, target.text().c_str(), plan.c_str());
+    std::printf("%s: %zu kernels for %s\n", compiled.library.c_str(), compiled.kernels, target.text().c_str());
+    if (config_of_plan(plan)) std::printf("next: triage eval %s --engine compiled\n", shell_word(plan).c_str());
   }
   return 0;
 }

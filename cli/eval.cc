@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "cli/command.h"
+#include "cli/plan_data.h"
 #include "core/progress.h"
 #include "evaluate/evaluate.h"
 
@@ -18,20 +19,42 @@ std::map<std::string, Figure> named_figures(const Json& results, const std::stri
   return figures;
 }
 
+// The images of a split that was cut out of the training images, as the run cut it.
+evaluate::SplitIndices images_of(const std::string& split, const fs::path& plan) {
+  const std::optional<RunConfig> config = config_of_plan(plan);
+  if (!config) {
+    throw UsageError(
+        std::format("--split {}: expected the config.toml that says how the data was split in {} or one "
+                    "directory up, found none",
+                    split, plan.string()));
+  }
+  return [split, options = config->splits](const data::Dataset& dataset) {
+    const data::Splits splits = data::make_splits(dataset, options);
+    return split == "route" ? splits.route : splits.validation;
+  };
+}
+
 }  // namespace
 
 int eval_command(int argc, char** argv) {
   evaluate::EvaluateOptions options;
-  std::string out, record, name, split = "test";
+  std::string data, out, record, name, metric;
   double most_mmac = 0;
   bool no_latency = false, accuracy_only = false, json = false;
-  CLI::App app{"Accuracy, latency, calibration and routing of a plan, on the test split alone", "triage eval"};
+  CLI::App app{"Accuracy, latency, calibration and routing of a plan on the test split", "triage eval"};
   app.add_option("PLAN", options.plan, "plan directory (plan.json and its stages)")->required();
-  app.add_option("--data", options.data, "imported data set (triage data import)")->required();
+  app.add_option("--data", data, "imported data set (triage data import); default: that of the run's config.toml");
   app.add_option("--shift", options.shift, "a second data set: the same classes under distribution shift");
-  app.add_option("--split", split, "which images; only the test split is ever read here")
-      ->check(CLI::IsMember({"test"}))
+  app.add_option("--split", options.split,
+                 "which images: test, or, marked in every output, a split that the plan was made with: validation "
+                 "(thresholds were chosen on it) or route (routers were trained on it)")
+      ->check(CLI::IsMember({"test", "validation", "route"}))
       ->capture_default_str();
+  app.add_option(
+         "--metric", metric,
+         "what accuracy means in the policies' curves: accuracy or balanced; default: what the plan's point was "
+         "chosen by")
+      ->check(CLI::IsMember({"accuracy", "balanced"}));
   app.add_option("--out", out, "write results.json here");
   app.add_option("--scores", options.scores, "keep the networks' answers in this file and take them from it next time");
   app.add_flag("--no-latency", no_latency, "do not run the plan image by image to measure its latency");
@@ -54,6 +77,12 @@ int eval_command(int argc, char** argv) {
   app.add_flag("--json", json, "results.json on stdout instead of the table");
   app.footer("Example: triage eval zoo/cifar10-pair --data data/cifar10.tds --out results.json");
   if (!parse_arguments(app, argc, argv)) return 0;
+  const bool test = options.split == "test";
+  if (!test && !record.empty())
+    throw UsageError("--figures: expected figures of the test split, found --split " + options.split);
+  if (!test) options.indices = images_of(options.split, options.plan);
+  options.data = data_of_plan(options.plan, data);
+  if (!metric.empty()) options.metric = plan::metric_from_string(metric, "--metric");
   if (json) Progress::set_quiet(true);
   options.latency = !no_latency;
   options.real_run.seed = options.comparison.seed;

@@ -1,5 +1,6 @@
 // triage export: a whole plan as one standard ONNX file.
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <iostream>
 
@@ -36,6 +37,16 @@ exporting::PlanCheck check(const onnx::ModelProto& model, const std::string& dir
   return exporting::check_plan_model(model, directory, pick_images(dataset, count));
 }
 
+// 0: free.
+int parse_batch(const std::string& text) {
+  if (text == "free") return 0;
+  int batch = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), batch);
+  if (error != std::errc() || end != text.data() + text.size() || batch < 1)
+    throw UsageError("--batch: expected a number of images from 1, or free, found '" + text + "'");
+  return batch;
+}
+
 }  // namespace
 
 int export_command(int argc, char** argv) {
@@ -43,21 +54,34 @@ int export_command(int argc, char** argv) {
       "Writes a plan as ONE standard ONNX model with nested If that any ONNX engine runs: input \"image\" [1,C,H,W] "
       "in\n"
       "[0,1], outputs \"logits\" [1,classes] and \"exit\" [1] (the stage the image left at)."};
+  exporting::PlanModelOptions options;
+  std::string batch = "1";
   std::string directory, out = "plan.onnx", data_file;
   int count = 256;
   bool json = false;
   app.add_option("plan", directory, "Plan directory")->required()->type_name("PLAN");
   app.add_option("--out", out, "File to write")->capture_default_str()->type_name("FILE");
+  auto* const other_batch =
+      app.add_option("--batch", batch,
+                     "Images of one call: a number, or free; in a batch only the images that go on reach a later stage")
+          ->capture_default_str()
+          ->type_name("N|free");
+  auto* const calibrated = app.add_flag("--calibrated", options.calibrated,
+                                        "Divide the logits by the temperature of the exit they come from (it is in the "
+                                        "metadata either way)");
   app.add_option("--check-data", data_file,
                  "Data set file: also run plan.onnx in ONNX Runtime and compare exit, label and probability with the "
                  "runtime's, image by image (training images)")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->excludes(other_batch)
+      ->excludes(calibrated);
   app.add_option("--count", count, "Images to compare")->capture_default_str()->check(CLI::Range(1, 100000));
   app.add_flag("--json", json, "JSON on stdout");
   app.footer("Example:\n  triage export zoo/cifar10-pair --out plan.onnx --check-data data/cifar10.tds");
   if (!parse_arguments(app, argc, argv)) return 0;
 
-  const auto model = exporting::compose_plan(fs::path(directory));
+  options.batch = parse_batch(batch);
+  const auto model = exporting::compose_plan(fs::path(directory), options);
   std::optional<exporting::PlanCheck> checked;
   if (!data_file.empty()) checked = check(model, directory, data_file, static_cast<std::uint32_t>(count));
   const bool good = !checked || checked->ok();

@@ -15,6 +15,11 @@ search::Front front_of(const fs::path& run) {
 
 const search::FrontPoint& point_of(const search::Front& front, const BuildTarget& target) {
   if (target.latency_us) return search::most_accurate_below(front, search::CostAxis::latency, *target.latency_us);
+  if (target.max_drop) {
+    if (front.singles.empty()) fail("--max-drop: expected nets alone in the front to drop from, found none");
+    const double best = std::ranges::max(front.singles, {}, &search::FrontPoint::accuracy).accuracy;
+    return search::cheapest_above(front, best - *target.max_drop);
+  }
   return target.accuracy ? search::cheapest_above(front, *target.accuracy) : search::knee_of(front);
 }
 
@@ -52,7 +57,9 @@ plan::Plan build_from_front(const SearchConfig& config, const fs::path& run, Bui
   while (true) {
     const search::FrontPoint& point = point_of(front, target);
     if (!any_policy) options.policy = point.genome.policy;
-    options.reach = options.target.latency_us || options.target.accuracy ? std::vector<double>{} : point.reach;
+    options.reach = options.target.latency_us || options.target.accuracy || options.target.max_drop
+                        ? std::vector<double>{}
+                        : point.reach;
     std::fprintf(stderr, "building %s\n", point.genome.text().c_str());
     try {
       return build_plan(workspace, cut_stages(supernet, point.genome), options);

@@ -13,11 +13,11 @@ namespace {
 
 using namespace triage::cli;
 
-constexpr Command kCommands[] = {
+const Command kCommands[] = {
     {"data", "import, download or inspect a data set", data_command},
     {"arch", "layers, MACs, parameters and memory of an architecture", arch_command},
     {"train", "train the networks of a configuration (resumable)", train_command},
-    {"subnets", "score, cut and refine subnets of a trained supernet", subnets_command},
+    {"subnets", "score, cut and refine subnets of a trained supernet", subnets_command, subnets_actions()},
     {"costs", "measure a search space's layers: the latency of any of its stages", costs_command},
     {"search", "find architectures, exits, routing and thresholds together (resumable)", search_command},
     {"coopt", "the same search under several cost models, and what the wrong ones lose (resumable)", coopt_command},
@@ -33,6 +33,8 @@ constexpr Command kCommands[] = {
     {"report", "pictures and report.html of a run", report_command},
     {"predict", "classify image files with a plan", predict_command},
     {"export", "write a whole plan as one standard ONNX file", export_command},
+    {"doctor", "what this machine has for Triage, and what stands in its way", doctor_command},
+    {"completion", "what a shell offers behind 'triage': bash, zsh or fish", completion_command},
 };
 
 int usage(std::FILE* out) {
@@ -46,6 +48,8 @@ int usage(std::FILE* out) {
 }
 
 }  // namespace
+
+std::span<const Command> triage::cli::all_commands() { return kCommands; }
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);

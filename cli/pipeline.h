@@ -43,6 +43,7 @@ std::vector<train::TrainResult> train_stages(const Workspace& workspace);
 struct BuildOptions {
   plan::PolicyKind policy = plan::PolicyKind::learned;
   BuildTarget target;
+  plan::Metric metric = plan::Metric::accuracy;  // that the target and the choice of the point are in
   std::vector<double> reach;  // of a front's point: the target is its cost at the costs that were measured
   search::Budgets budgets;    // hard limits on what was measured
   int threads = 1;            // of the engine, for the measured costs

@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/energy_options.h"
 #include "cli/measuring_program.h"
+#include "cli/plan_data.h"
 #include "cli/remote_profile.h"
 #include "core/progress.h"
 #include "core/rng.h"
@@ -74,7 +75,8 @@ int profile_command(int argc, char** argv) {
   EnergyChoice energy;
   bool json = false, memory = false;
   app.add_option("plan", plan_directory, "Plan directory")->required()->type_name("PLAN");
-  app.add_option("--data", data_file, "Data set file (triage data import) whose images are used")->required();
+  app.add_option("--data", data_file,
+                 "Data set file (triage data import) whose images are used; default: that of the run's config.toml");
   app.add_option("--images", images_from, "Which of its images (labels are not read)")
       ->check(CLI::IsMember({"test", "train"}))
       ->capture_default_str();
@@ -113,7 +115,7 @@ int profile_command(int argc, char** argv) {
 
   install_stop_handler();
   if (json) Progress::set_quiet(true);
-  const data::Dataset dataset = data::Dataset::open(data_file);
+  const data::Dataset dataset = data::Dataset::open(data_of_plan(plan_directory, data_file));
   const std::vector<std::uint8_t> pixels = pick_images(dataset, images_from);
   const profile::Images images{.pixels = pixels,
                                .count = static_cast<int>(pixels.size() / dataset.image_bytes()),

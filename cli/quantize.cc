@@ -6,10 +6,12 @@
 
 #include "cli/command.h"
 #include "cli/pipeline.h"
+#include "cli/plan_data.h"
 #include "cli/plan_source.h"
 #include "compiler/stage_graph.h"
 #include "core/machine.h"
 #include "core/progress.h"
+#include "core/text.h"
 #include "export/from_graph.h"
 #include "export/int8_reference.h"
 #include "export/onnx_engine.h"
@@ -144,8 +146,8 @@ int quantize_command(int argc, char** argv) {
     for (const plan::Stage& stage : made.stages)
       std::printf("%-16s %8.1f us  %6.0f KB\n", stage.name.c_str(), stage.cost->latency_us.mean,
                   static_cast<double>(stage.weight_bytes) / 1024);
-    std::printf("%s\nnext: triage eval %s --data %s\n", (fs::path(out) / "plan.json").c_str(), out.c_str(),
-                workspace.config.data.c_str());
+    std::printf("%s\nnext: triage eval %s%s\n", (fs::path(out) / "plan.json").c_str(), shell_word(out).c_str(),
+                data_option(out, workspace.config.data).c_str());
   }
   return 0;
 }

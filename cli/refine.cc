@@ -5,6 +5,7 @@
 #include "cli/front_plan.h"
 #include "cli/target_options.h"
 #include "core/machine.h"
+#include "core/text.h"
 
 namespace triage::cli {
 namespace {
@@ -69,15 +70,16 @@ std::string config_text(const Options& options, const BuildTarget& target, const
   std::string text = std::format(
       "# {}\n# A plan of the search '{}', whose nets, as cut, reach {:.2f} % on the validation split at {:.1f} us "
       "predicted.\n# Written by 'triage refine'; train, build and evaluate it with 'triage run'.\n"
-      "name = \"{}\"\nseed = {}\nthreads = {}\n\n[data]\nfile = \"{}\"\nroute = {}\nvalidation = {}\n",
-      point.genome.text(), search.name, 100 * point.accuracy, point.cost.mean_latency_us, options.name, w.seed,
-      w.threads, w.data, w.splits.route, w.splits.validation);
+      "name = {}\nseed = {}\nthreads = {}\n\n[data]\nfile = {}\nroute = {}\nvalidation = {}\n",
+      point.genome.text(), search.name, 100 * point.accuracy, point.cost.mean_latency_us, Json(options.name).dump(),
+      w.seed, w.threads, Json(w.data).dump(), w.splits.route, w.splits.validation);
   for (std::size_t leg = 0; leg < point.genome.legs.size(); ++leg)
     text += stage_text(options, point.genome, leg, search, supernet);
   text += std::format("\n[build]\npolicy = \"{}\"\n", plan::to_string(point.genome.policy));
   // What was asked of the front is asked of the refined plan.
   if (target.latency_us) text += std::format("latency_us = {}\n", *target.latency_us);
   if (target.accuracy) text += std::format("accuracy = {}\n", *target.accuracy);
+  if (target.max_drop) text += std::format("max_drop = {}\n", *target.max_drop);
   return text + budget_text(search.budgets);
 }
 
@@ -105,8 +107,8 @@ int refine_command(int argc, char** argv) {
   const search::FrontPoint& point = point_of(front, target);
   write_file_atomic(out, config_text(options, target, point, search));
   load_run_config(out);  // what was written can be read
-  std::printf("%s\n%s\nnext: triage run %s --run runs/%s\n", point.genome.text().c_str(), out.c_str(), out.c_str(),
-              options.name.c_str());
+  std::printf("%s\n%s\nnext: triage run %s --run %s\n", point.genome.text().c_str(), out.c_str(),
+              shell_word(out.string()).c_str(), shell_word("runs/" + options.name).c_str());
   return 0;
 }
 

@@ -73,7 +73,7 @@ int run_command(int argc, char** argv) {
   train_supernet(workspace);
   train_stages(workspace);
   build_plan(workspace, trained_stages(workspace),
-             {.policy = config.policy, .target = config.target, .budgets = config.budgets});
+             {.policy = config.policy, .target = config.target, .metric = config.metric, .budgets = config.budgets});
   const Json results = evaluate_run(workspace, command);
   {
     const StepTimer timer(directory, "report");

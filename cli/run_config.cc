@@ -208,8 +208,13 @@ RunConfig load_run_config(const fs::path& file) {
   config.policy = plan::policy_from_string(policy, config.origin + ": build.policy");
   if (build.has("latency_us")) build.read("latency_us", config.target.latency_us.emplace(), 0, 1e9);
   if (build.has("accuracy")) build.read("accuracy", config.target.accuracy.emplace(), 0, 1);
-  if (config.target.latency_us && config.target.accuracy)
-    build.fail_at("accuracy", "only one of latency_us and accuracy");
+  if (build.has("max_drop")) build.read("max_drop", config.target.max_drop.emplace(), 0, 1);
+  if (config.target.latency_us.has_value() + config.target.accuracy.has_value() + config.target.max_drop.has_value() >
+      1)
+    build.fail_at(config.target.max_drop ? "max_drop" : "accuracy", "only one of latency_us, accuracy and max_drop");
+  std::string metric = plan::to_string(config.metric);
+  build.read("metric", metric);
+  config.metric = plan::metric_from_string(metric, config.origin + ": build.metric");
   build.read("profile_seconds", config.profile_seconds, 0.01, 3600);
   read_budgets(build.section("budget"), config.budgets);
   build.finish();

@@ -33,6 +33,7 @@ struct StageConfig {
 
 struct BuildTarget {  // which point of the policy's curve becomes the plan: at most one of these; none: the knee
   std::optional<double> latency_us, accuracy;
+  std::optional<double> max_drop;  // cheapest that loses no more accuracy than this against the last net alone
 };
 
 struct RunConfig {
@@ -50,7 +51,8 @@ struct RunConfig {
   route::RouterTrainingOptions router;
   plan::PolicyKind policy = plan::PolicyKind::learned;
   BuildTarget target;
-  search::Budgets budgets;  // hard limits of the plan, as measured
+  plan::Metric metric = plan::Metric::accuracy;  // that the point is chosen by
+  search::Budgets budgets;                       // hard limits of the plan, as measured
   exporting::Int8Options int8;
   int int8_images = 1024;  // of the route split, to find ranges with
   double checkpoint_seconds = 30;

@@ -8,6 +8,7 @@
 #include "cli/search_run.h"
 #include "core/machine.h"
 #include "core/progress.h"
+#include "core/text.h"
 #include "report/front.h"
 
 namespace triage::cli {
@@ -104,7 +105,7 @@ void print(const search::Front& front, const search::SearchStatus& status, const
   if (!opened.config.device.empty()) std::printf("latency as on %s\n", opened.config.device.c_str());
   std::printf("%llu trials, %zu subnets, %.1f min, hypervolume %.4f (%s)\nfront: %s\nnext: triage build %s --knee\n",
               static_cast<unsigned long long>(status.trials), status.subnets, status.minutes, status.hypervolume,
-              status.why.c_str(), (run / "front.json").c_str(), run.c_str());
+              status.why.c_str(), (run / "front.json").c_str(), shell_word(run.string()).c_str());
 }
 
 std::string note_of(const search::SearchStatus& status, search::CostAxis axis) {

@@ -68,6 +68,12 @@ constexpr Command kActions[] = {
     {"pack", "copy a supernet with weights in bf16, for a zoo", subnets_pack},
 };
 
+}  // namespace
+
+std::span<const Command> subnets_actions() { return kActions; }
+
+namespace {
+
 int usage(std::FILE* out) {
   std::fprintf(out, "Subnets of a trained supernet\n\nusage: triage subnets ACTION [OPTIONS]\n\n");
   list_commands(out, kActions);

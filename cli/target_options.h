@@ -8,16 +8,17 @@
 
 namespace triage::cli {
 
-// "90%", "0.9". Throws UsageError that names the option.
+// "90%", "0.9", "90": from 0 to 1 a share, above 1 percent; "1" could be both and is refused. Throws UsageError that
+// names the option.
 double parse_share(const std::string& option, const std::string& text);
 
 struct TargetOptions {
-  std::string latency, accuracy;
+  std::string latency, accuracy, max_drop;
   bool knee = false;
 
-  void add_options(CLI::App& app);  // --latency, --accuracy, --knee
-  bool given() const { return knee || !latency.empty() || !accuracy.empty(); }
-  BuildTarget target() const;  // throws UsageError for what is no time or no share
+  void add_options(CLI::App& app);  // --latency, --accuracy, --max-drop, --knee
+  bool given() const { return knee || !latency.empty() || !accuracy.empty() || !max_drop.empty(); }
+  BuildTarget target() const;  // throws UsageError for what is no time with a unit or no share
 };
 
 }  // namespace triage::cli

@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "cli/pipeline.h"
 #include "core/progress.h"
+#include "core/text.h"
 
 namespace triage::cli {
 
@@ -42,8 +43,8 @@ int train_command(int argc, char** argv) {
   for (std::size_t i = 0; i < results.size(); ++i) tell(config.stages[i].name, results[i]);
   if (json)
     std::cout << dump_json(out, 2) << '\n';
-  else if (config.stages.size() > 1)
-    std::printf("next: triage build %s\n", directory.c_str());
+  else if (!config.stages.empty())
+    std::printf("next: triage build %s\n", shell_word(directory.string()).c_str());
   return 0;
 }
 

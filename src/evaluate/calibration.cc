@@ -37,8 +37,8 @@ Json to_json(const Reliability& reliability) {
     bins.push_back({{"low", bin.low},
                     {"high", bin.high},
                     {"count", bin.count},
-                    {"confidence", bin.confidence},
-                    {"accuracy", bin.accuracy}});
+                    {"confidence", bin.count > 0 ? Json(bin.confidence) : Json(nullptr)},
+                    {"accuracy", bin.count > 0 ? Json(bin.accuracy) : Json(nullptr)}});
   }
   return {{"ece", reliability.ece}, {"bins", std::move(bins)}};
 }

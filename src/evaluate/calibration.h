@@ -15,7 +15,7 @@ namespace triage::evaluate {
 struct ReliabilityBin {  // confidences in (low, high]; the first bin also holds 0
   double low = 0, high = 0;
   std::size_t count = 0;
-  double confidence = 0, accuracy = 0;  // means over the bin, 0 when it is empty
+  double confidence = 0, accuracy = 0;  // means over the bin; null in JSON when it is empty
 };
 
 struct Reliability {

@@ -24,6 +24,8 @@ TEST(Reliability, Edges) {
   const Reliability r = reliability(std::vector<float>{0, 1, 0.5f}, std::vector<std::uint8_t>{0, 1, 1}, 2);
   EXPECT_EQ(r.bins[0].count, 2u);  // 0 and 1/2: bins are closed above
   EXPECT_EQ(r.bins[1].count, 1u);
+  const Json empty = to_json(reliability(std::vector<float>{1}, std::vector<std::uint8_t>{1}, 2))["bins"][0];
+  EXPECT_TRUE(empty["accuracy"].is_null() && empty["confidence"].is_null());  // no image, no figure
   EXPECT_EQ(reliability({}, {}).ece, 0);
   EXPECT_THROW(reliability(std::vector<float>{1}, {}), Error);
 }

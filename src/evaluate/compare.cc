@@ -6,6 +6,8 @@
 #include <thread>
 
 #include "core/error.h"
+#include "core/text.h"
+#include "evaluate/class_metrics.h"
 #include "evaluate/operation.h"
 #include "evaluate/single_stage.h"
 #include "profile/temporary_directory.h"
@@ -33,15 +35,17 @@ Side open_side(const CompareSide& wanted, const fs::path& alone, const data::Dat
   return side;
 }
 
-Json side_json(const Side& side) {
+Json side_json(const Side& side, const ComparisonOptions& how) {
   Json json{{"name", side.plan.name},
             {"mean_us", nullptr},
             {"engine", nullptr},
             {"agreement", nullptr},
             {"stages", Json::array()}};
-  json.update(accuracy_fields(side.at.correct));
+  json.update(accuracy_fields(side.table, side.at.labels, side.at.exits, how.bootstrap_rounds, how.seed));
   for (std::size_t s = 0; s < side.plan.stages.size(); ++s) {
-    Json& stage = json["stages"].emplace_back(accuracy_fields(side.verdicts.correct[s]));
+    const std::vector<std::uint8_t> exits(side.table.count(), static_cast<std::uint8_t>(s));
+    Json& stage = json["stages"].emplace_back(
+        accuracy_fields(side.table, side.verdicts.label[s], exits, how.bootstrap_rounds, how.seed));
     stage["stage"] = side.plan.stages[s].name;
     stage["precision"] = plan::to_string(side.plan.stages[s].precision);
   }
@@ -70,14 +74,14 @@ void run_both(const CompareOptions& options, const std::array<const Side*, 2>& s
     ++said[side];
     agreed[side] += as_scored(*sides[side], row, outcome);
   };
-  const std::vector<double> means = mean_in_turns(both, indices.size(), steady_us, options.real_run, count);
+  const std::vector<TurnTimes> times = times_in_turns(both, indices.size(), steady_us, options.real_run, count);
   for (std::size_t i = 0; i < sides.size(); ++i) {
     Json& plan = json["plans"][i];
-    plan["mean_us"] = means[i];
+    plan["mean_us"] = times[i].mean;
     plan["engine"] = classifiers[i].info().engine;
     plan["agreement"] = static_cast<double>(agreed[i]) / static_cast<double>(said[i]);
   }
-  json["speedup"] = means[1] / means[0];
+  json["speedup"] = times[1].mean / times[0].mean;
   json["images"] = options.real_run.images;
 }
 
@@ -91,7 +95,9 @@ Json compare_plans(const CompareOptions& options) {
   const profile::TemporaryDirectory directory("compare");
   const Side a = open_side(options.plan, directory.path() / "plan", dataset, indices, threads);
   const Side b = open_side(options.other, directory.path() / "other", dataset, indices, threads);
-  Json json{{"plans", {side_json(a), side_json(b)}}, {"stages", Json::array()}, {"speedup", nullptr}};
+  Json json{{"plans", {side_json(a, options.comparison), side_json(b, options.comparison)}},
+            {"stages", Json::array()},
+            {"speedup", nullptr}};
   json["points"] =
       paired_test(a.plan.name, a.at.correct, b.plan.name, b.at.correct, a.at.latency_us, options.comparison);
   for (std::size_t s = 0; s < a.plan.stages.size() && a.plan.stages.size() == b.plan.stages.size(); ++s) {
@@ -102,6 +108,24 @@ Json compare_plans(const CompareOptions& options) {
   json["count"] = indices.size();
   return json;
 }
+
+namespace {
+
+// "93.10 % [92.5, 93.6]  balanced 91.02 %  macro F1 91.20 %  top 5 99.10 %"
+std::string accuracies(const Json& of, bool interval) {
+  const auto percent = [&](const char* key) {
+    return of.contains(key) && of[key].is_number() ? std::format("{:6.2f} %", 100 * of[key].get<double>()) : "-";
+  };
+  std::string out = percent("accuracy");
+  if (interval)
+    out +=
+        std::format(" [{:.2f}, {:.2f}]", 100 * of["interval"][0].get<double>(), 100 * of["interval"][1].get<double>());
+  out += std::format("  balanced {}  macro F1 {}", percent("balanced_accuracy"), percent("macro_f1"));
+  if (percent("top5_accuracy") != "-") out += "  top 5 " + percent("top5_accuracy");
+  return out;
+}
+
+}  // namespace
 
 std::map<std::string, Figure> comparison_figures(const Json& json, const std::string& name) {
   const int count = json["count"];
@@ -134,16 +158,14 @@ std::map<std::string, Figure> comparison_figures(const Json& json, const std::st
 std::string readable_comparison(const Json& json) {
   std::string out;
   for (const Json& plan : json["plans"]) {
-    out += std::format("{:<24} {:6.2f} % [{:.2f}, {:.2f}]", plan["name"].get<std::string>(),
-                       100 * plan["accuracy"].get<double>(), 100 * plan["interval"][0].get<double>(),
-                       100 * plan["interval"][1].get<double>());
+    out += std::format("{} {}", padded(printable(plan["name"].get<std::string>()), 24), accuracies(plan, true));
     if (plan["mean_us"].is_number())
       out += std::format("  {:8.1f} us  {}, {:.2f} % as scored", plan["mean_us"].get<double>(),
                          plan["engine"].get<std::string>(), 100 * plan["agreement"].get<double>());
     out += "\n";
     for (const Json& stage : plan["stages"]) {
-      out += std::format("  {:<22} {:6.2f} %  {}\n", stage["stage"].get<std::string>(),
-                         100 * stage["accuracy"].get<double>(), stage["precision"].get<std::string>());
+      out += std::format("  {} {}  {}\n", padded(printable(stage["stage"].get<std::string>()), 22),
+                         accuracies(stage, false), stage["precision"].get<std::string>());
     }
   }
   const auto line = [&](const std::string& what, const Json& test) {
@@ -153,7 +175,7 @@ std::string readable_comparison(const Json& json) {
   };
   line("first - second", json["points"]);
   for (const Json& stage : json["stages"])
-    line("  " + stage["a"].get<std::string>() + " - " + stage["b"].get<std::string>(), stage);
+    line("  " + printable(stage["a"].get<std::string>()) + " - " + printable(stage["b"].get<std::string>()), stage);
   if (json["speedup"].is_number())
     out += std::format("second / first latency    {:.3f}\n", json["speedup"].get<double>());
   return out;

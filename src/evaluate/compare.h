@@ -26,8 +26,8 @@ struct CompareOptions {
   RealRunOptions real_run;
 };
 
-// {"plans": [{"name", "accuracy", "interval", "mean_us", "engine", "agreement", "stages": [{"stage", "precision",
-// "accuracy"}]}, the other],
+// {"plans": [{"name", the fields of accuracy_fields(), "mean_us", "engine", "agreement", "stages": [{"stage",
+// "precision", the same fields}]}, the other],
 // "points": the plan's accuracy minus the other's with "interval" and "mcnemar_p", "stages": the same of the i-th
 // stages' nets where both have as many, "speedup": the other's measured mean latency over the plan's}. Accuracies come
 // from ONNX Runtime's answers; agreement is the share of images that the engine of the runs gave the same label and

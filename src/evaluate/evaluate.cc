@@ -7,7 +7,9 @@
 #include <thread>
 
 #include "evaluate/calibration.h"
+#include "evaluate/class_metrics.h"
 #include "evaluate/operation.h"
+#include "route/plan_warnings.h"
 
 namespace triage::evaluate {
 namespace {
@@ -34,29 +36,34 @@ Json confusion_json(const route::ScoreTable& table, const Operation& at) {
   return {{"mistakes", mistakes}};
 }
 
-Json operating_point_json(const plan::Plan& plan, const route::ScoreTable& table, const Operation& at) {
+// null where there is nothing to share.
+Json share_json(std::size_t part, std::size_t whole) {
+  return whole > 0 ? Json(static_cast<double>(part) / static_cast<double>(whole)) : Json(nullptr);
+}
+
+Json operating_point_json(const plan::Plan& plan, const route::ScoreTable& table, const Operation& at,
+                          const ComparisonOptions& options) {
   Json out{{"policy", plan::to_string(plan.policy)}, {"thresholds", at.thresholds}};
-  out.update(accuracy_fields(at.correct));
+  out.update(accuracy_fields(table, at.labels, at.exits, options.bootstrap_rounds, options.seed));
   out["latency_us"] = at.latency_us;
-  std::vector<double> share(plan.stages.size());
-  const std::size_t classes = plan.classes.size();
-  std::vector<std::size_t> count(classes), right(classes), escalated(classes);
+  const std::size_t classes = plan.classes.size(), stages = plan.stages.size();
+  std::vector<std::size_t> left(stages), left_right(stages), escalated(classes);
   for (std::size_t i = 0; i < table.count(); ++i) {
     const Label label = table.labels[i];
-    share[at.exits[i]] += 1 / static_cast<double>(table.count());
-    ++count[label];
-    right[label] += at.correct[i];
+    ++left[at.exits[i]];
+    left_right[at.exits[i]] += at.correct[i];
     escalated[label] += at.exits[i] > 0;
   }
-  out["exit_share"] = share;
-  out["per_class"] = Json::array();
-  for (std::size_t c = 0; c < classes; ++c) {
-    const auto of = static_cast<double>(std::max<std::size_t>(count[c], 1));
-    out["per_class"].push_back({{"class", plan.classes[c]},
-                                {"count", count[c]},
-                                {"accuracy", static_cast<double>(right[c]) / of},
-                                {"escalation", static_cast<double>(escalated[c]) / of}});
+  out["exit_share"] = Json::array();
+  out["exit_accuracy"] = Json::array();
+  for (std::size_t s = 0; s < stages; ++s) {
+    out["exit_share"].push_back(share_json(left[s], table.count()));
+    out["exit_accuracy"].push_back(share_json(left_right[s], left[s]));
   }
+  const ClassCounts counts = count_classes(table.labels, at.labels, classes);
+  out["per_class"] = class_fields(counts, plan.classes);
+  for (std::size_t c = 0; c < classes; ++c)
+    out["per_class"][c]["escalation"] = share_json(escalated[c], counts.images[c]);
   out.update(confusion_json(table, at));
   return out;
 }
@@ -100,11 +107,19 @@ Json paired_tests(const plan::Plan& plan, const route::Verdicts& verdicts, const
   return out;
 }
 
+// What ran the stages when the costs in the plan were measured: build and quantize measure ONNX Runtime.
+Json costs_engine(const plan::Plan& plan) {
+  const auto found = plan.provenance.find("engine");
+  return found != plan.provenance.end() && found->is_string() ? *found : Json("onnxruntime");
+}
+
 Json plan_json(const plan::Plan& plan) {
   Json out{{"name", plan.name},
            {"policy", plan::to_string(plan.policy)},
            {"classes", plan.classes},
            {"input", plan::to_json(plan.input)},
+           {"costs_engine", costs_engine(plan)},
+           {"warnings", plan.provenance.value("warnings", Json::array())},
            {"stages", Json::array()}};
   for (const plan::Stage& stage : plan.stages) {
     out["stages"].push_back({{"name", stage.name},
@@ -122,31 +137,38 @@ Json evaluate_set(const plan::Plan& plan, const route::ScoreTable& table, const 
                   const EvaluateOptions& options) {
   const route::Verdicts verdicts = route::verdicts(table);
   const Operation at = operate(plan, table, verdicts);
-  const Comparison comparison = compare_policies(plan, table, options.comparison);
-  Json out{{"dataset", dataset}, {"count", table.count()}, {"static", Json::array()}};
+  const ComparisonOptions& how = options.comparison;
+  const Comparison comparison = compare_policies(plan, table, how);
+  Json out{{"dataset", dataset}, {"split", options.split}, {"count", table.count()}, {"static", Json::array()}};
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
     Json& entry = out["static"].emplace_back(Json{{"stage", plan.stages[s].name}});
-    entry.update(accuracy_fields(verdicts.correct[s]));
+    const std::vector<std::uint8_t> exits(table.count(), static_cast<std::uint8_t>(s));
+    entry.update(accuracy_fields(table, verdicts.label[s], exits, how.bootstrap_rounds, how.seed));
     entry["latency_us"] = route::alone_latency_us(plan, s);
   }
+  out["metric"] = plan::to_string(how.metric);
   out["policies"] = comparison.policies;
   out["apgr_differences"] = comparison.differences;
-  out["operating_point"] = operating_point_json(plan, table, at);
+  out["operating_point"] = operating_point_json(plan, table, at, how);
   out["calibration"] = calibration_json(plan, table);
-  out["paired_tests"] = paired_tests(plan, verdicts, comparison, at, options.comparison);
+  out["paired_tests"] = paired_tests(plan, verdicts, comparison, at, how);
+  out["warnings"] = route::plan_warnings(plan, table, verdicts, at.exits, how.metric);
   out["latency"] = nullptr;
   out["examples"] = examples_json(table, at, options.examples);
   return out;
 }
 
-Json evaluate_plan(const EvaluateOptions& options) {
-  const plan::Plan plan = plan::load_plan(options.plan);
+Json evaluate_plan(const EvaluateOptions& wanted) {
+  const plan::Plan plan = plan::load_plan(wanted.plan);
+  EvaluateOptions options = wanted;
+  options.comparison.metric = options.metric.value_or(plan.predicted ? plan.predicted->metric : plan::Metric::accuracy);
   route::path_latency_us(plan);  // costs are missing: say so before the work, not after
   const int threads =
       options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  const auto on_test_split = [&](const fs::path& file, const fs::path& scores, const std::string& label, bool timed) {
+  const auto on_split = [&](const fs::path& file, const fs::path& scores, const std::string& label,
+                            const SplitIndices& choose, bool timed) {
     const data::Dataset dataset = data::Dataset::open(file);
-    const std::vector<std::uint32_t> indices = test_indices(dataset);
+    const std::vector<std::uint32_t> indices = choose(dataset);
     const route::ScoreTable table =
         route::score_plan(plan, options.plan, dataset, indices, scores, threads, {.label = label});
     Json eval = evaluate_set(plan, table, dataset.info().name, options);
@@ -154,8 +176,12 @@ Json evaluate_plan(const EvaluateOptions& options) {
     if (timed) {
       const route::Verdicts verdicts = route::verdicts(table);
       const Operation at = operate(plan, table, verdicts);
-      eval["latency"] =
-          to_json(run_plan(options.plan.string(), plan, dataset, indices, at.expected(), options.real_run));
+      const RealRun run = run_plan(options.plan.string(), plan, dataset, indices, at.expected(), options.real_run);
+      eval["latency"] = to_json(run);
+      if (!run.stable)
+        eval["warnings"].push_back(
+            "the machine was disturbed while the plan ran: earlier and later images differ by "
+            "more than 10 % in time; measured latencies may be off");
     }
     return eval;
   };
@@ -169,8 +195,10 @@ Json evaluate_plan(const EvaluateOptions& options) {
                        {"threads", {{"scoring", threads}, {"latency", 1}}},
                        {"plan", plan.provenance},
                        {"machine", machine_context()}};
-  out["test"] = on_test_split(options.data, options.scores, "test images", options.latency);
-  out["shift"] = options.shift.empty() ? Json(nullptr) : on_test_split(options.shift, {}, "shifted images", false);
+  out["test"] = on_split(options.data, options.scores, options.split + " images",
+                         options.indices ? options.indices : test_indices, options.latency);
+  out["shift"] =
+      options.shift.empty() ? Json(nullptr) : on_split(options.shift, {}, "shifted images", test_indices, false);
   return out;
 }
 

@@ -1,9 +1,12 @@
-// A plan on a data set's test split -> results.json (format: docs/formats.md; read by report/).
+// A plan on a data set's test split (or, clearly marked, another one) -> results.json (format: docs/formats.md; read by
+// report/).
 //   evaluate_set    one data set: static stages, policies, operating point, calibration, paired tests, examples
 //   evaluate_plan   test set, optional shifted set, real run, provenance
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 
 #include "core/json.h"
@@ -13,17 +16,22 @@
 
 namespace triage::evaluate {
 
-inline constexpr int kResultsVersion = 1;
+inline constexpr int kResultsVersion = 2;
+
+using SplitIndices = std::function<std::vector<std::uint32_t>(const data::Dataset&)>;
 
 struct EvaluateOptions {
-  fs::path plan;              // directory
-  fs::path data;              // imported data set; only its test images are read
-  fs::path shift;             // the same under distribution shift; empty: none
-  fs::path scores;            // score table of the test split, kept for the next time; empty: not kept
-  bool latency = true;        // run the plan for real as well
-  int threads = 0;            // for scoring (never for latency); 0: all cores
-  std::size_t examples = 12;  // easiest and hardest images listed
-  ComparisonOptions comparison;
+  fs::path plan;                       // directory
+  fs::path data;                       // imported data set; only the images of the split are read
+  std::string split = "test";          // its name, as the results have it
+  SplitIndices indices;                // the images of another split than test
+  fs::path shift;                      // the same under distribution shift; empty: none
+  fs::path scores;                     // score table of the test split, kept for the next time; empty: not kept
+  bool latency = true;                 // run the plan for real as well
+  int threads = 0;                     // for scoring (never for latency); 0: all cores
+  std::size_t examples = 12;           // easiest and hardest images listed
+  std::optional<plan::Metric> metric;  // of the curves; none: what the plan's point was chosen by
+  ComparisonOptions comparison;        // its metric is that one
   RealRunOptions real_run;
   std::string command;  // for the provenance
 };

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "evaluate/class_metrics.h"
 #include "route/router_training.h"
 #include "route/synthetic_test.h"
 
@@ -61,7 +62,7 @@ TEST_F(EvaluateSet, NumbersAddUp) {
   std::size_t count = 0, trace = 0;
   for (std::size_t c = 0; c < kClasses; ++c) {
     const Json& one = at["per_class"][c];
-    right += one["accuracy"].get<double>() * one["count"].get<double>();
+    right += one["recall"].get<double>() * one["count"].get<double>();
     escalated += one["escalation"].get<double>() * one["count"].get<double>();
     for (std::size_t p = 0; p < kClasses; ++p) count += at["confusion"][c][p].get<std::size_t>();
     trace += at["confusion"][c][c].get<std::size_t>();
@@ -72,6 +73,10 @@ TEST_F(EvaluateSet, NumbersAddUp) {
   EXPECT_NEAR(escalated / 3000, share, 1e-9);
   EXPECT_LT(at["interval"][0].get<double>(), at["accuracy"].get<double>());
   EXPECT_GT(at["interval"][1].get<double>(), at["accuracy"].get<double>());
+  EXPECT_EQ(eval["split"], "test");
+  const double shares[] = {at["exit_share"][0], share};
+  EXPECT_NEAR(shares[0] * at["exit_accuracy"][0].get<double>() + shares[1] * at["exit_accuracy"][1].get<double>(),
+              at["accuracy"].get<double>(), 1e-9);
 
   // The curve's ends are the static nets.
   const Json &confidence = eval["policies"]["confidence"], &curve = confidence["curve"];
@@ -146,23 +151,97 @@ TEST_F(EvaluateSet, ThreeStages) {
 }
 
 TEST_F(EvaluateSet, FiguresAndTable) {
-  Json results{{"plan", {{"name", "pair"}, {"policy", "confidence"}, {"stages", Json::array({1, 2})}}},
+  Json results{{"plan",
+                {{"name", "pair"},
+                 {"policy", "confidence"},
+                 {"stages", Json::array({1, 2})},
+                 {"warnings", Json::array()},
+                 {"costs_engine", nullptr}}},
                {"test", evaluate_set(plan, table, "fashion-mnist", quick())},
                {"shift", nullptr}};
   results["test"]["latency"] = to_json(RealRun{.images = 100,
                                                .measured_us = 200,
                                                .predicted_us = 190,
                                                .path_us = {1, 2},
+                                               .alone_us = {1, 2},
                                                .stored_predicted_us = 210,
                                                .stored_path_us = {1, 2},
-                                               .agreement = 1});
+                                               .agreement = 1,
+                                               .stable = true,
+                                               .engine = "compiled"});
   const auto all = figures(results, true);
   EXPECT_NEAR(all.at("fashion.big_accuracy").value, 100 * results["test"]["static"][1]["accuracy"].get<double>(), 1e-9);
   EXPECT_TRUE(all.at("fashion.little_accuracy").interval.has_value());
   EXPECT_DOUBLE_EQ(all.at("eval.latency_error_percent").value, 5);
   EXPECT_TRUE(all.contains("routing.apgr_confidence"));
   EXPECT_FALSE(figures(results, false).contains("routing.apgr_confidence"));
-  EXPECT_THAT(readable(results), testing::AllOf(testing::HasSubstr("little alone"), testing::HasSubstr("-5.0 %")));
+  EXPECT_THAT(readable(results), testing::AllOf(testing::HasSubstr("little alone"), testing::HasSubstr("-5.0 %"),
+                                                testing::HasSubstr("measured: this run (compiled)")));
+}
+
+// Nine of ten images are of class 0, which the little net alone recognises; class 9 has no image.
+TEST_F(EvaluateSet, UnequalClassesAndNothingToTellFrom) {
+  plan.stages[0].exit.threshold = 1;  // nobody goes on
+  table = route::synthetic_table({.count = 1000, .seed = 8});
+  for (std::size_t i = 0; i < table.count(); ++i) {
+    table.labels[i] = static_cast<std::uint8_t>(i % 10 != 0 ? 0 : i / 10 % 9);
+    for (std::size_t c = 0; c < kClasses; ++c) table.stages[0].logits[i * kClasses + c] = c == 0 ? 5.0f : 0.0f;
+  }
+  const Json eval = evaluate_set(plan, table, "synthetic", quick());
+  const Json& at = eval["operating_point"];
+  EXPECT_NEAR(at["accuracy"].get<double>(), 0.912, 1e-9);             // 900 and 12 of the others' 100
+  EXPECT_NEAR(at["balanced_accuracy"].get<double>(), 1.0 / 9, 1e-9);  // of the nine classes with images
+  EXPECT_NEAR(at["macro_f1"].get<double>(), 2 * 912.0 / 1912 / 9, 1e-9);
+  EXPECT_LE(at["balanced_accuracy_interval"][0].get<double>(), 1.0 / 9);
+  EXPECT_TRUE(at["top5_accuracy"].is_number());
+  EXPECT_TRUE(at["exit_accuracy"][1].is_null());  // nobody leaves there
+  EXPECT_EQ(at["exit_share"][1], 0);
+  const Json& none = at["per_class"][9];
+  for (const char* key : {"recall", "recall_interval", "precision", "f1", "escalation"})
+    EXPECT_TRUE(none[key].is_null());
+  EXPECT_EQ(at["per_class"][0]["recall"], 1);
+  EXPECT_TRUE(at["per_class"][3]["precision"].is_null());  // never answered
+  EXPECT_EQ(at["per_class"][3]["recall"], 0);
+  EXPECT_THAT(eval["warnings"].dump(), testing::HasSubstr("all 1000 images leave at 'little'"));
+  const Json results{{"plan",
+                      {{"name", "p"},
+                       {"policy", "confidence"},
+                       {"stages", {1, 2}},
+                       {"warnings", {"built so"}},
+                       {"costs_engine", "onnxruntime 9"}}},
+                     {"test", eval},
+                     {"shift", nullptr}};
+  const std::string text = readable(results);
+  for (const char* words :
+       {"without images here: class9", "worst classes: class1 0.0 % of", "built so", "(onnxruntime 9)"})
+    EXPECT_THAT(text, testing::HasSubstr(words));
+}
+
+TEST_F(EvaluateSet, BalancedCurvesEndAtBalancedAccuracy) {
+  for (std::size_t i = 0; i < table.count(); i += 3) table.labels[i] = 2;
+  EvaluateOptions options = quick();
+  options.comparison.metric = plan::Metric::balanced;
+  const Json eval = evaluate_set(plan, table, "synthetic", options);
+  EXPECT_EQ(eval["metric"], "balanced");
+  const Json& curve = eval["policies"]["confidence"]["curve"];
+  for (const auto& [end, stage] : {std::pair{curve.front(), 0}, {curve.back(), 1}}) {
+    EXPECT_NEAR(end["accuracy"].get<double>(), eval["static"][stage]["balanced_accuracy"].get<double>(), 1e-6);
+    EXPECT_GT(std::abs(end["accuracy"].get<double>() - eval["static"][stage]["accuracy"].get<double>()), 1e-3);
+  }
+}
+
+TEST(ClassCounts, ByHand) {
+  const std::vector<std::uint8_t> labels{0, 0, 0, 1, 1, 2}, answers{0, 0, 1, 1, 0, 1};
+  const ClassCounts counts = count_classes(labels, answers, 4);
+  EXPECT_DOUBLE_EQ(counts.recall(0).value(), 2.0 / 3);
+  EXPECT_DOUBLE_EQ(counts.precision(0).value(), 2.0 / 3);
+  EXPECT_DOUBLE_EQ(counts.f1(1).value(), 2.0 / 5);
+  EXPECT_EQ(counts.precision(2), std::nullopt);
+  EXPECT_EQ(counts.recall(2), 0);
+  EXPECT_EQ(counts.recall(3), std::nullopt);
+  EXPECT_DOUBLE_EQ(counts.balanced_accuracy().value(), (2.0 / 3 + 0.5 + 0) / 3);
+  EXPECT_DOUBLE_EQ(counts.macro_f1().value(), (2.0 / 3 + 0.4 + 0) / 3);
+  EXPECT_EQ(count_classes({}, {}, 4).balanced_accuracy(), std::nullopt);
 }
 
 TEST(PairedTest, ByHand) {

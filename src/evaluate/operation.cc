@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <numeric>
 
-#include "core/statistics.h"
 #include "evaluate/policies.h"
 #include "runtime/score.h"
 
@@ -36,13 +35,6 @@ Operation operate(const plan::Plan& plan, const route::ScoreTable& table, const 
     out.latency_us += path[out.exits[i]] / static_cast<double>(table.count());
   }
   return out;
-}
-
-Json accuracy_fields(std::span<const std::uint8_t> correct) {
-  const auto right = static_cast<std::size_t>(std::ranges::count(correct, 1));
-  const Interval interval = proportion_interval(right, correct.size());
-  return {{"accuracy", static_cast<double>(right) / static_cast<double>(correct.size())},
-          {"interval", {interval.low, interval.high}}};
 }
 
 std::vector<std::uint32_t> test_indices(const data::Dataset& dataset) {

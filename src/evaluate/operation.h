@@ -26,9 +26,6 @@ struct Operation {
 // The plan must have measured costs.
 Operation operate(const plan::Plan& plan, const route::ScoreTable& table, const route::Verdicts& verdicts);
 
-// {"accuracy", "interval"}: the share of 1s with its interval.
-Json accuracy_fields(std::span<const std::uint8_t> correct);
-
 // Throws Error when the data set has no test images.
 std::vector<std::uint32_t> test_indices(const data::Dataset& dataset);
 

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/rng.h"
+#include "route/metric.h"
 
 namespace triage::evaluate {
 namespace {
@@ -90,7 +91,8 @@ Comparison compare_policies(const plan::Plan& plan, const route::ScoreTable& tab
   scores.emplace_back("oracle", route::oracle_scores(verdicts));
 
   std::map<std::string, route::CurveMaker> makers;
-  for (const auto& [name, score] : scores) makers.try_emplace(name, verdicts.correct, score, path);
+  for (const auto& [name, score] : scores)
+    makers.try_emplace(name, verdicts.correct, score, path, route::image_values(options.metric, table.labels));
   // A grid of thresholds costs more than one sort: fewer resamples.
   const int rounds = plan.stages.size() == 2 ? options.bootstrap_rounds : options.bootstrap_rounds / 5;
   const Samples samples = bootstrap(makers, table.count(), rounds, options.seed);

@@ -14,6 +14,7 @@ struct ComparisonOptions {
   int bootstrap_rounds = 1000;     // over images; the same resamples for all policies, so differences are paired
   std::size_t curve_points = 200;  // at most, in the file
   std::uint64_t seed = 1;          // of the random policy and the bootstrap
+  plan::Metric metric = plan::Metric::accuracy;  // of the curves and their areas
 };
 
 struct PolicyCurve {

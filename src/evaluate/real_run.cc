@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "core/rng.h"
 #include "route/curve.h"
@@ -10,36 +11,46 @@
 namespace triage::evaluate {
 namespace {
 
+constexpr double kSteady = 0.1;  // of the mean: what two halves of the images may differ by
+
 class Setting {  // one way to run the plan, and what it took
  public:
   Setting(const ClassifyRow& classify, const std::function<double()>& now_us) : classify_(&classify), now_(&now_us) {}
 
-  Expected run(std::uint32_t row) {
+  Expected run(std::uint32_t row, std::size_t half) {
     const double start = (*now_)();
     const Expected outcome = (*classify_)(row);
-    total_ += (*now_)() - start;
-    ++images_;
+    total_[half] += (*now_)() - start;
+    ++images_[half];
     return outcome;
   }
   void warm_up(std::span<const std::uint32_t> rows) const {
     for (std::uint32_t row : rows) (*classify_)(row);
   }
-  double mean() const { return images_ > 0 ? total_ / static_cast<double>(images_) : 0; }
+  TurnTimes times() const {
+    TurnTimes out;
+    for (const std::size_t h : {0u, 1u}) {
+      if (images_[h] > 0) out.half[h] = total_[h] / static_cast<double>(images_[h]);
+    }
+    out.mean = (total_[0] + total_[1]) / static_cast<double>(images_[0] + images_[1]);
+    return out;
+  }
 
  private:
   const ClassifyRow* classify_;
   const std::function<double()>* now_;
-  double total_ = 0;
-  std::size_t images_ = 0;
+  std::array<double, 2> total_{};
+  std::array<std::size_t, 2> images_{};
 };
 
+// Never of no image: the callers refuse an empty split.
 double expected_latency(std::span<const double> path_us, std::span<const std::size_t> exits) {
   double total = 0, images = 0;
   for (std::size_t k = 0; k < exits.size(); ++k) {
     total += path_us[k] * static_cast<double>(exits[k]);
     images += static_cast<double>(exits[k]);
   }
-  return images > 0 ? total / images : 0;
+  return total / images;
 }
 
 // The images measure() counts, in its order.
@@ -73,7 +84,7 @@ double steady_us() {
   return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-std::vector<double> mean_in_turns(
+std::vector<TurnTimes> times_in_turns(
     std::span<const ClassifyRow> classify, std::size_t split, const std::function<double()>& now_us,
     const RealRunOptions& options,
     const std::function<void(std::size_t setting, std::uint32_t row, const Expected& outcome)>& said) {
@@ -87,15 +98,15 @@ std::vector<double> mean_in_turns(
     const auto window = all.subspan(first, std::min(options.window, rows.size() - first));
     for (std::size_t turn = 0; turn < settings.size(); ++turn) {
       const std::size_t which = (turn + round) % settings.size();  // no setting always comes first
-      for (std::uint32_t row : window) {
-        const Expected outcome = settings[which].run(row);
-        if (said) said(which, row, outcome);
+      for (std::size_t i = 0; i < window.size(); ++i) {
+        const Expected outcome = settings[which].run(window[i], first + i < rows.size() / 2 ? 0 : 1);
+        if (said) said(which, window[i], outcome);
       }
     }
   }
-  std::vector<double> means;
-  for (const Setting& setting : settings) means.push_back(setting.mean());
-  return means;
+  std::vector<TurnTimes> times;
+  for (const Setting& setting : settings) times.push_back(setting.times());
+  return times;
 }
 
 RealRun measure(const ClassifyRow& plan, std::span<const ClassifyRow> forced, std::span<const Expected> expected,
@@ -106,12 +117,16 @@ RealRun measure(const ClassifyRow& plan, std::span<const ClassifyRow> forced, st
   const auto count = [&](std::size_t setting, std::uint32_t row, const Expected& outcome) {
     if (setting == 0) agreed += outcome.exit == expected[row].exit && outcome.label == expected[row].label;
   };
-  const std::vector<double> means = mean_in_turns(settings, expected.size(), now_us, options, count);
+  const std::vector<TurnTimes> times = times_in_turns(settings, expected.size(), now_us, options, count);
   const std::vector<std::uint32_t> rows = rows_in_order(expected.size(), options);
   RealRun out;
   out.images = rows.size();
-  out.measured_us = means[0];
-  out.path_us.assign(means.begin() + 1, means.end());
+  out.measured_us = times[0].mean;
+  out.stable = true;
+  for (const TurnTimes& path : std::span(times).subspan(1)) {
+    out.path_us.push_back(path.mean);
+    out.stable = out.stable && std::abs(path.half[1] - path.half[0]) <= kSteady * path.mean;
+  }
   out.predicted_us = expected_latency(out.path_us, count_exits(rows, expected, forced.size()));
   out.agreement = static_cast<double>(agreed) / static_cast<double>(rows.size());
   return out;
@@ -135,9 +150,20 @@ RealRun run_plan(const std::string& directory, const plan::Plan& plan, const dat
   for (const Classifier& classifier : classifiers) runs.push_back(row_classifier(classifier, dataset, indices));
   RealRun out = measure(runs[0], std::span(runs).subspan(1), expected, steady_us, options);
   out.engine = classifiers[0].info().engine;
+  out.alone_us = alone_from_paths(plan, out.path_us);
   out.stored_path_us = route::path_latency_us(plan);
   out.stored_predicted_us =
       expected_latency(out.stored_path_us, count_exits(rows_in_order(expected.size(), options), expected, stages));
+  return out;
+}
+
+std::vector<double> alone_from_paths(const plan::Plan& plan, std::span<const double> path_us) {
+  std::vector<double> out;
+  for (std::size_t s = 0; s < plan.stages.size(); ++s) {
+    const double own = path_us[s] - (s > 0 ? path_us[s - 1] : 0);
+    const bool goes_on = plan.stages[s].input == plan::StageInput::features;
+    out.push_back(own + (goes_on ? out[static_cast<std::size_t>(plan.stages[s].source)] : 0));
+  }
   return out;
 }
 
@@ -150,7 +176,9 @@ Json to_json(const RealRun& run) {
           {"images", run.images},
           {"engine", run.engine},
           {"agreement", run.agreement},
+          {"stable", run.stable},
           {"path_us", run.path_us},
+          {"alone_us", run.alone_us},
           {"stored_predicted_us", run.stored_predicted_us},
           {"stored_error_percent", error_percent(run.stored_predicted_us, run.measured_us)},
           {"stored_path_us", run.stored_path_us}};

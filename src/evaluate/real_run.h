@@ -2,6 +2,7 @@
 // leaves where the offline table said. Why it is measured this way: docs/measuring.md.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -33,9 +34,11 @@ struct RealRun {
   double measured_us = 0;          // mean wall time of one classify call of the plan
   double predicted_us = 0;         // from path_us and the exits the table expects of the same images
   std::vector<double> path_us;     // [stages] mean time when every image is made to leave at that exit, same session
+  std::vector<double> alone_us;    // [stages] a stage without routing, from differences of path_us; by run_plan()
   double stored_predicted_us = 0;  // the same from the costs stored in plan.json
   std::vector<double> stored_path_us;
   double agreement = 0;  // share of images with the expected exit and label
+  bool stable = false;   // of every forced exit the earlier and the later half of the images agree within 10 %
   std::string engine;    // that ran
 };
 
@@ -47,9 +50,14 @@ ClassifyRow row_classifier(const Classifier& classifier, const data::Dataset& da
                            std::span<const std::uint32_t> indices);
 double steady_us();  // monotonic
 
-// Mean time in us of a call of each setting: all take the same images of a split of `split`, window by window in turns.
-// said gets every answer that counts.
-std::vector<double> mean_in_turns(
+struct TurnTimes {  // of a call of one setting, us
+  double mean = 0;
+  std::array<double, 2> half{};  // means of the earlier and the later images; with one image the first is 0
+};
+
+// All settings take the same images of a split of `split`, window by window in turns. said gets every answer that
+// counts.
+std::vector<TurnTimes> times_in_turns(
     std::span<const ClassifyRow> settings, std::size_t split, const std::function<double()>& now_us,
     const RealRunOptions& options,
     const std::function<void(std::size_t setting, std::uint32_t row, const Expected& outcome)>& said = {});
@@ -63,6 +71,9 @@ RealRun measure(const ClassifyRow& plan, std::span<const ClassifyRow> forced, st
 RealRun run_plan(const std::string& directory, const plan::Plan& plan, const data::Dataset& dataset,
                  std::span<const std::uint32_t> indices, std::span<const Expected> expected,
                  const RealRunOptions& options);
+
+// What stage by stage differences of the paths say of each stage alone: itself and the chain of sources it reads.
+std::vector<double> alone_from_paths(const plan::Plan& plan, std::span<const double> path_us);
 
 double error_percent(double predicted, double measured);  // of the measured value, signed
 Json to_json(const RealRun& run);                         // results.json "latency"

@@ -48,6 +48,7 @@ TEST_F(RealRunTest, DriftHitsPredictionAndMeasurementAlike) {
   EXPECT_LT(std::abs(error_percent(out.predicted_us, out.measured_us)), 3);
   EXPECT_NEAR(out.path_us[1] / out.path_us[0], 5, 0.25);
   EXPECT_EQ(out.agreement, 1);
+  EXPECT_FALSE(out.stable);
 }
 
 TEST_F(RealRunTest, ExactOnASteadyClock) {
@@ -64,6 +65,15 @@ TEST_F(RealRunTest, ExactOnASteadyClock) {
   EXPECT_EQ(out.path_us, (std::vector<double>{10, 50}));
   EXPECT_NEAR(out.measured_us, out.predicted_us, 1e-9);  // the same images, whatever remainder of the split was taken
   EXPECT_EQ(out.images, 250u);
+  EXPECT_TRUE(out.stable);
+}
+
+TEST(RealRunAlone, AStageIsWhatItsPathAdds) {
+  plan::Plan plan;
+  plan.stages.resize(3);
+  plan.stages[1].input = plan::StageInput::features;
+  plan.stages[1].source = 0;
+  EXPECT_EQ(alone_from_paths(plan, std::vector<double>{10, 25, 100}), (std::vector<double>{10, 25, 75}));
 }
 
 TEST_F(RealRunTest, CountsDisagreement) {

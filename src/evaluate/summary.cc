@@ -1,7 +1,9 @@
 // What people and the figures of record take from a finished results.json.
+#include <algorithm>
 #include <cmath>
 #include <format>
 
+#include "core/text.h"
 #include "evaluate/evaluate.h"
 
 namespace triage::evaluate {
@@ -21,19 +23,84 @@ std::string number_text(const Json& value, double factor, int digits, const char
   return value.is_number() ? std::format("{:.{}f}{}", value.get<double>() * factor, digits, unit) : "-";
 }
 
-std::string set_text(const Json& eval, const char* title) {
-  const Json& at = eval["operating_point"];
-  std::string out =
-      std::format("{}: {}, {} images\n", title, eval["dataset"].get<std::string>(), eval["count"].get<std::size_t>());
-  const auto row = [&out](const std::string& name, const Json& of) {
-    out += std::format("  {:<22} {:>7.2f} % {:<16} {:>8.1f} µs\n", name, percent(of["accuracy"]),
-                       interval_text(of["interval"], 100, 2), of["latency_us"].get<double>());
-  };
-  for (const Json& stage : eval["static"]) row(stage["stage"].get<std::string>() + " alone", stage);
-  row("plan (" + at["policy"].get<std::string>() + ")", at);
-  out += "  leave at exit         ";
-  for (const Json& share : at["exit_share"]) out += std::format(" {:>6.1f} %", percent(share));
+constexpr std::size_t kNameColumns = 24, kWorstClasses = 5;
+
+std::string interval_beside(const Json& of, const char* key) {
+  const std::string name = std::string(key) == "accuracy" ? "interval" : std::string(key) + "_interval";
+  return of.contains(name) ? interval_text(of[name], 100, 2) : std::string();
+}
+
+std::string percent_text(const Json& of, const char* key, int digits = 2) {
+  return of.contains(key) ? number_text(of[key], 100, digits) : "-";
+}
+
+// The classes that are recognised worst, and those nothing can be said of.
+std::string worst_classes(const Json& per_class) {
+  std::vector<const Json*> with_images;
+  std::string without;
+  std::size_t empty = 0;
+  for (const Json& one : per_class) {
+    if (one["recall"].is_number()) {
+      with_images.push_back(&one);
+    } else if (++empty <= kWorstClasses) {
+      without += (without.empty() ? "" : ", ") + printable(one["class"].get<std::string>());
+    }
+  }
+  std::ranges::stable_sort(with_images, {}, [](const Json* one) { return (*one)["recall"].get<double>(); });
+  std::string out = "  worst classes: ";
+  for (std::size_t i = 0; i < std::min(kWorstClasses, with_images.size()); ++i) {
+    const Json& one = *with_images[i];
+    out += std::format("{}{} {:.1f} % of {}", i ? ", " : "", printable(one["class"].get<std::string>()),
+                       percent(one["recall"]), one["count"].get<std::size_t>());
+  }
   out += "\n";
+  if (empty > 0) {
+    out += std::format("  without images here: {}{}\n", without,
+                       empty > kWorstClasses ? std::format(" and {} more", empty - kWorstClasses) : "");
+  }
+  return out;
+}
+
+// Accuracies and latencies of each stage alone and of the plan.
+std::string accuracy_table(const Json& eval, const std::string& costs_engine) {
+  const Json &at = eval["operating_point"], &run = eval["latency"];
+  const bool timed = run.is_object() && run.contains("alone_us");
+  std::string out = std::format("  {} {:>9} {:<16} {:>8} {:>8} {:>8} {:>10} {:>10}\n", padded("", kNameColumns),
+                                "accuracy", "95 %", "balanced", "macro F1", "top 5", "by costs", "measured");
+  const auto row = [&](const std::string& name, const Json& of, const Json& measured) {
+    out += std::format("  {} {:>7} % {:<16} {:>8} {:>8} {:>8} {:>10} {:>10}\n", padded(printable(name), kNameColumns),
+                       percent_text(of, "accuracy"), interval_beside(of, "accuracy"),
+                       percent_text(of, "balanced_accuracy"), percent_text(of, "macro_f1"),
+                       percent_text(of, "top5_accuracy"), number_text(of["latency_us"], 1, 1, " µs"),
+                       number_text(measured, 1, 1, " µs"));
+  };
+  for (std::size_t s = 0; s < eval["static"].size(); ++s) {
+    const Json& stage = eval["static"][s];
+    row(stage["stage"].get<std::string>() + " alone", stage, timed ? run["alone_us"][s] : Json());
+  }
+  row("plan (" + at["policy"].get<std::string>() + ")", at, run.is_object() ? run["measured_us"] : Json());
+  if (at.contains("balanced_accuracy")) {
+    out += std::format("  of the plan: balanced accuracy {} %, macro F1 {} %\n",
+                       interval_beside(at, "balanced_accuracy"), interval_beside(at, "macro_f1"));
+  }
+  out += std::format("  by costs: plan.json's means ({}); measured: ", costs_engine);
+  out += run.is_object() ? std::format("this run ({})\n", run["engine"].get<std::string>()) : "not in this run\n";
+  return out;
+}
+
+std::string set_text(const Json& eval, const char* title, const std::string& costs_engine) {
+  const Json& at = eval["operating_point"];
+  std::string out = std::format("{}: {}, {} images\n", title, printable(eval["dataset"].get<std::string>()),
+                                eval["count"].get<std::size_t>());
+  out += accuracy_table(eval, costs_engine);
+  const auto exits = [&](const char* what, const char* key) {
+    out += std::string("  ") + padded(what, kNameColumns);
+    for (const Json& value : at[key]) out += std::format(" {:>9}", number_text(value, 100, 1, " %"));
+    out += "\n";
+  };
+  exits("leave at exit", "exit_share");
+  exits("right of those", "exit_accuracy");
+  out += worst_classes(at["per_class"]);
   if (!eval["policies"].empty()) {
     out += std::format("\n  {:<12} {:>7} {:<18} {:>9} {:>9} {:>9}\n", "policy", "APGR", "95 % interval", "50 % gap",
                        "80 % gap", "95 % gap");
@@ -43,6 +110,7 @@ std::string set_text(const Json& eval, const char* title) {
                          interval_text(apgr["interval"], 1, 3), number_text(calls["50"], 100, 1, " %"),
                          number_text(calls["80"], 100, 1, " %"), number_text(calls["95"], 100, 1, " %"));
     }
+    if (eval["metric"] == "balanced") out += "  (of balanced accuracy)\n";
     out += "  (APGR: 0.5 = random; gap columns: share of images sent on to win that much of the accuracy gap)\n";
   }
   if (!eval["paired_tests"].empty()) out += "\n  paired, at the plan's latency\n";
@@ -66,6 +134,8 @@ std::string set_text(const Json& eval, const char* title) {
         run["stored_predicted_us"].get<double>(), run["stored_error_percent"].get<double>(),
         run["images"].get<std::size_t>(), percent(run["agreement"]));
   }
+  if (!eval["warnings"].empty()) out += "\n";
+  for (const Json& warning : eval["warnings"]) out += "  warning: " + printable(warning.get<std::string>()) + "\n";
   return out;
 }
 
@@ -133,10 +203,17 @@ std::map<std::string, Figure> plan_figures(const Json& results, const std::strin
 
 std::string readable(const Json& results) {
   const Json& plan = results["plan"];
-  std::string out = std::format("plan {} ({} stages, policy {})\n", plan["name"].get<std::string>(),
+  std::string out = std::format("plan {} ({} stages, policy {})\n", printable(plan["name"].get<std::string>()),
                                 plan["stages"].size(), plan["policy"].get<std::string>());
-  out += "\n" + set_text(results["test"], "test");
-  if (results["shift"].is_object()) out += "\n" + set_text(results["shift"], "shifted");
+  for (const Json& warning : plan["warnings"])
+    out += "  warning of its making: " + printable(warning.get<std::string>()) + "\n";
+  const Json& test = results["test"];
+  const std::string split = test["split"].get<std::string>();
+  const std::string costs =
+      plan["costs_engine"].is_string() ? plan["costs_engine"].get<std::string>() : "unknown engine";
+  const std::string title = split == "test" ? split : split + " split, NOT the test split";
+  out += "\n" + set_text(test, title.c_str(), costs);
+  if (results["shift"].is_object()) out += "\n" + set_text(results["shift"], "shifted", costs);
   return out;
 }
 

@@ -1,5 +1,6 @@
 #include "export/plan_model.h"
 
+#include <format>
 #include <map>
 #include <set>
 
@@ -13,12 +14,15 @@ namespace {
 struct Context {
   const plan::Plan& plan;
   std::span<const onnx::ModelProto> stages;
+  PlanModelOptions options;
   std::vector<std::string> carries;  // full name of each stage's carried map, once it is in the graph; else empty
+  std::string image = "image";       // of the images that come to the stage
 };
 
-bool feeds_later_stage(const plan::Plan& plan, int stage) {
-  for (const auto& later : plan.stages)
-    if (later.input == plan::StageInput::features && later.source == stage) return true;
+// Whether a stage from `from` on reads the carried map of `stage`.
+bool feeds_later_stage(const plan::Plan& plan, int stage, int from = 0) {
+  for (std::size_t i = static_cast<std::size_t>(from); i < plan.stages.size(); ++i)
+    if (plan.stages[i].input == plan::StageInput::features && plan.stages[i].source == stage) return true;
   return false;
 }
 
@@ -67,15 +71,24 @@ void append_stage(onnx::GraphProto& into, const std::string& stage, const onnx::
 
 std::string input_name(const Context& context, int index) {
   const plan::Stage& stage = context.plan.stages[index];
-  if (stage.input == plan::StageInput::image) return "image";
+  if (stage.input == plan::StageInput::image) return context.image;
   if (stage.source < 0 || stage.source >= index)
     fail("plan model: stage {}: found source {}, expected a stage before it", stage.name, stage.source);
   return context.carries[stage.source];
 }
 
-void add_outputs(onnx::GraphProto& graph, const plan::Plan& plan, const std::string& logits, const std::string& exit) {
-  *graph.add_output() = value_info(logits, kFloat, {{1, {}}, {static_cast<std::int64_t>(plan.classes.size()), {}}});
-  *graph.add_output() = value_info(exit, onnx::TensorProto::INT64, {{1, {}}});
+// The images that come to a stage: all of a call at the first one.
+Dimension batch_of(const Context& context, int index) {
+  if (context.options.batch == 1 || (index == 0 && context.options.batch > 0)) return {context.options.batch, {}};
+  return {0, index == 0 ? "N" : std::format("N{}", index)};
+}
+
+void add_outputs(onnx::GraphProto& graph, const Context& context, int index, const std::string& logits,
+                 const std::string& exit) {
+  const Dimension batch = batch_of(context, index);
+  const auto classes = static_cast<std::int64_t>(context.plan.classes.size());
+  *graph.add_output() = value_info(logits, kFloat, {batch, {classes, {}}});
+  *graph.add_output() = value_info(exit, onnx::TensorProto::INT64, {batch});
 }
 
 // The names of an exit's two results: plain at the top, prefixed in branches, where they must not hide outer ones.
@@ -83,12 +96,26 @@ struct ResultNames {
   std::string logits, exit;
 };
 
-void leave_here(onnx::GraphProto& graph, const plan::Stage& stage, int index, const ResultNames& names) {
+void leave_here(onnx::GraphProto& graph, const Context& context, int index, const ResultNames& names) {
+  const plan::Stage& stage = context.plan.stages[static_cast<std::size_t>(index)];
   GraphBuilder builder(graph);
   const auto place = static_cast<std::int64_t>(index);
   const auto number = builder.constant(names.exit + "/index", {1}, std::span(&place, 1));
-  builder.node("Identity", {stage.name + "/logits"}, names.logits);
-  builder.node("Identity", {number}, names.exit);
+  const std::string logits = stage.name + "/logits";
+  if (context.options.calibrated) {
+    const auto temperature =
+        builder.constant(names.logits + "/temperature", static_cast<float>(stage.exit.temperature));
+    builder.node("Div", {logits, temperature}, names.logits);
+  } else {
+    builder.node("Identity", {logits}, names.logits);
+  }
+  if (context.options.batch == 1) {
+    builder.node("Identity", {number}, names.exit);
+    return;
+  }
+  const auto images = builder.node("Shape", {logits}, names.exit + "/images");
+  builder.attribute("start", std::int64_t{0}).attribute("end", std::int64_t{1});
+  builder.node("Expand", {number, images}, names.exit);
 }
 
 void add_graph_attribute(onnx::NodeProto& node, const std::string& name, const onnx::GraphProto& graph) {
@@ -96,6 +123,26 @@ void add_graph_attribute(onnx::NodeProto& node, const std::string& name, const o
   attribute.set_name(name);
   attribute.set_type(onnx::AttributeProto::GRAPH);
   *attribute.mutable_g() = graph;
+}
+
+// In a batch the then-branch goes on with some of the images: gathers what later stages read of them.
+Context gather_those(const Context& context, GraphBuilder& builder, int index, const std::string& rows) {
+  Context those = context;
+  const auto gather = [&](const std::string& name, const std::string& as) {
+    const std::string gathered = builder.node("Gather", {name, rows}, as);
+    builder.attribute("axis", std::int64_t{0});
+    return gathered;
+  };
+  bool reads_image = false;
+  for (std::size_t i = static_cast<std::size_t>(index) + 1; i < context.plan.stages.size(); ++i)
+    reads_image = reads_image || context.plan.stages[i].input == plan::StageInput::image;
+  if (reads_image) those.image = gather(context.image, "image");
+  for (int source = 0; source <= index; ++source) {
+    std::string& carried = those.carries[static_cast<std::size_t>(source)];
+    if (!carried.empty() && feeds_later_stage(context.plan, source, index + 1))
+      carried = gather(carried, std::format("carry{}", source));
+  }
+  return those;
 }
 
 // Puts stage `index` and all that follow it into the graph, ending in the two named results.
@@ -113,7 +160,7 @@ void add_from(Context& context, onnx::GraphProto& graph, int index, const Result
   append_stage(graph, stage.name, context.stages[index].graph(), wanted, input_name(context, index));
   context.carries[index] = carries ? stage.name + "/carry" : "";
   if (last) {
-    leave_here(graph, stage, index, names);
+    leave_here(graph, context, index, names);
     return;
   }
 
@@ -125,19 +172,40 @@ void add_from(Context& context, onnx::GraphProto& graph, int index, const Result
 
   onnx::GraphProto go_on, stop;
   const plan::Stage& next = plan.stages[index + 1];
-  const ResultNames then_names{next.name + "/result", next.name + "/exit"};
+  ResultNames then_names{next.name + "/result", next.name + "/exit"};
   go_on.set_name(next.name);
-  add_from(context, go_on, index + 1, then_names);
-  add_outputs(go_on, plan, then_names.logits, then_names.exit);
+  std::string condition = escalate;
+  if (context.options.batch == 1) {
+    add_from(context, go_on, index + 1, then_names);
+  } else {
+    const std::int64_t all = -1, column = 1, none = 0;
+    const auto rows = builder.node("Reshape",
+                                   {builder.node("NonZero", {escalate}, "router/nonzero"),
+                                    builder.constant("router/all", {1}, std::span(&all, 1))},
+                                   "router/rows");
+    condition = builder.node(
+        "Greater",
+        {builder.node("Size", {rows}, "router/going"), builder.constant("router/none", {}, std::span(&none, 1))},
+        "router/any");
+    GraphBuilder inside(go_on, next.name + "/those/");
+    Context those = gather_those(context, inside, index, rows);
+    add_from(those, go_on, index + 1, then_names);
+    const ResultNames own{stage.name + "/own/result", stage.name + "/own/exit"};
+    leave_here(go_on, context, index, own);
+    const auto places = inside.node("Unsqueeze", {rows, inside.constant("axis", {1}, std::span(&column, 1))}, "places");
+    then_names = {inside.node("ScatterND", {own.logits, places, then_names.logits}, "result"),
+                  inside.node("ScatterND", {own.exit, places, then_names.exit}, "exit")};
+  }
+  add_outputs(go_on, context, index, then_names.logits, then_names.exit);
   const ResultNames else_names{stage.name + "/stop/result", stage.name + "/stop/exit"};
   stop.set_name(stage.name + "/stop");
-  leave_here(stop, stage, index, else_names);
-  add_outputs(stop, plan, else_names.logits, else_names.exit);
+  leave_here(stop, context, index, else_names);
+  add_outputs(stop, context, index, else_names.logits, else_names.exit);
 
   onnx::NodeProto& node = *graph.add_node();
   node.set_op_type("If");
   node.set_name(stage.name + "/escalate");
-  node.add_input(escalate);
+  node.add_input(condition);
   node.add_output(names.logits);
   node.add_output(names.exit);
   add_graph_attribute(node, "then_branch", go_on);
@@ -164,12 +232,15 @@ void check_fit(const plan::Plan& plan, std::span<const onnx::ModelProto> stages)
 
 }  // namespace
 
-onnx::ModelProto compose_plan(const plan::Plan& plan, std::span<const onnx::ModelProto> stages) {
+onnx::ModelProto compose_plan(const plan::Plan& plan, std::span<const onnx::ModelProto> stages,
+                              const PlanModelOptions& options) {
   check_fit(plan, stages);
+  if (options.batch < 0) fail("plan model: batch: expected 0 (free) or more, found {}", options.batch);
   onnx::ModelProto model = new_model(plan.name.empty() ? "plan" : plan.name);
-  Json names = Json::array(), thresholds = Json::array();
+  Json names = Json::array(), thresholds = Json::array(), temperatures = Json::array();
   for (const auto& stage : plan.stages) {
     names.push_back(stage.name);
+    temperatures.push_back(stage.exit.temperature);
     if (names.size() < plan.stages.size()) thresholds.push_back(stage.exit.threshold);
   }
   set_metadata(model, "triage.plan", plan.name);
@@ -177,18 +248,21 @@ onnx::ModelProto compose_plan(const plan::Plan& plan, std::span<const onnx::Mode
   set_metadata(model, "triage.stages", names.dump());
   set_metadata(model, "triage.thresholds", thresholds.dump());
   set_metadata(model, "triage.classes", Json(plan.classes).dump());
+  set_metadata(model, "triage.temperatures", temperatures.dump());
+  set_metadata(model, "triage.logits", options.calibrated ? "calibrated" : "raw");
 
   onnx::GraphProto& graph = *model.mutable_graph();
-  *graph.add_input() = value_info(
-      "image", kFloat, {{1, {}}, {plan.input.channels, {}}, {plan.input.height, {}}, {plan.input.width, {}}});
-  Context context{plan, stages, std::vector<std::string>(plan.stages.size())};
+  Context context{plan, stages, options, std::vector<std::string>(plan.stages.size())};
+  *graph.add_input() =
+      value_info(context.image, kFloat,
+                 {batch_of(context, 0), {plan.input.channels, {}}, {plan.input.height, {}}, {plan.input.width, {}}});
   add_from(context, graph, 0, {"logits", "exit"});
-  add_outputs(graph, plan, "logits", "exit");
+  add_outputs(graph, context, 0, "logits", "exit");
   check_model(model, "plan " + plan.name);
   return model;
 }
 
-onnx::ModelProto compose_plan(const fs::path& directory) {
+onnx::ModelProto compose_plan(const fs::path& directory, const PlanModelOptions& options) {
   const plan::Plan plan = plan::load_plan(directory);
   std::vector<onnx::ModelProto> stages;
   for (const auto& stage : plan.stages) {
@@ -198,7 +272,7 @@ onnx::ModelProto compose_plan(const fs::path& directory) {
       fail("{}: damaged: found checksum {}, plan.json names {}", file.string(), found, stage.sha256);
     stages.push_back(load_model(file));
   }
-  return compose_plan(plan, stages);
+  return compose_plan(plan, stages, options);
 }
 
 }  // namespace triage::exporting

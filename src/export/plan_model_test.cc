@@ -86,13 +86,10 @@ void spread_thresholds(PlanCase& made, const std::vector<Engine>& engines, const
   }
 }
 
-void expect_plan_equals_steps(PlanCase& made) {
-  std::vector<Engine> engines;
-  for (std::size_t k = 0; k < made.files.size(); ++k)
-    engines.push_back(onnx_engine(made.plan.stages[k].name, made.files[k]));
-  const auto images = random_images(kInput, kPlanImages, 99);
-  spread_thresholds(made, engines, images);
-  const auto found = onnx_engine("plan", compose_plan(made.plan, made.files)).run(images, kPlanImages);
+void expect_steps(const PlanCase& made, const std::vector<Engine>& engines, const std::vector<float>& images,
+                  const PlanModelOptions& options) {
+  SCOPED_TRACE(std::format("batch {}", options.batch));
+  const auto found = onnx_engine("plan", compose_plan(made.plan, made.files, options)).run(images, kPlanImages);
   ASSERT_EQ(found.at("exit").size(), std::size_t{kPlanImages});
   ASSERT_EQ(found.at("logits").size(), std::size_t{kPlanImages} * kPlanClasses);
   std::vector<int> exits(made.plan.stages.size());
@@ -100,10 +97,23 @@ void expect_plan_equals_steps(PlanCase& made) {
   for (int i = 0; i < kPlanImages; ++i) {
     const auto step = walk(made, engines, std::span(images).subspan(i * size, size));
     EXPECT_EQ(found.at("exit")[i], step.exit) << "image " << i;
-    for (int c = 0; c < kPlanClasses; ++c) EXPECT_NEAR(found.at("logits")[i * kPlanClasses + c], step.logits[c], 1e-5);
+    const double temperature = options.calibrated ? made.plan.stages[step.exit].exit.temperature : 1;
+    for (int c = 0; c < kPlanClasses; ++c)
+      EXPECT_NEAR(found.at("logits")[i * kPlanClasses + c], step.logits[c] / temperature, 1e-5);
     ++exits[step.exit];
   }
   for (std::size_t k = 0; k < exits.size(); ++k) EXPECT_GT(exits[k], 0) << "no image left at exit " << k;
+}
+
+void expect_plan_equals_steps(PlanCase& made) {
+  std::vector<Engine> engines;
+  for (std::size_t k = 0; k < made.files.size(); ++k)
+    engines.push_back(onnx_engine(made.plan.stages[k].name, made.files[k]));
+  const auto images = random_images(kInput, kPlanImages, 99);
+  spread_thresholds(made, engines, images);
+  for (const PlanModelOptions& options :
+       {PlanModelOptions{}, PlanModelOptions{.batch = 0}, PlanModelOptions{.batch = kPlanImages, .calibrated = true}})
+    expect_steps(made, engines, images, options);
 }
 
 TEST(PlanModelTest, EqualsStepsForEveryPolicyAndDepth) {
@@ -150,6 +160,18 @@ TEST(PlanModelTest, FeatureStageReadsTheCarriedMapOfAnOuterGraph) {
   expect_plan_equals_steps(made);
 }
 
+TEST(PlanModelTest, ABatchThatAllLeaveEarly) {
+  PlanCase made;
+  start_plan(made, plan::PolicyKind::confidence);
+  add_stage(made, random_stage("little", "4", kInput, kPlanClasses, 41));
+  add_stage(made, random_stage("big", "6", kInput, kPlanClasses, 42));
+  made.plan.stages[0].exit.threshold = 1;
+  const auto images = random_images(kInput, kPlanImages, 98);
+  const auto found = onnx_engine("plan", compose_plan(made.plan, made.files, {.batch = 0})).run(images, kPlanImages);
+  EXPECT_THAT(found.at("exit"), ::testing::Each(0));
+  EXPECT_EQ(found.at("exit").size(), std::size_t{kPlanImages});
+}
+
 TEST(PlanModelTest, FollowsThePlanNotTheStageFile) {
   PlanCase made;
   start_plan(made, plan::PolicyKind::entropy);  // the files were written for the learned policy
@@ -161,6 +183,9 @@ TEST(PlanModelTest, FollowsThePlanNotTheStageFile) {
   EXPECT_EQ(metadata(model, "triage.policy"), "entropy");
   EXPECT_EQ(metadata(model, "triage.stages"), R"(["little","big"])");
   EXPECT_EQ(metadata(model, "triage.thresholds"), "[0.5]");
+  EXPECT_EQ(metadata(model, "triage.temperatures"),
+            Json({made.plan.stages[0].exit.temperature, made.plan.stages[1].exit.temperature}).dump());
+  EXPECT_EQ(metadata(model, "triage.logits"), "raw");
   expect_plan_equals_steps(made);
 }
 

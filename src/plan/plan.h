@@ -19,8 +19,12 @@ inline constexpr int kPlanVersion = 1;
 enum class StageInput { image, features };  // features: the carried map of stage Stage::source
 enum class PolicyKind { learned, confidence, entropy, margin };
 
+enum class Metric { accuracy, balanced };  // share of the images that are right; mean of the classes' shares
+
 std::string to_string(PolicyKind kind);
 PolicyKind policy_from_string(const std::string& text, const std::string& where);
+std::string to_string(Metric metric);
+Metric metric_from_string(const std::string& text, const std::string& where);
 
 // Two-layer perceptron on an exit's evidence: inputs are [pooled features (feature_width), confidence, entropy,
 // margin], standardised as (x - mean) * scale, then ReLU(hidden), then sigmoid: the escalation score g(x) in [0, 1].
@@ -69,8 +73,10 @@ struct Stage {
   std::optional<StageCost> cost;
 };
 
-struct Prediction {  // what the chosen thresholds promise, on the validation split
-  double accuracy = 0, mean_latency_us = 0;
+struct Prediction {                  // what the chosen thresholds promise, on the validation split
+  Metric metric = Metric::accuracy;  // the thresholds were chosen by it
+  double accuracy = 0;               // in that metric
+  double mean_latency_us = 0;
   std::vector<double> exit_share;  // fraction of images that leave at each exit
 };
 

@@ -127,6 +127,8 @@ Stage stage_from_json(const JsonReader& json, int index, const Plan& plan) {
 
 Prediction prediction_from_json(const JsonReader& json, std::size_t stages) {
   Prediction prediction;
+  if (json.has("metric"))  // plans before there was a choice
+    prediction.metric = metric_from_string(json.get<std::string>("metric"), json.at("metric").where());
   prediction.accuracy = json.get_in("accuracy", 0.0, 1.0);
   prediction.mean_latency_us = json.not_negative("mean_latency_us");
   const JsonReader shares = json.at("exit_share");
@@ -159,6 +161,13 @@ PolicyKind policy_from_string(const std::string& text, const std::string& where)
     if (text == to_string(kind)) return kind;
   }
   fail("{}: expected learned, confidence, entropy or margin, found '{}'", where, text);
+}
+
+Metric metric_from_string(const std::string& text, const std::string& where) {
+  for (const auto metric : {Metric::accuracy, Metric::balanced}) {
+    if (text == to_string(metric)) return metric;
+  }
+  fail("{}: expected accuracy or balanced, found '{}'", where, text);
 }
 
 CompiledStage compiled_stage_from_json(const JsonReader& json) {

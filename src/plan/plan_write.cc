@@ -61,6 +61,8 @@ std::string to_string(PolicyKind kind) {
   return "unknown";
 }
 
+std::string to_string(Metric metric) { return metric == Metric::balanced ? "balanced" : "accuracy"; }
+
 Json to_json(const Plan& plan) {
   Json json = {{"version", kPlanVersion},          {"name", plan.name},
                {"input", to_json(plan.input)},     {"classes", plan.classes},
@@ -68,7 +70,8 @@ Json to_json(const Plan& plan) {
   if (plan.fit != Fit::squash) json["fit"] = fit_name(plan.fit);
   for (const Stage& stage : plan.stages) json["stages"].push_back(to_json(stage));
   if (plan.predicted) {
-    json["predicted"] = {{"accuracy", plan.predicted->accuracy},
+    json["predicted"] = {{"metric", to_string(plan.predicted->metric)},
+                         {"accuracy", plan.predicted->accuracy},
                          {"mean_latency_us", plan.predicted->mean_latency_us},
                          {"exit_share", plan.predicted->exit_share}};
   }

@@ -29,12 +29,13 @@ void extent(const Evaluation& evaluation, Range& x, Range& y) {
   }
   for (const StaticNet& net : evaluation.static_nets) {
     x.include(net.latency_us);
-    y.include(100 * net.interval.low);
-    y.include(100 * net.interval.high);
+    y.include(100 * evaluation.on_curve(net).interval.low);
+    y.include(100 * evaluation.on_curve(net).interval.high);
   }
   x.include(evaluation.operating_point.latency_us);
-  y.include(100 * evaluation.operating_point.interval.low);
-  y.include(100 * evaluation.operating_point.interval.high);
+  const Interval chosen = evaluation.on_curve(evaluation.operating_point).interval;
+  y.include(100 * chosen.low);
+  y.include(100 * chosen.high);
 }
 
 // Finds places for labels above points: above every routing curve within the label's width (curves rise and flatten,
@@ -88,13 +89,14 @@ std::vector<Marker> markers(const Results& results, const Evaluation& evaluation
   std::vector<Marker> list;
   for (const StaticNet& net : evaluation.static_nets) {
     const auto stage = std::ranges::find(results.stages, net.stage, &StageInfo::name);
-    list.push_back({net.latency_us, net.accuracy, net.interval,
-                    std::format("{} alone {}", net.stage, percent(net.accuracy)),
+    const auto [accuracy, interval] = evaluation.on_curve(net);
+    list.push_back({net.latency_us, accuracy, interval, std::format("{} alone {}", net.stage, percent(accuracy)),
                     stage_color(theme, stage - results.stages.begin(), results.stages.size()), false});
   }
   const OperatingPoint& chosen = evaluation.operating_point;
-  list.push_back({chosen.latency_us, chosen.accuracy, chosen.interval,
-                  std::format("chosen: {} at {}", percent(chosen.accuracy, 2), duration_us(chosen.latency_us)),
+  const auto [accuracy, interval] = evaluation.on_curve(chosen);
+  list.push_back({chosen.latency_us, accuracy, interval,
+                  std::format("chosen: {} at {}", percent(accuracy, 2), duration_us(chosen.latency_us)),
                   policy_color(theme, chosen.policy), true});
   return list;
 }
@@ -127,7 +129,7 @@ void accuracy_panel(Script& script, const Results& results, const Evaluation& ev
       .raw(axes(shown_x, shown_y))
       .raw(percent_tics(shown_y))
       .add("set xlabel 'mean latency per image ({}), batch 1'", unit.name)
-      .add("set ylabel 'accuracy (%)'");
+      .add("set ylabel '{}accuracy (%)'", evaluation.balanced ? "balanced " : "");
   std::vector<std::string> parts;
   for (const Policy* policy : drawing_order(evaluation)) {
     std::vector<std::vector<double>> rows;

@@ -4,7 +4,7 @@
 
 #include "report/draw.h"
 #include "report/figures.h"
-#include "report/gnuplot.h"
+#include "report/picture_text.h"
 
 namespace triage::report {
 namespace {
@@ -81,28 +81,34 @@ std::string draw_per_class(const Run& run, const Picture& picture, const Theme& 
   std::ranges::stable_sort(classes, {}, &ClassFigures::escalation);  // the last one stands at the top
   const double w = picture.width, h = picture.height;
   Script script;
-  std::vector<std::vector<double>> accuracy, escalation;
+  std::vector<std::vector<double>> recall, escalation;  // of the classes that have images
   std::string tics;
   double lowest = 1, highest = 0, most = 0;
   for (std::size_t i = 0; i < classes.size(); ++i) {
     const ClassFigures& one = classes[i];
-    const Interval interval = proportion_interval(
-        static_cast<std::size_t>(std::llround(one.accuracy * static_cast<double>(one.count))), one.count);
-    accuracy.push_back({100 * one.accuracy, static_cast<double>(i), 100 * interval.low, 100 * interval.high});
-    escalation.push_back({100 * one.escalation, static_cast<double>(i)});
-    lowest = std::min(lowest, interval.low);
-    highest = std::max(highest, interval.high);
-    most = std::max(most, one.escalation);
-    tics += std::format("{}{} {}", i ? ", " : "", literal(shortened(one.name, kClassCharacters)), i);
+    const auto row = static_cast<double>(i);
+    if (one.recall && one.recall_interval && one.escalation) {
+      const Interval& interval = *one.recall_interval;
+      recall.push_back({100 * *one.recall, row, 100 * interval.low, 100 * interval.high});
+      escalation.push_back({100 * *one.escalation, row});
+      lowest = std::min(lowest, interval.low);
+      highest = std::max(highest, interval.high);
+      most = std::max(most, *one.escalation);
+    }
+    tics += std::format("{}{} {}", i ? ", " : "", tic_words(shortened(drawable(one.name), kClassCharacters)), i);
   }
   const OperatingPoint& chosen = run.results.test.operating_point;
   const double mean_escalation = run.results.test.escalation();
   const std::string color = policy_color(theme, chosen.policy);
-  script.block("accuracy", accuracy).block("escalation", escalation);
+  for (auto* rows : {&recall, &escalation}) {
+    if (rows->empty()) rows->push_back({-9, -9, -9, -9});  // gnuplot refuses an empty block
+  }
+  script.block("recall", recall).block("escalation", escalation);
   const std::size_t numbers = classes.size() > 40 ? 0 : classes.size();  // in a column at the right, clear of the bars
   for (std::size_t i = 0; i < numbers; ++i) {
-    script.add("set label {} '{:.1f}' at graph 0.985, first {} right textcolor rgb '{}'", i + 1, escalation[i][0], i,
-               theme.text);
+    const std::optional<double>& share = classes[i].escalation;
+    script.add("set label {} '{}' at graph 0.985, first {} right textcolor rgb '{}'", i + 1,
+               share ? std::format("{:.1f}", 100 * *share) : "–", i, theme.text);
   }
   script.add("set multiplot")
       .add("set yrange [-0.7:{}]\nset ytics ({}) scale 0 font 'DejaVu Sans,{}' textcolor rgb '{}'",
@@ -123,13 +129,13 @@ std::string draw_per_class(const Run& run, const Picture& picture, const Theme& 
              return blank;
            }())
       .area(w / 2 + 60, w - 25, 62, h - 56, w, h)
-      .raw(panel_title(theme, "Accuracy, with 95 % interval",
+      .raw(panel_title(theme, "Recall, with 95 % interval",
                        std::format("dashed: all images, {}", percent(chosen.accuracy))))
-      .add("set xrange [{}:{}]\nset xlabel 'accuracy of the plan (%)'", std::max(0.0, 100 * lowest - 2),
-           std::min(100.9, 100 * highest + 1.5))
+      .add("set xrange [{}:{}]\nset xlabel 'share of the class that is recognised (%)'",
+           std::max(0.0, 100 * lowest - 2), std::min(100.9, 100 * highest + 1.5))
       .add("set arrow 1 from {0},graph 0 to {0},graph 1 nohead lw 1.2 dt '_' lc rgb '{1}' back", 100 * chosen.accuracy,
            theme.muted)
-      .plot({std::format("$accuracy using 1:2:3:4 with xerrorbars pt 7 ps 1.3 lw 1.6 lc rgb '{}'", color)});
+      .plot({std::format("$recall using 1:2:3:4 with xerrorbars pt 7 ps 1.3 lw 1.6 lc rgb '{}'", color)});
   return script.add("unset multiplot").text();
 }
 

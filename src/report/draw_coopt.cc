@@ -5,7 +5,7 @@
 #include "report/coopt.h"
 #include "report/draw_policies.h"
 #include "report/figures.h"
-#include "report/gnuplot.h"
+#include "report/picture_text.h"
 
 namespace triage::report {
 namespace {
@@ -43,7 +43,7 @@ void cost_panel(Script& script, const CooptPicture& coopt, const Theme& theme) {
   script.raw(panel_title(theme, "Plans at what they really cost"))
       .raw(axes(x.padded(0.03, 0.03), y))
       .raw(percent_tics(y))
-      .add("set xlabel {}\nset ylabel 'validation accuracy (%)'\nset xtics auto\nunset key", literal(coopt.cost_title))
+      .add("set xlabel {}\nset ylabel 'validation accuracy (%)'\nset xtics auto\nunset key", words(coopt.cost_title))
       .plot(parts);
 }
 
@@ -74,8 +74,8 @@ void regret_panel(Script& script, const CooptPicture& coopt, const Theme& theme)
       .raw(axes(x.padded(0.02, 0.02), y.padded(0.06, 0.06)))
       .add("set ytics auto\nset xtics auto\nset xlabel 'validation accuracy wanted (%)'")
       .add("set ylabel {}",
-           literal(coopt.seeds > 1 ? std::format("regret (%), mean of {} seeds and 95 % band", coopt.seeds)
-                                   : std::string("regret (%), one seed")))
+           words(coopt.seeds > 1 ? std::format("regret (%), mean of {} seeds and 95 % band", coopt.seeds)
+                                 : std::string("regret (%), one seed")))
       .plot(bands);
 }
 
@@ -85,7 +85,7 @@ void coopt_legend(Script& script, const CooptPicture& coopt, const Picture& pict
   std::vector<std::string> parts{"NaN notitle"};
   for (std::size_t i = 0; i < coopt.models.size(); ++i) {
     parts.push_back(std::format("keyentry {} title {}", model_line(coopt.models[i], colors[i]),
-                                literal("chosen under " + coopt.models[i].title)));
+                                words("chosen under " + coopt.models[i].title)));
   }
   parts.push_back(std::format("keyentry {} title 'thresholds solved anew'", anew_line(theme.muted)));
   const double w = picture.width, h = picture.height;

@@ -4,7 +4,7 @@
 
 #include "report/draw_policies.h"
 #include "report/figures.h"
-#include "report/gnuplot.h"
+#include "report/picture_text.h"
 
 namespace triage::report {
 namespace {
@@ -66,14 +66,14 @@ std::string draw_escalation_vs_threshold(const Run& run, const Picture& picture,
           std::format("with lines lw {} dt {} lc rgb '{}'", dashed ? 1.3 : line_width(policy->name),
                       dashed ? kShiftDash : "1", policy_color(theme, policy->name));
       parts.insert(parts.begin(), std::format("${}{} using 1:2 {}", policy->name, suffix, style));
-      if (!dashed) keys.push_back(std::format("keyentry {} title {}", style, literal(policy_title(policy->name))));
+      if (!dashed) keys.push_back(std::format("keyentry {} title {}", style, words(policy_title(policy->name))));
     }
   };
   add_curves(run.results.test, "", false);
   if (run.results.shift) {
     add_curves(*run.results.shift, "_shift", true);
     keys.push_back(std::format("keyentry with lines lw 1.3 dt {} lc rgb '{}' title {}", kShiftDash, theme.muted,
-                               literal("dashed: " + run.results.shift->dataset)));
+                               words("dashed: " + run.results.shift->dataset)));
   }
   const OperatingPoint& chosen = run.results.test.operating_point;
   if (!chosen.thresholds.empty()) {
@@ -104,8 +104,8 @@ std::string draw_escalation_vs_threshold(const Run& run, const Picture& picture,
       .area(70, w - 20, 48, h - 62, w, h)
       .add("set xrange [0:1]\nset yrange [0:100]\nset ytics 20")
       .add("set xlabel {}",
-           literal(run.results.stages.size() > 2 ? "threshold of the first exit"
-                                                 : "threshold on the score (sent on while score > threshold)"))
+           words(run.results.stages.size() > 2 ? "threshold of the first exit"
+                                               : "threshold on the score (sent on while score > threshold)"))
       .add("set ylabel 'sent to a bigger net (%)'")
       .add("set key top right Left reverse samplen 2.6 spacing 1.25 opaque fillcolor rgb '{}' noautotitle",
            theme.background)

@@ -3,7 +3,7 @@
 
 #include "report/draw.h"
 #include "report/figures.h"
-#include "report/gnuplot.h"
+#include "report/picture_text.h"
 
 namespace triage::report {
 namespace {
@@ -50,8 +50,8 @@ std::string draw(const std::vector<ExampleImage>& images, const Run& run, const 
   script.add("set lmargin 0\nset rmargin 0\nset tmargin 0\nset bmargin 0");
   script.add("set xrange [-0.5:{}.5]\nset yrange [{}.5:-0.5]", canvas.width - 1, canvas.height - 1);
   int tag = 0;
-  const auto text = [&](const std::string& words, int x, int y, const std::string& color, const char* font) {
-    script.add("set label {} {} at {},{} left front font '{}' textcolor rgb '{}' noenhanced", ++tag, literal(words),
+  const auto text = [&](const std::string& line, int x, int y, const std::string& color, const char* font) {
+    script.add("set label {} {} at {},{} left front font '{}' textcolor rgb '{}' noenhanced", ++tag, words(line),
                x * kRatio, y * kRatio, font, color);
   };
   text(picture.title, kSide, kTop / 2, theme.text, "DejaVu Sans:Bold,12");
@@ -64,10 +64,10 @@ std::string draw(const std::vector<ExampleImage>& images, const Run& run, const 
     canvas.fill(x * kRatio, y * kRatio, kTile * kRatio, kTile * kRatio, exit);
     canvas.paste(images[i], (x + kFrame) * kRatio, (y + kFrame) * kRatio, (kTile - 2 * kFrame) * kRatio);
     const bool right = example.label == example.predicted;
-    text(shortened(results.classes[example.label], kCaptionCharacters), x, y + kTile + 13, theme.text,
+    text(shortened(drawable(results.classes[example.label]), kCaptionCharacters), x, y + kTile + 13, theme.text,
          "DejaVu Sans:Bold,9.5");
-    text(shortened((right ? "✓ " : "✗ ") + results.classes[example.predicted], kCaptionCharacters), x, y + kTile + 31,
-         right ? theme.good : theme.bad, "DejaVu Sans,9.5");
+    text(shortened((right ? "✓ " : "✗ ") + drawable(results.classes[example.predicted]), kCaptionCharacters), x,
+         y + kTile + 31, right ? theme.good : theme.bad, "DejaVu Sans,9.5");
     text(shortened(std::format("{}, score {:.3f}", results.stages[example.exit].name, example.score),
                    kCaptionCharacters),
          x, y + kTile + 49, exit, "DejaVu Sans,9.5");

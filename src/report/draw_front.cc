@@ -5,7 +5,7 @@
 #include "report/draw_policies.h"
 #include "report/figures.h"
 #include "report/front.h"
-#include "report/gnuplot.h"
+#include "report/picture_text.h"
 
 namespace triage::report {
 namespace {
@@ -34,35 +34,35 @@ std::string front_body(const FrontPicture& front, const Picture& picture, const 
     script.block(std::format("singles{}", i), rows_of(alone.points, x, ignored));
     parts.push_back(std::format("$singles{} with points pt {} ps 0.4 lc rgb '{}' title {}", i, i == 0 ? 7 : 6,
                                 i == 0 ? theme.grid : theme.muted,
-                                literal(grouped(alone.points.size()) + " nets alone" + alone.title)));
+                                words(grouped(alone.points.size()) + " nets alone" + alone.title)));
   }
   for (std::size_t i = 0; i < front.curves.size(); ++i) {
     script.block(std::format("curve{}", i), rows_of(front.curves[i].points, x, y));
     parts.push_back(std::format("$curve{} with lines lw 1.8 dt '{}' lc rgb '{}' title {}", i, i % 2 ? "-" : ".",
-                                theme.muted, literal(front.curves[i].title)));
+                                theme.muted, words(front.curves[i].title)));
   }
   if (!front.infeasible.empty()) {
     script.block("infeasible", rows_of(front.infeasible, x, ignored));
     parts.push_back(std::format("$infeasible with points pt 2 ps 0.8 lw 1.4 lc rgb '{}' title {}", theme.bad,
-                                literal("break a budget")));
+                                words("break a budget")));
   }
   for (std::size_t i = 0; i < front.plans.size(); ++i) {
     if (front.plans[i].points.empty()) continue;
     script.block(std::format("plans{}", i), rows_of(front.plans[i].points, x, y));
     parts.push_back(std::format("$plans{} with points pt {} ps 1.2 lc rgb '{}' title {}", i, 5 + 2 * i,
-                                stage_color(theme, i, front.plans.size()), literal(front.plans[i].title)));
+                                stage_color(theme, i, front.plans.size()), words(front.plans[i].title)));
   }
   for (std::size_t i = 0; i < front.lines.size(); ++i) {
     script.block(std::format("line{}", i), rows_of(front.lines[i].points, x, y));
     parts.push_back(std::format("$line{} with linespoints pt {} ps 0.7 lw {} lc rgb '{}' title {}", i, 4 + i,
-                                i == 0 ? 3 : 1.6, kLineColors[i % kLineColors.size()], literal(front.lines[i].title)));
+                                i == 0 ? 3 : 1.6, kLineColors[i % kLineColors.size()], words(front.lines[i].title)));
   }
   const double w = picture.width, h = picture.height;
   y = y.padded(0.08, 0.08);
   script.area(82, w - 24, 48, h - 60, w, h)
       .raw(panel_title(theme, picture.title))
       .raw(axes({x.low / 1.08, x.high * 1.08}, y))
-      .add("set logscale x\nset xlabel {}\nset ylabel {}", literal(front.cost_title), literal(front.accuracy_title))
+      .add("set logscale x\nset xlabel {}\nset ylabel {}", words(front.cost_title), words(front.accuracy_title))
       .add("set xtics auto\nset key bottom right Left reverse samplen 1.5")
       .plot(parts);
   return script.text();

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "report/gnuplot.h"
+#include "report/picture_text.h"
 
 namespace triage::report {
 namespace {
@@ -36,7 +36,7 @@ std::vector<std::string> keys_of(const Evaluation& evaluation, const Theme& them
   for (const Policy* policy : by_merit(evaluation)) {
     if (policy->name == "oracle" && !with_oracle) continue;
     keys.push_back(
-        std::format("keyentry {} title {}", with_line(theme, policy->name), literal(policy_title(policy->name))));
+        std::format("keyentry {} title {}", with_line(theme, policy->name), words(policy_title(policy->name))));
   }
   return keys;
 }
@@ -84,7 +84,7 @@ std::string boxed_label(int tag, const std::string& text, double x, double y, co
                         const std::string& color, bool bold) {
   return std::format(
       "set label {} {} at {:.9g},{:.9g} {} offset character {},{} front boxed textcolor rgb '{}'{} noenhanced\n", tag,
-      literal(text), x, y, align, dx, dy, color, bold ? " font 'DejaVu Sans:Bold,10'" : "");
+      words(text), x, y, align, dx, dy, color, bold ? " font 'DejaVu Sans:Bold,10'" : "");
 }
 
 std::string one_or_two(const Run& run, const Picture& picture, const Theme& theme, double top, bool with_oracle,
@@ -97,7 +97,7 @@ std::string one_or_two(const Run& run, const Picture& picture, const Theme& them
   const double split = run.results.shift ? w / 2 - 15 : w - 20;
   Script script;
   script.add("set multiplot").area(kCurveLeft, split, top, bottom, w, h);
-  panel(script, test, name("Test", test), split - kCurveLeft);
+  panel(script, test, name(test.split == "test" ? "Test" : test.split.c_str(), test), split - kCurveLeft);
   if (run.results.shift) {
     script.area(w / 2 + kCurveLeft, w - 15, top, bottom, w, h);
     panel(script, *run.results.shift, name("Shifted", *run.results.shift), w / 2 - kCurveLeft - 15);

@@ -3,7 +3,7 @@
 #include "core/error.h"
 #include "report/draw_policies.h"
 #include "report/figures.h"
-#include "report/gnuplot.h"
+#include "report/picture_text.h"
 #include "report/subnets.h"
 
 namespace triage::report {
@@ -32,15 +32,15 @@ std::string subnets_body(const SubnetPicture& subnets, const Picture& picture, c
   if (!sampled.empty()) {
     script.block("sampled", sampled);
     parts.push_back(std::format("$sampled with points pt 7 ps 0.55 lc rgb '{}' title {}", sampled_color,
-                                literal(std::format("{} subnets, the supernet's weights", grouped(sampled.size())))));
+                                words(std::format("{} subnets, the supernet's weights", grouped(sampled.size())))));
   }
   if (!lost.empty()) {
     script.block("lost", lost).block("alone", alone).block("inherited", inherited);
     parts.push_back(std::format("$lost with vectors nohead lw 1.4 lc rgb '{}' notitle", pair_color));
     parts.push_back(std::format("$inherited with points pt 6 ps 1.1 lw 1.6 lc rgb '{}' title {}", pair_color,
-                                literal("chosen subnets, the supernet's weights")));
+                                words("chosen subnets, the supernet's weights")));
     parts.push_back(std::format("$alone with points pt 13 ps 1.5 lc rgb '{}' title {}", pair_color,
-                                literal("the same nets trained alone, as many epochs")));
+                                words("the same nets trained alone, as many epochs")));
   }
   x = x.padded(0.03, 0.03);
   y = y.padded(0.06, 0.08);

@@ -5,7 +5,7 @@
 
 #include "report/draw.h"
 #include "report/figures.h"
-#include "report/gnuplot.h"
+#include "report/picture_text.h"
 
 namespace triage::report {
 namespace {
@@ -87,10 +87,10 @@ void training_panel(Script& script, const Run& run, const Theme& theme, const Tr
     parts.push_back(std::format("$last{} using 1:2 with points pt 7 ps 1.0 lc rgb '{}'", name, color));
     const std::string text = std::format("{} {:.{}f}{}", curve.stage, curve.rows.back()[1], panel.digits, panel.unit);
     script.add("set label {} {} at {:.9g},{:.9g} left offset character 0.9,0 textcolor rgb '{}' noenhanced", i + 1,
-               literal(text), curve.rows.back()[0], curve.label_y, color);
+               words(text), curve.rows.back()[0], curve.label_y, color);
   }
   script.raw(panel_title(theme, panel.title))
-      .add("set xrange [0:{:.9g}]\nset xlabel 'epoch'\nset ylabel {}", 1.3 * last, literal(panel.y_label))
+      .add("set xrange [0:{:.9g}]\nset xlabel 'epoch'\nset ylabel {}", 1.3 * last, words(panel.y_label))
       .add("set yrange [{:.9g}:{:.9g}]\nunset key", std::max(0.0, low - 0.06 * span), high + 0.1 * span)
       .plot(parts)
       .add("unset label");
@@ -126,7 +126,7 @@ std::string draw_latency(const Run& run, const Picture& picture, const Theme& th
     const Summary& s = stage.measured->us;
     const auto at = [&](double us) { return us / unit.scale; };
     const std::string color = stage_color(theme, i, run.results.stages.size());
-    tics += std::format("{}{} {}", row ? ", " : "", literal(stage.name), row);
+    tics += std::format("{}{} {}", row ? ", " : "", tic_words(stage.name), row);
     script.block(std::format("s{}", row),
                  {{at(s.min), at(s.median), at(s.p90), at(s.p95), at(s.p99), static_cast<double>(row)}});
     parts.push_back(std::format(
@@ -141,8 +141,8 @@ std::string draw_latency(const Run& run, const Picture& picture, const Theme& th
         std::format("$s{} using 2:6:(0):(0.2) with xyerrorbars pt 0 ps 0 lw 3 lc rgb '{}' notitle", row, theme.text));
     const bool flip = s.min > 0.5 * largest;
     script.add("set label {} {} at {:.9g},{} {} offset character 0,1.9 textcolor rgb '{}' noenhanced", row + 1,
-               literal(std::format("median {}   p90 {}   p95 {}   p99 {}", duration_us(s.median), duration_us(s.p90),
-                                   duration_us(s.p95), duration_us(s.p99))),
+               words(std::format("median {}   p90 {}   p95 {}   p99 {}", duration_us(s.median), duration_us(s.p90),
+                                 duration_us(s.p95), duration_us(s.p99))),
                flip ? 1.04 * largest / unit.scale : at(s.min), row, flip ? "right" : "left", theme.text);
     ++row;
   }

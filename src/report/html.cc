@@ -1,14 +1,33 @@
 #include "report/html.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <format>
 
+#include "core/text.h"
+
 namespace triage::report {
+
+namespace {
+
+// printable(), but lines stay lines.
+std::string printable_lines(std::string_view text) {
+  std::string out;
+  for (std::size_t from = 0; from <= text.size();) {
+    const std::size_t end = std::min(text.find('\n', from), text.size());
+    out += printable(text.substr(from, end - from));
+    if (end < text.size()) out += '\n';
+    from = end + 1;
+  }
+  return out;
+}
+
+}  // namespace
 
 std::string escape(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  for (const char c : text) {
+  for (const char c : printable_lines(text)) {
     switch (c) {
       case '&':
         out += "&amp;";
@@ -26,7 +45,7 @@ std::string escape(std::string_view text) {
         out += "&#39;";
         break;
       default:
-        out += static_cast<unsigned char>(c) < ' ' && c != '\n' ? ' ' : c;
+        out += c;
     }
   }
   return out;

@@ -82,8 +82,8 @@ std::string lead(const Results& results) {
   const Evaluation& test = results.test;
   const OperatingPoint& chosen = test.operating_point;
   std::string text =
-      std::format("{} answers {} test images of {} with {} accuracy at {} per image on average (routed by: {}).",
-                  results.plan_name, grouped(test.count), test.dataset, percent(chosen.accuracy, 2),
+      std::format("{} answers {} {} images of {} with {} accuracy at {} per image on average (routed by: {}).",
+                  results.plan_name, grouped(test.count), test.split, test.dataset, percent(chosen.accuracy, 2),
                   duration_us(chosen.latency_us), policy_title(chosen.policy));
   if (results.shift) {
     text += std::format(" On the shifted images of {} the same plan reaches {} at {}.", results.shift->dataset,
@@ -91,6 +91,15 @@ std::string lead(const Results& results) {
                         duration_us(results.shift->operating_point.latency_us));
   }
   return text;
+}
+
+std::vector<std::string> warnings(const Results& results) {
+  std::vector<std::string> out;
+  if (results.test.split != "test")
+    out.push_back("These are figures of the " + results.test.split + " split, not of the test split.");
+  for (const std::string& text : results.test.warnings) out.push_back("Warning: " + text + ".");
+  for (const std::string& text : results.build_warnings) out.push_back("Warning when the plan was made: " + text + ".");
+  return out;
 }
 
 }  // namespace
@@ -119,6 +128,7 @@ std::string page(const Run& run, const std::vector<PagePicture>& pictures, const
     html += std::format("<a href=\"#{}\">{}</a>", escape(section.id), escape(section.title));
   }
   html += "</nav>\n";
+  for (const std::string& note : warnings(results)) html += std::format("<p class=\"note\">{}</p>\n", escape(note));
   for (const std::string& note : notes) html += std::format("<p class=\"note\">{}</p>\n", escape(note));
   for (const PagePicture& item : pictures) html += figure(item);
   for (const Section& section : sections) {

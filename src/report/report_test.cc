@@ -14,6 +14,7 @@
 #include "report/gnuplot.h"
 #include "report/html.h"
 #include "report/page.h"
+#include "report/picture_text.h"
 #include "report/results.h"
 #include "report/subnets.h"
 
@@ -152,6 +153,69 @@ TEST(Report, TextFromFilesStaysText) {
   EXPECT_THAT(html, HasSubstr("&lt;script&gt;x"));
 }
 
+// What a file system allows in the name of a folder.
+TEST(Report, AnyNamesAreDrawn) {
+  const std::vector<std::string> names{"milk 3.5%",
+                                       "50% off",
+                                       "%s %d %n",
+                                       "it's \"quoted\" \\n {/Bold b}",
+                                       "a_b^c @d &e ~f #g $h `i`",
+                                       "tab\there\nline",
+                                       "中文 汉字",
+                                       "日本語の長い長いクラス名です",
+                                       "عربى",
+                                       "🙂 ❤️",
+                                       "\xf0\xb0\x80\x80 rare",
+                                       "",
+                                       "e\xcc\x81t\xc3\xa9"};
+  Json json = simulated_results({.shift = true, .classes = static_cast<int>(names.size())});
+  json["plan"]["classes"] = names;
+  for (std::size_t c = 0; c < names.size(); ++c) {
+    for (const char* set : {"test", "shift"}) json[set]["operating_point"]["per_class"][c]["class"] = names[c];
+  }
+  for (const char* set : {"test", "shift"}) json[set]["dataset"] = "50% {off} 'x'\n中";
+  const Scratch run("triage_report_names");
+  fs::create_directories(run);
+  write_json(run / "results.json", json);
+  const ReportFiles files = write_report(run);
+  EXPECT_EQ(files.pictures.size(), 5u);
+  const std::string html = read_file(files.html);
+  for (const char* name : {"milk 3.5%<", "50% off<", "中文 汉字<", "tab\\x09here"}) EXPECT_THAT(html, HasSubstr(name));
+}
+
+TEST(PictureText, IsWhatFontsHave) {
+  EXPECT_EQ(drawable("milk 3.5% µ"), "milk 3.5% µ");
+  EXPECT_EQ(drawable("\xf3\xbf\xbf\xbd"), "U+FFFFD");  // a character of private use that no font has
+  EXPECT_EQ(drawable("a\xff\tb"), "a\\xff\\x09b");
+  EXPECT_EQ(tic_words("50% off's"), "'50%% off''s'");
+  EXPECT_EQ(words("50% off"), "'50% off'");
+}
+
+TEST(Report, FiguresWithoutImagesAreDashes) {
+  Json json = simulated_results({.shift = false});
+  Json& at = json["test"]["operating_point"];
+  at["exit_accuracy"] = {0.91, nullptr};
+  Json& none = at["per_class"][2];
+  none = {{"class", "empty"},     {"count", 0},    {"recall", nullptr},
+          {"precision", nullptr}, {"f1", nullptr}, {"escalation", nullptr}};
+  for (Json& bin : json["test"]["calibration"][0]["before"]["bins"]) {
+    if (bin["count"] == 0) bin["accuracy"] = bin["confidence"] = nullptr;
+  }
+  json["test"]["warnings"] = {"little alone is as good"};
+  json["test"]["split"] = "validation";
+  const report::Run run{.results = results_from_json(json, "test")};
+  const std::string html = page(run, {}, {});
+  EXPECT_THAT(html, HasSubstr("empty</td><td>0</td><td>–</td><td>–</td><td>–</td><td>–</td>"));
+  EXPECT_THAT(html, HasSubstr("Warning: little alone is as good."));
+  EXPECT_THAT(html, HasSubstr("figures of the validation split, not of the test split"));
+  const Scratch out("triage_report_empty_class");
+  fs::create_directories(out);
+  for (const Drawing& drawing : drawings(run)) EXPECT_FALSE(render(run, drawing, light_theme(), out / "x.png").empty());
+  // A file of version 1 has zeros there.
+  none = {{"class", "empty"}, {"count", 0}, {"accuracy", 0.0}, {"escalation", 0.0}};
+  EXPECT_FALSE(results_from_json(json, "test").test.operating_point.per_class[2].recall.has_value());
+}
+
 TEST(Report, AHundredClassesAreDrawnAndListed) {
   const report::Run run{.results = results_from_json(simulated_results({.shift = false, .classes = 100}), "test")};
   const Scratch out("triage_report_hundred");
@@ -232,7 +296,7 @@ TEST(Results, NamesFileAndField) {
     change(json);
     return error_of([&] { results_from_json(json, "results.json"); });
   };
-  EXPECT_THAT(message([](Json& j) { j["version"] = 2; }), HasSubstr("version"));
+  EXPECT_THAT(message([](Json& j) { j["version"] = 3; }), HasSubstr("version"));
   EXPECT_THAT(message([](Json& j) { j["test"]["static"][1]["accuracy"] = 93.1; }),
               HasSubstr("results.json: test.static[1].accuracy"));
   EXPECT_THAT(message([](Json& j) { j["test"]["policies"]["entropy"]["curve"] = Json::array(); }),
@@ -256,7 +320,7 @@ TEST(Gnuplot, AMissingProgramIsNamed) {
 
 TEST(Gnuplot, LiteralsCannotBeLeft) { EXPECT_EQ(literal("it's\n`x`"), "'it''s `x`'"); }
 
-TEST(Html, Escape) { EXPECT_EQ(escape("<a href='x'>&\"\x01"), "&lt;a href=&#39;x&#39;&gt;&amp;&quot; "); }
+TEST(Html, Escape) { EXPECT_EQ(escape("<a href='x'>&\"\x01"), "&lt;a href=&#39;x&#39;&gt;&amp;&quot;\\x01"); }
 
 TEST(Html, Base64) {  // RFC 4648, section 10
   EXPECT_EQ(base64(""), "");
@@ -264,6 +328,12 @@ TEST(Html, Base64) {  // RFC 4648, section 10
   EXPECT_EQ(base64("fo"), "Zm8=");
   EXPECT_EQ(base64("foo"), "Zm9v");
   EXPECT_EQ(base64("foobar"), "Zm9vYmFy");
+}
+
+TEST(Theme, ShortenedCountsColumns) {
+  EXPECT_EQ(shortened("abcdef", 6), "abcdef");
+  EXPECT_EQ(shortened("abcdefg", 6), "abcde…");
+  EXPECT_EQ(shortened("中文汉字", 6), "中文…");
 }
 
 TEST(Theme, Numbers) {

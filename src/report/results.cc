@@ -7,7 +7,7 @@
 namespace triage::report {
 namespace {
 
-constexpr int kResultsVersion = 1;
+constexpr int kResultsVersion = 2, kOldestVersion = 1;
 
 // A finite number within [low, high].
 double number(const JsonReader& reader, const std::string& key, double low, double high) {
@@ -31,6 +31,15 @@ Interval interval(const JsonReader& reader, const std::string& key) {
   const JsonReader field = reader.at(key);
   if (field.size() != 2) field.fail_here("[low, high]");
   return {field.at(std::size_t{0}).as<double>(), field.at(std::size_t{1}).as<double>()};
+}
+
+std::optional<Interval> optional_interval(const JsonReader& reader, const std::string& key) {
+  if (!present(reader, key)) return std::nullopt;
+  return interval(reader, key);
+}
+std::optional<double> optional_fraction(const JsonReader& reader, const std::string& key) {
+  if (!present(reader, key)) return std::nullopt;
+  return fraction(reader, key);
 }
 
 std::vector<double> numbers(const JsonReader& reader, const std::string& key) {
@@ -75,18 +84,40 @@ Policy read_policy(const std::string& name, const JsonReader& reader) {
   return policy;
 }
 
+std::vector<std::string> read_texts(const JsonReader& reader, const std::string& key) {
+  std::vector<std::string> texts;
+  if (present(reader, key)) texts = reader.at(key).as<std::vector<std::string>>();
+  return texts;
+}
+
+Averages read_averages(const JsonReader& reader) {
+  return {.balanced_accuracy = optional_fraction(reader, "balanced_accuracy"),
+          .macro_f1 = optional_fraction(reader, "macro_f1"),
+          .top5_accuracy = optional_fraction(reader, "top5_accuracy"),
+          .balanced_interval = optional_interval(reader, "balanced_accuracy_interval"),
+          .macro_f1_interval = optional_interval(reader, "macro_f1_interval"),
+          .top5_interval = optional_interval(reader, "top5_accuracy_interval")};
+}
+
 StaticNet read_static(const JsonReader& reader) {
   return {.stage = reader.get<std::string>("stage"),
           .accuracy = fraction(reader, "accuracy"),
           .latency_us = positive(reader, "latency_us"),
-          .interval = interval(reader, "interval")};
+          .interval = interval(reader, "interval"),
+          .averages = read_averages(reader)};
 }
 
 ClassFigures read_class(const JsonReader& reader) {
-  return {.name = reader.get<std::string>("class"),
-          .count = reader.get<std::size_t>("count"),
-          .accuracy = fraction(reader, "accuracy"),
-          .escalation = fraction(reader, "escalation")};
+  ClassFigures figures{.name = reader.get<std::string>("class"), .count = reader.get<std::size_t>("count")};
+  if (figures.count == 0) return figures;  // version 1 has zeros there
+  figures.recall = reader.has("recall") ? fraction(reader, "recall") : fraction(reader, "accuracy");
+  figures.recall_interval = proportion_interval(
+      static_cast<std::size_t>(std::llround(*figures.recall * static_cast<double>(figures.count))), figures.count);
+  figures.precision = optional_fraction(reader, "precision");
+  figures.precision_interval = optional_interval(reader, "precision_interval");
+  figures.f1 = optional_fraction(reader, "f1");
+  figures.escalation = fraction(reader, "escalation");
+  return figures;
 }
 
 std::vector<std::size_t> read_row(const JsonReader& reader) {
@@ -100,13 +131,26 @@ std::vector<std::size_t> read_mistake(const JsonReader& reader) {
   return read_row(reader);
 }
 
+std::vector<std::optional<double>> optional_fractions(const JsonReader& reader, const std::string& key) {
+  std::vector<std::optional<double>> out;
+  if (!present(reader, key)) return out;
+  const JsonReader field = reader.at(key);
+  for (std::size_t i = 0; i < field.size(); ++i) {
+    const Json value = field.at(i).json();
+    out.push_back(value.is_null() ? std::nullopt : std::optional(field.at(i).as<double>()));
+  }
+  return out;
+}
+
 OperatingPoint read_operating_point(const JsonReader& reader) {
   return {.policy = reader.get<std::string>("policy"),
           .thresholds = numbers(reader, "thresholds"),
           .exit_share = numbers(reader, "exit_share"),
+          .exit_accuracy = optional_fractions(reader, "exit_accuracy"),
           .accuracy = fraction(reader, "accuracy"),
           .latency_us = positive(reader, "latency_us"),
           .interval = interval(reader, "interval"),
+          .averages = read_averages(reader),
           .per_class = list<ClassFigures>(reader, "per_class", read_class),
           .confusion = list<std::vector<std::size_t>>(reader, "confusion", read_row),
           .mistakes = list<std::vector<std::size_t>>(reader, "mistakes", read_mistake)};
@@ -172,6 +216,9 @@ void check_examples(const JsonReader& reader, const std::vector<Example>& exampl
 Evaluation read_evaluation(const JsonReader& reader, std::size_t classes, std::size_t stages) {
   Evaluation e{.dataset = reader.get<std::string>("dataset"),
                .path = reader.get_or<std::string>("path", ""),
+               .split = reader.get_or<std::string>("split", "test"),
+               .balanced = reader.get_or<std::string>("metric", "accuracy") == "balanced",
+               .warnings = read_texts(reader, "warnings"),
                .count = reader.get<std::size_t>("count"),
                .static_nets = list<StaticNet>(reader, "static", read_static)};
   const JsonReader policies = reader.at("policies");
@@ -193,7 +240,13 @@ Evaluation read_evaluation(const JsonReader& reader, std::size_t classes, std::s
                  .error_percent = latency.get<double>("error_percent"),
                  .agreement = optional_number(latency, "agreement"),
                  .stored_predicted_us = optional_number(latency, "stored_predicted_us"),
+                 .engine = latency.get_or<std::string>("engine", ""),
+                 .stable = latency.get_or<bool>("stable", true),
                  .images = latency.get<std::size_t>("images")};
+    const std::vector<double> alone =
+        present(latency, "alone_us") ? numbers(latency, "alone_us") : std::vector<double>();
+    for (std::size_t s = 0; s < std::min(alone.size(), e.static_nets.size()); ++s)
+      e.static_nets[s].measured_us = alone[s];
   }
   if (present(reader, "examples")) {
     const JsonReader examples = reader.at("examples");
@@ -291,12 +344,14 @@ double Evaluation::escalation() const { return 1 - operating_point.exit_share.fr
 
 Results results_from_json(const Json& json, const std::string& origin) {
   const JsonReader reader(json, origin);
-  if (const int version = reader.get<int>("version"); version != kResultsVersion) {
-    reader.at("version").fail_here(std::format("version {}", kResultsVersion));
+  if (const int version = reader.get<int>("version"); version < kOldestVersion || version > kResultsVersion) {
+    reader.at("version").fail_here(std::format("version {} to {}", kOldestVersion, kResultsVersion));
   }
   const JsonReader plan = reader.at("plan");
   Results results{.plan_name = plan.get<std::string>("name"),
                   .policy = plan.get<std::string>("policy"),
+                  .costs_engine = plan.get_or<std::string>("costs_engine", ""),
+                  .build_warnings = read_texts(plan, "warnings"),
                   .stages = list<StageInfo>(plan, "stages", read_stage),
                   .provenance = reader.has("provenance") ? reader.at("provenance").json() : Json::object()};
   const JsonReader classes = plan.at("classes");

@@ -28,23 +28,33 @@ struct Policy {
   std::array<std::optional<double>, 3> calls_for;  // share of images sent on for 50, 80, 95 % of the accuracy gap
 };
 
+struct Averages {  // beside accuracy; absent in files of before
+  std::optional<double> balanced_accuracy, macro_f1, top5_accuracy;
+  std::optional<Interval> balanced_interval, macro_f1_interval, top5_interval;
+};
+
 struct StaticNet {
   std::string stage;
   double accuracy = 0, latency_us = 0;
   Interval interval;
+  Averages averages;
+  std::optional<double> measured_us;  // in the session that ran the plan for real
 };
 
 struct ClassFigures {
   std::string name;
-  std::size_t count = 0;
-  double accuracy = 0, escalation = 0;
+  std::size_t count = 0;  // with no images behind it a figure is absent
+  std::optional<double> recall, precision, f1, escalation;
+  std::optional<Interval> recall_interval, precision_interval;
 };
 
 struct OperatingPoint {
   std::string policy;
   std::vector<double> thresholds, exit_share;
+  std::vector<std::optional<double>> exit_accuracy;  // of the images that leave there; may be empty
   double accuracy = 0, latency_us = 0;
   Interval interval;
+  Averages averages;
   std::vector<ClassFigures> per_class;
   std::vector<std::vector<std::size_t>> confusion;  // [true][predicted]; may be empty
   std::vector<std::vector<std::size_t>> mistakes;   // of many classes instead: true, predicted, images; most first
@@ -79,6 +89,8 @@ struct PairedTest {
 struct MeasuredLatency {
   double predicted_us = 0, measured_us = 0, error_percent = 0;
   std::optional<double> agreement, stored_predicted_us;
+  std::string engine;  // that ran; empty in files of before
+  bool stable = true;
   std::size_t images = 0;
 };
 
@@ -90,6 +102,9 @@ struct Example {
 
 struct Evaluation {
   std::string dataset, path;
+  std::string split = "test";
+  bool balanced = false;  // the policies' accuracies are balanced accuracy
+  std::vector<std::string> warnings;
   std::size_t count = 0;
   std::vector<StaticNet> static_nets;
   std::vector<Policy> policies;  // in the file's order; none for a plan of one stage
@@ -102,6 +117,17 @@ struct Evaluation {
 
   const Policy* find_policy(const std::string& name) const;
   const StaticNet* find_static(const std::string& stage) const;
+  // Of a net alone or the plan, in the metric of the policies' curves.
+  struct OnCurve {
+    double value;
+    Interval interval;
+  };
+  template <class Net>
+  OnCurve on_curve(const Net& net) const {
+    const Averages& of = net.averages;
+    if (!balanced || !of.balanced_accuracy || !of.balanced_interval) return {net.accuracy, net.interval};
+    return {*of.balanced_accuracy, *of.balanced_interval};
+  }
   double escalation() const;  // share of images that do not leave at the first exit, at the operating point
 };
 
@@ -122,6 +148,8 @@ struct StageInfo {
 
 struct Results {
   std::string plan_name, policy;
+  std::string costs_engine;                 // that the plan's latencies are of; empty in files of before
+  std::vector<std::string> build_warnings;  // of the plan's making
   std::vector<std::string> classes;
   std::vector<StageInfo> stages;
   Json provenance;

@@ -22,6 +22,11 @@ std::string with_interval(double fraction, const Interval& interval) {
 }
 std::string or_never(const std::optional<double>& share) { return share ? percent(*share) : "never"; }
 
+std::string or_dash(const std::optional<double>& share) { return share ? percent(*share) : "–"; }
+std::string or_dash(const std::optional<double>& share, const std::optional<Interval>& interval) {
+  return share && interval ? with_interval(*share, *interval) : or_dash(share);
+}
+
 std::string number_with_interval(const std::optional<double>& value, const std::optional<Interval>& interval) {
   if (!value) return "–";
   std::string text = std::format("{:.3f}", *value);
@@ -69,8 +74,9 @@ std::string energy_of(const StageInfo& stage) {
 
 std::string stages(const Results& results) {
   Table table({"stage", "widths", "precision", "engine", "MACs", "parameters", "accuracy alone [95 %]", "mean latency",
-               "energy", "images that leave here"});
+               "alone, run for real", "energy", "images that leave here", "right of those"});
   const std::size_t count = results.stages.size();
+  const std::vector<std::optional<double>>& right = results.test.operating_point.exit_accuracy;
   for (std::size_t i = 0; i < count; ++i) {
     const StageInfo& stage = results.stages[i];
     const StaticNet* alone = results.test.find_static(stage.name);
@@ -85,8 +91,10 @@ std::string stages(const Results& results) {
                {count_text(static_cast<double>(stage.parameters))},
                {alone ? with_interval(alone->accuracy, alone->interval) : "–"},
                {mean},
+               {alone && alone->measured_us ? duration_us(*alone->measured_us) : "–"},
                {energy_of(stage)},
-               {percent(results.test.operating_point.exit_share[i])}});
+               {percent(results.test.operating_point.exit_share[i])},
+               {i < right.size() ? or_dash(right[i]) : "–"}});
   }
   return table.html();
 }
@@ -108,20 +116,46 @@ std::string percentiles(const Results& results) {
   return table.empty() ? std::string() : table.html();
 }
 
+// Each stage alone and the plan, by every figure over all classes.
+std::string averages(const Evaluation& evaluation, std::size_t stages) {
+  const Averages& plan = evaluation.operating_point.averages;
+  if (!plan.balanced_accuracy) return {};
+  std::vector<std::string> header{"", "accuracy [95 %]", "balanced accuracy [95 %]", "macro F1 [95 %]"};
+  if (plan.top5_accuracy) header.push_back("top-5 accuracy [95 %]");
+  Table table(header);
+  const auto add = [&](Cell name, const auto& of) {
+    std::vector<Cell> row{std::move(name),
+                          {with_interval(of.accuracy, of.interval)},
+                          {or_dash(of.averages.balanced_accuracy, of.averages.balanced_interval)},
+                          {or_dash(of.averages.macro_f1, of.averages.macro_f1_interval)}};
+    if (plan.top5_accuracy) row.push_back({or_dash(of.averages.top5_accuracy, of.averages.top5_interval)});
+    table.row(row);
+  };
+  for (std::size_t s = 0; s < evaluation.static_nets.size(); ++s)
+    add({evaluation.static_nets[s].stage + " alone", stage_dot(s, stages)}, evaluation.static_nets[s]);
+  add({"plan", policy_dot(evaluation.operating_point.policy), "", true}, evaluation.operating_point);
+  return table.html();
+}
+
 std::string per_class(const Results& results) {
   const std::vector<ClassFigures>& classes = results.test.operating_point.per_class;
   if (classes.empty()) return {};
   const bool shifted = results.shift && results.shift->operating_point.per_class.size() == classes.size();
-  std::vector<std::string> header{"class", "images", "accuracy", "sent on"};
-  if (shifted) header.insert(header.end(), {"accuracy, shifted", "sent on, shifted"});
+  std::vector<std::string> header{"class", "images", "recall [95 %]", "precision [95 %]", "F1", "sent on"};
+  if (shifted) header.insert(header.end(), {"recall, shifted", "sent on, shifted"});
   Table table(header);
   for (std::size_t i = 0; i < classes.size(); ++i) {
     const ClassFigures& one = classes[i];
-    std::vector<Cell> row{{one.name}, {grouped(one.count)}, {percent(one.accuracy)}, {percent(one.escalation)}};
+    std::vector<Cell> row{{one.name},
+                          {grouped(one.count)},
+                          {or_dash(one.recall, one.recall_interval)},
+                          {or_dash(one.precision, one.precision_interval)},
+                          {or_dash(one.f1)},
+                          {or_dash(one.escalation)}};
     if (shifted) {
       const ClassFigures& other = results.shift->operating_point.per_class[i];
-      row.push_back({percent(other.accuracy)});
-      row.push_back({percent(other.escalation)});
+      row.push_back({or_dash(other.recall)});
+      row.push_back({or_dash(other.escalation)});
     }
     table.row(row);
   }
@@ -252,8 +286,8 @@ std::string paired(const Evaluation& evaluation) {
 }
 
 std::string latency_check(const Results& results) {
-  Table table(
-      {"data set", "images", "predicted mean", "measured mean", "error", "from plan.json", "same exit and label"});
+  Table table({"data set", "images", "predicted mean", "measured mean", "error", "from plan.json",
+               "same exit and label", "engine"});
   const auto add = [&](const Evaluation& evaluation) {
     if (!evaluation.latency) return;
     const MeasuredLatency& l = *evaluation.latency;
@@ -263,7 +297,8 @@ std::string latency_check(const Results& results) {
                {duration_us(l.measured_us)},
                {signed_number(l.error_percent, 1) + " %"},
                {l.stored_predicted_us ? duration_us(*l.stored_predicted_us) : "–"},
-               {l.agreement ? percent(*l.agreement, 2) : "–"}});
+               {l.agreement ? percent(*l.agreement, 2) : "–"},
+               {(l.engine.empty() ? "–" : l.engine) + (l.stable ? "" : ", disturbed")}});
   };
   add(results.test);
   if (results.shift) add(*results.shift);
@@ -284,6 +319,8 @@ std::string provenance(const Json& json) {
   return table.empty() ? std::string() : table.html("provenance");
 }
 
+std::string in_brackets(const std::string& text) { return text.empty() ? text : " (" + text + ")"; }
+
 std::string tile(const std::string& name, const std::string& value, const std::string& detail) {
   return std::format("<div class=\"tile\"><span>{}</span><b>{}</b><small>{}</small></div>\n", escape(name),
                      escape(value), escape(detail));
@@ -301,7 +338,8 @@ std::string headline(const Results& results) {
                std::format("95 % interval {}; {} images", interval_text(chosen.interval, 2), grouped(test.count)));
   html +=
       tile("Mean latency", duration_us(chosen.latency_us),
-           test.latency ? std::format("by the plan's costs; run for real {}, where that session's costs predict {}",
+           test.latency ? std::format("by the plan's costs{}; run for real{} {}, where that session's costs predict {}",
+                                      in_brackets(results.costs_engine), in_brackets(test.latency->engine),
                                       duration_us(test.latency->measured_us), duration_us(test.latency->predicted_us))
                         : "per image, batch 1");
   if (big) {
@@ -333,6 +371,10 @@ std::vector<Section> table_sections(const Run& run) {
   add({"apgr-differences", "Policies compared",
        "Intervals from the same bootstrap resamples for both, so the differences are paired.",
        apgr_differences(results)});
+  add({"averages", "Accuracies",
+       "Balanced accuracy is the mean of the classes' recalls, macro F1 the mean of their F1: a class with few images "
+       "counts as much as one with many. Classes without images count for neither.",
+       averages(results.test, results.stages.size())});
   add({"stages", "Stages",
        "Energy: of one image through the stage, without what the idle machine uses meanwhile; as the plan was "
        "measured.",
@@ -350,7 +392,11 @@ std::vector<Section> table_sections(const Run& run) {
   add({"shift", "Distribution shift", "The same plan and thresholds on shifted images.", shift(results)});
   add({"calibration-table", "Calibration error", "Expected calibration error over 15 bins of equal width.",
        calibration(results)});
-  add({"classes", "Classes", "", per_class(results)});
+  add({"classes", "Classes",
+       "Recall: share of the class's images that are recognised. Precision: share of the images answered with the "
+       "class "
+       "that are of it. A dash: there is no image to tell it from.",
+       per_class(results)});
   add({"confusion", "Confusion",
        results.classes.size() <= kConfusionClasses
            ? "Rows are true classes; orange marks mistakes, darker where frequent."

@@ -5,7 +5,9 @@
 #include <cmath>
 #include <format>
 
+#include "core/text.h"
 #include "report/gnuplot.h"
+#include "report/picture_text.h"
 
 namespace triage::report {
 namespace {
@@ -103,14 +105,15 @@ std::string policy_title(const std::string& policy) {
   return policy;
 }
 
-std::string shortened(const std::string& text, std::size_t characters) {
-  std::size_t seen = 0, bytes = 0;
-  while (bytes < text.size() && seen < characters) {
-    ++bytes;
-    while (bytes < text.size() && (static_cast<unsigned char>(text[bytes]) & 0xc0) == 0x80) ++bytes;
-    ++seen;
+std::string shortened(const std::string& text, std::size_t columns) {
+  if (display_width(text) <= columns) return text;
+  std::size_t bytes = 0;
+  while (true) {  // one column is the ellipsis's
+    const std::size_t next = bytes + utf8_at(text, bytes).bytes;
+    if (display_width(text.substr(0, next)) + 1 > columns) break;
+    bytes = next;
   }
-  return bytes == text.size() ? text : text.substr(0, bytes) + "…";
+  return text.substr(0, bytes) + "…";
 }
 
 LatencyUnit latency_unit(double largest_us) {
@@ -140,11 +143,11 @@ std::string panel_title(const Theme& theme, const std::string& title, const std:
   std::string script = std::format(
       "set label 901 {} at graph 0, graph 1 offset character 0,{} left font 'DejaVu Sans:Bold,12' textcolor "
       "rgb '{}' noenhanced\n",
-      literal(title), subtitle.empty() ? "1.1" : "2.2", theme.text);
+      words(title), subtitle.empty() ? "1.1" : "2.2", theme.text);
   if (!subtitle.empty()) {
     script +=
         std::format("set label 902 {} at graph 0, graph 1 offset character 0,0.9 left textcolor rgb '{}' noenhanced\n",
-                    literal(subtitle), theme.muted);
+                    words(subtitle), theme.muted);
   }
   return script;
 }

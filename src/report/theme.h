@@ -28,8 +28,8 @@ std::string signed_number(double value, int digits);   // "+0.42", "−0.21" wit
 std::string grouped(std::size_t count);                // "10,000"
 std::string policy_title(const std::string& policy);   // "learned router"
 
-// At most this many characters of UTF-8, "…" behind what was cut.
-std::string shortened(const std::string& text, std::size_t characters);
+// At most this many columns (core/text.h), "…" behind what was cut.
+std::string shortened(const std::string& text, std::size_t columns);
 
 // The unit an axis of latencies is drawn in: values are divided by `scale`.
 struct LatencyUnit {

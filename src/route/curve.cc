@@ -50,10 +50,11 @@ Area area_of(const std::vector<std::pair<double, double>>& trace, double weak, d
 }  // namespace
 
 CurveMaker::CurveMaker(const std::vector<std::vector<std::uint8_t>>& correct, const ExitScores& scores,
-                       std::vector<double> path_latency_us)
+                       std::vector<double> path_latency_us, std::vector<double> values)
     : stages_(correct.size()),
       count_(correct.empty() ? 0 : correct[0].size()),
       path_(std::move(path_latency_us)),
+      values_(std::move(values)),
       correct_(correct) {
   if (stages_ < 2 || scores.size() + 1 != stages_ || path_.size() != stages_) {
     fail("curve: expected at least 2 stages, one score less and a latency for each; found {}, {} and {}", stages_,
@@ -66,6 +67,8 @@ CurveMaker::CurveMaker(const std::vector<std::vector<std::uint8_t>>& correct, co
     if (s > 0 && !(path_[s] > path_[s - 1]))
       fail("curve: path latencies must rise, found {} after {}", path_[s], path_[s - 1]);
   }
+  if (!values_.empty() && values_.size() != count_)
+    fail("curve: expected a value for each of {} images, found {}", count_, values_.size());
   if (stages_ == 2) {
     const std::vector<float>& score = scores[0];
     order_.resize(count_);
@@ -96,13 +99,14 @@ double CurveMaker::share(double latency) const { return (latency - path_.front()
 
 std::vector<CurveMaker::Totals> CurveMaker::sorted_totals(std::span<const std::uint32_t> weights) const {
   const auto weight = [&](std::uint32_t i) { return weights.empty() ? 1.0 : weights[i]; };
-  double total = 0, right = 0, moved = 0;
+  double total = 0, worth = 0, right = 0, moved = 0;
   for (std::uint32_t i = 0; i < count_; ++i) {
     total += weight(i);
-    right += weight(i) * correct_[0][i];
+    worth += weight(i) * value(i);
+    right += weight(i) * value(i) * correct_[0][i];
   }
   const auto point = [&] {
-    return Totals{right / total, path_[0] + (path_[1] - path_[0]) * moved / total, moved / total};
+    return Totals{right / worth, path_[0] + (path_[1] - path_[0]) * moved / total, moved / total};
   };
   std::vector<Totals> out{point()};
   out.reserve(group_end_.size() + 1);
@@ -111,7 +115,7 @@ std::vector<CurveMaker::Totals> CurveMaker::sorted_totals(std::span<const std::u
     for (; next < end; ++next) {
       const std::uint32_t i = order_[next];
       moved += weight(i);
-      right += weight(i) * (correct_[1][i] - correct_[0][i]);
+      right += weight(i) * value(i) * (correct_[1][i] - correct_[0][i]);
     }
     out.push_back(point());
   }
@@ -122,10 +126,11 @@ std::vector<CurveMaker::Totals> CurveMaker::grid_totals(std::span<const std::uin
   // Level k adds what stage k + 1 changes for the images that exits 0..k send on: gain (right answers won) and count,
   // as functions of the threshold indices (i_0..i_k), i_0 outermost. An image goes on at i exactly when i < cell.
   const auto weight = [&](std::size_t i) { return weights.empty() ? 1.0 : weights[i]; };
-  double total = 0, right = 0;
+  double total = 0, worth = 0, right = 0;
   for (std::size_t i = 0; i < count_; ++i) {
     total += weight(i);
-    right += weight(i) * correct_[0][i];
+    worth += weight(i) * value(i);
+    right += weight(i) * value(i) * correct_[0][i];
   }
   // Sums until the end: counts are exact, so settings of equal accuracy compare equal.
   std::vector<Totals> out{{right, path_[0] * total, 0}};
@@ -141,7 +146,7 @@ std::vector<CurveMaker::Totals> CurveMaker::grid_totals(std::span<const std::uin
         place = place * thresholds_[e].size() + cell_[e][i] - 1;
       }
       if (!reaches) continue;
-      gain[place] += weight(i) * (correct_[k + 1][i] - correct_[k][i]);
+      gain[place] += weight(i) * value(i) * (correct_[k + 1][i] - correct_[k][i]);
       going[place] += weight(i);
     }
     std::size_t stride = size;
@@ -166,7 +171,7 @@ std::vector<CurveMaker::Totals> CurveMaker::grid_totals(std::span<const std::uin
     }
     out = std::move(finer);
   }
-  for (Totals& t : out) t = {t.accuracy / total, t.latency / total, t.escalation / total};
+  for (Totals& t : out) t = {t.accuracy / worth, t.latency / total, t.escalation / total};
   return out;
 }
 

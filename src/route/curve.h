@@ -42,10 +42,11 @@ inline constexpr double kEscalateAll = -1, kEscalateNone = 1;
 // Immutable after construction, so threads may share it.
 class CurveMaker {
  public:
-  // correct [stages][count], scores [stages - 1][count], path_latency_us [stages] cumulative and increasing.
-  // Throws Error on sizes that do not match, on no images, and on one stage.
+  // correct [stages][count], scores [stages - 1][count], path_latency_us [stages] cumulative and increasing. values:
+  // how much a right answer counts in the accuracy (metric.h; [count], empty: the same each); shares and latencies
+  // count images. Throws Error on sizes that do not match, on no images, and on one stage.
   CurveMaker(const std::vector<std::vector<std::uint8_t>>& correct, const ExitScores& scores,
-             std::vector<double> path_latency_us);
+             std::vector<double> path_latency_us, std::vector<double> values = {});
 
   // Ascending latency. Two stages: from no escalation to all, not Pareto-filtered (the ends are the static nets).
   std::vector<CurvePoint> curve() const;
@@ -60,13 +61,14 @@ class CurveMaker {
   struct Totals {  // of one threshold setting
     double accuracy, latency, escalation;
   };
+  double value(std::size_t image) const { return values_.empty() ? 1.0 : values_[image]; }
   std::vector<Totals> sorted_totals(std::span<const std::uint32_t> weights) const;
   std::vector<Totals> grid_totals(std::span<const std::uint32_t> weights) const;
   std::vector<std::size_t> pareto(const std::vector<Totals>& totals) const;
   double share(double latency) const;
 
   std::size_t stages_, count_;
-  std::vector<double> path_;
+  std::vector<double> path_, values_;
   std::vector<std::vector<std::uint8_t>> correct_;
   std::vector<std::uint32_t> order_;              // two stages: images by falling score
   std::vector<std::uint32_t> group_end_;          // ... and the ends of groups of equal scores in it

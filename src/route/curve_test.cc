@@ -15,6 +15,19 @@ using Correct = std::vector<std::vector<std::uint8_t>>;
 
 // By hand: four images, little right on b and d, big right on a, b, c. Scores order them c, a, b, d.
 //   share 0: 2/4; c: 3/4; c a: 4/4; c a b: 4/4; all: 3/4. Latency 100 + 300 * share.
+// Two classes, three images of one and one of the other: the one image counts as much as the three.
+TEST(Curve, ValuesOfImages) {
+  const std::vector<std::vector<std::uint8_t>> correct{{1, 1, 1, 0}, {0, 1, 1, 1}};
+  const ExitScores scores{{0.6f, 0.4f, 0.2f, 0.8f}};
+  const auto curve = CurveMaker(correct, scores, {100, 400}, {1, 1, 1, 3}).curve();
+  ASSERT_EQ(curve.size(), 5u);
+  EXPECT_DOUBLE_EQ(curve[0].accuracy, 3.0 / 6);
+  EXPECT_DOUBLE_EQ(curve[1].accuracy, 6.0 / 6);  // the last image goes on
+  EXPECT_DOUBLE_EQ(curve[1].escalation, 0.25);   // shares and latencies count images
+  EXPECT_DOUBLE_EQ(curve[4].accuracy, 5.0 / 6);
+  EXPECT_THROW(CurveMaker(correct, scores, {100, 400}, {1, 1}), Error);
+}
+
 TEST(Curve, TwoStagesByHand) {
   const Correct correct{{0, 1, 0, 1}, {1, 1, 1, 0}};
   const CurveMaker maker(correct, {{0.6f, 0.4f, 0.8f, 0.2f}}, {100, 400});

@@ -1,6 +1,8 @@
 #include "train/pickle.h"
 
+#include <caffe2/serialize/inline_container.h>
 #include <torch/csrc/jit/serialization/pickle.h>
+#include <torch/csrc/jit/serialization/pickler.h>
 
 #include "core/error.h"
 
@@ -10,8 +12,25 @@ std::string pickle(const Tensors& tensors, const Texts& texts) {
   c10::impl::GenericDict dict(c10::StringType::get(), c10::AnyType::get());
   for (const auto& [name, text] : texts) dict.insert(name, text);
   for (const auto& [name, tensor] : tensors) dict.insert(name, tensor.detach().cpu().contiguous().clone());
-  const std::vector<char> bytes = torch::jit::pickle_save(dict);
-  return {bytes.begin(), bytes.end()};
+  // As torch::jit::pickle_save, but without the type tags of containers: torch.load refuses them by default.
+  std::string code, archive;
+  torch::jit::Pickler pickler([&](const char* bytes, std::size_t size) { code.append(bytes, size); }, nullptr, nullptr,
+                              nullptr, nullptr, /*tag_aggregates=*/false);
+  pickler.protocol();
+  pickler.pushIValue(dict);
+  pickler.stop();
+  caffe2::serialize::PyTorchStreamWriter writer([&](const void* bytes, std::size_t size) {
+    archive.append(static_cast<const char*>(bytes), size);
+    return size;
+  });
+  std::size_t number = 0;
+  for (const at::Tensor& tensor : pickler.tensorData()) {
+    const torch::jit::WriteableTensorData data = torch::jit::getWriteableTensorData(tensor);
+    writer.writeRecord("data/" + std::to_string(number++), data.data(), data.sizeInBytes());
+  }
+  writer.writeRecord("data.pkl", code.data(), code.size());
+  writer.writeEndOfFile();
+  return archive;
 }
 
 Pickled unpickle(std::string_view bytes, const std::string& origin) {

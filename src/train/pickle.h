@@ -1,4 +1,4 @@
-// Named tensors and texts as one pickled dict, which Python's torch.load reads.
+// Named tensors and texts as one pickled dict, which Python's torch.load reads, by default settings too (weights_only).
 #pragma once
 
 #include <torch/types.h>

@@ -1,0 +1,32 @@
+// Text from outside (file names, class names) on its way to people and shells. A file system allows any bytes in a
+// name.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace triage {
+
+// The character of UTF-8 at text[at] (at < size): its code point and length, or {-1, 1} where the bytes are no UTF-8
+// (overlong forms, surrogates and what is cut off included).
+struct Utf8Character {
+  std::int32_t code = -1;
+  std::size_t bytes = 1;
+};
+Utf8Character utf8_at(std::string_view text, std::size_t at);
+
+// The same text in valid UTF-8, without control characters: those and bytes that are no UTF-8 become \xNN. A terminal
+// takes no orders from it.
+std::string printable(std::string_view text);
+
+// Columns on a terminal: characters of UTF-8, two for the wide ones of East Asia, none for those that combine.
+std::size_t display_width(std::string_view text);
+// text and spaces up to `width` columns.
+std::string padded(std::string_view text, std::size_t width);
+
+// One word of a POSIX shell: as it is, or in single quotes where something in it means more to a shell.
+std::string shell_word(std::string_view text);
+
+}  // namespace triage
