@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "cli/command.h"
+#include "cli/outputs.h"
 #include "data/dataset.h"
 #include "export/plan_check.h"
 #include "export/plan_model.h"
@@ -47,7 +48,7 @@ int export_command(int argc, char** argv) {
   int count = 256;
   bool json = false;
   app.add_option("plan", directory, "Plan directory")->required()->type_name("PLAN");
-  app.add_option("--out", out, "File to write")->capture_default_str()->type_name("FILE");
+  app.add_option("--out", out, "File to write")->capture_default_str()->type_name("FILE")->check(output_file);
   app.add_option("--check-data", data_file,
                  "Data set file: also run plan.onnx in ONNX Runtime and compare exit, label and probability with the "
                  "runtime's, image by image (training images)")
@@ -56,6 +57,7 @@ int export_command(int argc, char** argv) {
   app.add_flag("--json", json, "JSON on stdout");
   app.footer("Example:\n  triage export zoo/cifar10-pair --out plan.onnx --check-data data/cifar10.tds");
   if (!parse_arguments(app, argc, argv)) return 0;
+  require_output_file(out);
 
   const auto model = exporting::compose_plan(fs::path(directory));
   std::optional<exporting::PlanCheck> checked;

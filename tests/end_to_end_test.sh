@@ -27,6 +27,13 @@ jq -e '.test | .static[0].accuracy > 0.6 and .operating_point.accuracy >= .stati
 jq -e '.test.latency.agreement == 1' "$work/run/results.json" > /dev/null || fail "the real run left at other exits than predicted"
 jq -e '.figures["tiny.big_accuracy"].value > 60 and .figures["tiny.minutes"].value > 0' "$work/figures.json" > /dev/null || fail "figures are missing"
 
+# A target that cannot be met leaves the run as it was.
+sums() { (cd "$work/run" && find . -type f -o -type l | sort | xargs sha256sum); }
+before=$(sums) code=0
+"$triage" build "$work/run" --accuracy 99.99% > "$work/out.txt" 2> "$work/refused.txt" || code=$?
+[ $code = 1 ] && grep -q "not reachable" "$work/refused.txt" || fail "expected exit code 1 and the target, found $code: $(cat "$work/refused.txt")"
+[ "$(sums)" = "$before" ] || fail "a refused build changed the run: $(diff <(echo "$before") <(sums))"
+
 # The same command again repeats nothing that is done, and gives the same networks.
 cp "$work/run/little.pt" "$work/little.pt"
 "$triage" run "$work/tiny.toml" --run "$work/run" > /dev/null 2> "$work/again.txt"
