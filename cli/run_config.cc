@@ -227,9 +227,11 @@ namespace {
 
 // Whether a run directory holds more than its configuration: a start that was refused by a check leaves no more.
 bool has_begun(const fs::path& run) {
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(run)) {
-    const fs::path name = entry.path().lexically_relative(run);
-    if (!entry.is_directory() && name != "config.toml" && name != "checkpoint/lock") return true;
+  for (fs::recursive_directory_iterator entry(run), end; entry != end; ++entry) {
+    const fs::path name = entry->path().lexically_relative(run);
+    if (is_temporary(name))
+      entry.disable_recursion_pending();
+    else if (!entry->is_directory() && name != "config.toml" && name != "checkpoint/lock") return true;
   }
   return false;
 }

@@ -59,7 +59,7 @@ COMMANDS = [
     Command("profile", "profile run/plan --data tiny.tds --seconds 0.05 --out costs.json --csv costs.csv"),
     Command("compile", "compile run/plan --untuned --target sse4", [["run/plan/*"]]),
     Command("tune", "tune run/plan --candidates 1 --store store.sqlite"),
-    Command("train", "train tiny.toml --run fresh", gone=["fresh/little.pt", "fresh/big.pt", "fresh/checkpoint"]),
+    Command("train", "train tiny.toml --run fresh", gone=["fresh"]),
     Command("data-import", "data import folder folder --height 16 --width 16 --out tiny.tds"),
     Command("data-generate", "data generate --train 1400 --test 200 --out tiny.tds"),
     Command("search", "search search.toml --run found", [["found/front.json", "found/front.png"]]),
@@ -131,7 +131,6 @@ class Test:
             (base / f"{name}.toml").write_text(text.replace("profile_seconds = 0.2", "profile_seconds = 0.05"))
         (base / "search.toml").write_text(SEARCH)
         self.must("run tiny.toml --run run --figures figures.json", base)
-        self.must("train tiny.toml --run fresh", base)
         self.must("eval run/plan --data tiny.tds --no-latency --out results.json --scores scores.bin", base)
         self.must("compile run/plan --untuned", base)
         self.must("profile run/plan --data tiny.tds --seconds 0.05 --out costs.json --csv costs.csv", base)
@@ -267,7 +266,7 @@ class Test:
                 self.lost += 1 if found else 0
                 shutil.rmtree(place)
         self.tried += killed
-        if left_over(self.temporary) and not command.name.startswith("train"):
+        if left_over(self.temporary):
             self.call("profile run/plan --data tiny.tds --seconds 0.05 --memory", base)
             if left_over(self.temporary):
                 problems.append(f"left in the temporary directory: {left_over(self.temporary)}")

@@ -84,7 +84,7 @@ void NewDirectory::take_over(const std::set<std::string>& but) {
   if (!fs::exists(target_)) return;
   for (const fs::directory_entry& entry : fs::directory_iterator(target_)) {
     const fs::path name = entry.path().filename(), to = path() / name;
-    if (but.contains(name) || fs::symlink_status(to).type() != fs::file_type::not_found) continue;
+    if (but.contains(name) || is_temporary(name) || fs::symlink_status(to).type() != fs::file_type::not_found) continue;
     std::error_code error;
     if (entry.symlink_status().type() == fs::file_type::regular) fs::create_hard_link(entry.path(), to, error);
     if (entry.symlink_status().type() != fs::file_type::regular || error)

@@ -58,6 +58,7 @@ TEST_P(NewDirectoryTest, TakesOverWhatItHasNot) {
   fs::create_directories(target() / "folder");
   write_file_atomic(target() / "folder" / "a", "inner");
   write_file_atomic(target() / "stage.onnx", "old stage");
+  write_file_atomic(target() / ".kernels.12-1.tmp", "left by a killed process");
   fs::create_symlink("notes", target() / "link");
   NewDirectory made(target(), GetParam());
   write_file_atomic(made.path() / "plan.json", "new");
@@ -68,6 +69,7 @@ TEST_P(NewDirectoryTest, TakesOverWhatItHasNot) {
   EXPECT_EQ(read_file(target() / "folder" / "a"), "inner");
   EXPECT_EQ(fs::read_symlink(target() / "link"), "notes");
   EXPECT_FALSE(fs::exists(target() / "stage.onnx"));
+  EXPECT_FALSE(fs::exists(target() / ".kernels.12-1.tmp"));
 }
 
 TEST_P(NewDirectoryTest, FollowsALinkAndMakesWhatIsMissing) {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
@@ -171,6 +172,12 @@ void remove_dead_temporaries(const fs::path& directory, std::string_view prefix)
       if (!name.empty() && name.starts_with(prefix)) end_if_dead(path, name, ending);
     }
   }
+}
+
+bool is_temporary(const fs::path& path) {
+  return std::ranges::any_of(std::array{kTemporary, kMovedAway, kComplete}, [&](std::string_view ending) {
+    return !name_in(path.filename(), ending).empty();
+  });
 }
 
 void remove_own_temporaries() {

@@ -47,6 +47,9 @@ class TemporaryDirectory {
 // removed stays.
 void remove_dead_temporaries(const fs::path& directory, std::string_view prefix = {});
 
+// Whether a path is named like what the functions here make.
+bool is_temporary(const fs::path& path);
+
 // All that this process holds: for one that is ended by a signal, from a thread of its own.
 void remove_own_temporaries();
 
