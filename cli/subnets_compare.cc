@@ -145,7 +145,7 @@ int subnets_compare(int argc, char** argv) {
   app.add_option("--record", record, "JSON file that keeps what those nets answered, for a later --alone")
       ->check(output_file);
   app.add_option("--without-exits", without_exits, "run of the same supernet trained without exits");
-  app.add_option("--figures", figures_file, "record the figures in this results/*.json")->check(figures_file);
+  app.add_option("--figures", figures_file, "record the figures in this results/*.json")->check(cli::figures_file);
   app.add_option("--picture", picture, "PNG: accuracy against MACs, with all subnets of DIR/subnets_validation.sqlite")
       ->check(output_file);
   app.add_flag("--json", json, "JSON on stdout");
