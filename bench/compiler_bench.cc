@@ -17,8 +17,8 @@
 #include "compiler/tuning_store.h"
 #include "core/machine.h"
 #include "core/statistics.h"
+#include "core/temporary.h"
 #include "profile/random_model.h"
-#include "profile/temporary_directory.h"
 #include "runtime/compiled_backend.h"
 
 namespace {
@@ -119,7 +119,7 @@ class Contest {
     return (now_us() - start) / calls;
   }
 
-  profile::TemporaryDirectory directory_{"compiler_bench"};
+  TemporaryDirectory directory_{"compiler_bench"};
   int threads_;
   std::vector<Backend> engines_;  // ONNX Runtime with two providers, the compiled kernels
   std::vector<float> input_;
@@ -210,7 +210,7 @@ void measure_threads(const Options& options, Figures& figures) {
 }
 
 void time_tuning(const Options& options, Figures& figures) {
-  const profile::TemporaryDirectory directory("compiler_bench_tuning");
+  const TemporaryDirectory directory("compiler_bench_tuning");
   const auto keys = keys_of(kNewNet, plan::Precision::int8, 1);
   const double cold = tune(directory.path() / "new.sqlite", keys, options.candidates) / 60;
   const double warm = tune(directory.path() / "new.sqlite", keys, options.candidates);

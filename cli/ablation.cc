@@ -8,6 +8,7 @@
 #include <iostream>
 
 #include "core/machine.h"
+#include "core/new_files.h"
 #include "core/progress.h"
 #include "core/statistics.h"
 #include "report/front.h"
@@ -269,9 +270,11 @@ void run_ablation(SearchRun& opened, const AblationRequest& request) {
     if (levels.upper(i) >= high) break;
   }
   const Json json = json_of(all);
-  write_json(opened.run / "ablation.json", json);
+  NewFiles files(opened.run, "ablation");
+  write_json(files.path() / "ablation.json", json);
+  draw(all, files.path() / "ablation.png");
+  files.commit();
   const fs::path picture = opened.run / "ablation.png";
-  draw(all, picture);
   if (!request.picture.empty()) write_file_atomic(request.picture, read_file(picture));
   std::map<std::string, Figure> figures;
   for (const auto& [method, key] : {std::pair{"independent", "independent"},

@@ -2,7 +2,10 @@
 //   1 export every stage without a score, prove it equal to LibTorch or to the integer arithmetic, hash it
 //   2 measure every stage (costs.json) and ask every stage about the route and validation splits (scores/)
 //   3 fit temperatures and routers on the route split, choose thresholds on the validation split
-//   4 export again with the scores, compose the single-file model, write plan.json last
+//   4 export again with the scores, write plan.json, compose the single-file model
+// All of it beside the old plan, whose place it takes in the end: until then nothing of before changes.
+#include "cli/kernels_program.h"
+#include "cli/new_plan.h"
 #include "cli/plan_source.h"
 #include "core/machine.h"
 #include "core/progress.h"
@@ -76,15 +79,35 @@ plan::CostTable costs_of_this_machine(const fs::path& file) {
   return table;
 }
 
+// RUN/checkpoint/costs.key.json: what costs.json was measured of, and the very file that this speaks of.
+fs::path costs_key(const fs::path& run) { return run / "checkpoint" / "costs.key.json"; }
+
+Json costs_made_from(const plan::Plan& bare, int threads, const fs::path& costs) {
+  std::vector<std::string> hashes;
+  for (const plan::Stage& stage : bare.stages) hashes.push_back(stage.sha256);
+  return {{"stages", hashes}, {"threads", threads}, {"costs", sha256_file(costs)}};
+}
+
+bool are_measured(const Workspace& w, const plan::Plan& bare, int threads) {
+  const fs::path file = w.run / "costs.json", key = costs_key(w.run);
+  if (!fs::exists(file) || !fs::exists(w.run / "latency.json") || !fs::exists(key)) return false;
+  Json wanted = costs_made_from(bare, threads, file);
+  const Json found = read_json(key);
+  if (!found.contains("costs")) wanted.erase("costs");  // of a run of before
+  return found == wanted;
+}
+
+// Into `directory`, as the rest of the new plan.
 plan::CostTable measured_costs(const Workspace& w, const plan::Plan& plan, const fs::path& directory,
                                const BuildOptions& options) {
-  const fs::path file = w.run / "costs.json";
-  std::vector<std::string> hashes;
-  for (const plan::Stage& stage : plan.stages) hashes.push_back(stage.sha256);
-  const Json made_from = {{"stages", hashes}, {"threads", options.threads}};
-  const fs::path key = w.run / "checkpoint" / "costs.key.json";
+  const fs::path file = directory / "costs.json", latencies = directory / "latency.json";
   const bool again = options.remeasure || options.energy.source != "auto";
-  if (!again && fs::exists(file) && fs::exists(key) && read_json(key) == made_from) return costs_of_this_machine(file);
+  if (!again && are_measured(w, plan, options.threads)) {
+    plan::CostTable known = costs_of_this_machine(w.run / "costs.json");
+    write_file_atomic(file, read_file(w.run / "costs.json"));
+    write_file_atomic(latencies, read_file(w.run / "latency.json"));
+    return known;
+  }
   const std::vector<std::uint8_t> pixels = profile_pixels(w);
   const profile::Images images{pixels, static_cast<int>(pixels.size() / w.dataset.image_bytes()), plan.input.height,
                                plan.input.width, plan.input.channels};
@@ -100,8 +123,7 @@ plan::CostTable measured_costs(const Workspace& w, const plan::Plan& plan, const
                                                             [&](std::size_t round) { progress.update(round); });
   progress.finish();
   plan::save_cost_table(file, measured.table);
-  write_json(w.run / "latency.json", profile::latency_summary(measured.table));
-  write_json(key, made_from);
+  write_json(latencies, profile::latency_summary(measured.table));
   return measured.table;
 }
 
@@ -129,12 +151,12 @@ void attach_costs(plan::Plan& plan, const plan::CostTable& table, int threads) {
 }
 
 void attach_routers(const Workspace& w, plan::Plan& plan, const route::ScoreTable& table,
-                    const std::vector<double>& temperatures) {
+                    const std::vector<double>& temperatures, const fs::path& directory) {
   const route::TrainedRouters trained =
       route::train_routers(table, temperatures, route::path_latency_us(plan), w.config.router);
   for (std::size_t i = 0; i < trained.routers.size(); ++i) plan.stages[i].exit.router = trained.routers[i];
-  route::save_router_pt(w.run / "router.pt", trained.routers);
-  write_json(w.run / "router.json", trained.report);
+  route::save_router_pt(directory / "router.pt", trained.routers);
+  write_json(directory / "router.json", trained.report);
 }
 
 search::Bill bill_of(const plan::Plan& plan) {
@@ -269,27 +291,53 @@ Json provenance(const Workspace& w, const BuildOptions& options, const std::vect
           {"date", iso_time_now()}};
 }
 
-void quantize(const Workspace& w, std::vector<StageSource>& sources) {
+void quantize(const Workspace& w, std::vector<StageSource>& sources, const fs::path& directory) {
   const auto wanted = std::ranges::count(sources, plan::Precision::int8, &StageSource::precision);
   if (wanted == 0) return;
   Progress progress("quantise", static_cast<std::uint64_t>(wanted), "stages");
-  write_json(w.run / "int8.json",
+  write_json(directory / "int8.json",
              quantize_stages(w, sources, static_cast<std::size_t>(w.config.int8_images), true, &progress));
   progress.finish();
+}
+
+std::string schedules_of(const KernelsRequest& request) {
+  if (request.untuned) return "default schedules";
+  const std::string& store = request.tuning.store;
+  return fs::exists(store) ? "schedules of " + store : "default schedules (" + store + " is not here)";
+}
+
+// A plan that had kernels gets them again, for the same target; one that cannot has none, and this is said.
+void compile_as_before(const fs::path& before, const fs::path& made) {
+  std::string target = "this";
+  try {
+    const std::optional<KernelsRequest> request = kernels_request_of(before);
+    if (!request) return;
+    target = request->tuning.target;
+    const std::size_t kernels = make_kernels(made, *request).kernels;
+    std::fprintf(stderr, "build: the plan before was compiled; so is this one: %zu kernels for target %s, %s\n",
+                 kernels, target.c_str(), schedules_of(*request).c_str());
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    std::fprintf(stderr,
+                 "warning: the plan before was compiled, this one is not: %s\n"
+                 "         'triage compile %s --target %s' makes its kernels\n",
+                 error.what(), before.c_str(), target.c_str());
+  }
 }
 
 }  // namespace
 
 plan::Plan build_plan(const Workspace& w, std::vector<StageSource> sources, const BuildOptions& options) {
   const StepTimer timer(w.run, "build");
-  quantize(w, sources);
-  const fs::path directory = w.run / "plan", scores = w.run / "scores";
-  fs::create_directories(directory);
+  NewPlan made(w.run);
+  const fs::path &directory = made.directory(), scores = w.run / "scores";
   fs::create_directories(scores);
-  fs::remove(directory / "plan.json");  // until everything it names is there
 
+  quantize(w, sources, directory);
   plan::Plan plan = bare_plan(w, sources, options.policy, directory);
   const plan::CostTable costs = measured_costs(w, plan, directory, options);
+  const Json made_from = costs_made_from(plan, options.threads, directory / "costs.json");
   attach_costs(plan, costs, options.threads);
   const route::ScoreTable route_scores = route::score_plan(
       plan, directory, w.dataset, w.splits.route, scores / "route.bin", w.threads, {.label = "score route split"});
@@ -299,7 +347,7 @@ plan::Plan build_plan(const Workspace& w, std::vector<StageSource> sources, cons
 
   const std::vector<double> temperatures = route::fit_temperatures(route_scores);
   for (std::size_t i = 0; i < plan.stages.size(); ++i) plan.stages[i].exit.temperature = temperatures[i];
-  if (plan.stages.size() > 1) attach_routers(w, plan, route_scores, temperatures);
+  if (plan.stages.size() > 1) attach_routers(w, plan, route_scores, temperatures, directory);
   std::vector<std::string> warnings = choose_point(plan, validation_scores, options, costs.energy_source);
   for (std::string& text : disturbed(costs)) warnings.push_back(std::move(text));
 
@@ -309,15 +357,17 @@ plan::Plan build_plan(const Workspace& w, std::vector<StageSource> sources, cons
     const std::optional<plan::Exit> exit = last ? std::nullopt : std::optional(stage.exit);
     const std::string bytes = stage_file(w, sources, i, exit, plan.policy);
     write_file_atomic(directory / stage.onnx, bytes);
-    write_file_atomic(w.run / stage.onnx, bytes);
     stage.sha256 = sha256_hex(bytes);
     check_stage_parity(w, sources, i, directory);
   }
   plan.provenance = provenance(w, options, warnings);
   plan::save_plan(directory, plan);
   exporting::save_model(directory / "plan.onnx", exporting::compose_plan(directory));
+  compile_as_before(w.run / "plan", directory);
+  made.publish();
+  write_json(costs_key(w.run), made_from);
   for (const std::string& text : warnings) std::fprintf(stderr, "build: warning: %s\n", printable(text).c_str());
-  return plan;
+  return plan::load_plan(w.run / "plan");
 }
 
 }  // namespace triage::cli

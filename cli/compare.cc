@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "cli/command.h"
+#include "cli/outputs.h"
 #include "cli/plan_data.h"
 #include "core/progress.h"
 
@@ -38,7 +39,7 @@ int compare_command(int argc, char** argv) {
                                        "with --figures, instead: the speed-up under this key, the points beside it "
                                        "as KEY_points")
                             ->excludes(as);
-  app.add_option("--figures", figures, "record the figures in this results/*.json");
+  app.add_option("--figures", figures, "record the figures in this results/*.json")->check(figures_file);
   app.add_flag("--json", json, "JSON on stdout");
   app.footer(
       "Example: triage compare runs/int8/plan zoo/cifar10-pair --data data/cifar10.tds --other-stage big "

@@ -14,19 +14,17 @@ int compile_command(int argc, char** argv) {
       "directory. Schedules come from the store that 'triage tune' fills, or are good guesses",
       "triage compile"};
   std::string plan;
-  TuningOptions tuning;
-  bool untuned = false, json = false;
+  KernelsRequest request;
+  bool json = false;
   app.add_option("PLAN", plan, "plan directory")->required();
-  tuning.add_options(app);
-  app.add_flag("--untuned", untuned, "schedules without a search, whatever the store has");
+  request.tuning.add_options(app);
+  app.add_flag("--untuned", request.untuned, "schedules without a search, whatever the store has");
   app.add_flag("--json", json, "for machines");
   app.footer("Example: triage compile runs/cifar10-pair/plan --store tuning.sqlite");
   if (!parse_arguments(app, argc, argv)) return 0;
 
-  const compiler::Target target = compiler::target_from_name(tuning.target);
-  const compiler::ScheduleOf guess = [&](const compiler::KernelKey& key) { return default_schedule(key, target); };
-  const auto compiled = compile_plan(plan, {.target = target, .threads = tuning.threads, .program = kernels_program()},
-                                     untuned ? guess : tuned_schedules(tuning));
+  const compiler::Target target = compiler::target_from_name(request.tuning.target);
+  const compiler::CompiledPlan compiled = make_kernels(plan, request);
   if (json) {
     const Json result{{"library", compiled.library.string()}, {"kernels", compiled.kernels}, {"target", target.text()}};
     std::printf("%s\n", dump_json(result, 2).c_str());

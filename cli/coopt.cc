@@ -8,10 +8,13 @@
 
 #include "cli/command.h"
 #include "cli/layer_table.h"
+#include "cli/outputs.h"
 #include "cli/run_config.h"
 #include "cli/target_options.h"
 #include "core/machine.h"
+#include "core/new_files.h"
 #include "core/progress.h"
+#include "report/gnuplot.h"
 
 namespace triage::cli {
 namespace {
@@ -170,7 +173,7 @@ int coopt_command(int argc, char** argv) {
   bool json = false;
   CooptRequest request;
   app.add_option("CONFIG", config_file, "configuration (TOML) with a [search]; its provider is replaced")->required();
-  app.add_option("--run", run, "run directory; default: runs/NAME of the configuration");
+  app.add_option("--run", run, "run directory; default: runs/NAME of the configuration")->check(output_directory);
   app.add_option("--costs", request.costs, "cost models: " + joined(kLayerProviders))
       ->delimiter(',')
       ->capture_default_str();
@@ -183,8 +186,8 @@ int coopt_command(int argc, char** argv) {
       ->capture_default_str()
       ->check(CLI::Range(1, 1'000'000'000));
   app.add_option("--at", request.at, "validation accuracies whose plans the table shows: 92%,93%")->delimiter(',');
-  app.add_option("--figures", figures, "record the figures in this results/*.json");
-  app.add_option("--picture", picture, "a copy of RUN/coopt.png");
+  app.add_option("--figures", figures, "record the figures in this results/*.json")->check(figures_file);
+  app.add_option("--picture", picture, "a copy of RUN/coopt.png")->check(output_file);
   app.add_flag("--json", json, "coopt.json on stdout, no progress");
   app.footer(
       "Example: triage coopt configs/cifar10-search.toml --run runs/cifar10-coopt --costs "
@@ -195,6 +198,7 @@ int coopt_command(int argc, char** argv) {
   for (const std::string& text : request.at) parse_share("--at", text);
   install_stop_handler();
   Progress::set_quiet(json);
+  report::require_gnuplot();
   SearchConfig config = load_search_config(config_file);
   if (config.axis == search::CostAxis::macs) {
     fail("{}: search.axis: expected latency, found {}, which is the same under all cost models", config.origin,
@@ -202,6 +206,7 @@ int coopt_command(int argc, char** argv) {
   }
   config.provider = request.deployed;
   const fs::path directory = run.empty() ? fs::path("runs") / config.name : fs::path(run);
+  require_output_directory(directory);
   keep_config(directory, config.text, config.origin);
   SearchRun opened(config, directory);
   CostModels models;
@@ -212,8 +217,10 @@ int coopt_command(int argc, char** argv) {
   }
   const Coopt coopt = run_coopt(opened, request, models, deployed);
   const Json written = with_origin(to_json(coopt), models, command_line(argc, argv));
-  write_json(directory / "coopt.json", written);
-  draw_coopt(coopt, directory / "coopt.png");
+  NewFiles files(directory, "coopt");
+  write_json(files.path() / "coopt.json", written);
+  draw_coopt(coopt, files.path() / "coopt.png");
+  files.commit();
   if (!picture.empty()) write_file_atomic(picture, read_file(directory / "coopt.png"));
   if (!figures.empty()) record_figures(figures, command_line(argc, argv), coopt_figures(coopt));
   if (json) {

@@ -10,6 +10,7 @@
 #include "cli/kernels_program.h"
 #include "cli/layer_table.h"
 #include "cli/measuring_program.h"
+#include "cli/outputs.h"
 #include "cli/run_config.h"
 #include "core/machine.h"
 #include "core/progress.h"
@@ -170,14 +171,15 @@ int costs_command(int argc, char** argv) {
   app.add_flag("--memory", memory,
                "peak memory of plans instead: what weights, maps and stages come to in a fresh process; "
                "default file DIR/memory_costs.json");
-  app.add_option("--figures", figures, "record the errors of prediction in this results/*.json");
+  app.add_option("--figures", figures, "record the errors of prediction in this results/*.json")->check(figures_file);
   app.add_option("--seconds", options.seconds, "timed runs in all; opening the nets comes on top")
       ->check(CLI::Range(0.01, 86400.0))
       ->capture_default_str();
-  app.add_option(
-      "--out", out,
-      "the table; an unfinished one is taken up. Default: DIR/layer_costs.json, and what is not fp32, cpu, 1 thread, "
-      "this machine in the name: DIR/layer_costs_int8_2_threads_on_pi5.json");
+  app.add_option("--out", out,
+                 "the table; an unfinished one is taken up. Default: DIR/layer_costs.json, and what is not fp32, cpu, "
+                 "1 thread, "
+                 "this machine in the name: DIR/layer_costs_int8_2_threads_on_pi5.json")
+      ->check(output_file);
   app.add_flag("--json", json, "JSON on stdout, no progress");
   app.footer(
       "Example:\n  triage costs zoo/cifar10-supernet --threads 1,2 --precision fp32,int8\n  triage costs "
@@ -201,6 +203,7 @@ int costs_command(int argc, char** argv) {
   }
   if (memory) {
     const fs::path file = out.empty() ? fs::path(directory) / "memory_costs.json" : fs::path(out);
+    require_output_file(file);
     const plan::MemoryCosts costs = measured_memory(subject, precisions, options.seed);
     write_json(file, plan::to_json(costs));
     if (!figures.empty()) record_figures(figures, command, memory_figures(costs));
@@ -214,6 +217,7 @@ int costs_command(int argc, char** argv) {
     const std::string name =
         plan::layer_costs_name(profile::key_of(one), remote.device.empty() ? plan::kThisMachine : remote.device);
     const fs::path file = out.empty() ? fs::path(directory) / name : fs::path(out);
+    require_output_file(file);
     tables.push_back(measured_layers(subject, one, file, store, remote));
     results.push_back(table_json(tables.back(), file));
     if (!json) print_table(tables.back(), subject, one, file);

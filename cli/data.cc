@@ -3,7 +3,9 @@
 #include <cstdio>
 #include <iostream>
 
+#include "cli/command.h"
 #include "cli/image_options.h"
+#include "cli/outputs.h"
 #include "core/json.h"
 #include "core/progress.h"
 #include "data/download.h"
@@ -119,7 +121,7 @@ void write_sheet(const std::string& dataset_path, const std::string& png_path) {
 }
 
 void add_out(CLI::App& command, Arguments& arguments) {
-  command.add_option("--out", arguments.out, "the data set file to write")->required();
+  command.add_option("--out", arguments.out, "the data set file to write")->required()->check(output_file_anywhere);
   command.add_flag("--json", arguments.json, "for machines");
 }
 
@@ -174,7 +176,7 @@ int data_command(int argc, char** argv) {
 
   CLI::App& info = *app.add_subcommand("info", "Checks a data set file and tells what is in it");
   info.add_option("FILE", arguments.path, "data set file")->required();
-  info.add_option("--sheet", arguments.sheet, "write a PNG with the first images of each class");
+  info.add_option("--sheet", arguments.sheet, "write a PNG with the first images of each class")->check(output_file);
   info.add_flag("--json", arguments.json, "for machines");
   info.footer("Example: triage data info data/cifar10.tds --sheet cifar10.png");
 
@@ -186,6 +188,7 @@ int data_command(int argc, char** argv) {
     if (!arguments.sheet.empty()) write_sheet(arguments.path, arguments.sheet);
     return 0;
   }
+  if (const fs::path place = fs::path(arguments.out).parent_path(); !place.empty()) fs::create_directories(place);
   if (importer.parsed()) data::write_dataset(import(arguments), arguments.out);
   if (generate.parsed()) data::write_dataset(data::generate(generated), arguments.out);
   if (get.parsed()) {

@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "cli/command.h"
+#include "cli/outputs.h"
 #include "cli/plan_data.h"
 #include "core/progress.h"
 #include "evaluate/evaluate.h"
@@ -55,14 +56,15 @@ int eval_command(int argc, char** argv) {
          "what accuracy means in the policies' curves: accuracy or balanced; default: what the plan's point was "
          "chosen by")
       ->check(CLI::IsMember({"accuracy", "balanced"}));
-  app.add_option("--out", out, "write results.json here");
-  app.add_option("--scores", options.scores, "keep the networks' answers in this file and take them from it next time");
+  app.add_option("--out", out, "write results.json here")->check(output_file);
+  app.add_option("--scores", options.scores, "keep the networks' answers in this file and take them from it next time")
+      ->check(output_file);
   app.add_flag("--no-latency", no_latency, "do not run the plan image by image to measure its latency");
   app.add_option("--latency-images", options.real_run.images, "images in the measured run")
       ->check(CLI::Range(1u, 10'000'000u))
       ->capture_default_str();
   add_engine_option(app, options.real_run.engine);
-  app.add_option("--figures", record, "record the figures in this results/*.json");
+  app.add_option("--figures", record, "record the figures in this results/*.json")->check(figures_file);
   auto* as = app.add_option("--as", name, "with --figures: record the plan's own figures under this name instead");
   app.add_option("--most-mmac", most_mmac,
                  "with --as: the plan must need at most so many million multiply-adds in the mean, and its accuracy "

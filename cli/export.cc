@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "cli/command.h"
+#include "cli/outputs.h"
 #include "data/dataset.h"
 #include "export/plan_check.h"
 #include "export/plan_model.h"
@@ -60,7 +61,7 @@ int export_command(int argc, char** argv) {
   int count = 256;
   bool json = false;
   app.add_option("plan", directory, "Plan directory")->required()->type_name("PLAN");
-  app.add_option("--out", out, "File to write")->capture_default_str()->type_name("FILE");
+  app.add_option("--out", out, "File to write")->capture_default_str()->type_name("FILE")->check(output_file);
   auto* const other_batch =
       app.add_option("--batch", batch,
                      "Images of one call: a number, or free; in a batch only the images that go on reach a later stage")
@@ -79,6 +80,7 @@ int export_command(int argc, char** argv) {
   app.add_flag("--json", json, "JSON on stdout");
   app.footer("Example:\n  triage export zoo/cifar10-pair --out plan.onnx --check-data data/cifar10.tds");
   if (!parse_arguments(app, argc, argv)) return 0;
+  require_output_file(out);
 
   options.batch = parse_batch(batch);
   const auto model = exporting::compose_plan(fs::path(directory), options);

@@ -21,4 +21,16 @@ struct TuningOptions {
 // else the default. Nothing is read where there is no such file.
 compiler::ScheduleOf tuned_schedules(const TuningOptions& options);
 
+struct KernelsRequest {
+  TuningOptions tuning;
+  bool untuned = false;  // default schedules, whatever the store has
+};
+
+// Compiles a plan directory and notes in plan.json how, for the next one.
+compiler::CompiledPlan make_kernels(const fs::path& plan, const KernelsRequest& request);
+
+// How the kernels of a plan directory were made; none: it has none. Of plans that do not tell, what `triage compile`
+// does without options for the target of the kernels.
+std::optional<KernelsRequest> kernels_request_of(const fs::path& plan);
+
 }  // namespace triage::cli

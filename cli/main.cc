@@ -6,7 +6,7 @@
 
 #include "cli/command.h"
 #include "core/machine.h"
-#include "core/progress.h"
+#include "core/stop.h"
 #include "triage/classifier.h"
 
 namespace {
@@ -66,6 +66,7 @@ int main(int argc, char** argv) {
     return usage(stderr);
   }
   try {
+    triage::install_end_handler();
     return command->run(argc - 1, argv + 1);
   } catch (const triage::UsageError& error) {
     std::fprintf(stderr, "triage %s: %s\n'triage %s --help' shows the options.\n", command->name, error.what(),

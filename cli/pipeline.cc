@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <map>
 #include <optional>
 
@@ -128,9 +129,10 @@ void record_step(const fs::path& run, const std::string& step, double seconds) {
 }
 
 StepTimer::StepTimer(fs::path run, std::string step)
-    : run_(std::move(run)), step_(std::move(step)), start_(now_seconds()) {}
+    : run_(std::move(run)), step_(std::move(step)), start_(now_seconds()), exceptions_(std::uncaught_exceptions()) {}
 
 StepTimer::~StepTimer() {
+  if (std::uncaught_exceptions() > exceptions_) return;
   try {
     record_step(run_, step_, now_seconds() - start_);
   } catch (const std::exception& error) {  // a lost timing must not lose the work that was timed

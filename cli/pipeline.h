@@ -55,7 +55,7 @@ struct BuildOptions {
 // things done). Training keeps its own time over all parts of a run that was interrupted or killed.
 void record_step(const fs::path& run, const std::string& step, double seconds);
 
-// Records the time from construction to destruction.
+// Records the time from construction to destruction, unless that is by an exception.
 class StepTimer {
  public:
   StepTimer(fs::path run, std::string step);
@@ -65,6 +65,7 @@ class StepTimer {
   fs::path run_;
   std::string step_;
   double start_;
+  int exceptions_;
 };
 double total_minutes(const fs::path& run);
 std::optional<double> step_minutes(const fs::path& run, const std::string& step);  // none: it was not recorded

@@ -58,8 +58,8 @@ struct OverBudget : Error {
   using Error::Error;
 };
 
-// Quantises, exports, checks parity, measures, fits temperatures and routers, chooses thresholds; writes RUN/plan/ and,
-// in RUN: NAME.onnx, router.pt, costs.json, latency.json.
+// Quantises, exports, checks parity, measures, fits temperatures and routers, chooses thresholds; writes RUN/plan/ and
+// what belongs to it (new_plan.h). Where it throws, all that was there before is as it was.
 plan::Plan build_plan(const Workspace& workspace, std::vector<StageSource> stages, const BuildOptions& options);
 
 }  // namespace triage::cli

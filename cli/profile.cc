@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/energy_options.h"
 #include "cli/measuring_program.h"
+#include "cli/outputs.h"
 #include "cli/plan_data.h"
 #include "cli/remote_profile.h"
 #include "core/progress.h"
@@ -103,8 +104,8 @@ int profile_command(int argc, char** argv) {
   energy.add_flag(app);
   energy.add_options(app);
   add_remote_options(app, remote);
-  app.add_option("--out", out, "Write the cost table here (JSON)");
-  app.add_option("--csv", csv, "Write the cost table here (CSV)");
+  app.add_option("--out", out, "Write the cost table here (JSON)")->check(output_file);
+  app.add_option("--csv", csv, "Write the cost table here (CSV)")->check(output_file);
   app.add_flag("--json", json, "Print the cost table as JSON");
   app.footer(
       "Example:\n  triage profile runs/cifar10-pair/plan --data data/cifar10.tds --batch 1,8 --threads 1,2 --out "

@@ -5,11 +5,13 @@
 #include <cstdio>
 
 #include "cli/command.h"
+#include "cli/outputs.h"
 #include "cli/pipeline.h"
 #include "cli/plan_data.h"
 #include "cli/plan_source.h"
 #include "compiler/stage_graph.h"
 #include "core/machine.h"
+#include "core/new_directory.h"
 #include "core/progress.h"
 #include "core/text.h"
 #include "export/from_graph.h"
@@ -34,7 +36,6 @@ class Quantizer {
   }
 
   plan::Plan run() {
-    fs::create_directories(to_);
     std::vector<exporting::StageModel> models;
     Progress progress("quantise", plan_.stages.size(), "stages");
     for (std::size_t i = 0; i < plan_.stages.size(); ++i) {
@@ -127,7 +128,7 @@ int quantize_command(int argc, char** argv) {
   std::string plan, out, data;
   bool json = false;
   app.add_option("PLAN", plan, "plan directory with the config.toml it was made by, or a run's plan/")->required();
-  app.add_option("--out", out, "directory of the new plan")->required();
+  app.add_option("--out", out, "directory of the new plan")->required()->check(output_directory);
   app.add_option("--data", data, "imported data set; default: that of config.toml");
   app.add_flag("--json", json, "for machines");
   app.footer("Example: triage quantize zoo/cifar10-accurate --data data/cifar10.tds --out runs/accurate-int8");
@@ -139,7 +140,10 @@ int quantize_command(int argc, char** argv) {
   RunConfig config = run_config_of(fs::exists(from / "config.toml") ? from : from.parent_path());
   if (!data.empty()) config.data = data;
   const Workspace workspace(config, out);
-  const plan::Plan made = Quantizer(workspace, from, out).run();
+  NewDirectory directory(out);
+  const plan::Plan made = Quantizer(workspace, from, directory.path()).run();
+  directory.take_over({});
+  directory.commit();
   if (json) {
     std::printf("%s\n", dump_json(plan::to_json(made), 2).c_str());
   } else {

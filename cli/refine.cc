@@ -3,6 +3,7 @@
 
 #include "cli/command.h"
 #include "cli/front_plan.h"
+#include "cli/outputs.h"
 #include "cli/target_options.h"
 #include "core/machine.h"
 #include "core/text.h"
@@ -95,18 +96,23 @@ int refine_command(int argc, char** argv) {
   options.target.add_options(app);
   app.add_option("--epochs", options.epochs, "of every net")->capture_default_str()->check(CLI::Range(1, 10000));
   app.add_option("--lr", options.rate, "highest learning rate")->capture_default_str()->check(CLI::Range(1e-8, 100.0));
-  app.add_option("--out", options.out, "configuration to write; a file that is there stays as it is")->required();
+  app.add_option("--out", options.out, "configuration to write; a file that is there stays as it is")
+      ->required()
+      ->check(output_file);
   app.footer("Example: triage refine runs/cifar10-search --latency 400us --out configs/cifar10-accurate.toml");
   if (!parse_arguments(app, argc, argv)) return 0;
-  const SearchConfig search = load_search_config(fs::path(options.run) / "config.toml");
-  const search::Front front = front_of(options.run);
   const fs::path out = options.out;
   if (fs::exists(out)) throw UsageError("--out: expected a file that does not exist yet, found " + out.string());
+  const SearchConfig search = load_search_config(fs::path(options.run) / "config.toml");
+  const search::Front front = front_of(options.run);
   options.name = out.stem();
   const BuildTarget target = options.target.target();
   const search::FrontPoint& point = point_of(front, target);
-  write_file_atomic(out, config_text(options, target, point, search));
-  load_run_config(out);  // what was written can be read
+  const std::string text = config_text(options, target, point, search);
+  AtomicFile file(out);
+  file.write(text.data(), text.size());
+  load_run_config(file.temporary());  // what is written can be read
+  file.commit();
   std::printf("%s\n%s\nnext: triage run %s --run %s\n", point.genome.text().c_str(), out.c_str(),
               shell_word(out.string()).c_str(), shell_word("runs/" + options.name).c_str());
   return 0;

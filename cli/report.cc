@@ -5,7 +5,9 @@
 #include <iostream>
 
 #include "cli/command.h"
+#include "cli/outputs.h"
 #include "core/json.h"
+#include "report/gnuplot.h"
 
 namespace triage::cli {
 
@@ -15,10 +17,12 @@ int report_command(int argc, char** argv) {
   bool json = false;
   app.add_option("run", run, "Run directory (results.json, plan/, metrics.jsonl)")->required()->type_name("RUN");
   app.add_option("--data", data, "Data set file for the example images (default: the one that was evaluated)");
-  app.add_option("--out", out, "Directory to write to (default: the run's own)");
+  app.add_option("--out", out, "Directory to write to (default: the run's own)")->check(output_directory);
   app.add_flag("--json", json, "Print the names of the files as JSON");
   app.footer("Example:\n  triage report runs/cifar10-pair");
   if (!parse_arguments(app, argc, argv)) return 0;
+  require_output_directory(out.empty() ? run : out);
+  report::require_gnuplot();
 
   const report::ReportFiles files = report::write_report(run, {.output = out, .data = data});
   if (json) {

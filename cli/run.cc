@@ -2,10 +2,12 @@
 #include <iostream>
 
 #include "cli/command.h"
+#include "cli/outputs.h"
 #include "cli/plan_source.h"
 #include "core/machine.h"
 #include "core/progress.h"
 #include "evaluate/evaluate.h"
+#include "report/gnuplot.h"
 #include "report/report.h"
 
 namespace triage::cli {
@@ -52,8 +54,8 @@ int run_command(int argc, char** argv) {
   std::string config_file, run, figures;
   bool json = false, accuracy_only = false;
   app.add_option("CONFIG", config_file, "configuration (TOML)")->required();
-  app.add_option("--run", run, "run directory; default: runs/NAME of the configuration");
-  app.add_option("--figures", figures, "record the figures in this results/*.json");
+  app.add_option("--run", run, "run directory; default: runs/NAME of the configuration")->check(output_directory);
+  app.add_option("--figures", figures, "record the figures in this results/*.json")->check(figures_file);
   app.add_flag("--accuracy-only", accuracy_only,
                "with --figures: record accuracies, sizes and minutes, not the routing figures");
   app.add_flag("--json", json, "results.json on stdout, no progress");
@@ -63,8 +65,10 @@ int run_command(int argc, char** argv) {
   Progress::set_quiet(json);
   const std::string command = command_line(argc, argv);
 
+  report::require_gnuplot();
   const RunConfig given = load_run_config(config_file);
   const fs::path directory = run.empty() ? fs::path("runs") / given.name : fs::path(run);
+  require_output_directory(directory);
   const RunConfig config = resolve_precision(given, directory);
   config.require_stages();
   const Workspace workspace(config, directory);

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <set>
 
+#include "core/new_directory.h"
+
 namespace triage::cli {
 namespace {
 
@@ -268,27 +270,41 @@ RunLock::~RunLock() {
   if (fd_ >= 0) ::close(fd_);
 }
 
+namespace {
+
+// Whether a run directory holds more than its configuration: a start that was refused by a check leaves no more.
+bool has_begun(const fs::path& run) {
+  for (fs::recursive_directory_iterator entry(run), end; entry != end; ++entry) {
+    const fs::path name = entry->path().lexically_relative(run);
+    if (is_temporary(name))
+      entry.disable_recursion_pending();
+    else if (!entry->is_directory() && name != "config.toml" && name != "checkpoint/lock") return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 void keep_config(const fs::path& run, const std::string& text, const std::string& origin) {
   const fs::path file = run / "config.toml";
-  if (!fs::exists(file)) {
-    fs::create_directories(run / "checkpoint");
-    write_file_atomic(file, text);
-  } else if (read_file(file) != text) {
-    fail("{}: this run began with another configuration than {}. Use another --run directory, or delete this one.",
-         file.string(), origin);
+  fs::create_directories(run / "checkpoint");
+  remove_dead_temporaries(run);
+  if (fs::exists(file)) {
+    if (read_file(file) == text) return;
+    if (has_begun(run))
+      fail("{}: this run began with another configuration than {}. Use another --run directory, or delete this one.",
+           file.string(), origin);
   }
+  write_file_atomic(file, text);
 }
 
 RunLock open_run(const fs::path& run, const RunConfig& config) {
-  keep_config(run, config.text, config.origin);
+  fs::create_directories(run / "checkpoint");
   RunLock lock(run);
-  for (const fs::path& directory : {run, run / "checkpoint", run / "plan", run / "scores"}) {
-    if (!fs::exists(directory)) continue;
-    for (const fs::directory_entry& entry : fs::directory_iterator(directory)) {
-      const std::string name = entry.path().filename();
-      if (name.starts_with('.') && name.ends_with(".tmp")) fs::remove(entry.path());
-    }
-  }
+  keep_config(run, config.text, config.origin);
+  recover_directory(run / "plan");
+  for (const fs::path& directory : {run, run / "checkpoint", run / "plan", run / "scores"})
+    remove_dead_temporaries(directory);
   return lock;
 }
 

@@ -88,8 +88,8 @@ class RunLock {
   int fd_;
 };
 
-// Makes the run directory with `text` as its config.toml; an existing one must hold the same. origin: the file it is
-// from.
+// Makes the run directory with `text` as its config.toml; an existing one must hold the same, unless there is nothing
+// else in the directory yet. origin: the file it is from.
 void keep_config(const fs::path& run, const std::string& text, const std::string& origin);
 
 // The same for a run that one process at a time works on; temporary files of one that was killed are removed.

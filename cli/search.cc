@@ -5,11 +5,14 @@
 
 #include "cli/ablation.h"
 #include "cli/command.h"
+#include "cli/outputs.h"
 #include "cli/search_run.h"
 #include "core/machine.h"
+#include "core/new_files.h"
 #include "core/progress.h"
 #include "core/text.h"
 #include "report/front.h"
+#include "report/gnuplot.h"
 
 namespace triage::cli {
 namespace {
@@ -86,8 +89,10 @@ void draw(const SearchRun& opened, const search::Front& front, const fs::path& f
 search::Front write_front(const SearchRun& opened, search::JointSearch& search) {
   search::Front front = search.front();
   front.identity = opened.identity();
-  search::save_front(opened.run / "front.json", front);
-  if (!front.points.empty()) draw(opened, front, opened.run / "front.png");
+  NewFiles files(opened.run, "front");
+  search::save_front(files.path() / "front.json", front);
+  if (!front.points.empty()) draw(opened, front, files.path() / "front.png");
+  files.commit();
   return front;
 }
 
@@ -126,10 +131,13 @@ int search_command(int argc, char** argv) {
   bool json = false, ablation = false;
   AblationRequest request;
   app.add_option("CONFIG", config_file, "configuration (TOML) with a [search]")->required();
-  app.add_option("--run", run, "run directory; default: runs/NAME of the configuration");
+  app.add_option("--run", run, "run directory; default: runs/NAME of the configuration")->check(output_directory);
   app.add_option("--study", study_location,
                  "where trials are kept: a SQLite file (default: RUN/search.sqlite) or a "
-                 "PostgreSQL database, postgresql://USER@HOST/DATABASE");
+                 "PostgreSQL database, postgresql://USER@HOST/DATABASE")
+      ->check([](const std::string& place) {
+        return place.starts_with("postgresql://") ? std::string() : output_file(place);
+      });
   app.add_flag("--ablation", ablation,
                "instead of a search: it and other ways to plans on the same subnets, held against each other on the "
                "test split");
@@ -137,15 +145,17 @@ int search_command(int argc, char** argv) {
   app.add_option("--trials", request.trials, "of each method of --ablation that searches")
       ->capture_default_str()
       ->check(CLI::Range(1, 1'000'000'000));
-  app.add_option("--figures", request.figures, "record the figures in this results/*.json");
-  app.add_option("--picture", request.picture, "with --ablation: a copy of its picture");
+  app.add_option("--figures", request.figures, "record the figures in this results/*.json")->check(figures_file);
+  app.add_option("--picture", request.picture, "with --ablation: a copy of its picture")->check(output_file);
   app.add_flag("--json", json, "front.json on stdout, no progress");
   app.footer("Example: triage search configs/cifar10-search.toml --run runs/cifar10-search");
   if (!parse_arguments(app, argc, argv)) return 0;
   install_stop_handler();
   Progress::set_quiet(json);
+  report::require_gnuplot();
   const SearchConfig config = load_search_config(config_file);
   const fs::path directory = run.empty() ? fs::path("runs") / config.name : fs::path(run);
+  require_output_directory(directory);
   keep_config(directory, config.text, config.origin);
   SearchRun opened(config, directory);
   request.command = command_line(argc, argv);

@@ -5,9 +5,11 @@
 
 #include "cli/alone.h"
 #include "cli/command.h"
+#include "cli/outputs.h"
 #include "core/machine.h"
 #include "core/progress.h"
 #include "core/statistics.h"
+#include "report/gnuplot.h"
 #include "report/subnets.h"
 
 namespace triage::cli {
@@ -140,13 +142,16 @@ int subnets_compare(int argc, char** argv) {
   bool json = false;
   app.add_option("DIR", directory, "run or zoo directory of the supernet")->required();
   app.add_option("--alone", sources, "run whose stages are subnets trained alone, or a record; may be repeated");
-  app.add_option("--record", record, "JSON file that keeps what those nets answered, for a later --alone");
+  app.add_option("--record", record, "JSON file that keeps what those nets answered, for a later --alone")
+      ->check(output_file);
   app.add_option("--without-exits", without_exits, "run of the same supernet trained without exits");
-  app.add_option("--figures", figures_file, "record the figures in this results/*.json");
-  app.add_option("--picture", picture, "PNG: accuracy against MACs, with all subnets of DIR/subnets_validation.sqlite");
+  app.add_option("--figures", figures_file, "record the figures in this results/*.json")->check(cli::figures_file);
+  app.add_option("--picture", picture, "PNG: accuracy against MACs, with all subnets of DIR/subnets_validation.sqlite")
+      ->check(output_file);
   app.add_flag("--json", json, "JSON on stdout");
   app.footer("Example: triage subnets compare runs/cifar10-supernet --alone runs/cifar10-supernet-alone");
   if (!parse_arguments(app, argc, argv)) return 0;
+  if (!picture.empty()) report::require_gnuplot();
   for (int i = 0; i < argc; ++i) command += std::string(" ") + argv[i];
 
   const OpenSupernet supernet{fs::path(directory)};

@@ -2,9 +2,12 @@
 #include <cstdio>
 
 #include "cli/command.h"
+#include "cli/outputs.h"
 #include "cli/plan_source.h"
 #include "cli/subnet_choice.h"
 #include "cli/subnets.h"
+#include "core/new_directory.h"
+#include "core/new_files.h"
 
 namespace triage::cli {
 
@@ -15,25 +18,32 @@ int subnets_cut(int argc, char** argv) {
   train::RecalibrationOptions recalibration;
   app.add_option("DIR", directory, "run or zoo directory with supernet.pt and config.toml")->required();
   app.add_option("ARCH", text, "the subnet, or 'largest' or 'smallest'")->required();
-  app.add_option("--out", out, "ONNX file; the weights go beside it, as .pt")->capture_default_str();
+  app.add_option("--out", out, "ONNX file; the weights go beside it, as .pt")
+      ->capture_default_str()
+      ->check(output_file);
   app.add_option("--recalibration-images", recalibration.images, "training images for batch statistics")
       ->capture_default_str()
       ->check(CLI::Range(16, 1'000'000));
   app.footer("Example: triage subnets cut zoo/cifar10-supernet 12-32-96,96-128 --out little.onnx");
   if (!parse_arguments(app, argc, argv)) return 0;
+  const fs::path onnx = out, weights = fs::path(out).replace_extension(".pt");
+  if (onnx.extension() != ".onnx") throw UsageError("--out: expected an .onnx file, found '" + out + "'");
+  require_output_file(onnx);
+  require_output_file(weights);
 
   const OpenSupernet supernet(directory, train::Precision::fp32);
   const plan::ArchSpec subnet = subnet_of(supernet.space(), text);
   supernet::Network network = supernet.cutter(recalibration).cut(subnet);
-  const fs::path onnx = out, weights = fs::path(out).replace_extension(".pt");
-  if (onnx.extension() != ".onnx") throw UsageError("--out: expected an .onnx file, found '" + out + "'");
 
   // As if a stage followed: the file has features.
   const std::vector<StageSource> stages{{onnx.stem(), network}, {"next", network}};
-  write_file_atomic(onnx, stage_file(supernet.workspace, stages, 0, std::nullopt, plan::PolicyKind::confidence));
-  check_stage_parity(supernet.workspace, stages, 0, onnx.parent_path());
-  train::save_network(weights, *network, network->state(),
+  NewFiles files(onnx.parent_path(), onnx.stem());
+  write_file_atomic(files.path() / onnx.filename(),
+                    stage_file(supernet.workspace, stages, 0, std::nullopt, plan::PolicyKind::confidence));
+  check_stage_parity(supernet.workspace, stages, 0, files.path());
+  train::save_network(files.path() / weights.filename(), *network, network->state(),
                       {supernet.trained.classes, supernet.trained.normalization, supernet.trained.identity});
+  files.commit();
   const plan::ArchCost cost = plan::arch_cost(subnet, network->input(), network->classes());
   std::printf("%s: %.2f MMAC, %.1f k parameters, %.2f MB; equal to LibTorch on validation images\n%s: its weights\n",
               onnx.c_str(), static_cast<double>(cost.macs) / 1e6, static_cast<double>(cost.parameters) / 1e3,
@@ -45,17 +55,19 @@ int subnets_pack(int argc, char** argv) {
   CLI::App app{"Copies what is needed to cut and score subnets, with weights in bf16", "triage subnets pack"};
   std::string directory, out;
   app.add_option("DIR", directory, "run directory of the supernet")->required();
-  app.add_option("--out", out, "directory to make")->required();
+  app.add_option("--out", out, "directory to make")->required()->check(output_directory);
   app.footer("Example: triage subnets pack runs/cifar10-supernet --out zoo/cifar10-supernet");
   if (!parse_arguments(app, argc, argv)) return 0;
 
   const OpenSupernet supernet(directory, train::Precision::fp32);
-  fs::create_directories(out);
+  NewDirectory made(out);
   const fs::path packed = fs::path(out) / "supernet.pt";
-  train::save_network(packed, *supernet.trained.network, supernet.trained.network->state(),
+  train::save_network(made.path() / "supernet.pt", *supernet.trained.network, supernet.trained.network->state(),
                       {supernet.trained.classes, supernet.trained.normalization, supernet.trained.identity},
                       train::WeightStorage::bf16);
-  write_file_atomic(fs::path(out) / "config.toml", supernet.workspace.config.text);
+  write_file_atomic(made.path() / "config.toml", supernet.workspace.config.text);
+  made.take_over({});
+  made.commit();
   std::printf("%s: %.2f MB\n", packed.c_str(), static_cast<double>(fs::file_size(packed)) / 1e6);
   return 0;
 }

@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "cli/command.h"
+#include "cli/outputs.h"
 #include "cli/subnet_choice.h"
 #include "cli/subnets.h"
 #include "core/machine.h"
@@ -68,7 +69,7 @@ int subnets_eval(int argc, char** argv) {
   app.add_option("DIR", options.directory, "run or zoo directory with supernet.pt and config.toml")->required();
   options.choice.add_options(app);
   app.add_option("--split", options.split, "validation, route or test")->capture_default_str();
-  app.add_option("--store", options.store, "file of answers; default: DIR/subnets_SPLIT.sqlite");
+  app.add_option("--store", options.store, "file of answers; default: DIR/subnets_SPLIT.sqlite")->check(output_file);
   app.add_option("--recalibration-images", options.recalibration.images, "training images for batch statistics")
       ->capture_default_str()
       ->check(CLI::Range(16, 1'000'000));

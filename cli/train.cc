@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "cli/command.h"
+#include "cli/outputs.h"
 #include "cli/pipeline.h"
 #include "core/progress.h"
 #include "core/text.h"
@@ -14,7 +15,7 @@ int train_command(int argc, char** argv) {
   std::string config_file, run;
   bool json = false;
   app.add_option("CONFIG", config_file, "configuration (TOML)")->required();
-  app.add_option("--run", run, "run directory; default: runs/NAME of the configuration");
+  app.add_option("--run", run, "run directory; default: runs/NAME of the configuration")->check(output_directory);
   app.add_flag("--json", json, "result as JSON on stdout, no progress");
   app.footer("Example: triage train configs/cifar10-pair.toml --run runs/cifar10-pair");
   if (!parse_arguments(app, argc, argv)) return 0;
@@ -22,6 +23,7 @@ int train_command(int argc, char** argv) {
   Progress::set_quiet(json);
   const RunConfig given = load_run_config(config_file);
   const fs::path directory = run.empty() ? fs::path("runs") / given.name : fs::path(run);
+  require_output_directory(directory);
   const RunConfig config = resolve_precision(given, directory);
   const Workspace workspace(config, directory);
   print_split_notes(workspace);

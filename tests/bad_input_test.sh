@@ -50,6 +50,13 @@ expect 1 "batch" "$triage" train "$(changed g.toml 's/^batch = 100/batch = 5000/
 expect 1 "none.tds" "$triage" train "$(changed h.toml 's/tiny.tds/none.tds/')"
 expect 1 "route" "$triage" train "$(changed i.toml 's/^route = 200/route = 2000/')"
 
+# A start that failed its checks does not stand in the way of the corrected one.
+"$triage" train tiny.toml --run big-batch > /dev/null 2> err.txt || { echo "FAILED: the corrected start: $(cat err.txt)"; failed=$((failed + 1)); }
+printf 'name = "s"\n[search]\nsupernet = "nowhere"\n' > nowhere.toml
+sed 's/nowhere/elsewhere/' nowhere.toml > elsewhere.toml
+expect 1 "nowhere" "$triage" search nowhere.toml --run started
+expect 1 "elsewhere" "$triage" search elsewhere.toml --run started
+
 # Training that diverges says where.
 expect 1 "diverged at step" "$triage" train "$(changed j.toml 's/^batch = 100/batch = 100\nlr = 100\nwarmup = 0\nweight_decay = 1/')" --run diverged
 [ ! -f diverged/big.pt ] || { echo "FAILED: a diverged run left big.pt"; failed=$((failed + 1)); }

@@ -199,4 +199,20 @@ jq --arg sum "$(sha256sum < strange/little.onnx | cut -d' ' -f1)" '.stages[0].sh
 refused 1 "strange/little.onnx: " "$triage" compile strange --untuned
 grep -qE "expected (one of a Triage stage|a stage that Triage has written)" err.txt || fail "expected a word about the stage: $(cat err.txt)"
 same_files strange
+
+# What 'triage build' makes of a run whose plan has kernels has them again; where they cannot be made this is said.
+quietly "$triage" compile run/plan --store store.sqlite --target sse4 --threads 2
+for precision in int8 fp32; do
+  quietly "$triage" build run --precision $precision
+  grep -qF "kernels for target sse4, schedules of store.sqlite" err.txt || fail "expected a word about kernels: $(cat err.txt)"
+  jq -e '.provenance.kernels == {target: "sse4", threads: 2, store: "store.sqlite"} and all(.stages[]; .compiled)' run/plan/plan.json > /dev/null ||
+    fail "expected compiled stages: $(jq -c '[.provenance.kernels, .stages[].compiled]' run/plan/plan.json)"
+  quietly "$triage" predict run/plan sheet.png --engine compiled
+  same_files run/plan
+done
+jq '.provenance.kernels.target = "toaster"' run/plan/plan.json > plan.json && mv plan.json run/plan/
+quietly "$triage" build run
+grep -qF "'triage compile run/plan --target toaster' makes its kernels" err.txt || fail "expected a warning: $(cat err.txt)"
+jq -e 'all(.stages[]; .compiled | not)' run/plan/plan.json > /dev/null || fail "expected no kernels"
+[ -z "$(find run -name '*.so' -o -name '*.program')" ] || fail "kernels of the old plan stay: $(find run/plan)"
 echo "compile_test: ok"

@@ -29,6 +29,12 @@ jq -e '.figures["tiny.big_accuracy"].value > 60 and .figures["tiny.minutes"].val
 
 # "auto" is settled when a run begins, and the run says as what.
 head -n 1 "$work/run/config.toml" | grep -qE '^precision = "(bf16|fp32)"' || fail "expected the precision in front of config.toml, found: $(head -n 1 "$work/run/config.toml")"
+# A target that cannot be met leaves the run as it was.
+sums() { (cd "$work/run" && find . -type f -o -type l | sort | xargs sha256sum); }
+before=$(sums) code=0
+"$triage" build "$work/run" --accuracy 99.99% > "$work/out.txt" 2> "$work/refused.txt" || code=$?
+[ $code = 1 ] && grep -q "not reachable" "$work/refused.txt" || fail "expected exit code 1 and the target, found $code: $(cat "$work/refused.txt")"
+[ "$(sums)" = "$before" ] || fail "a refused build changed the run: $(diff <(echo "$before") <(sums))"
 
 # The same command again repeats nothing that is done, and gives the same networks.
 cp "$work/run/little.pt" "$work/little.pt"

@@ -8,6 +8,7 @@
 #include "codegen/with_halide.h"
 #include "core/error.h"
 #include "core/process.h"
+#include "core/temporary.h"
 #include "runtime/kernel_abi.h"
 
 namespace triage::codegen {
@@ -51,24 +52,6 @@ void halide_free(void* context, void* memory) {
 }
 )";
 
-class TemporaryFolder {
- public:
-  explicit TemporaryFolder(const fs::path& beside) : path_(beside.string() + ".kernels") {
-    fs::remove_all(path_);
-    fs::create_directories(path_);
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
-
 std::string linker_for(const Target& target) {
   if (target.architecture == this_cpu().architecture) return "cc";
   return target.architecture + "-linux-gnu-gcc";
@@ -86,7 +69,7 @@ std::string kernel_object(const KernelLibrary& library, const std::string& symbo
 }
 
 void build_library(const KernelLibrary& library, const fs::path& file) {
-  const TemporaryFolder folder(file);
+  const TemporaryDirectory folder(file.parent_path(), file.filename().string());
   const fs::path linked = folder.path() / "kernels.so";
   const fs::path scratch = folder.path() / "scratch.c";
   write_file_atomic(scratch, kScratchSource);

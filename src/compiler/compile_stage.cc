@@ -6,6 +6,7 @@
 #include "compiler/dot_types.h"
 #include "compiler/pack.h"
 #include "core/error.h"
+#include "core/temporary.h"
 
 namespace triage::compiler {
 namespace {
@@ -252,17 +253,6 @@ bool named_by_content(const std::string& name, std::string_view before, std::str
   return digits.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
-// What compilations have left in a plan's directory, one that was killed too.
-std::vector<fs::path> compiled_files(const fs::path& directory) {
-  std::vector<fs::path> files;
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory)) {
-    const std::string name = entry.path().filename();
-    if (named_by_content(name, "kernels_", ".so") || named_by_content(name, "", ".program"))
-      files.push_back(entry.path());
-  }
-  return files;
-}
-
 }  // namespace
 
 StageGraph stage_of_plan(const fs::path& directory, const plan::Stage& stage) {
@@ -284,7 +274,18 @@ runtime::StageProgram compile_stage(const StageGraph& graph, int threads, const 
   return ProgramBuilder(graph, threads, schedule_of, library).build();
 }
 
-CompiledPlan compile_plan(const fs::path& directory, const CompileOptions& options, const ScheduleOf& schedule_of) {
+std::vector<fs::path> compiled_files(const fs::path& directory) {
+  std::vector<fs::path> files;
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory)) {
+    const std::string name = entry.path().filename();
+    if (named_by_content(name, "kernels_", ".so") || named_by_content(name, "", ".program"))
+      files.push_back(entry.path());
+  }
+  return files;
+}
+
+CompiledPlan compile_plan(const fs::path& directory, const CompileOptions& options, const ScheduleOf& schedule_of,
+                          const Json& made_by) {
   plan::Plan plan = plan::load_plan(directory);
   KernelLibrary library(options.target);
   std::vector<runtime::StageProgram> programs;
@@ -293,8 +294,10 @@ CompiledPlan compile_plan(const fs::path& directory, const CompileOptions& optio
     programs.push_back(compile_stage(graph, options.threads, schedule_of, library));
   }
 
-  const fs::path unnamed = directory / "kernels.so";
+  const TemporaryDirectory place(directory, "kernels");
+  const fs::path unnamed = place.path() / "kernels.so";
   library.write(unnamed, options.program);
+  flush_to_disk(unnamed);
   const std::string sha256 = sha256_file(unnamed), name = "kernels_" + sha256.substr(0, kNameDigits) + ".so";
   fs::rename(unnamed, directory / name);
   std::set<std::string> now{name};
@@ -307,6 +310,9 @@ CompiledPlan compile_plan(const fs::path& directory, const CompileOptions& optio
     plan.stages[s].compiled = {.file = file, .sha256 = sha256_file(directory / file)};
     now.insert(file);
   }
+  if (!plan.provenance.is_object()) plan.provenance = Json::object();
+  plan.provenance.erase(kMadeKernels);
+  if (!made_by.is_null()) plan.provenance[kMadeKernels] = made_by;
   plan::save_plan(directory, plan);
   for (const fs::path& old : compiled_files(directory))
     if (!now.contains(old.filename())) fs::remove(old);

@@ -34,9 +34,16 @@ struct CompiledPlan {
   fs::path library;
 };
 
+// What compilations have left in a plan's directory: libraries and programs.
+std::vector<fs::path> compiled_files(const fs::path& directory);
+
+// In plan.json's provenance: how its kernels were made.
+inline constexpr const char* kMadeKernels = "kernels";
+
 // Compiles every stage of a plan directory. Writes the library and a program for each stage beside the stage files,
 // named by their content, and then plan.json, which names them: readers see the plan before or after. Files of an
-// earlier compilation that are no longer named are removed.
-CompiledPlan compile_plan(const fs::path& directory, const CompileOptions& options, const ScheduleOf& schedule_of);
+// earlier compilation that are no longer named are removed. made_by: kept in provenance; null: nothing is.
+CompiledPlan compile_plan(const fs::path& directory, const CompileOptions& options, const ScheduleOf& schedule_of,
+                          const Json& made_by = Json());
 
 }  // namespace triage::compiler

@@ -6,12 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
 #include "core/error.h"
+#include "core/temporary.h"
 
 namespace triage {
 namespace {
@@ -68,18 +68,18 @@ void write_all(int fd, const void* data, std::size_t bytes, std::int64_t offset,
   }
 }
 
-void sync_path(const fs::path& path, int flags) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | flags));
-  if (file.fd < 0) fail("{}: cannot open to flush: {}", path.string(), error_text(errno));
-  // Some file systems cannot flush a directory and say EINVAL; there is nothing more to be done there.
-  if (::fsync(file.fd) != 0 && !(flags & O_DIRECTORY && errno == EINVAL)) {
-    fail("{}: cannot flush to disk: {}", path.string(), error_text(errno));
-  }
-}
-
 fs::path parent_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
 
 }  // namespace
+
+void flush_to_disk(const fs::path& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.fd < 0) fail("{}: cannot open to flush: {}", path.string(), error_text(errno));
+  // Some file systems cannot flush a directory and say EINVAL; there is nothing more to be done there.
+  if (::fsync(file.fd) != 0 && !(errno == EINVAL && fs::is_directory(path))) {
+    fail("{}: cannot flush to disk: {}", path.string(), error_text(errno));
+  }
+}
 
 std::string read_file(const fs::path& path) {
   std::size_t size = 0;
@@ -109,42 +109,32 @@ void write_file_atomic(const fs::path& path, std::string_view content) {
 }
 
 AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
-  static std::atomic<unsigned> counter{0};
   if (!path_.has_filename()) fail("{}: cannot write: expected a file name", path_.string());
-  // EEXIST: left behind by a killed process whose id came round again; the next number is free.
-  do {
-    temporary_ =
-        path_.parent_path() / std::format(".{}.{}-{}.tmp", path_.filename().string(), ::getpid(), counter.fetch_add(1));
-    fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  } while (fd_ < 0 && errno == EEXIST);
-  if (fd_ < 0) fail("{}: cannot create a file beside it: {}", path_.string(), error_text(errno));
+  made_ = std::make_unique<TemporaryPath>(path_.parent_path(), path_.filename(), TemporaryPath::Kind::file);
 }
 
-AtomicFile::~AtomicFile() {
-  if (fd_ < 0) return;
-  ::close(fd_);
-  ::unlink(temporary_.c_str());
-}
+AtomicFile::~AtomicFile() = default;
 
-void AtomicFile::write(const void* data, std::size_t bytes) { write_all(fd_, data, bytes, -1, path_); }
+const fs::path& AtomicFile::temporary() const { return made_->path(); }
+
+void AtomicFile::write(const void* data, std::size_t bytes) { write_all(made_->fd(), data, bytes, -1, path_); }
 
 void AtomicFile::write_at(std::uint64_t offset, const void* data, std::size_t bytes) {
-  const off_t end = ::lseek(fd_, 0, SEEK_CUR);
+  const off_t end = ::lseek(made_->fd(), 0, SEEK_CUR);
   if (offset > static_cast<std::uint64_t>(end) || bytes > static_cast<std::uint64_t>(end) - offset) {
     fail("{}: cannot overwrite {} bytes at offset {}: only {} bytes were written", path_.string(), bytes, offset,
          static_cast<std::int64_t>(end));
   }
-  write_all(fd_, data, bytes, static_cast<std::int64_t>(offset), path_);
+  write_all(made_->fd(), data, bytes, static_cast<std::int64_t>(offset), path_);
 }
 
 void AtomicFile::commit() {
-  sync_path(temporary_, 0);  // by name: a writer that wants a path may have put another file there
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+  flush_to_disk(temporary());  // by name: a writer that wants a path may have put another file there
+  if (::rename(temporary().c_str(), path_.c_str()) != 0) {
     fail("{}: cannot be replaced: {}", path_.string(), error_text(errno));
   }
-  ::close(fd_);
-  fd_ = -1;
-  sync_path(parent_of(path_), O_DIRECTORY);
+  made_->keep();
+  flush_to_disk(parent_of(path_));
 }
 
 void append_line(const fs::path& path, std::string_view line) {

@@ -12,8 +12,12 @@
 namespace triage {
 
 namespace fs = std::filesystem;
+class TemporaryPath;
 
 std::string read_file(const fs::path& path);
+
+// fsync of a file or a directory.
+void flush_to_disk(const fs::path& path);
 
 // Readers see the old content or the new one, never a part; a failed write leaves nothing behind.
 void write_file_atomic(const fs::path& path, std::string_view content);
@@ -29,11 +33,11 @@ class AtomicFile {
   void write(const void* data, std::size_t bytes);
   void write_at(std::uint64_t offset, const void* data, std::size_t bytes);  // overwrites bytes already written
   void commit();
-  const fs::path& temporary() const { return temporary_; }  // for writers that want a path; they write, we commit
+  const fs::path& temporary() const;  // for writers that want a path; they write, we commit
 
  private:
-  fs::path path_, temporary_;
-  int fd_ = -1;
+  fs::path path_;
+  std::unique_ptr<TemporaryPath> made_;
 };
 
 // Appends one line and flushes; the file is created when missing. For logs such as metrics.jsonl.

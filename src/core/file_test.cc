@@ -16,10 +16,6 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-std::size_t entries(const fs::path& directory) {
-  return static_cast<std::size_t>(std::distance(fs::directory_iterator(directory), fs::directory_iterator()));
-}
-
 // Files cannot grow beyond this many bytes while it lives: what a full disk looks like to a writer.
 class FileSizeLimit {
  public:

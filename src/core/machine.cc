@@ -125,6 +125,14 @@ Json machine_context() {
   return machine;
 }
 
+Json read_figures(const fs::path& file) {
+  Json found = read_json(file);
+  const JsonReader reader(found, file.string());
+  if (reader.get<int>("schema") != 1) reader.at("schema").fail_here("1");
+  if (!reader.at("figures").json().is_object()) reader.at("figures").fail_here("an object");
+  return found;
+}
+
 void record_figures(const fs::path& file, const std::string& command, const std::map<std::string, Figure>& figures) {
   static constexpr const char* kEvidence[] = {"command", "git", "date", "machine"};
   const Json machine = machine_context();
@@ -135,10 +143,7 @@ void record_figures(const fs::path& file, const std::string& command, const std:
                  {"machine", {{"cpu", machine["cpu"]}, {"cores", machine["cores"]}, {"flags", machine["flags"]}}},
                  {"figures", Json::object()}};
   if (fs::exists(file)) {
-    const Json old = read_json(file);
-    const JsonReader reader(old, file.string());
-    if (reader.get<int>("schema") != 1) reader.at("schema").fail_here("1");
-    if (!reader.at("figures").json().is_object()) reader.at("figures").fail_here("an object");
+    const Json old = read_figures(file);
     // The head of the file speaks for this run; figures of earlier runs take their own evidence along.
     for (const auto& [key, value] : old["figures"].items()) {
       Json kept = value;

@@ -25,6 +25,7 @@ struct Figure {
   std::optional<Interval> interval;
   std::optional<int> n;
 };
+Json read_figures(const fs::path& file);  // throws Error where it holds something else
 void record_figures(const fs::path& file, const std::string& command, const std::map<std::string, Figure>& figures);
 
 }  // namespace triage

@@ -1,6 +1,5 @@
 #include "core/progress.h"
 
-#include <signal.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -14,7 +13,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 bool g_quiet = false;
-volatile sig_atomic_t g_stop = 0;
 
 double seconds_between(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
@@ -44,12 +42,6 @@ std::string first_bytes(const std::string& text, std::size_t bytes) {
   if (text.size() <= bytes) return text;
   while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xc0) == 0x80) --bytes;
   return text.substr(0, bytes);
-}
-
-void on_stop_signal(int) {
-  g_stop = 1;
-  ::signal(SIGINT, SIG_DFL);
-  ::signal(SIGTERM, SIG_DFL);
 }
 
 }  // namespace
@@ -123,20 +115,5 @@ void Progress::draw(std::uint64_t count, const std::string& note, bool final) {
 }
 
 void Progress::set_quiet(bool quiet) { g_quiet = quiet; }
-
-void install_stop_handler() {
-  static const bool installed = [] {
-    struct sigaction action{};
-    action.sa_handler = on_stop_signal;
-    action.sa_flags = SA_RESTART;
-    sigemptyset(&action.sa_mask);
-    ::sigaction(SIGINT, &action, nullptr);
-    ::sigaction(SIGTERM, &action, nullptr);
-    return true;
-  }();
-  static_cast<void>(installed);
-}
-
-bool stop_requested() { return g_stop != 0; }
 
 }  // namespace triage

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "core/stop.h"
+
 namespace triage {
 
 class Progress {
@@ -31,9 +33,5 @@ class Progress {
   std::chrono::steady_clock::time_point start_, last_;
   bool terminal_, finished_ = false;
 };
-
-// Installs SIGINT/SIGTERM handlers once; stop_requested() turns true at the first signal, a second one kills.
-void install_stop_handler();
-bool stop_requested();
 
 }  // namespace triage

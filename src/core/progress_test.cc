@@ -102,22 +102,5 @@ TEST(Progress, BarOnATerminal) {
                            HasSubstr("ETA 0:00"), HasSubstr("loss 0.5")));
 }
 
-TEST(StopHandler, FirstSignalAsksSecondOneKills) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    install_stop_handler();
-    if (stop_requested()) ::_exit(10);
-    std::raise(SIGINT);
-    if (!stop_requested()) ::_exit(11);
-    std::raise(SIGTERM);
-    ::_exit(12);
-  }
-  int status = 0;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
-  EXPECT_TRUE(WIFSIGNALED(status)) << "exit code " << WEXITSTATUS(status);
-  EXPECT_EQ(WTERMSIG(status), SIGTERM);
-  EXPECT_FALSE(stop_requested());
-}
-
 }  // namespace
 }  // namespace triage

@@ -1,6 +1,5 @@
-#include <unistd.h>
-
 #include "core/error.h"
+#include "core/temporary.h"
 #include "data/archive.h"
 #include "data/download.h"
 #include "data/import.h"
@@ -35,17 +34,6 @@ const Official& find(const std::string& name) {
   throw UsageError(std::format("no data set '{}' to download, expected one of: {}", name, names));
 }
 
-struct TemporaryDirectory {
-  fs::path path;
-  explicit TemporaryDirectory(fs::path p) : path(std::move(p)) { fs::create_directories(path); }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-};
-
 }  // namespace
 
 DownloadSource official_source(const std::string& name) { return find(name).source; }
@@ -56,9 +44,9 @@ void get_dataset(const std::string& name, const DownloadSource& source, const fs
   const fs::path archive = out.string() + ".tar.gz";
   download_file(source, archive, options);
   {
-    const TemporaryDirectory files(std::format("{}.{}.unpacked", out.string(), ::getpid()));
-    unpack_tar_gz(archive, files.path);
-    RawDataset raw = official.import(files.path / official.folder);
+    const TemporaryDirectory files(out.parent_path(), out.filename().string() + ".unpacked");
+    unpack_tar_gz(archive, files.path());
+    RawDataset raw = official.import(files.path() / official.folder);
     raw.info.source = source.url;
     write_dataset(raw, out);
   }

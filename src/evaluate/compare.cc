@@ -6,11 +6,11 @@
 #include <thread>
 
 #include "core/error.h"
+#include "core/temporary.h"
 #include "core/text.h"
 #include "evaluate/class_metrics.h"
 #include "evaluate/operation.h"
 #include "evaluate/single_stage.h"
-#include "profile/temporary_directory.h"
 
 namespace triage::evaluate {
 namespace {
@@ -92,7 +92,7 @@ Json compare_plans(const CompareOptions& options) {
       options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   const data::Dataset dataset = data::Dataset::open(options.data);
   const std::vector<std::uint32_t> indices = test_indices(dataset);
-  const profile::TemporaryDirectory directory("compare");
+  const TemporaryDirectory directory("compare");
   const Side a = open_side(options.plan, directory.path() / "plan", dataset, indices, threads);
   const Side b = open_side(options.other, directory.path() / "other", dataset, indices, threads);
   Json json{{"plans", {side_json(a, options.comparison), side_json(b, options.comparison)}},

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/new_directory.h"
 #include "plan/cost_table.h"
 #include "plan/plan.h"
 
@@ -208,6 +209,7 @@ Plan plan_from_json(const Json& json, const std::string& origin) {
 
 Plan load_plan(const fs::path& directory) {
   const fs::path file = directory / "plan.json";
+  if (!fs::exists(directory)) recover_directory(directory);
   return plan_from_json(read_json(file), file.string());
 }
 

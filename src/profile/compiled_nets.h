@@ -7,8 +7,8 @@
 #include <string>
 
 #include "compiler/compile_stage.h"
+#include "core/temporary.h"
 #include "profile/layer_costs.h"
-#include "profile/temporary_directory.h"
 #include "runtime/backend.h"
 
 namespace triage::profile {

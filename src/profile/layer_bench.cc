@@ -6,9 +6,9 @@
 
 #include "core/machine.h"
 #include "core/rng.h"
+#include "core/temporary.h"
 #include "profile/node_times.h"
 #include "profile/random_model.h"
-#include "profile/temporary_directory.h"
 #include "profile/visit.h"
 #include "runtime/onnx_backend.h"
 

@@ -7,8 +7,8 @@
 
 #include "core/error.h"
 #include "core/process.h"
+#include "core/temporary.h"
 #include "profile/stage_runner.h"
-#include "profile/temporary_directory.h"
 #include "runtime/onnx_backend.h"
 #include "triage/classifier.h"
 

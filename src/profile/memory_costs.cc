@@ -7,10 +7,10 @@
 #include "core/machine.h"
 #include "core/progress.h"
 #include "core/rng.h"
+#include "core/temporary.h"
 #include "profile/covering.h"
 #include "profile/memory.h"
 #include "profile/random_model.h"
-#include "profile/temporary_directory.h"
 #include "runtime/backend.h"
 
 namespace triage::profile {

@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
+#include "core/temporary.h"
 #include "plan/arch.h"
 #include "plan/cost_table.h"
-#include "profile/temporary_directory.h"
 
 namespace triage::profile {
 

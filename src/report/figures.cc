@@ -1,7 +1,5 @@
 #include "report/figures.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "report/gnuplot.h"
@@ -72,17 +70,17 @@ std::vector<Drawing> drawings(const Run& run) {
 }
 
 std::string render(const Run& run, const Drawing& drawing, const Theme& theme, const fs::path& path) {
-  const fs::path temporary = std::format("{}.{}.tmp", path.string(), ::getpid());  // several processes may draw it
+  AtomicFile file(path);
   try {
-    run_gnuplot(script_head(drawing.picture, theme, temporary) + drawing.body(run, drawing.picture, theme) +
+    run_gnuplot(script_head(drawing.picture, theme, file.temporary()) + drawing.body(run, drawing.picture, theme) +
                 "unset output\n");
-    const std::string png = read_file(temporary);
-    png_size(png, temporary.string());
-    fs::rename(temporary, path);
+    const std::string png = read_file(file.temporary());
+    png_size(png, path.string());
+    file.commit();
     return png;
+  } catch (const Interrupted&) {
+    throw;
   } catch (const std::exception& error) {
-    std::error_code ignored;
-    fs::remove(temporary, ignored);
     fail("{}: {}", path.string(), error.what());
   }
 }

@@ -1,68 +1,50 @@
 #include "report/gnuplot.h"
 
-#include <sys/wait.h>
+#include <unistd.h>
 
-#include <csignal>
-#include <cstdio>
+#include <algorithm>
 #include <cstdlib>
-#include <memory>
+#include <sstream>
 
 #include "core/error.h"
+#include "core/process.h"
 
 namespace triage::report {
 namespace {
 
-constexpr int kNotFound = 127;  // of the shell, when there is no such program
+constexpr double kSilentSeconds = 600;
+constexpr std::size_t kMostMessage = 600;
 
-// gnuplot's stderr goes to a file that is read when it fails.
-class MessageFile {
- public:
-  MessageFile() {
-    std::string name = (fs::temp_directory_path() / "triage-gnuplot-XXXXXX").string();
-    const int fd = mkstemp(name.data());
-    if (fd < 0) fail("{}: cannot make a temporary file", name);
-    std::fclose(fdopen(fd, "w"));
-    path_ = name;
-  }
-  ~MessageFile() {
-    std::error_code ignored;
-    fs::remove(path_, ignored);
-  }
-  std::string shell_word() const {
-    std::string word = "'";
-    for (const char c : path_.string()) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    return word + "'";
-  }
-  std::string text() const {
-    std::string text = read_file(path_);
-    while (!text.empty() && static_cast<unsigned char>(text.front()) <= ' ') text.erase(0, 1);
-    while (!text.empty() && static_cast<unsigned char>(text.back()) <= ' ') text.pop_back();
-    return text.substr(0, 600);
-  }
+std::string trimmed(const std::string& text) {
+  const auto blank = [](unsigned char c) { return c <= ' '; };
+  const auto first = std::ranges::find_if_not(text, blank);
+  const auto last = std::find_if_not(text.rbegin(), text.rend(), blank).base();
+  return first < last ? std::string(first, last).substr(0, kMostMessage) : std::string();
+}
 
- private:
-  fs::path path_;
-};
+bool is_installed() {
+  const char* const path = std::getenv("PATH");
+  std::istringstream directories(path != nullptr ? path : "");
+  for (std::string directory; std::getline(directories, directory, ':');) {
+    if (::access((fs::path(directory) / "gnuplot").c_str(), X_OK) == 0) return true;
+  }
+  return false;
+}
 
 }  // namespace
 
+void require_gnuplot() {
+  if (!is_installed()) fail("gnuplot: not found on this machine; the pictures need it (Debian: gnuplot-nox)");
+}
+
 void run_gnuplot(const std::string& script) {
-  const MessageFile messages;
-  const auto before = std::signal(SIGPIPE, SIG_IGN);
-  FILE* pipe = popen(("gnuplot - 2>" + messages.shell_word()).c_str(), "w");
-  if (!pipe) {
-    std::signal(SIGPIPE, before);
-    fail("gnuplot: cannot be started");
-  }
-  const bool written = std::fwrite(script.data(), 1, script.size(), pipe) == script.size();
-  const int status = pclose(pipe);
-  std::signal(SIGPIPE, before);
-  if (WIFEXITED(status) && WEXITSTATUS(status) == kNotFound) {
-    fail("gnuplot: not found on this machine; the pictures need it (Debian: gnuplot-nox)");
-  }
-  if (!written || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-    fail("gnuplot: failed (status {}): {}", status, messages.text());
-  }
+  require_gnuplot();
+  const ProcessResult result = run_process({.command = {"gnuplot", "-"},
+                                            .input = script,
+                                            .input_file = {},
+                                            .silence_seconds = kSilentSeconds,
+                                            .on_output = {}});
+  if (result.exit_code != 0) fail("gnuplot: failed (status {}): {}", result.exit_code, trimmed(result.errors));
 }
 
 std::string literal(std::string_view text) {

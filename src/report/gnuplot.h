@@ -8,8 +8,10 @@
 
 namespace triage::report {
 
-// Runs a script; blocks until gnuplot ends. Throws Error when gnuplot is missing (package gnuplot-nox) or fails, with
-// its first words. Not thread-safe (SIGPIPE is ignored meanwhile).
+// Throws Error where gnuplot (package gnuplot-nox) is missing: for those who draw after long work.
+void require_gnuplot();
+
+// Runs a script; blocks until gnuplot ends. Throws Error when gnuplot is missing or fails, with its first words.
 void run_gnuplot(const std::string& script);
 
 // A gnuplot string literal. Single quotes: gnuplot neither substitutes commands nor interprets escapes in them, so

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "core/new_files.h"
 #include "data/dataset.h"
 #include "report/figures.h"
 #include "report/page.h"
@@ -57,22 +58,24 @@ ReportFiles write_report(const fs::path& run_directory, const ReportOptions& opt
   const Run run = load_run(run_directory);
   const fs::path output = options.output.empty() ? run_directory : options.output;
   fs::create_directories(output);
+  NewFiles made(output, "report");
 
   ReportFiles files{.html = output / "report.html"};
   std::vector<Drawing> list = drawings(run);
   add_examples(run, options, list, files.notes);
   std::vector<PagePicture> pictures;
   for (const Drawing& drawing : list) {
-    const fs::path path = output / (drawing.picture.name + ".png");
-    const fs::path dark = output / (drawing.picture.name + ".dark.png.tmp");
+    const std::string name = drawing.picture.name + ".png";
+    const fs::path dark = made.path() / "dark.png";
     PagePicture picture{.picture = drawing.picture};
-    picture.light_png = render(run, drawing, light_theme(), path);
+    picture.light_png = render(run, drawing, light_theme(), made.path() / name);
     picture.dark_png = render(run, drawing, dark_theme(), dark);
     fs::remove(dark);  // lives in the page only
     pictures.push_back(std::move(picture));
-    files.pictures.push_back(path);
+    files.pictures.push_back(output / name);
   }
-  write_file_atomic(files.html, page(run, pictures, files.notes));
+  write_file_atomic(made.path() / files.html.filename(), page(run, pictures, files.notes));
+  made.commit();
   return files;
 }
 
