@@ -202,7 +202,7 @@ int costs_command(int argc, char** argv) {
   if (memory) {
     const fs::path file = out.empty() ? fs::path(directory) / "memory_costs.json" : fs::path(out);
     const plan::MemoryCosts costs = measured_memory(subject, precisions, options.seed);
-    write_json(file, plan::to_json(costs));
+    write_sealed_json(file, plan::to_json(costs));
     if (!figures.empty()) record_figures(figures, command, memory_figures(costs));
     if (json) std::cout << plan::to_json(costs).dump(2) << '\n';
     if (!json) print_memory(costs, file);

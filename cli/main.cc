@@ -5,8 +5,11 @@
 #include <exception>
 
 #include "cli/command.h"
+#include "cli/terminal.h"
 #include "core/machine.h"
+#include "core/printable.h"
 #include "core/progress.h"
+#include "core/warning.h"
 #include "triage/classifier.h"
 
 namespace {
@@ -49,6 +52,8 @@ int usage(std::FILE* out) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
+  guard_terminal();
+  triage::set_warning_sink(print_warning);
   if (argc < 2) return usage(stderr);
   if (!std::strcmp(argv[1], "--help") || !std::strcmp(argv[1], "-h") || !std::strcmp(argv[1], "help"))
     return usage(stdout);
@@ -58,17 +63,17 @@ int main(int argc, char** argv) {
   }
   const Command* const command = find_command(kCommands, argv[1]);
   if (!command) {
-    std::fprintf(stderr, "triage: '%s' is not a command.\n\n", argv[1]);
+    std::fprintf(stderr, "triage: '%s' is not a command.\n\n", triage::printable(argv[1]).c_str());
     return usage(stderr);
   }
   try {
     return command->run(argc - 1, argv + 1);
   } catch (const triage::UsageError& error) {
-    std::fprintf(stderr, "triage %s: %s\n'triage %s --help' shows the options.\n", command->name, error.what(),
-                 command->name);
+    std::fprintf(stderr, "triage %s: %s\n'triage %s --help' shows the options.\n", command->name,
+                 triage::printable(error.what()).c_str(), command->name);
     return 2;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "triage %s: %s\n", command->name, error.what());
+    std::fprintf(stderr, "triage %s: %s\n", command->name, triage::printable(error.what()).c_str());
     return 1;
   }
 }

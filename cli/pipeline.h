@@ -30,6 +30,21 @@ struct Workspace {
   train::TrainJob job(const StageConfig& stage) const;  // without its teacher
 };
 
+// Of the plan's stages that a network makes which answers behind the blocks `exits` (rising), too: "NAME_exit0", ...,
+// "NAME".
+std::vector<std::string> plan_stage_names(const std::string& name, const std::vector<int>& exits);
+
+// Throws Error for what training, building or evaluating would refuse hours later: too few classes or images, stages
+// that do not fit the images or their start, names that two stages of the plan would have, limits nothing can measure.
+void check_run(const Workspace& workspace);
+
+// Throws Error unless the nets of a plan (its provenance says it) were trained and routed on these images, split so.
+// file: plan.json, for the message.
+void require_images_of(const Workspace& workspace, const plan::Plan& plan, const fs::path& file);
+
+// What a stage's weights start from; null: nothing. A supernet of this run must have been trained.
+std::shared_ptr<const train::NetworkFile> start_of(const Workspace& workspace, const StageConfig& stage);
+
 // Trains the supernet where there is one.
 std::optional<train::TrainResult> train_supernet(const Workspace& workspace);
 

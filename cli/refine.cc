@@ -63,8 +63,7 @@ std::string budget_text(const search::Budgets& budgets) {
 }
 
 std::string config_text(const Options& options, const BuildTarget& target, const search::FrontPoint& point,
-                        const SearchConfig& search) {
-  const OpenSupernet supernet(search.supernet);
+                        const SearchConfig& search, const OpenSupernet& supernet) {
   const RunConfig& w = supernet.workspace.config;
   std::string text = std::format(
       "# {}\n# A plan of the search '{}', whose nets, as cut, reach {:.2f} % on the validation split at {:.1f} us "
@@ -103,7 +102,9 @@ int refine_command(int argc, char** argv) {
   options.name = out.stem();
   const BuildTarget target = options.target.target();
   const search::FrontPoint& point = point_of(front, target);
-  write_file_atomic(out, config_text(options, target, point, search));
+  const OpenSupernet supernet(search.supernet);
+  require_supernet_of(front, supernet, options.run);
+  write_file_atomic(out, config_text(options, target, point, search, supernet));
   load_run_config(out);  // what was written can be read
   std::printf("%s\n%s\nnext: triage run %s --run runs/%s\n", point.genome.text().c_str(), out.c_str(), out.c_str(),
               options.name.c_str());

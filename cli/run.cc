@@ -20,7 +20,7 @@ Json evaluate_run(const Workspace& workspace, const std::string& command) {
   options.scores = workspace.run / "scores" / "test.bin";
   options.command = command;
   const Json results = evaluate::evaluate_plan(options);
-  write_json(workspace.run / "results.json", results);
+  write_sealed_json(workspace.run / "results.json", results);
   return results;
 }
 
@@ -68,6 +68,8 @@ int run_command(int argc, char** argv) {
   const RunConfig config = resolve_precision(given, directory);
   config.require_stages();
   const Workspace workspace(config, directory);
+  check_run(workspace);
+  evaluate::test_indices(workspace.dataset);  // there are some
   const RunLock lock = open_run(directory, config);
   train_supernet(workspace);
   train_stages(workspace);

@@ -268,7 +268,7 @@ std::vector<fs::path> compiled_files(const fs::path& directory) {
 StageGraph stage_of_plan(const fs::path& directory, const plan::Stage& stage) {
   const fs::path file = directory / stage.onnx;
   const std::string bytes = read_file(file);
-  if (const std::string found = sha256_hex(bytes); !stage.sha256.empty() && found != stage.sha256)
+  if (const std::string found = sha256_hex(bytes); found != stage.sha256)
     fail("{}: sha256: found {}, expected {} (from plan.json)", file.string(), found, stage.sha256);
   return parse_stage(bytes, file.string());
 }

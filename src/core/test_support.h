@@ -5,10 +5,13 @@
 
 #include <atomic>
 #include <format>
+#include <fstream>
 #include <string>
+#include <vector>
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/rng.h"
 
 namespace triage {
 
@@ -33,6 +36,33 @@ class TempDir {
  private:
   fs::path path_;
 };
+
+// A file in which one bit is wrong, at `places` places drawn by a fixed seed, each for itself: how often read() threw
+// an Error, and where it returned something else than for the whole file. Bits that mean nothing (the spaces of JSON,
+// what an archive pads with) may be taken.
+struct Damage {
+  int refused = 0;
+  std::vector<std::string> taken;
+};
+template <class Read>
+Damage damage(const fs::path& file, int places, Read read) {
+  const std::string whole = read_file(file), meaning = read();
+  Damage damage;
+  Rng rng(21);
+  for (int i = 0; i < places; ++i) {
+    std::string bytes = whole;
+    const std::uint64_t at = rng.below(bytes.size()), bit = rng.below(8);
+    bytes[at] = static_cast<char>(bytes[at] ^ (1 << bit));
+    std::ofstream(file, std::ios::binary | std::ios::trunc) << bytes;
+    try {
+      if (read() != meaning) damage.taken.push_back(std::format("{}: byte {}, bit {}", file.string(), at, bit));
+    } catch (const Error&) {
+      ++damage.refused;
+    }
+  }
+  write_file_atomic(file, whole);
+  return damage;
+}
 
 // The message of the Error that `action` throws, "no error" without one.
 template <class Action>

@@ -88,7 +88,7 @@ struct Example {
 };
 
 struct Evaluation {
-  std::string dataset, path;
+  std::string dataset, path, sha256;  // of its images and labels; empty in files that do not say it
   std::size_t count = 0;
   std::vector<StaticNet> static_nets;
   std::vector<Policy> policies;  // in the file's order; none for a plan of one stage

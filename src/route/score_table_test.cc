@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/test_support.h"
 #include "route/synthetic_test.h"
 #include "runtime/fake_backend.h"
 
@@ -26,16 +27,6 @@ void expect_equal(const ScoreTable& a, const ScoreTable& b) {
   }
 }
 
-template <class F>
-std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 TEST(ScoreTableFile, RoundTripAndDamage) {
   const fs::path path = temporary("table.scores");
   const ScoreTable table = synthetic_table({.count = 20});
@@ -54,6 +45,14 @@ TEST(ScoreTableFile, RoundTripAndDamage) {
     EXPECT_THROW(load_score_table(path), Error) << size;
   }
   fs::remove(path);
+}
+
+TEST(ScoreTableFile, DamageIsRefused) {
+  const TempDir directory;
+  const fs::path path = directory / "table.scores";
+  save_score_table(path, synthetic_table({.count = 20}));
+  const Damage found = damage(path, 50, [&] { return load_score_table(path).key; });
+  EXPECT_EQ(found.refused, 50);
 }
 
 TEST(ScoreTable, SelectTakesRows) {
