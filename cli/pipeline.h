@@ -35,8 +35,9 @@ struct Workspace {
 std::vector<std::string> plan_stage_names(const std::string& name, const std::vector<int>& exits);
 
 // Throws Error for what training, building or evaluating would refuse hours later: too few classes or images, stages
-// that do not fit the images or their start, names that two stages of the plan would have, limits nothing can measure.
+// that do not fit the images or their start, names that two stages of the plan would have.
 void check_run(const Workspace& workspace);
+void check_budgets(const Workspace& workspace);  // the same for limits of the plan that nothing here can measure
 
 // Throws Error unless the nets of a plan (its provenance says it) were trained and routed on these images, split so.
 // file: plan.json, for the message.

@@ -26,7 +26,7 @@ fs::path config_directory(const fs::path& plan) {
     if (fs::exists(directory / "config.toml")) return directory;
   }
   fail("{}: expected the config.toml that the plan was made by here or in the directory above, found none",
-       plan.empty() ? "PLAN" : plan.string());
+       plan.empty() ? "''" : plan.string());
 }
 
 class Quantizer {
@@ -148,8 +148,9 @@ int quantize_command(int argc, char** argv) {
   RunConfig config = run_config_of(config_directory(from));
   if (!data.empty()) config.data = data;
   const Workspace workspace(config, out);
+  Quantizer quantizer(workspace, from, out);
   if (!any_data) require_images_of(workspace, plan::load_plan(from), from / "plan.json");
-  const plan::Plan made = Quantizer(workspace, from, out).run();
+  const plan::Plan made = quantizer.run();
   if (json) {
     std::printf("%s\n", plan::to_json(made).dump(2).c_str());
   } else {

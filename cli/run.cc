@@ -69,6 +69,7 @@ int run_command(int argc, char** argv) {
   config.require_stages();
   const Workspace workspace(config, directory);
   check_run(workspace);
+  check_budgets(workspace);
   evaluate::test_indices(workspace.dataset);  // there are some
   const RunLock lock = open_run(directory, config);
   train_supernet(workspace);

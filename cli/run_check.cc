@@ -69,6 +69,9 @@ void check_run(const Workspace& w) {
   check_stages(w);
   if (w.config.supernet) check_training(w, *w.config.supernet);
   for (const StageConfig& stage : w.config.stages) check_training(w, stage);
+}
+
+void check_budgets(const Workspace& w) {
   if (!w.config.budgets.mean_energy_uj) return;
   if (const profile::FoundEnergy energy = profile::find_energy("auto"); !energy.source) {
     fail("{}: build.budget.mean_energy_uj: expected a source of energy to hold it against, found {}", w.config.origin,

@@ -224,7 +224,7 @@ RunConfig resolve_precision(RunConfig config, const fs::path& run) {
 RunConfig run_config_of(const fs::path& run) {
   const fs::path file = run / "config.toml";
   if (!fs::exists(file)) {
-    fail("{}: expected a run directory with config.toml, found none", run.empty() ? "the directory ''" : run.string());
+    fail("{}: expected a run directory with config.toml, found none", run.empty() ? "''" : run.string());
   }
   return load_run_config(file);
 }

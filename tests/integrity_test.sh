@@ -99,7 +99,7 @@ cp own.tds data.tds
 quietly "$triage" quantize run/plan --out int8
 quietly "$triage" build run
 refused "nowhere: expected the config.toml that the plan was made by here or in the directory above" "$triage" quantize nowhere --out x
-refused "PLAN: expected the config.toml" "$triage" quantize "" --out x
+refused "'': expected the config.toml" "$triage" quantize "" --out x
 
 # What was changed is refused, also by one digit; what was changed on purpose is read, with a warning.
 refused_copy() {  # file, sed expression, command...

@@ -29,8 +29,11 @@ struct Descriptor {
   Descriptor& operator=(const Descriptor&) = delete;
 };
 
+// Of a message: an empty path has a name, too.
+std::string named(const fs::path& path) { return path.empty() ? "''" : path.string(); }
+
 [[noreturn]] void fail_reading(const fs::path& path, const char* what, int error) {
-  throw FileError(std::format("{}: cannot {}: {}", path.string(), what, error_text(error)),
+  throw FileError(std::format("{}: cannot {}: {}", named(path), what, error_text(error)),
                   {error, std::generic_category()});
 }
 
@@ -136,7 +139,7 @@ void write_file_atomic(const fs::path& path, std::string_view content) {
 
 AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
   static std::atomic<unsigned> counter{0};
-  if (!path_.has_filename()) fail("{}: cannot write: expected a file name", path_.string());
+  if (!path_.has_filename()) fail("{}: cannot write: expected a file name", named(path_));
   // EEXIST: left behind by a killed process whose id came round again; the next number is free.
   do {
     temporary_ =

@@ -100,6 +100,7 @@ TEST(File, MissingIsToldFromUnreadable) {
   const fs::path loop = directory / "loop";
   fs::create_symlink(loop, loop);
   EXPECT_FALSE(thrown(loop)->missing());
+  EXPECT_STREQ(thrown("")->what(), "'': cannot open: No such file or directory");
   EXPECT_THAT(thrown(loop)->what(), HasSubstr("loop: cannot open: Too many levels of symbolic links"));
 }
 
