@@ -84,7 +84,7 @@ std::vector<AloneNet> nets_of_run(const OpenSupernet& supernet, const LabelledSp
 }
 
 std::vector<AloneNet> nets_of_record(const OpenSupernet& supernet, std::size_t images, const fs::path& file) {
-  const Json json = read_json(file);
+  const Json json = read_sealed_json(file);
   const JsonReader record(json, file.string());
   if (record.get<int>("version") != kVersion) record.at("version").fail_here(std::to_string(kVersion));
   const JsonReader networks = record.at("networks");
@@ -131,7 +131,7 @@ void write_record(const fs::path& file, std::span<const AloneNet> nets) {
                         {"validation_accuracy", net.validation},
                         {"test_right", to_hex(net.test)}});
   }
-  write_json(file, {{"version", kVersion}, {"networks", networks}});
+  write_sealed_json(file, {{"version", kVersion}, {"networks", networks}});
 }
 
 }  // namespace triage::cli

@@ -12,6 +12,7 @@
 #include "core/text.h"
 #include "export/plan_model.h"
 #include "plan/measured_on.h"
+#include "profile/stage_engine.h"
 #include "route/curve.h"
 #include "route/metric.h"
 #include "route/plan_warnings.h"
@@ -139,11 +140,8 @@ void attach_energy(plan::Stage& stage, const plan::CostEntry& entry) {
 
 void attach_costs(plan::Plan& plan, const plan::CostTable& table, int threads) {
   for (plan::Stage& stage : plan.stages) {
-    plan::CostKey key;
-    key.stage = stage.name;
-    key.precision = plan::to_string(stage.precision);
-    key.threads = threads;
-    const plan::CostEntry* entry = table.find(key);
+    const plan::CostEntry* entry =
+        table.find(profile::cost_key(profile::ProfileOptions().provider, &stage, threads, /*batch=*/1));
     if (!entry) fail("costs.json: expected an entry for stage '{}' at {} threads, found none", stage.name, threads);
     stage.cost = plan::StageCost{entry->latency_us, entry->first_inference_us, entry->load_ms};
     attach_energy(stage, *entry);

@@ -205,7 +205,7 @@ int costs_command(int argc, char** argv) {
     const fs::path file = out.empty() ? fs::path(directory) / "memory_costs.json" : fs::path(out);
     require_output_file(file);
     const plan::MemoryCosts costs = measured_memory(subject, precisions, options.seed);
-    write_json(file, plan::to_json(costs));
+    write_sealed_json(file, plan::to_json(costs));
     if (!figures.empty()) record_figures(figures, command, memory_figures(costs));
     if (json) std::cout << dump_json(plan::to_json(costs), 2) << '\n';
     if (!json) print_memory(costs, file);

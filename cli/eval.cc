@@ -91,7 +91,7 @@ int eval_command(int argc, char** argv) {
   options.command = command_line(argc, argv);
 
   const Json results = evaluate::evaluate_plan(options);
-  if (!out.empty()) write_json(out, results);
+  if (!out.empty()) write_sealed_json(out, results);
   if (!record.empty()) {
     record_figures(record, options.command,
                    name.empty() ? evaluate::figures(results, !accuracy_only) : named_figures(results, name, most_mmac));

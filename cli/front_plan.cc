@@ -13,6 +13,15 @@ search::Front front_of(const fs::path& run) {
   return search::load_front(file);
 }
 
+void require_supernet_of(const search::Front& front, const OpenSupernet& supernet, const fs::path& run) {
+  const Json here = identity_of(supernet);
+  for (const auto& [key, value] : here.items()) {
+    if (!front.identity.contains(key) || front.identity[key] == value) continue;
+    fail("{}: was found with another supernet or other data than {}: {}: expected {}, found {}",
+         (run / "front.json").string(), supernet.directory.string(), key, front.identity[key].dump(), value.dump());
+  }
+}
+
 const search::FrontPoint& point_of(const search::Front& front, const BuildTarget& target) {
   if (target.latency_us) return search::most_accurate_below(front, search::CostAxis::latency, *target.latency_us);
   if (target.max_drop) {
@@ -49,6 +58,7 @@ void use_front_of_device(const SearchConfig& config, const fs::path& run, BuildO
 plan::Plan build_from_front(const SearchConfig& config, const fs::path& run, BuildOptions options, bool any_policy) {
   search::Front front = front_of(run);
   const OpenSupernet supernet(config.supernet, train::Precision::fp32);
+  require_supernet_of(front, supernet, run);
   Workspace workspace(run_config_of(config.supernet), run);
   workspace.config.name = config.name;
   options.threads = config.threads;

@@ -9,6 +9,8 @@
 namespace triage::cli {
 
 search::Front front_of(const fs::path& run);  // throws Error where no search has written one
+// Throws Error unless this supernet, its data and its splits are those that the front was found with.
+void require_supernet_of(const search::Front& front, const OpenSupernet& supernet, const fs::path& run);
 // The front's point that a user asks for. Throws Error where none will do.
 const search::FrontPoint& point_of(const search::Front& front, const BuildTarget& target);
 std::string net_name(std::size_t leg);  // of a plan's files

@@ -5,8 +5,11 @@
 #include <exception>
 
 #include "cli/command.h"
+#include "cli/terminal.h"
 #include "core/machine.h"
+#include "core/printable.h"
 #include "core/stop.h"
+#include "core/warning.h"
 #include "triage/classifier.h"
 
 namespace {
@@ -53,6 +56,8 @@ std::span<const Command> triage::cli::all_commands() { return kCommands; }
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
+  guard_terminal();
+  triage::set_warning_sink(print_warning);
   if (argc < 2) return usage(stderr);
   if (!std::strcmp(argv[1], "--help") || !std::strcmp(argv[1], "-h") || !std::strcmp(argv[1], "help"))
     return usage(stdout);
@@ -62,18 +67,18 @@ int main(int argc, char** argv) {
   }
   const Command* const command = find_command(kCommands, argv[1]);
   if (!command) {
-    std::fprintf(stderr, "triage: '%s' is not a command.\n\n", argv[1]);
+    std::fprintf(stderr, "triage: '%s' is not a command.\n\n", triage::printable(argv[1]).c_str());
     return usage(stderr);
   }
   try {
     triage::install_end_handler();
     return command->run(argc - 1, argv + 1);
   } catch (const triage::UsageError& error) {
-    std::fprintf(stderr, "triage %s: %s\n'triage %s --help' shows the options.\n", command->name, error.what(),
-                 command->name);
+    std::fprintf(stderr, "triage %s: %s\n'triage %s --help' shows the options.\n", command->name,
+                 triage::printable(error.what()).c_str(), command->name);
     return 2;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "triage %s: %s\n", command->name, error.what());
+    std::fprintf(stderr, "triage %s: %s\n", command->name, triage::printable(error.what()).c_str());
     return 1;
   }
 }

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "core/progress.h"
+#include "core/warning.h"
 
 namespace triage::cli {
 namespace {
@@ -18,12 +19,6 @@ double now_seconds() {
 // The supernet that a network's weights start from.
 fs::path start_file(const Workspace& workspace, const StageConfig& stage) {
   return (stage.from == "supernet" ? workspace.run : fs::path(stage.from)) / "supernet.pt";
-}
-
-std::shared_ptr<const train::NetworkFile> start_of(const Workspace& workspace, const StageConfig& stage) {
-  if (stage.from.empty()) return nullptr;
-  return std::make_shared<train::NetworkFile>(
-      train::load_network(start_file(workspace, stage), train::Precision::fp32));
 }
 
 // The network of each stage that others learn from stays loaded while they do.
@@ -60,6 +55,12 @@ train::TrainResult train_stage(const Workspace& workspace, const StageConfig& st
 
 }  // namespace
 
+std::shared_ptr<const train::NetworkFile> start_of(const Workspace& workspace, const StageConfig& stage) {
+  if (stage.from.empty()) return nullptr;
+  return std::make_shared<train::NetworkFile>(
+      train::load_network(start_file(workspace, stage), train::Precision::fp32));
+}
+
 Workspace::Workspace(RunConfig run_config, fs::path run_directory)
     : config(std::move(run_config)),
       run(std::move(run_directory)),
@@ -91,6 +92,27 @@ train::TrainJob Workspace::job(const StageConfig& stage) const {
   job.checkpoint_seconds = config.checkpoint_seconds;
   job.run = run;
   return job;
+}
+
+void require_images_of(const Workspace& w, const plan::Plan& plan, const fs::path& file) {
+  const Json* made = &plan.provenance;  // of a plan that was made from another plan: of that one
+  while (!made->contains("data") && made->contains("from") && (*made)["from"].is_object()) made = &(*made)["from"];
+  const Json expected = {{"/data/sha256", w.dataset.info().sha256},
+                         {"/seed", w.config.seed},
+                         {"/splits/route", w.splits.route.size()},
+                         {"/splits/validation", w.splits.validation.size()}};
+  if (!made->contains("data")) {
+    warn(file.string() + ": does not say what images its nets were trained on");
+    return;
+  }
+  for (const auto& [place, here] : expected.items()) {
+    const Json::json_pointer pointer(place);
+    const Json found = made->contains(pointer) ? made->at(pointer) : Json(nullptr);
+    if (found != here) {
+      fail("{}: its nets were trained on other images than those of {}: provenance{}: expected {}, found {}",
+           file.string(), w.config.data, place, found.dump(), here.dump());
+    }
+  }
 }
 
 std::optional<train::TrainResult> train_supernet(const Workspace& workspace) {
@@ -136,7 +158,7 @@ StepTimer::~StepTimer() {
   try {
     record_step(run_, step_, now_seconds() - start_);
   } catch (const std::exception& error) {  // a lost timing must not lose the work that was timed
-    std::fprintf(stderr, "warning: %s\n", error.what());
+    warn(error.what());
   }
 }
 

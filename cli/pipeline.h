@@ -34,6 +34,22 @@ struct Workspace {
 // What the splits leave a person to know, on stderr.
 void print_split_notes(const Workspace& workspace);
 
+// Of the plan's stages that a network makes which answers behind the blocks `exits` (rising), too: "NAME_exit0", ...,
+// "NAME".
+std::vector<std::string> plan_stage_names(const std::string& name, const std::vector<int>& exits);
+
+// Throws Error for what training, building or evaluating would refuse hours later: too few classes or images, stages
+// that do not fit the images or their start, names that two stages of the plan would have.
+void check_run(const Workspace& workspace);
+void check_budgets(const Workspace& workspace);  // the same for limits of the plan that nothing here can measure
+
+// Throws Error unless the nets of a plan (its provenance says it) were trained and routed on these images, split so.
+// file: plan.json, for the message.
+void require_images_of(const Workspace& workspace, const plan::Plan& plan, const fs::path& file);
+
+// What a stage's weights start from; null: nothing. A supernet of this run must have been trained.
+std::shared_ptr<const train::NetworkFile> start_of(const Workspace& workspace, const StageConfig& stage);
+
 // Trains the supernet where there is one.
 std::optional<train::TrainResult> train_supernet(const Workspace& workspace);
 

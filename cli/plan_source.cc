@@ -48,9 +48,10 @@ std::vector<float> network_inputs(const Workspace& w, std::span<const std::uint3
 
 void add_stages(std::vector<StageSource>& stages, const std::string& name, const supernet::Network& network,
                 const std::vector<int>& exits, plan::Precision precision, const std::vector<std::string>& fp32_layers) {
+  const std::vector<std::string> names = plan_stage_names(name, exits);
   for (std::size_t i = 0; i <= exits.size(); ++i) {
     const bool last = i == exits.size();
-    StageSource& stage = stages.emplace_back(last ? name : std::format("{}_exit{}", name, exits[i]), network);
+    StageSource& stage = stages.emplace_back(names[i], network);
     stage.first_block = i > 0 ? exits[i - 1] + 1 : 0;
     stage.last_block = last ? -1 : exits[i] + 1;
     stage.source = i > 0 ? static_cast<int>(stages.size()) - 2 : -1;

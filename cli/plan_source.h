@@ -23,7 +23,7 @@ struct StageSource {
   plan::StageShape shape() const;
 };
 
-// Adds the stages of a network that answers behind the blocks `exits` (rising) too: "NAME_exit0", ..., "NAME".
+// Adds the stages of a network that answers behind the blocks `exits` (rising) too.
 void add_stages(std::vector<StageSource>& stages, const std::string& name, const supernet::Network& network,
                 const std::vector<int>& exits, plan::Precision precision,
                 const std::vector<std::string>& fp32_layers = {});

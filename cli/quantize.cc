@@ -9,7 +9,7 @@
 #include "cli/pipeline.h"
 #include "cli/plan_data.h"
 #include "cli/plan_source.h"
-#include "compiler/stage_graph.h"
+#include "compiler/compile_stage.h"
 #include "core/machine.h"
 #include "core/new_directory.h"
 #include "core/progress.h"
@@ -17,11 +17,21 @@
 #include "export/from_graph.h"
 #include "export/int8_reference.h"
 #include "export/onnx_engine.h"
+#include "profile/stage_engine.h"
 
 namespace triage::cli {
 namespace {
 
 constexpr std::size_t kCheckedImages = 16, kTimedImages = 256;
+
+// A plan of the zoo has its config.toml beside it, a run's plan/ in the directory above.
+fs::path config_directory(const fs::path& plan) {
+  for (const fs::path& directory : {plan, plan / ".."}) {
+    if (fs::exists(directory / "config.toml")) return directory;
+  }
+  fail("{}: expected the config.toml that the plan was made by here or in the directory above, found none",
+       plan.empty() ? "''" : plan.string());
+}
 
 class Quantizer {
  public:
@@ -40,7 +50,7 @@ class Quantizer {
     Progress progress("quantise", plan_.stages.size(), "stages");
     for (std::size_t i = 0; i < plan_.stages.size(); ++i) {
       const plan::Stage& stage = plan_.stages[i];
-      models.push_back(exporting::stage_from_graph(compiler::read_stage(from_ / stage.onnx), plan_, i));
+      models.push_back(exporting::stage_from_graph(compiler::stage_of_plan(from_, stage), plan_, i));
       quantize(models, i);
       progress.update(i + 1);
     }
@@ -104,7 +114,7 @@ class Quantizer {
         plan_, to_, {pixels, static_cast<int>(count), shape.height, shape.width, shape.channels}, options);
     plan::save_cost_table(to_ / "costs.json", measured.table);
     for (plan::Stage& stage : plan_.stages) {
-      const plan::CostEntry* entry = measured.table.find({.stage = stage.name, .precision = "int8"});
+      const plan::CostEntry* entry = measured.table.find(profile::cost_key(options.provider, &stage, 1, 1));
       if (!entry) fail("{}: expected the cost of stage '{}', found none", to_.string(), stage.name);
       stage.cost = plan::StageCost{entry->latency_us, entry->first_inference_us, entry->load_ms};
     }
@@ -126,10 +136,11 @@ int quantize_command(int argc, char** argv) {
       "thresholds, costs measured here",
       "triage quantize"};
   std::string plan, out, data;
-  bool json = false;
+  bool any_data = false, json = false;
   app.add_option("PLAN", plan, "plan directory with the config.toml it was made by, or a run's plan/")->required();
   app.add_option("--out", out, "directory of the new plan")->required()->check(output_directory);
   app.add_option("--data", data, "imported data set; default: that of config.toml");
+  app.add_flag("--any-data", any_data, "take ranges from other images than those that the plan was made with");
   app.add_flag("--json", json, "for machines");
   app.footer("Example: triage quantize zoo/cifar10-accurate --data data/cifar10.tds --out runs/accurate-int8");
   if (!parse_arguments(app, argc, argv)) return 0;
@@ -137,11 +148,13 @@ int quantize_command(int argc, char** argv) {
   Progress::set_quiet(json);
 
   const fs::path from(plan);
-  RunConfig config = run_config_of(fs::exists(from / "config.toml") ? from : from.parent_path());
+  RunConfig config = run_config_of(config_directory(from));
   if (!data.empty()) config.data = data;
   const Workspace workspace(config, out);
   NewDirectory directory(out);
-  const plan::Plan made = Quantizer(workspace, from, directory.path()).run();
+  Quantizer quantizer(workspace, from, directory.path());
+  if (!any_data) require_images_of(workspace, plan::load_plan(from), from / "plan.json");
+  const plan::Plan made = quantizer.run();
   directory.take_over({});
   directory.commit();
   if (json) {

@@ -65,8 +65,7 @@ std::string budget_text(const search::Budgets& budgets) {
 }
 
 std::string config_text(const Options& options, const BuildTarget& target, const search::FrontPoint& point,
-                        const SearchConfig& search) {
-  const OpenSupernet supernet(search.supernet);
+                        const SearchConfig& search, const OpenSupernet& supernet) {
   const RunConfig& w = supernet.workspace.config;
   std::string text = std::format(
       "# {}\n# A plan of the search '{}', whose nets, as cut, reach {:.2f} % on the validation split at {:.1f} us "
@@ -108,7 +107,9 @@ int refine_command(int argc, char** argv) {
   options.name = out.stem();
   const BuildTarget target = options.target.target();
   const search::FrontPoint& point = point_of(front, target);
-  const std::string text = config_text(options, target, point, search);
+  const OpenSupernet supernet(search.supernet);
+  require_supernet_of(front, supernet, options.run);
+  const std::string text = config_text(options, target, point, search, supernet);
   AtomicFile file(out);
   file.write(text.data(), text.size());
   load_run_config(file.temporary());  // what is written can be read

@@ -22,7 +22,7 @@ Json evaluate_run(const Workspace& workspace, const std::string& command) {
   options.scores = workspace.run / "scores" / "test.bin";
   options.command = command;
   const Json results = evaluate::evaluate_plan(options);
-  write_json(workspace.run / "results.json", results);
+  write_sealed_json(workspace.run / "results.json", results);
   return results;
 }
 
@@ -73,6 +73,9 @@ int run_command(int argc, char** argv) {
   config.require_stages();
   const Workspace workspace(config, directory);
   print_split_notes(workspace);
+  check_run(workspace);
+  check_budgets(workspace);
+  evaluate::test_indices(workspace.dataset);  // there are some
   const RunLock lock = open_run(directory, config);
   train_supernet(workspace);
   train_stages(workspace);

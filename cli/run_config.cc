@@ -50,6 +50,7 @@ StageConfig read_stage(ConfigSection section) {
   section.require("arch");
   section.read("name", stage.name);
   if (stage.name == "supernet") section.fail_at("name", "another name than that of the [supernet]");
+  if (stage.name == "plan") section.fail_at("name", "another name than that of the whole plan");
   if (stage.name.empty() ||
       stage.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string::npos) {
     section.fail_at("name", "lower-case letters, digits and underscores");
@@ -84,17 +85,6 @@ std::optional<data::SplitSize> read_split_size(ConfigSection& section, const cha
   const std::optional<data::SplitSize> size = data::parse_split_size(text);
   if (!size) section.fail_at(key, "a number of images, or a share of the training images such as \"10%\" or 0.1");
   return size;
-}
-
-void read_router(ConfigSection& section, route::RouterTrainingOptions& options) {
-  section.read("hidden", options.hidden, 1, 4096);
-  section.read("members", options.members, 1, 100);
-  section.read("folds", options.folds, 2, 100);
-  section.read("repeats", options.repeats, 1, 100);
-  section.read("steps", options.steps, 1, 100000);
-  section.read("learning_rate", options.learning_rate, 1e-6, 10);
-  section.read("evidence", options.evidence, 0, 100);
-  section.finish();
 }
 
 void read_int8(ConfigSection section, RunConfig& config) {
@@ -160,6 +150,7 @@ RunConfig load_run_config(const fs::path& file) {
   config.text = parsed.text();
   root.require("name");
   root.read("name", config.name);
+  if (!plan::is_name(config.name)) root.fail_at("name", "a name without control characters");
   root.read("seed", config.seed);
   root.read("device", config.device);
   if (config.device != "auto" && config.device != "cpu" && config.device != "cuda")
@@ -202,7 +193,7 @@ RunConfig load_run_config(const fs::path& file) {
 
   read_int8(root.section("int8"), config);
   ConfigSection router = root.section("router");
-  read_router(router, config.router);
+  route::read_router_options(router, config.router);
 
   ConfigSection build = root.section("build");
   std::string policy = plan::to_string(config.policy);
@@ -252,7 +243,9 @@ RunConfig resolve_precision(RunConfig config, const fs::path& run) {
 
 RunConfig run_config_of(const fs::path& run) {
   const fs::path file = run / "config.toml";
-  if (!fs::exists(file)) fail("{}: expected a run directory with config.toml, found none", run.string());
+  if (!fs::exists(file)) {
+    fail("{}: expected a run directory with config.toml, found none", run.empty() ? "''" : run.string());
+  }
   return load_run_config(file);
 }
 

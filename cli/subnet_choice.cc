@@ -32,7 +32,7 @@ std::vector<plan::ArchSpec> SubnetChoice::subnets(const plan::SearchSpace& space
   };
   for (const std::string& text : archs) add(subnet_of(space, text));
   if (!list.empty()) {
-    std::istringstream lines(read_file(list));
+    std::istringstream lines(read_file(list, {.bytes = 1 << 26}));
     int number = 0;
     for (std::string line; std::getline(lines, line);) {
       ++number;

@@ -13,15 +13,19 @@ OpenSupernet::OpenSupernet(const fs::path& run, std::optional<train::Precision> 
       directory(run),
       file(run / "supernet.pt"),
       trained(train::load_network(file, precision.value_or(workspace.config.precision))) {
-  const data::DatasetInfo& info = workspace.dataset.info();
-  const JsonReader identity(trained.identity, file.string() + ": about.identity");
-  if (const auto data = identity.get<std::string>("data"); data != info.sha256) {
-    fail("{}: was trained on the data set {}, found {} in {}", file.string(), data, info.sha256, workspace.config.data);
-  }
+  train::require_images_of(trained, workspace.dataset, workspace.splits, workspace.config.seed, file);
   if (workspace.config.supernet && workspace.config.supernet->space != space()) {
     fail("{}: space: expected {} as in config.toml, found {}", file.string(), workspace.config.supernet->space.text(),
          space().text());
   }
+}
+
+Json identity_of(const OpenSupernet& supernet) {
+  const Workspace& w = supernet.workspace;
+  const data::SplitOptions& splits = w.config.splits;
+  Json drawn = {{"route", splits.route}, {"validation", splits.validation}, {"seed", splits.seed}};
+  if (!w.splits.drawn.empty()) drawn["drawn"] = w.splits.drawn;
+  return {{"supernet", supernet.trained.sha256}, {"data", w.dataset.info().sha256}, {"splits", drawn}};
 }
 
 const std::vector<std::uint32_t>& OpenSupernet::split(const std::string& name) const {

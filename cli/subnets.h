@@ -24,6 +24,9 @@ struct OpenSupernet {
   train::SubnetCutter cutter(const train::RecalibrationOptions& options = {}) const;
 };
 
+// Its weights, data and splits, as a search's identity names them.
+Json identity_of(const OpenSupernet& supernet);
+
 std::vector<Label> labels_of(const data::Dataset& dataset, const std::vector<std::uint32_t>& indices);
 
 // The answers of this supernet's subnets on a split; file: where empty DIR/subnets_SPLIT.sqlite, in int8

@@ -59,12 +59,12 @@ grep -q little "$work/costs.csv" || fail "expected a row for little in the CSV"
 
 # Energy: a budget is refused where none was measured, and kept where it was.
 cp -r "$work/run" "$work/energy"
-jq '.energy_source = null | .entries[].energy = null' "$work/run/costs.json" > "$work/energy/costs.json"
+jq '.energy_source = null | .entries[].energy = null | del(.checksum)' "$work/run/costs.json" > "$work/energy/costs.json"
 printf '[build.budget]\nmean_energy_uj = 150\n' >> "$work/energy/config.toml"
 ! "$triage" build "$work/energy" > "$work/out.txt" 2> "$work/log.txt" || fail "expected a budget without energy to be refused"
 grep -q "budget mean_energy_uj: expected stages whose energy was measured, found none" "$work/log.txt" || fail "$(cat "$work/log.txt")"
 jq '.energy_source = "rapl: CPU packages" | .entries |= [.[] | .energy = {gross_uj: 900, net_uj: (if .stage == "little" then 100 else 400 end),
-  idle_watts: 3, window_seconds: 6, runs: 9000, source: "rapl", stable: true}]' "$work/run/costs.json" > "$work/energy/costs.json"
+  idle_watts: 3, window_seconds: 6, runs: 9000, source: "rapl", stable: true}] | del(.checksum)' "$work/run/costs.json" > "$work/energy/costs.json"
 "$triage" build "$work/energy" --json > "$work/plan.json" 2> "$work/log.txt" || fail "$(cat "$work/log.txt")"
 jq -e '(.stages | map(.cost.energy_uj) == [100, 400]) and .predicted.exit_share[1] <= 0.125' "$work/plan.json" > /dev/null ||
   fail "expected at most 150 uJ in the mean: $(jq -c '[.stages[].cost.energy_uj, .predicted]' "$work/plan.json")"

@@ -7,7 +7,7 @@
 
 namespace triage {
 
-enum class ErrorCode { not_found, damaged, unsupported, bad_input, engine_failure, out_of_memory };
+enum class ErrorCode { not_found, damaged, unsupported, bad_input, engine_failure, out_of_memory, unreadable };
 
 struct ErrorInfo {
   ErrorCode code = ErrorCode::engine_failure;

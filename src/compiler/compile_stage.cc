@@ -258,7 +258,7 @@ bool named_by_content(const std::string& name, std::string_view before, std::str
 StageGraph stage_of_plan(const fs::path& directory, const plan::Stage& stage) {
   const fs::path file = directory / stage.onnx;
   const std::string bytes = read_file(file);
-  if (const std::string found = sha256_hex(bytes); !stage.sha256.empty() && found != stage.sha256)
+  if (const std::string found = sha256_hex(bytes); found != stage.sha256)
     fail("{}: sha256: found {}, expected {} (from plan.json)", file.string(), found, stage.sha256);
   return parse_stage(bytes, file.string());
 }

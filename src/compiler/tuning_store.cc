@@ -1,15 +1,11 @@
 #include "compiler/tuning_store.h"
 
-#include <SQLiteCpp/SQLiteCpp.h>
-#include <sqlite3.h>
-
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <thread>
 
 #include "core/error.h"
 #include "core/machine.h"
+#include "core/sqlite.h"
 
 namespace triage::compiler {
 namespace {
@@ -17,43 +13,21 @@ namespace {
 constexpr const char* kTuningKind = "triage tuning store";
 // 1: keys had rows instead of threads; 2: int8 kernels with tiles of four vectors were several times slower
 constexpr int kTuningVersion = 3;
-constexpr int kTuningWaitMs = 60'000;  // for other processes
 constexpr const char* kColumns =
     "SELECT c.kernel, c.schedule, us, spread, samples, failure, git, date FROM candidates c ";
 
-// SQLite's own messages do not say which file they are about.
 template <class Body>
 auto in_store(const std::string& origin, Body&& body) {
-  try {
-    return body();
-  } catch (const SQLite::Exception& error) {
-    fail("{}: expected a tuning store: {}", origin, error.what());
-  }
-}
-
-// SQLite does not wait when several processes make the change at once: the losers are told "locked".
-void write_ahead(SQLite::Database& database) {
-  const auto give_up = std::chrono::steady_clock::now() + std::chrono::milliseconds(kTuningWaitMs);
-  for (;;) {
-    try {
-      database.exec("PRAGMA journal_mode = WAL");
-      return;
-    } catch (const SQLite::Exception& error) {
-      if (error.getErrorCode() != SQLITE_BUSY || std::chrono::steady_clock::now() > give_up) throw;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
+  return named_sqlite_errors(origin, "a tuning store", body);
 }
 
 }  // namespace
 
 struct TuningStore::Impl {
   Impl(const fs::path& file, std::string of_machine)
-      : origin(file.string()),
-        machine(std::move(of_machine)),
-        database(origin, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kTuningWaitMs) {
+      : origin(file.string()), machine(std::move(of_machine)), database(open_sqlite_file(origin, "a tuning store")) {
     check();  // before anything is written: the file may be somebody else's
-    write_ahead(database);
+    use_write_ahead_log(database);
     database.exec("PRAGMA synchronous = NORMAL");
     SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
     if (!database.tableExists("store")) make();
@@ -61,10 +35,6 @@ struct TuningStore::Impl {
   }
 
   void check() {
-    SQLite::Statement intact(database, "PRAGMA quick_check(1)");
-    if (const std::string found = intact.executeStep() ? intact.getColumn(0).getString() : "nothing"; found != "ok") {
-      fail("{}: damaged tuning store: {}", origin, found);
-    }
     const int tables = database.execAndGet("SELECT count(*) FROM sqlite_master WHERE type = 'table'").getInt();
     if (tables == 0) return;  // new
     if (!database.tableExists("store")) fail("{}: expected a tuning store, found another SQLite database", origin);

@@ -92,7 +92,9 @@ Config Config::parse(std::string_view text, std::string origin) {
   return Config(std::move(state));
 }
 
-Config Config::load(const fs::path& path) { return parse(read_file(path), path.string()); }
+Config Config::load(const fs::path& path) {
+  return parse(read_file(path, {.bytes = kMaxBytes, .pipe = true}), path.string());
+}
 
 Config::~Config() = default;
 Config::Config(Config&&) noexcept = default;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -28,18 +29,35 @@ struct Descriptor {
   Descriptor& operator=(const Descriptor&) = delete;
 };
 
-// Opens an existing regular file (or a pipe or device, whose size is 0) and tells its size.
-int open_for_reading(const fs::path& path, std::size_t& size) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) fail("{}: cannot open: {}", path.string(), error_text(errno));
+// Of a message: an empty path has a name, too.
+std::string named(const fs::path& path) { return path.empty() ? "''" : path.string(); }
+
+[[noreturn]] void fail_reading(const fs::path& path, const char* what, int error) {
+  throw FileError(std::format("{}: cannot {}: {}", named(path), what, error_text(error)),
+                  {error, std::generic_category()});
+}
+
+const char* kind_of(mode_t mode) {
+  if (S_ISDIR(mode)) return "a directory";
+  if (S_ISFIFO(mode)) return "a pipe";
+  if (S_ISCHR(mode)) return "a device";
+  return S_ISBLK(mode) ? "a block device" : "a socket";
+}
+
+// Opens an existing regular file and tells its size (0 where the kernel does not know it: /proc). O_NONBLOCK: opening a
+// pipe that nobody writes to would wait for ever.
+int open_for_reading(const fs::path& path, std::size_t& size, bool pipe = false) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) fail_reading(path, "open", errno);
   struct stat status{};
-  if (::fstat(fd, &status) != 0 || S_ISDIR(status.st_mode)) {
-    const std::string reason = S_ISDIR(status.st_mode) ? "expected a file, found a directory" : error_text(errno);
-    ::close(fd);
-    fail("{}: cannot read: {}", path.string(), reason);
+  const int error = ::fstat(fd, &status) == 0 ? 0 : errno;
+  if (error == 0 && (S_ISREG(status.st_mode) || (pipe && S_ISFIFO(status.st_mode)))) {
+    size = S_ISREG(status.st_mode) ? static_cast<std::size_t>(status.st_size) : 0;
+    return fd;
   }
-  size = static_cast<std::size_t>(status.st_size);
-  return fd;
+  ::close(fd);
+  if (error != 0) fail_reading(path, "read", error);
+  fail("{}: cannot read: expected a file, found {}", path.string(), kind_of(status.st_mode));
 }
 
 // Reads up to `bytes` at the file's position; 0 at the end.
@@ -47,7 +65,12 @@ std::size_t read_some(int fd, void* data, std::size_t bytes, const fs::path& pat
   while (true) {
     const ssize_t got = ::read(fd, data, bytes);
     if (got >= 0) return static_cast<std::size_t>(got);
-    if (errno != EINTR) fail("{}: cannot read: {}", path.string(), error_text(errno));
+    if (errno == EAGAIN) {  // a pipe whose writer has not written yet
+      pollfd wait{.fd = fd, .events = POLLIN, .revents = 0};
+      ::poll(&wait, 1, -1);
+    } else if (errno != EINTR) {
+      fail_reading(path, "read", errno);
+    }
   }
 }
 
@@ -81,9 +104,14 @@ void flush_to_disk(const fs::path& path) {
   }
 }
 
-std::string read_file(const fs::path& path) {
+std::string read_file(const fs::path& path, const ReadLimit& limit) {
   std::size_t size = 0;
-  const Descriptor file(open_for_reading(path, size));
+  const Descriptor file(open_for_reading(path, size, limit.pipe));
+  const auto check = [&](std::uint64_t bytes, const char* more) {
+    if (bytes <= limit.bytes) return;
+    fail("{}: cannot read: expected at most {} bytes, found {}{}", path.string(), limit.bytes, bytes, more);
+  };
+  check(size, "");
   std::string content(size, '\0');
   std::size_t used = 0;
   while (true) {  // the size may be unknown (/proc) or change meanwhile: read to the end
@@ -93,6 +121,7 @@ std::string read_file(const fs::path& path) {
       if (got == 0) return content;
       content.append(extra, got);
       used += got;
+      check(used, " and more");
     } else {
       const std::size_t got = read_some(file.fd, content.data() + used, content.size() - used, path);
       used += got;
@@ -109,7 +138,7 @@ void write_file_atomic(const fs::path& path, std::string_view content) {
 }
 
 AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
-  if (!path_.has_filename()) fail("{}: cannot write: expected a file name", path_.string());
+  if (!path_.has_filename()) fail("{}: cannot write: expected a file name", named(path_));
   made_ = std::make_unique<TemporaryPath>(path_.parent_path(), path_.filename(), TemporaryPath::Kind::file);
 }
 

@@ -14,7 +14,14 @@ namespace triage {
 namespace fs = std::filesystem;
 class TemporaryPath;
 
-std::string read_file(const fs::path& path);
+struct ReadLimit {
+  std::uint64_t bytes = std::uint64_t{16} << 30;  // a larger file is refused before it is read
+  bool pipe = false;                              // a pipe will do as well: /dev/stdin, <(command) of a shell
+};
+
+// Regular files alone, unless `limit` says more: a device or a pipe may have no end, or no writer. Throws FileError
+// where the file is not there or cannot be read.
+std::string read_file(const fs::path& path, const ReadLimit& limit = {});
 
 // fsync of a file or a directory.
 void flush_to_disk(const fs::path& path);

@@ -7,6 +7,9 @@
 
 #include <csignal>
 #include <format>
+#include <fstream>
+#include <optional>
+#include <thread>
 
 #include "core/test_support.h"
 
@@ -46,6 +49,55 @@ TEST(File, ReadsWholeFiles) {
   EXPECT_FALSE(read_file("/proc/self/status").empty());  // says that its size is 0
   EXPECT_THAT(error_of([&] { read_file(directory / "b"); }), AllOf(HasSubstr("/b"), HasSubstr("No such file")));
   EXPECT_THAT(error_of([&] { read_file(directory.path()); }), HasSubstr("found a directory"));
+}
+
+TEST(File, WhatIsNoFileOrTooLargeIsRefusedAtOnce) {
+  const TempDir directory;
+  const fs::path pipe = directory / "pipe", file = directory / "file";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);  // nobody writes: opening it the usual way would wait for ever
+  write_file_atomic(file, "12345");
+  EXPECT_EQ(error_of([&] { read_file(pipe); }), pipe.string() + ": cannot read: expected a file, found a pipe");
+  EXPECT_EQ(error_of([] { read_file("/dev/zero"); }), "/dev/zero: cannot read: expected a file, found a device");
+  EXPECT_EQ(error_of([] { MappedFile("/dev/zero"); }), "/dev/zero: cannot read: expected a file, found a device");
+  EXPECT_EQ(error_of([&] { sha256_file(pipe); }), pipe.string() + ": cannot read: expected a file, found a pipe");
+  EXPECT_EQ(read_file(file, {.bytes = 5}), "12345");
+  EXPECT_EQ(error_of([&] { read_file(file, {.bytes = 4}); }),
+            file.string() + ": cannot read: expected at most 4 bytes, found 5");
+  EXPECT_THAT(error_of([] { read_file("/proc/self/status", {.bytes = 10}); }),  // its size is not known before
+              HasSubstr("expected at most 10 bytes, found"));
+}
+
+TEST(File, APipeIsReadWhereItIsAskedFor) {
+  const TempDir directory;
+  const fs::path pipe = directory / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_EQ(read_file(pipe, {.pipe = true}), "");  // nobody writes
+  const std::string text(200'000, 'x');            // more than a pipe holds
+  std::thread writer([&] {
+    std::ofstream(pipe) << text;  // opening it waits for the reader
+  });
+  std::string got;
+  while (got.empty()) got = read_file(pipe, {.pipe = true});
+  writer.join();
+  EXPECT_EQ(got, text);
+}
+
+TEST(File, MissingIsToldFromUnreadable) {
+  const TempDir directory;
+  const auto thrown = [](const fs::path& path) -> std::optional<FileError> {
+    try {
+      read_file(path);
+    } catch (const FileError& error) {
+      return error;
+    }
+    return std::nullopt;
+  };
+  EXPECT_TRUE(thrown(directory / "no")->missing());
+  const fs::path loop = directory / "loop";
+  fs::create_symlink(loop, loop);
+  EXPECT_FALSE(thrown(loop)->missing());
+  EXPECT_STREQ(thrown("")->what(), "'': cannot open: No such file or directory");
+  EXPECT_THAT(thrown(loop)->what(), HasSubstr("loop: cannot open: Too many levels of symbolic links"));
 }
 
 TEST(AtomicFile, NothingIsSeenBeforeCommitAndNothingStaysWithoutIt) {

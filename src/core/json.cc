@@ -2,11 +2,17 @@
 
 #include <algorithm>
 
+#include "core/warning.h"
+
 namespace triage {
 namespace {
 
 constexpr int kMaxDepth = 128;
 constexpr std::size_t kShownValueBytes = 60;  // of a value in a message
+constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 30;
+constexpr double kExactIntegers = 9007199254740992;  // 2^53: up to here 3.0 and 3 are the same number to every tool
+constexpr const char* kChecksum = "checksum";
+constexpr std::size_t kChecksumBytes = 64;
 
 // nlohmann's parser is iterative, but copying and printing a value recurse: depth is bounded before anything is built.
 void check_depth(std::string_view text, const std::string& origin) {
@@ -78,6 +84,43 @@ Json with_valid_utf8(const Json& json) {
   return out;
 }
 
+// Keys in order, whole numbers as integers: what other tools may write otherwise.
+nlohmann::json canonical(const Json& json) {
+  if (json.is_object()) {
+    nlohmann::json sorted = nlohmann::json::object();
+    for (const auto& [key, value] : json.items()) sorted[valid_utf8(key)] = canonical(value);
+    return sorted;
+  }
+  if (json.is_array()) {
+    nlohmann::json list = nlohmann::json::array();
+    for (const Json& value : json) list.push_back(canonical(value));
+    return list;
+  }
+  if (json.is_number_float()) {
+    const double value = json.get<double>();
+    if (std::trunc(value) == value && std::abs(value) < kExactIntegers) return static_cast<std::int64_t>(value);
+    return value;
+  }
+  if (json.is_string()) return valid_utf8(json.get_ref<const std::string&>());
+  if (json.is_boolean()) return json.get<bool>();
+  if (json.is_number_unsigned()) return json.get<std::uint64_t>();
+  if (json.is_number_integer()) return json.get<std::int64_t>();
+  return nullptr;
+}
+
+std::string checksum_of(const Json& json, const std::string& without = kChecksum) {
+  nlohmann::json rest = canonical(json);
+  rest.erase(without);
+  return sha256_hex(rest.dump());
+}
+
+// Damage may hit the checksum's name.
+bool is_misnamed_checksum(const Json& json) {
+  const auto last = std::prev(json.end());
+  return last->is_string() && last->get_ref<const std::string&>().size() == kChecksumBytes &&
+         *last == checksum_of(json, last.key());
+}
+
 }  // namespace
 
 std::string valid_utf8(std::string_view text) {
@@ -111,7 +154,42 @@ Json parse_json(std::string_view text, const std::string& origin) {
   }
 }
 
-Json read_json(const fs::path& path) { return parse_json(read_file(path), path.string()); }
+Json read_json(const fs::path& path) { return parse_json(read_file(path, {.bytes = kMostBytes}), path.string()); }
+
+void seal(Json& json) {
+  json.erase(kChecksum);
+  json[kChecksum] = checksum_of(json);
+}
+
+bool unseal(Json& json, const std::string& origin) {
+  if (!json.is_object() || json.empty()) return false;
+  if (!json.contains(kChecksum)) {
+    if (is_misnamed_checksum(json)) fail("{}: damaged: its field 'checksum' has another name", origin);
+    return false;
+  }
+  const JsonReader reader(json, origin);
+  if (const std::string expected = checksum_of(json); reader.get<std::string>(kChecksum) != expected) {
+    fail(
+        "{}: checksum: expected {}, found {}: the file is damaged or was edited. To keep what it says, remove the "
+        "field 'checksum'",
+        origin, expected, reader.get<std::string>(kChecksum));
+  }
+  json.erase(kChecksum);
+  return true;
+}
+
+Json read_sealed_json(const fs::path& path) {
+  Json json = read_json(path);
+  if (!unseal(json, path.string())) {
+    warn(path.string() + ": has no checksum (made before there were any, or edited): damage would not be noticed");
+  }
+  return json;
+}
+
+void write_sealed_json(const fs::path& path, Json json) {
+  seal(json);
+  write_json(path, json);
+}
 
 void write_json(const fs::path& path, const Json& json) { write_file_atomic(path, dump_json(json, 2) + "\n"); }
 

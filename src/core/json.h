@@ -28,6 +28,13 @@ void write_json(const fs::path& path, const Json& json);  // atomic, indented, e
 std::string dump_json(const Json& json, int indent = -1);
 std::string valid_utf8(std::string_view text);  // that rule for one string
 
+// Files that something is computed from end with "checksum": SHA-256 of what the other fields say, whatever their order
+// and the spaces between them, so that a changed value is noticed and another layout of the same values is not.
+void seal(Json& json);                               // adds it; a former one is replaced
+bool unseal(Json& json, const std::string& origin);  // takes it out; false: there was none. Throws where it is wrong
+Json read_sealed_json(const fs::path& path);         // warns (core/warning.h) where there is none
+void write_sealed_json(const fs::path& path, Json json);
+
 // A view of one value and its place ("plan.json: stages[1].arch"). The Json must outlive the reader.
 class JsonReader {
  public:

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/test_support.h"
+#include "core/warning.h"
 
 namespace triage {
 namespace {
@@ -93,6 +94,73 @@ TEST(JsonReader, MessagesStayShortAndPrintable) {
   const Json json = {{"name", std::string(5000, 'x')}, {"bad", "\xff\n"}};
   EXPECT_LT(error_of([&] { reader_of(json).get<int>("name"); }).size(), 200u);
   EXPECT_THAT(error_of([&] { reader_of(json).get<int>("bad"); }), HasSubstr("\\n"));
+}
+
+const Json kSealed =
+    parse_json(R"({"version": 1, "name": "n", "thresholds": [0.5, 1.0, 2, 1e-7, -3, 0.1, 12345678901234567890],
+                                    "inner": {"b": true, "a": null, "text": "\u00e4\n"}})",
+               "sealed");
+
+TEST(SealedJson, AnyOtherLayoutOfTheSameValuesIsTaken) {
+  const TempDir directory;
+  const fs::path file = directory / "a.json";
+  write_sealed_json(file, kSealed);
+  EXPECT_EQ(read_sealed_json(file), kSealed);
+  const std::string sum = read_json(file).at("checksum");
+  const auto read_as = [&](const std::string& text) {
+    write_file_atomic(file, text);
+    return read_sealed_json(file);
+  };
+  EXPECT_EQ(read_as(read_json(file).dump()), kSealed);
+  // Keys in another order, numbers as other tools write them.
+  EXPECT_EQ(read_as(R"({"checksum": ")" + sum +
+                    R"(", "name": "n", "version": 1.0, "inner": {"a": null, "b": true, "text": "ä\n"},
+                        "thresholds": [5e-1, 1, 2.0, 1.0E-7, -3.0, 0.10000000000000001, 12345678901234567890]})")
+                ["name"],
+            "n");
+}
+
+TEST(SealedJson, AnyOtherValueIsRefusedAndSaysWhatToDo) {
+  const TempDir directory;
+  const fs::path file = directory / "a.json";
+  for (const char* change : {"/version", "/thresholds/3", "/inner/a", "/added", "/checksum"}) {
+    write_sealed_json(file, kSealed);
+    Json json = read_json(file);
+    json[Json::json_pointer(change)] = 2;
+    write_json(file, json);
+    EXPECT_THAT(error_of([&] { read_sealed_json(file); }), HasSubstr("a.json: checksum: expected ")) << change;
+  }
+  Json json = read_json(file);
+  json["checksum"] = std::string(64, '0');
+  write_json(file, json);
+  EXPECT_THAT(error_of([&] { read_sealed_json(file); }),
+              HasSubstr(", found " + std::string(64, '0') +
+                        ": the file is damaged or was edited. To keep what it says, remove the field 'checksum'"));
+}
+
+std::vector<std::string>& warnings() {
+  static std::vector<std::string> all;
+  return all;
+}
+
+TEST(SealedJson, WithoutAChecksumThereIsOneWarning) {
+  const TempDir directory;
+  const fs::path file = directory / "old.json";
+  write_json(file, kSealed);
+  set_warning_sink([](const std::string& text) { warnings().push_back(text); });
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(read_sealed_json(file), kSealed);
+  set_warning_sink(nullptr);
+  EXPECT_THAT(warnings(), testing::ElementsAre(HasSubstr("old.json: has no checksum")));
+  EXPECT_EQ(read_sealed_json(file), kSealed);  // nobody listens
+}
+
+TEST(SealedJson, DamageIsRefused) {
+  const TempDir directory;
+  const fs::path file = directory / "a.json";
+  write_sealed_json(file, kSealed);
+  const Damage found = damage(file, 400, [&] { return read_sealed_json(file).dump(); });
+  EXPECT_THAT(found.taken, testing::IsEmpty());
+  EXPECT_GT(found.refused, 300);  // the others are spaces
 }
 
 TEST(Json, FilesKeepTheOrderOfFields) {

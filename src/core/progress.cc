@@ -4,9 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstdio>
 #include <format>
+
+#include "core/printable.h"
 
 namespace triage {
 namespace {
@@ -44,6 +47,16 @@ std::string first_bytes(const std::string& text, std::size_t bytes) {
   return text.substr(0, bytes);
 }
 
+// Past stderr's stream, which may let no escape sequences through; all but what this file adds is printable already.
+void put(std::string_view text) {
+  std::fflush(stderr);
+  while (!text.empty()) {
+    const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+    if (written < 0 && errno != EINTR) return;
+    text.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(written, 0)));
+  }
+}
+
 }  // namespace
 
 Progress::Progress(std::string label, std::uint64_t total, std::string unit, std::uint64_t first)
@@ -57,7 +70,7 @@ Progress::Progress(std::string label, std::uint64_t total, std::string unit, std
       terminal_(::isatty(STDERR_FILENO) == 1) {}
 
 Progress::~Progress() {
-  if (!finished_ && terminal_ && !g_quiet) std::fputs("\n", stderr);
+  if (!finished_ && terminal_ && !g_quiet) put("\n");
 }
 
 void Progress::update(std::uint64_t count, const std::string& note) {
@@ -69,7 +82,7 @@ void Progress::update(std::uint64_t count, const std::string& note) {
 }
 
 void Progress::line(const std::string& text) {
-  if (!g_quiet) std::fputs((terminal_ ? "\r\x1b[K" + text + "\n" : text + "\n").c_str(), stderr);
+  if (!g_quiet) put((terminal_ ? "\r\x1b[K" : "") + printable(text) + "\n");
 }
 
 void Progress::finish(const std::string& note) {
@@ -105,13 +118,13 @@ void Progress::draw(std::uint64_t count, const std::string& note, bool final) {
     text += "  ETA " + time_text((total - done) / speed);
   }
   if (!note.empty()) text += "  " + note;
+  text = printable(text);
   if (terminal_) {
     if (!final) text = first_bytes(text, terminal_columns() - 1);  // a wrapped line could not be redrawn
     text = "\r\x1b[K" + text;
   }
   if (final || !terminal_) text += "\n";
-  std::fputs(text.c_str(), stderr);
-  std::fflush(stderr);
+  put(text);
 }
 
 void Progress::set_quiet(bool quiet) { g_quiet = quiet; }

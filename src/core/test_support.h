@@ -1,7 +1,13 @@
 // Helpers of the unit tests.
 #pragma once
 
+#include <format>
+#include <fstream>
+#include <string>
+#include <vector>
+
 #include "core/error.h"
+#include "core/rng.h"
 #include "core/temporary.h"
 
 namespace triage {
@@ -18,6 +24,33 @@ class TempDir {
 
 inline std::size_t entries(const fs::path& directory) {
   return static_cast<std::size_t>(std::distance(fs::directory_iterator(directory), fs::directory_iterator()));
+}
+
+// A file in which one bit is wrong, at `places` places drawn by a fixed seed, each for itself: how often read() threw
+// an Error, and where it returned something else than for the whole file. Bits that mean nothing (the spaces of JSON,
+// what an archive pads with) may be taken.
+struct Damage {
+  int refused = 0;
+  std::vector<std::string> taken;
+};
+template <class Read>
+Damage damage(const fs::path& file, int places, Read read) {
+  const std::string whole = read_file(file), meaning = read();
+  Damage damage;
+  Rng rng(21);
+  for (int i = 0; i < places; ++i) {
+    std::string bytes = whole;
+    const std::uint64_t at = rng.below(bytes.size()), bit = rng.below(8);
+    bytes[at] = static_cast<char>(bytes[at] ^ (1 << bit));
+    std::ofstream(file, std::ios::binary | std::ios::trunc) << bytes;
+    try {
+      if (read() != meaning) damage.taken.push_back(std::format("{}: byte {}, bit {}", file.string(), at, bit));
+    } catch (const Error&) {
+      ++damage.refused;
+    }
+  }
+  write_file_atomic(file, whole);
+  return damage;
 }
 
 // The message of the Error that `action` throws, "no error" without one.

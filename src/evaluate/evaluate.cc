@@ -173,6 +173,7 @@ Json evaluate_plan(const EvaluateOptions& wanted) {
         route::score_plan(plan, options.plan, dataset, indices, scores, threads, {.label = label});
     Json eval = evaluate_set(plan, table, dataset.info().name, options);
     eval["path"] = file.string();
+    eval["sha256"] = dataset.info().sha256;
     if (timed) {
       const route::Verdicts verdicts = route::verdicts(table);
       const Operation at = operate(plan, table, verdicts);

@@ -267,8 +267,7 @@ onnx::ModelProto compose_plan(const fs::path& directory, const PlanModelOptions&
   std::vector<onnx::ModelProto> stages;
   for (const auto& stage : plan.stages) {
     const fs::path file = directory / stage.onnx;
-    const auto found = stage.sha256.empty() ? "" : sha256_file(file);  // a plan may name none
-    if (found != stage.sha256)
+    if (const std::string found = sha256_file(file); found != stage.sha256)
       fail("{}: damaged: found checksum {}, plan.json names {}", file.string(), found, stage.sha256);
     stages.push_back(load_model(file));
   }

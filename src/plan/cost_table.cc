@@ -148,12 +148,12 @@ CostTable cost_table_from_json(const Json& json, const std::string& origin) {
   return table;
 }
 
-CostTable load_cost_table(const fs::path& file) { return cost_table_from_json(read_json(file), file.string()); }
+CostTable load_cost_table(const fs::path& file) { return cost_table_from_json(read_sealed_json(file), file.string()); }
 
 void save_cost_table(const fs::path& file, const CostTable& table) {
   const Json json = to_json(table);
   cost_table_from_json(json, file.string());  // what could not be read back is not written
-  write_json(file, json);
+  write_sealed_json(file, json);
 }
 
 std::string to_csv(const CostTable& table) {

@@ -42,6 +42,15 @@ TEST(CostTable, SurvivesItsFile) {
   EXPECT_EQ(table.find({.stage = "little", .threads = 2}), nullptr);
 }
 
+TEST(CostTable, DamageIsRefused) {
+  const TempDir directory;
+  const fs::path file = directory / "costs.json";
+  save_cost_table(file, small_table());
+  const Damage found = damage(file, 200, [&] { return to_json(load_cost_table(file)).dump(); });
+  EXPECT_EQ(found.taken, std::vector<std::string>());
+  EXPECT_GT(found.refused, 100);
+}
+
 TEST(CostTable, TellsEnergyFromNone) {
   const Json json = to_json(small_table());
   EXPECT_TRUE(json["entries"][0]["energy"].is_null());

@@ -193,12 +193,14 @@ LayerCostTable layer_costs_from_json(const Json& json, const std::string& origin
   return table;
 }
 
-LayerCostTable load_layer_costs(const fs::path& file) { return layer_costs_from_json(read_json(file), file.string()); }
+LayerCostTable load_layer_costs(const fs::path& file) {
+  return layer_costs_from_json(read_sealed_json(file), file.string());
+}
 
 void save_layer_costs(const fs::path& file, const LayerCostTable& table) {
   const Json json = to_json(table);
   layer_costs_from_json(json, file.string());  // what could not be read back is not written
-  write_json(file, json);
+  write_sealed_json(file, json);
 }
 
 }  // namespace triage::plan

@@ -220,6 +220,14 @@ TEST_F(LayerCostsFileTest, ComesBackAsItWas) {
   EXPECT_EQ(LayerCosts(read, "a").identity(), LayerCosts(table_, "b").identity());
 }
 
+TEST_F(LayerCostsFileTest, DamageIsRefused) {
+  const fs::path file = directory_ / "layer_costs.json";
+  save_layer_costs(file, table_);
+  const Damage found = damage(file, 200, [&] { return to_json(load_layer_costs(file)).dump(); });
+  EXPECT_EQ(found.taken, std::vector<std::string>());
+  EXPECT_GT(found.refused, 100);
+}
+
 TEST_F(LayerCostsFileTest, AnUnfinishedOneComesBackButGivesNoCosts) {
   table_.complete = false;
   const LayerCostTable read = layer_costs_from_json(to_json(table_), kOrigin);

@@ -15,6 +15,8 @@
 namespace triage::plan {
 
 inline constexpr int kPlanVersion = 1;
+inline constexpr std::size_t kMaxStages = 64;
+inline constexpr int kMaxHidden = 4096;  // units of a router
 
 enum class StageInput { image, features };  // features: the carried map of stage Stage::source
 enum class PolicyKind { learned, confidence, entropy, margin };
@@ -63,7 +65,7 @@ struct Stage {
   StageInput input = StageInput::image;
   int source = -1;     // for StageInput::features: index of an earlier stage
   std::string onnx;    // file name inside the plan directory
-  std::string sha256;  // of that file
+  std::string sha256;  // of that file, never empty in a plan
   std::optional<CompiledStage> compiled;
   int feature_width = 0;  // elements of the "features" output, 0 when there is none
   std::int64_t macs = 0, parameters = 0;
@@ -90,6 +92,8 @@ struct Plan {
   std::optional<Prediction> predicted;
   Json provenance = Json::object();  // command, git, seed, data checksum, machine, engine: evidence, never read back
 };
+
+bool is_name(const std::string& text);  // of plans, stages, files: something, without control characters
 
 CompiledStage compiled_stage_from_json(const JsonReader& json);  // checks it; throws Error
 

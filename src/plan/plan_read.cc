@@ -11,14 +11,12 @@
 namespace triage::plan {
 namespace {
 
-constexpr std::size_t kMaxStages = 64;
-constexpr int kMaxFeatures = 65'536, kMaxHidden = 4096;
+constexpr int kMaxFeatures = 65'536;
 
 // Names stand in messages, tables and pictures.
 std::string printable(const JsonReader& json, const char* key) {
   const std::string text = json.get<std::string>(key);
-  const auto control = [](unsigned char c) { return c < ' ' || c == 127; };
-  if (text.empty() || std::ranges::any_of(text, control)) json.at(key).fail_here("a name without control characters");
+  if (!is_name(text)) json.at(key).fail_here("a name without control characters");
   return text;
 }
 
@@ -34,8 +32,8 @@ std::string plain_file_name(const JsonReader& json, const char* key) {
 std::string checksum(const JsonReader& json, const char* key) {
   const std::string text = json.get<std::string>(key);
   const auto hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
-  if (!text.empty() && (text.size() != 64 || !std::ranges::all_of(text, hex))) {
-    json.at(key).fail_here("64 hexadecimal digits in lower case, or nothing");
+  if (text.size() != 64 || !std::ranges::all_of(text, hex)) {
+    json.at(key).fail_here("64 hexadecimal digits in lower case");
   }
   return text;
 }
@@ -157,6 +155,11 @@ std::vector<std::string> classes_from_json(const JsonReader& json) {
 
 }  // namespace
 
+bool is_name(const std::string& text) {
+  const auto control = [](unsigned char c) { return c < ' ' || c == 127; };
+  return !text.empty() && std::ranges::none_of(text, control);
+}
+
 PolicyKind policy_from_string(const std::string& text, const std::string& where) {
   for (const auto kind : {PolicyKind::learned, PolicyKind::confidence, PolicyKind::entropy, PolicyKind::margin}) {
     if (text == to_string(kind)) return kind;
@@ -172,9 +175,7 @@ Metric metric_from_string(const std::string& text, const std::string& where) {
 }
 
 CompiledStage compiled_stage_from_json(const JsonReader& json) {
-  CompiledStage compiled{.file = plain_file_name(json, "file"), .sha256 = checksum(json, "sha256")};
-  if (compiled.sha256.empty()) json.at("sha256").fail_here("64 hexadecimal digits in lower case");
-  return compiled;
+  return {.file = plain_file_name(json, "file"), .sha256 = checksum(json, "sha256")};
 }
 
 Plan plan_from_json(const Json& json, const std::string& origin) {
@@ -210,7 +211,7 @@ Plan plan_from_json(const Json& json, const std::string& origin) {
 Plan load_plan(const fs::path& directory) {
   const fs::path file = directory / "plan.json";
   if (!fs::exists(directory)) recover_directory(directory);
-  return plan_from_json(read_json(file), file.string());
+  return plan_from_json(read_sealed_json(file), file.string());
 }
 
 }  // namespace triage::plan

@@ -86,7 +86,7 @@ void save_plan(const fs::path& directory, const Plan& plan) {
   std::error_code error;
   fs::create_directories(directory, error);
   if (error) fail("{}: cannot create the directory: {}", directory.string(), error.message());
-  write_json(file, json);
+  write_sealed_json(file, json);
 }
 
 }  // namespace triage::plan

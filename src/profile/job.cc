@@ -86,14 +86,17 @@ class JobStore {
 
   void add(const plan::CostTable& part) {
     plan::add_entries(table_, part, file_.empty() ? "measurement" : file_.string());
-    if (!file_.empty()) append_line(file_, plan::to_json(part).dump());
+    Json json = plan::to_json(part);
+    seal(json);
+    if (!file_.empty()) append_line(file_, json.dump());
   }
   const plan::CostTable& table() const { return table_; }
 
  private:
   void read_line(const std::string& line, int number, const std::string& key) {
     const std::string origin = std::format("{}:{}", file_.string(), number);
-    const Json json = parse_json(line, origin);
+    Json json = parse_json(line, origin);
+    unseal(json, origin);
     if (number > 1) return plan::add_entries(table_, plan::cost_table_from_json(json, origin), origin);
     const JsonReader reader(json, origin);
     if (reader.get<int>("version") != kJobStateVersion) {
@@ -125,7 +128,8 @@ std::vector<JobPart> missing_parts(const Measurable& what, const Job& job, const
   const ProfileOptions& options = job.profile;
   std::vector<std::string> rows;
   for (const plan::Stage& stage : what.plan.stages) rows.push_back(stage.name);
-  if (what.whole && options.whole_plan && !options.one_by_one && runs_plans(options.provider)) rows.push_back("plan");
+  if (what.whole && options.whole_plan && !options.one_by_one && runs_plans(options.provider))
+    rows.emplace_back(kWholePlan);
   for (const auto& [field, names] : {std::pair{"only", &options.only}, {"by_node", &options.by_node}}) {
     for (const std::string& row : *names) {
       if (std::ranges::find(rows, row) == rows.end()) fail("{}: found '{}', expected one of the stages", field, row);
@@ -137,12 +141,9 @@ std::vector<JobPart> missing_parts(const Measurable& what, const Job& job, const
       JobPart part{threads, batch, {}};
       for (const std::string& row : rows) {
         const bool wanted = options.only.empty() || std::ranges::find(options.only, row) != options.only.end();
-        const plan::CostKey key{.stage = row,
-                                .engine = engine_of(options.provider),
-                                .provider = options.provider,
-                                .threads = threads,
-                                .batch = batch};
-        if (!wanted || have.find(key)) continue;
+        const auto stage = std::ranges::find(what.plan.stages, row, &plan::Stage::name);
+        const bool whole = stage == what.plan.stages.end();
+        if (!wanted || have.find(cost_key(options.provider, whole ? nullptr : &*stage, threads, batch))) continue;
         part.rows.push_back(row);
         if (part.rows.size() == static_cast<std::size_t>(job.interleaved)) {
           parts.push_back(part);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <regex>
 #include <thread>
 
 #include "core/machine.h"
@@ -120,12 +121,38 @@ TEST_F(JobTest, WhatWasMeasuredIsNotMeasuredAgain) {
   EXPECT_EQ(run().entries.size(), 9u);
 }
 
+TEST_F(JobTest, RowsInInt8AreFoundAgain) {
+  plan::Plan plan = plan::load_plan(directory_.path());
+  plan.stages[1].precision = plan::Precision::int8;  // of the row's name alone: the file stays what it is
+  plan::save_plan(directory_.path(), plan);
+  EXPECT_EQ(error_of([&] {
+              run([](const JobProgress& at) {
+                if (at.rows_done == 3) throw Error("gone");
+              });
+            }),
+            "gone");
+  std::size_t first_done = 99;
+  const plan::CostTable table = run([&](const JobProgress& at) { first_done = std::min(first_done, at.rows_done); });
+  EXPECT_EQ(first_done, 3u);
+  EXPECT_EQ(table.entries.size(), 6u);
+  for (const int batch : {1, 2}) {
+    EXPECT_NE(table.find({.stage = "deeper", .precision = "int8", .batch = batch}), nullptr);
+    EXPECT_NE(table.find({.stage = "plan", .batch = batch}), nullptr);
+  }
+  EXPECT_EQ(to_json(run()).dump(), to_json(table).dump());
+}
+
 TEST_F(JobTest, AStateOfSomethingElseIsRefused) {
   run();
   job_.profile.measure.max_runs = 31;
   EXPECT_THAT(error_of([&] { run(); }), HasSubstr("state.jsonl:1: key: expected "));
   job_.profile.measure.max_runs = 30;
-  std::string text = read_file(state_);
+  const std::string good = read_file(state_);
+  std::string text = good;
+  text.replace(text.rfind("\"threads\":1"), 11, "\"threads\":2");
+  write_file_atomic(state_, text);
+  EXPECT_THAT(error_of([&] { run(); }), HasSubstr("state.jsonl:5: checksum: expected "));
+  text = std::regex_replace(good, std::regex(",\"checksum\":\"[0-9a-f]*\""), "");
   for (std::size_t at = 0; (at = text.find("\"cpu\":\"", at)) != std::string::npos; at += 8) text.insert(at + 7, "Z");
   write_file_atomic(state_, text);
   EXPECT_THAT(error_of([&] { run(); }), HasSubstr("machine.cpu: found 'Z" + cpu_name() +

@@ -53,8 +53,9 @@ Shipment ship(const Device& device, Measurable what, const fs::path& directory, 
     stage.onnx = file.name = file.sha256 + ".onnx";
     shipment.plan.push_back(std::move(file));
   }
-  shipment.plan.push_back(what.whole ? shipped_bytes(plan::to_json(what.plan).dump(), "plan.json")
-                                     : shipped_bytes(stage_list_to_json(what.plan).dump(), "stages.json"));
+  Json list = what.whole ? plan::to_json(what.plan) : stage_list_to_json(what.plan);
+  seal(list);
+  shipment.plan.push_back(shipped_bytes(list.dump(), what.whole ? "plan.json" : "stages.json"));
   if (shipment.job.profile.cores.empty()) shipment.job.profile.cores = device.cores;
   shipment.job.nice = device.priority;
   shipment.plan_name = shipment.plan.back().sha256;

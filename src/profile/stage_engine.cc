@@ -19,6 +19,15 @@ std::string engine_version_of(const std::string& provider) {
   return provider == kCompiledProvider ? runtime::compiled_engine_version() : runtime::onnx_runtime_version();
 }
 
+plan::CostKey cost_key(const std::string& provider, const plan::Stage* stage, int threads, int batch) {
+  return {.stage = stage ? stage->name : kWholePlan,
+          .engine = engine_of(provider),
+          .provider = provider,
+          .precision = plan::to_string(stage ? stage->precision : plan::Precision::fp32),
+          .threads = threads,
+          .batch = batch};
+}
+
 bool runs_plans(const std::string& provider) { return provider == "cpu" || provider == kCompiledProvider; }
 
 fs::path stage_file(const plan::Stage& stage, const fs::path& directory, const std::string& provider) {
@@ -33,7 +42,8 @@ std::unique_ptr<runtime::Backend> open_stage(const plan::Stage& stage, const fs:
   auto opened =
       provider == kCompiledProvider
           ? runtime::open_compiled(file, {.threads = threads, .sha256 = stage.compiled->sha256, .profile = profile})
-          : runtime::open_onnx(file, {.threads = threads, .provider = provider, .profile = profile});
+          : runtime::open_onnx(file,
+                               {.threads = threads, .provider = provider, .sha256 = stage.sha256, .profile = profile});
   if (!opened) fail("{}", opened.error().message);
   return std::move(*opened);
 }

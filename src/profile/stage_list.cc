@@ -74,7 +74,7 @@ Measurable load_measurable(const fs::path& directory) {
   if (fs::exists(directory / "plan.json")) return {plan::load_plan(directory), true};
   const fs::path list = directory / "stages.json";
   if (!fs::exists(list)) fail("{}: found neither plan.json nor stages.json, expected one", directory.string());
-  return {stage_list_from_json(read_json(list), list.string()), false};
+  return {stage_list_from_json(read_sealed_json(list), list.string()), false};
 }
 
 }  // namespace triage::profile

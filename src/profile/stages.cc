@@ -163,12 +163,7 @@ Profile one_by_one(const plan::Plan& plan, const fs::path& directory, const Imag
         };
         Visit visit = visit_stage(open, stage.onnx, use_of(plan, s), images, carried,
                                   {.measure = options.measure, .batch = batch, .by_node = by_node});
-        result.table.entries.push_back({.key = {.stage = stage.name,
-                                                .engine = engine_of(options.provider),
-                                                .provider = options.provider,
-                                                .precision = plan::to_string(stage.precision),
-                                                .threads = threads,
-                                                .batch = batch},
+        result.table.entries.push_back({.key = cost_key(options.provider, &stage, threads, batch),
                                         .latency_us = visit.measured.latency_us,
                                         .first_inference_us = visit.measured.first_us,
                                         .load_ms = visit.load_ms,
@@ -208,22 +203,15 @@ Profile profile(const plan::Plan& plan, const fs::path& directory, const Images&
         const double load_ms = (steady_seconds() - start) * 1e3;
         const std::string file = stage_file(stage, directory, options.provider).filename().string();
         subjects.add(std::make_shared<StageRunner>(std::move(backend), file, use_of(plan, s), images, carried), load_ms,
-                     {.stage = stage.name,
-                      .engine = engine,
-                      .provider = options.provider,
-                      .precision = plan::to_string(stage.precision),
-                      .threads = threads,
-                      .batch = batch});
+                     cost_key(options.provider, &stage, threads, batch));
       }
     }
   }
-  if (whole_plan && runs_plans(options.provider) && asked_for(options, "plan")) {
+  if (whole_plan && runs_plans(options.provider) && asked_for(options, kWholePlan)) {
     for (const int threads : options.threads) {
       for (const int batch : options.batches) {
         const auto runner = std::make_shared<PlanRunner>(directory, engine, threads, images);
-        subjects.add(
-            runner, runner->load_ms(),
-            {.stage = "plan", .engine = engine, .provider = options.provider, .threads = threads, .batch = batch});
+        subjects.add(runner, runner->load_ms(), cost_key(options.provider, nullptr, threads, batch));
       }
     }
   }

@@ -284,6 +284,7 @@ void write_simulated_run(const fs::path& directory, const FixtureOptions& option
   Json results = simulated_results(options);
   results["test"]["path"] = data.string();
   const data::Dataset dataset = data::Dataset::open(data);
+  results["test"]["sha256"] = dataset.info().sha256;
   for (Json& example : results["test"]["examples"]["easiest"]) {
     example["label"] = example["predicted"] = dataset.label(example["index"].get<std::uint32_t>());
   }
@@ -292,18 +293,18 @@ void write_simulated_run(const fs::path& directory, const FixtureOptions& option
     example["label"] = label;
     example["predicted"] = example["index"].get<int>() % 2 ? label : (label + 1) % 4;
   }
-  write_json(directory / "results.json", results);
+  write_sealed_json(directory / "results.json", results);
   Json plan = {
       {"stages",
        {{{"name", "little"}, {"cost", stage_cost(kLittleUs)}}, {{"name", "big"}, {"cost", stage_cost(kBigUs)}}}}};
   plan["stages"][0]["cost"]["energy_uj"] = 412.5;  // of the other stage it is not available
   plan["stages"][0]["precision"] = "int8";
-  write_json(directory / "plan" / "plan.json", plan);
-  write_json(directory / "costs.json",
-             {{"entries",
-               {{{"stage", "little"}, {"engine", "onnxruntime"}, {"provider", "cpu"}, {"batch", 1}},
-                {{"stage", "little"}, {"engine", "onnxruntime"}, {"provider", "cpu"}, {"batch", 8}},
-                {{"stage", "little"}, {"engine", "onnxruntime"}, {"provider", "xnnpack"}, {"batch", 1}}}}});
+  write_sealed_json(directory / "plan" / "plan.json", plan);
+  write_sealed_json(directory / "costs.json",
+                    {{"entries",
+                      {{{"stage", "little"}, {"engine", "onnxruntime"}, {"provider", "cpu"}, {"batch", 1}},
+                       {{"stage", "little"}, {"engine", "onnxruntime"}, {"provider", "cpu"}, {"batch", 8}},
+                       {{"stage", "little"}, {"engine", "onnxruntime"}, {"provider", "xnnpack"}, {"batch", 1}}}}});
   Rng rng(5);
   for (const auto& [stage, floor, best, epochs] :
        {std::tuple{"big", 0.35, 0.936, 16}, std::tuple{"little", 0.55, 0.891, 24}}) {

@@ -38,6 +38,10 @@ void add_examples(const Run& run, const ReportOptions& options, std::vector<Draw
     return;
   }
   const data::Dataset dataset = data::Dataset::open(file);
+  if (const std::string& found = dataset.info().sha256; !test.sha256.empty() && found != test.sha256) {
+    fail("{}: this is not the data set that was evaluated: expected SHA-256 {}, found {}", file.string(), test.sha256,
+         found);
+  }
   const auto add = [&](const char* name, const char* title, const char* how_to_read,
                        const std::vector<Example>& examples) {
     if (!examples.empty())

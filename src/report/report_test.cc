@@ -282,12 +282,20 @@ TEST(Report, SaysWhatIsMissing) {
 TEST(Report, RefusesADataSetThatWasNotEvaluated) {
   const Scratch run("triage_report_other");
   write_simulated_run(run);
-  Json results = read_json(run / "results.json");
-  Json& label = results["test"]["examples"]["hardest"][0]["label"];
-  label = (label.get<int>() + 1) % 4;
-  write_json(run / "results.json", results);
-  EXPECT_THAT(error_of([&] { write_report(run, {.data = run / "data.tds"}); }),
+  const Json good = read_sealed_json(run / "results.json");
+  const auto refusal = [&](const auto& change) {
+    Json results = good;
+    change(results["test"]);
+    write_sealed_json(run / "results.json", results);
+    return error_of([&] { write_report(run, {.data = run / "data.tds"}); });
+  };
+  EXPECT_THAT(refusal([](Json& test) {
+                Json& label = test["examples"]["hardest"][0]["label"];
+                label = (label.get<int>() + 1) % 4;
+              }),
               HasSubstr("this is not the data set that was evaluated"));
+  EXPECT_THAT(refusal([](Json& test) { test["sha256"] = std::string(64, '0'); }),
+              HasSubstr("this is not the data set that was evaluated: expected SHA-256 000"));
 }
 
 TEST(Results, NamesFileAndField) {

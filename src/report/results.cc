@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
+#include <sstream>
 
 namespace triage::report {
 namespace {
@@ -216,6 +216,7 @@ void check_examples(const JsonReader& reader, const std::vector<Example>& exampl
 Evaluation read_evaluation(const JsonReader& reader, std::size_t classes, std::size_t stages) {
   Evaluation e{.dataset = reader.get<std::string>("dataset"),
                .path = reader.get_or<std::string>("path", ""),
+               .sha256 = reader.get_or<std::string>("sha256", ""),
                .split = reader.get_or<std::string>("split", "test"),
                .balanced = reader.get_or<std::string>("metric", "accuracy") == "balanced",
                .warnings = read_texts(reader, "warnings"),
@@ -268,7 +269,7 @@ StageInfo read_stage(const JsonReader& reader) {
 }
 
 void add_measured(const fs::path& plan_file, std::vector<StageInfo>& stages) {
-  const Json json = read_json(plan_file);
+  const Json json = read_sealed_json(plan_file);
   const JsonReader list_of_stages = JsonReader(json, plan_file.string()).at("stages");
   for (std::size_t i = 0; i < list_of_stages.size(); ++i) {
     const JsonReader stage = list_of_stages.at(i);
@@ -286,7 +287,7 @@ void add_measured(const fs::path& plan_file, std::vector<StageInfo>& stages) {
 
 // What ran a stage when the costs of its plan were measured.
 void add_engines(const fs::path& costs_file, std::vector<StageInfo>& stages) {
-  const Json json = read_json(costs_file);
+  const Json json = read_sealed_json(costs_file);
   const JsonReader entries = JsonReader(json, costs_file.string()).at("entries");
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const JsonReader entry = entries.at(i);
@@ -301,7 +302,7 @@ void add_engines(const fs::path& costs_file, std::vector<StageInfo>& stages) {
 
 std::vector<TrainingStep> read_training(const fs::path& file) {
   std::vector<TrainingStep> steps;
-  std::ifstream lines(file);
+  std::istringstream lines(read_file(file));
   std::string line;
   for (int n = 1; std::getline(lines, line); ++n) {
     if (line.empty()) continue;
@@ -369,7 +370,7 @@ Run load_run(const fs::path& run_directory) {
   if (!fs::exists(file)) {
     fail("{}: not found; `triage eval` writes it, a report needs it", file.string());
   }
-  Run run{.results = results_from_json(read_json(file), file.string())};
+  Run run{.results = results_from_json(read_sealed_json(file), file.string())};
   if (const fs::path plan = run_directory / "plan" / "plan.json"; fs::exists(plan)) {
     add_measured(plan, run.results.stages);
   }

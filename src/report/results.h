@@ -101,7 +101,7 @@ struct Example {
 };
 
 struct Evaluation {
-  std::string dataset, path;
+  std::string dataset, path, sha256;  // of its images and labels; empty in files that do not say it
   std::string split = "test";
   bool balanced = false;  // the policies' accuracies are balanced accuracy
   std::vector<std::string> warnings;

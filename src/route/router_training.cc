@@ -15,6 +15,9 @@
 namespace triage::route {
 namespace {
 
+constexpr int kLeastFolds = 3;  // one is held out of the choice, one of the training
+constexpr std::size_t kImagesPerFold = 10;
+
 struct Candidate {
   RouterObjective objective;
   bool use_features;
@@ -251,18 +254,37 @@ Json make_report(const std::vector<Setting>& settings, const std::vector<Candida
 
 }  // namespace
 
+void read_router_options(ConfigSection& section, RouterTrainingOptions& options) {
+  section.read("hidden", options.hidden, 1, plan::kMaxHidden);
+  section.read("members", options.members, 1, 100);
+  if (options.hidden * options.members > plan::kMaxHidden)
+    section.fail_at("members", std::format("hidden times members of at most {}", plan::kMaxHidden));
+  section.read("folds", options.folds, kLeastFolds, 100);
+  section.read("repeats", options.repeats, 1, 100);
+  section.read("steps", options.steps, options.check_every, 100'000);
+  section.read("learning_rate", options.learning_rate, 1e-6, 10);
+  section.read("evidence", options.evidence, 0, 100);
+  section.finish();
+}
+
+std::size_t least_images(const RouterTrainingOptions& options) {
+  return kImagesPerFold * static_cast<std::size_t>(options.folds);
+}
+
 TrainedRouters train_routers(const ScoreTable& table, std::span<const double> temperatures,
                              std::span<const double> path_latency_us, const RouterTrainingOptions& options) {
   const auto start = std::chrono::steady_clock::now();
-  if (options.folds < 3 || options.repeats < 1 || options.members < 1 || options.hidden < 1 ||
+  if (options.folds < kLeastFolds || options.repeats < 1 || options.members < 1 || options.hidden < 1 ||
       options.check_every < 1 || options.steps < options.check_every || options.objectives.empty() ||
       options.weight_decay.empty() || options.strengths.empty()) {
     fail(
-        "router training: expected at least 3 folds, 1 repeat, member, hidden unit, objective, weight decay and "
-        "strength");
+        "router training: expected at least {} folds, {} steps, 1 repeat, member, hidden unit, objective, weight decay "
+        "and strength",
+        kLeastFolds, options.check_every);
   }
-  if (table.count() < 10 * static_cast<std::size_t>(options.folds)) {
-    fail("router training: {} images, expected at least {} (10 per fold)", table.count(), 10 * options.folds);
+  if (table.count() < least_images(options)) {
+    fail("router training: {} images, expected at least {} ({} per fold)", table.count(), least_images(options),
+         kImagesPerFold);
   }
   const RouterData data = prepare_router_data(table, temperatures, path_latency_us);
   const CrossValidation validation(data, options);

@@ -22,6 +22,7 @@
 #include <span>
 #include <vector>
 
+#include "core/config.h"
 #include "core/json.h"
 #include "plan/plan.h"
 #include "route/score_table.h"
@@ -46,6 +47,11 @@ struct RouterTrainingOptions {
   double evidence = 1;                            // standard errors the held-out gain must be above zero
   std::uint64_t seed = 1;
 };
+
+// The keys of a [router]; refuses what train_routers() would refuse, or what no plan may hold.
+void read_router_options(ConfigSection& section, RouterTrainingOptions& options);
+
+std::size_t least_images(const RouterTrainingOptions& options);  // of the table that train_routers() is given
 
 struct TrainedRouters {
   std::vector<plan::Router> routers;  // one per exit but the last

@@ -86,9 +86,10 @@ std::string score_table_key(const plan::Plan& plan, const data::DatasetInfo& dat
 }
 
 std::vector<std::unique_ptr<runtime::Backend>> open_stages(const plan::Plan& plan, const fs::path& directory,
-                                                           const runtime::OnnxOptions& options) {
+                                                           runtime::OnnxOptions options) {
   std::vector<std::unique_ptr<runtime::Backend>> backends;
   for (const plan::Stage& stage : plan.stages) {
+    options.sha256 = stage.sha256;
     auto backend = runtime::open_onnx((directory / stage.onnx).string(), options);
     if (!backend) throw Error(backend.error().message);
     backends.push_back(std::move(*backend));
@@ -160,6 +161,7 @@ ScoreTable fill_score_table(const plan::Plan& plan, std::span<const std::unique_
 ScoreTable score_plan(const plan::Plan& plan, const fs::path& directory, const data::Dataset& dataset,
                       std::span<const std::uint32_t> indices, const fs::path& path, int threads,
                       const FillOptions& options) {
+  check_fit(plan, dataset);
   if (!path.empty() && fs::exists(path)) {
     ScoreTable stored = load_score_table(path);
     if (stored.key == score_table_key(plan, dataset.info(), indices)) return stored;

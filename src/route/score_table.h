@@ -48,7 +48,7 @@ std::string score_table_key(const plan::Plan& plan, const data::DatasetInfo& dat
 
 // The plan's stages as backends, in order. Throws Error with the runtime's message. Files are not checksummed here.
 std::vector<std::unique_ptr<runtime::Backend>> open_stages(const plan::Plan& plan, const fs::path& directory,
-                                                           const runtime::OnnxOptions& options);
+                                                           runtime::OnnxOptions options);
 
 struct FillOptions {
   int batch = 128;

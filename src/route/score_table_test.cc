@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/test_support.h"
 #include "route/synthetic_test.h"
 #include "runtime/fake_backend.h"
 
@@ -24,16 +25,6 @@ void expect_equal(const ScoreTable& a, const ScoreTable& b) {
     EXPECT_EQ(a.stages[s].logits, b.stages[s].logits);
     EXPECT_EQ(a.stages[s].features, b.stages[s].features);
   }
-}
-
-template <class F>
-std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST(ScoreTableFile, RoundTripAndDamage) {
@@ -66,6 +57,14 @@ TEST(ScoreTableFile, KeepsLabelsOverTheFirstByte) {
   save_score_table(path, table);
   EXPECT_THAT(error_of([&] { load_score_table(path); }), HasSubstr("label 300 of 300 classes"));
   fs::remove(path);
+}
+
+TEST(ScoreTableFile, DamageIsRefused) {
+  const TempDir directory;
+  const fs::path path = directory / "table.scores";
+  save_score_table(path, synthetic_table({.count = 20}));
+  const Damage found = damage(path, 50, [&] { return load_score_table(path).key; });
+  EXPECT_EQ(found.refused, 50);
 }
 
 TEST(ScoreTable, SelectTakesRows) {

@@ -39,6 +39,7 @@ struct OnnxOptions {
   int threads = 1;
   bool allow_spinning = false;
   std::string provider = "cpu";  // cpu, xnnpack, dnnl
+  std::string sha256;            // of the stage's file, for open_onnx; empty: not checked
   std::string profile;           // PREFIX of the engine's own PREFIX_<time>.json, written when the backend goes. Slower
 };
 

@@ -40,18 +40,6 @@ struct Classifier::Impl {
 
 namespace {
 
-std::unique_ptr<Backend> open_stage(const plan::Stage& stage, const fs::path& file, const OnnxOptions& options) {
-  std::string model = read_model(file.string());
-  if (!stage.sha256.empty()) {
-    const std::string found = sha256_hex(model);
-    if (found != stage.sha256) {
-      fail_with(ErrorCode::damaged, "{}: sha256: found {}, expected {} (from plan.json)", file.string(), found,
-                stage.sha256);
-    }
-  }
-  return make_onnx_backend(std::move(model), file.string(), options);
-}
-
 // Opens every stage and holds it against the plan: open(stage) gives its backend, file(stage) its name for messages.
 template <class Open, class File>
 Opened open_stages(const char* engine, const plan::Plan& plan, const Open& open, const File& file) {
@@ -67,10 +55,13 @@ Opened open_stages(const char* engine, const plan::Plan& plan, const Open& open,
 }
 
 Opened open_with_onnx_runtime(const plan::Plan& plan, const fs::path& directory, const ClassifierOptions& options) {
-  const OnnxOptions onnx{.threads = options.threads, .allow_spinning = options.allow_spinning};
+  OnnxOptions onnx{.threads = options.threads, .allow_spinning = options.allow_spinning};
   const auto file = [&](const plan::Stage& stage) { return directory / stage.onnx; };
-  return open_stages(
-      "onnxruntime", plan, [&](const plan::Stage& stage) { return open_stage(stage, file(stage), onnx); }, file);
+  const auto open = [&](const plan::Stage& stage) {
+    onnx.sha256 = stage.sha256;
+    return take(open_onnx(file(stage).string(), onnx));
+  };
+  return open_stages("onnxruntime", plan, open, file);
 }
 
 Opened open_with_kernels(const plan::Plan& plan, const fs::path& directory, const ClassifierOptions& options) {
@@ -117,8 +108,8 @@ Classifier::~Classifier() = default;
 Result<Classifier> Classifier::load(const std::string& plan_directory, const ClassifierOptions& options) {
   try {
     const fs::path directory(plan_directory);
-    std::error_code error;
-    if (!fs::is_regular_file(directory / "plan.json", error)) {
+    std::error_code ignored;
+    if (fs::status(directory / "plan.json", ignored).type() == fs::file_type::not_found) {
       fail_with(ErrorCode::not_found, "{}: no such file; expected a plan directory",
                 (directory / "plan.json").string());
     }

@@ -163,6 +163,9 @@ TEST_F(ClassifierTest, MissingFilesAreNamed) {
   fs::remove(directory_ / "deeper.onnx");
   EXPECT_EQ(load_error(ErrorCode::not_found), (directory_ / "deeper.onnx").string() + ": no such file");
   fs::remove(directory_ / "plan.json");
+  fs::create_symlink("plan.json", directory_ / "plan.json");  // leads to itself: there, and not to be read
+  EXPECT_THAT(load_error(ErrorCode::unreadable), HasSubstr("plan.json: cannot open: Too many levels"));
+  fs::remove(directory_ / "plan.json");
   EXPECT_EQ(load_error(ErrorCode::not_found),
             (directory_ / "plan.json").string() + ": no such file; expected a plan directory");
 }

@@ -46,17 +46,6 @@ class WorkspacePool {
   std::atomic<ProgramWorkspace*> first_{nullptr};
 };
 
-std::string read_program_file(const std::string& file, const std::string& sha256) {
-  std::error_code error;
-  if (!fs::is_regular_file(file, error)) fail_with(ErrorCode::not_found, "{}: no such file", file);
-  std::string bytes = read_file(file);
-  if (sha256.empty()) return bytes;
-  if (const std::string found = sha256_hex(bytes); found != sha256) {
-    fail_with(ErrorCode::damaged, "{}: sha256: found {}, expected {} (from plan.json)", file, found, sha256);
-  }
-  return bytes;
-}
-
 std::shared_ptr<ThreadTeam> team_for(const CompiledOptions& options) {
   if (options.team) return options.team;
   if (options.threads < 1 || options.threads > 1024) {
@@ -75,7 +64,7 @@ class CompiledBackend : public Backend {
  public:
   CompiledBackend(const std::string& file, const CompiledOptions& options)
       : origin_(file),
-        program_(parse_program(read_program_file(file, options.sha256), file)),
+        program_(parse_program(read_stage_file(file, options.sha256), file)),
         library_(checked_library()),
         team_(team_for(options)),
         constants_(program_.constants.size()) {

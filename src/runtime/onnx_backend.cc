@@ -214,15 +214,9 @@ std::unique_ptr<Backend> make_onnx_backend(std::string model, const std::string&
   }
 }
 
-std::string read_model(const std::string& file) {
-  std::error_code error;
-  if (!fs::is_regular_file(file, error)) fail_with(ErrorCode::not_found, "{}: no such file", file);
-  return read_file(file);
-}
-
 Result<std::unique_ptr<Backend>> open_onnx(const std::string& file, const OnnxOptions& options) {
   try {
-    return make_onnx_backend(read_model(file), file, options);
+    return make_onnx_backend(read_stage_file(file, options.sha256), file, options);
   } catch (...) {
     return current_error();
   }

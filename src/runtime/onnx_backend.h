@@ -24,7 +24,4 @@ inline constexpr const char* kExactProducts = "session.x64quantprecision";
 // when a process needs most memory.
 std::unique_ptr<Backend> make_onnx_backend(std::string model, const std::string& origin, const OnnxOptions& options);
 
-// Whole file; not_found when there is none. Throws Failure.
-std::string read_model(const std::string& file);
-
 }  // namespace triage::runtime

@@ -2,7 +2,31 @@
 
 #include <new>
 
+#include "core/file.h"
+
 namespace triage::runtime {
+
+namespace {
+
+std::string read_existing(const std::string& file) {
+  try {
+    return read_file(file, {.bytes = std::uint64_t{1} << 31});
+  } catch (const FileError& error) {
+    if (!error.missing()) throw;
+    fail_with(ErrorCode::not_found, "{}: no such file", file);
+  }
+}
+
+}  // namespace
+
+std::string read_stage_file(const std::string& file, const std::string& sha256) {
+  std::string bytes = read_existing(file);
+  if (sha256.empty()) return bytes;
+  if (const std::string found = sha256_hex(bytes); found != sha256) {
+    fail_with(ErrorCode::damaged, "{}: sha256: found {}, expected {} (from plan.json)", file, found, sha256);
+  }
+  return bytes;
+}
 
 ErrorInfo current_error() noexcept {
   try {  // building a message can itself run out of memory
@@ -10,6 +34,8 @@ ErrorInfo current_error() noexcept {
       throw;
     } catch (const Failure& failure) {
       return {failure.code, failure.what()};
+    } catch (const FileError& error) {
+      return {error.missing() ? ErrorCode::not_found : ErrorCode::unreadable, error.what()};
     } catch (const Error& error) {
       return {ErrorCode::damaged, error.what()};
     } catch (const std::bad_alloc&) {

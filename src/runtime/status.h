@@ -18,9 +18,12 @@ template <class... Args>
   throw Failure(code, std::format(format, std::forward<Args>(args)...));
 }
 
-// For a catch (...) block: what was thrown, as an error. Exceptions of the engine become engine_failure, Error
-// (damaged plans) becomes damaged, a failed allocation out_of_memory.
+// For a catch (...) block: what was thrown, as an error. Exceptions of the engine become engine_failure, FileError
+// not_found or unreadable, every other Error (damaged plans) damaged, a failed allocation out_of_memory.
 ErrorInfo current_error() noexcept;
+
+// A stage's file, of any engine: at most 2 GiB, as protobuf allows. sha256: of it, from plan.json; empty: not checked.
+std::string read_stage_file(const std::string& file, const std::string& sha256);
 
 // The value, or the error thrown as a Failure.
 template <class T>

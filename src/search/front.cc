@@ -154,7 +154,7 @@ Front front_from_json(const Json& json, const std::string& origin) {
   return front;
 }
 
-void save_front(const fs::path& file, const Front& front) { write_json(file, to_json(front)); }
-Front load_front(const fs::path& file) { return front_from_json(read_json(file), file.string()); }
+void save_front(const fs::path& file, const Front& front) { write_sealed_json(file, to_json(front)); }
+Front load_front(const fs::path& file) { return front_from_json(read_sealed_json(file), file.string()); }
 
 }  // namespace triage::search

@@ -153,6 +153,9 @@ TEST(Front, FileGoesThereAndBack) {
   const Front front = worker.search.front();
   save_front(dir / "front.json", front);
   EXPECT_EQ(to_json(load_front(dir / "front.json")), to_json(front));
+  const Damage found = damage(dir / "front.json", 100, [&] { return to_json(load_front(dir / "front.json")).dump(); });
+  EXPECT_EQ(found.taken, std::vector<std::string>());
+  EXPECT_GT(found.refused, 50);
   const FrontPoint& some = front.points[front.points.size() / 2];
   EXPECT_EQ(most_accurate_below(front, CostAxis::latency, some.cost.mean_latency_us).accuracy, some.accuracy);
   EXPECT_EQ(cheapest_above(front, some.accuracy).accuracy, some.accuracy);

@@ -1,16 +1,17 @@
 #include "search/logit_store.h"
 
-#include <SQLiteCpp/SQLiteCpp.h>
-
 #include <algorithm>
 #include <cstring>
 
 #include "core/json.h"
+#include "core/sqlite.h"
+#include "core/warning.h"
 
 namespace triage::search {
 namespace {
 
 constexpr int kStoreVersion = 1;
+constexpr const char* kExpected = "a store of subnets' answers";
 
 using Half = _Float16;
 
@@ -32,12 +33,31 @@ Json to_json(const StoreKey& key) {
   return {{"weights", key.weights}, {"data", key.data}, {"split", key.split}, {"recalibration", key.recalibration}};
 }
 
+std::string bytes_of(const SQLite::Column& blob) {
+  return {static_cast<const char*>(blob.getBlob()), static_cast<std::size_t>(blob.getBytes())};
+}
+
+// Of a row: what is computed from it.
+std::string row_digest(const std::string& arch, std::int64_t macs, std::int64_t parameters, const std::string& accuracy,
+                       const std::string& logits) {
+  return sha256_hex(std::format("{}\n{} {}\n{}\n", arch, macs, parameters, accuracy) + logits);
+}
+
+// Columns: arch, macs, parameters, accuracy, logits, sha256.
 SubnetAnswers read_row(SQLite::Statement& row, const std::string& origin) {
   SubnetAnswers answers;
   answers.arch = row.getColumn(0).getString();
   answers.macs = row.getColumn(1).getInt64();
   answers.parameters = row.getColumn(2).getInt64();
-  const Json accuracy = parse_json(row.getColumn(3).getString(), origin + ": accuracy");
+  const std::string accuracy_text = row.getColumn(3).getString(), expected = row.getColumn(5).getString();
+  const std::string found =
+      row_digest(answers.arch, answers.macs, answers.parameters, accuracy_text, bytes_of(row.getColumn(4)));
+  if (expected.empty()) {
+    warn(origin + ": has answers without a checksum (of before there were any): damage would not be noticed");
+  } else if (found != expected) {
+    fail("{}: subnet {}: damaged: expected SHA-256 {}, found {}", origin, answers.arch, expected, found);
+  }
+  const Json accuracy = parse_json(accuracy_text, origin + ": accuracy");
   answers.accuracy = JsonReader(accuracy, origin + ": accuracy of " + answers.arch).as<std::vector<double>>();
   return answers;
 }
@@ -49,16 +69,17 @@ struct LogitStore::Impl {
       : origin(file.string()),
         classes(class_count),
         labels(split_labels),
-        database(origin, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, /*busy timeout, ms*/ 60'000) {
-    database.exec("PRAGMA journal_mode = WAL");
+        database(open_sqlite_file(origin, kExpected)) {
+    use_write_ahead_log(database);
     SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
     if (database.tableExists("store")) {
       check_key(store_key);
+      if (!has_checksums()) database.exec("ALTER TABLE subnets ADD COLUMN sha256 TEXT NOT NULL DEFAULT ''");
     } else {
       database.exec("CREATE TABLE store (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID");
       database.exec(
           "CREATE TABLE subnets (arch TEXT NOT NULL UNIQUE, macs INTEGER NOT NULL, parameters INTEGER NOT NULL, "
-          "accuracy TEXT NOT NULL, logits BLOB NOT NULL)");
+          "accuracy TEXT NOT NULL, logits BLOB NOT NULL, sha256 TEXT NOT NULL)");
       SQLite::Statement insert(database, "INSERT INTO store VALUES (?, ?)");
       const Json fields = header(store_key);
       for (const auto& [key, value] : fields.items()) {
@@ -95,6 +116,10 @@ struct LogitStore::Impl {
     }
   }
 
+  bool has_checksums() const {
+    return database.execAndGet("SELECT count(*) FROM pragma_table_info('subnets') WHERE name = 'sha256'").getInt() > 0;
+  }
+
   std::string origin;
   int classes;
   std::vector<Label> labels;
@@ -103,14 +128,9 @@ struct LogitStore::Impl {
 
 namespace {
 
-// SQLite's own messages do not say which file they are about.
 template <class Body>
 auto named(const std::string& origin, Body&& body) {
-  try {
-    return body();
-  } catch (const SQLite::Exception& error) {
-    fail("{}: expected a store of subnets' answers: {}", origin, error.what());
-  }
+  return named_sqlite_errors(origin, kExpected, body);
 }
 
 }  // namespace
@@ -131,7 +151,7 @@ bool LogitStore::has(const plan::ArchSpec& subnet) const {
 std::optional<SubnetAnswers> LogitStore::find(const plan::ArchSpec& subnet) const {
   return named(impl_->origin, [&]() -> std::optional<SubnetAnswers> {
     SQLite::Statement query(impl_->database,
-                            "SELECT arch, macs, parameters, accuracy, logits FROM subnets WHERE arch = ?");
+                            "SELECT arch, macs, parameters, accuracy, logits, sha256 FROM subnets WHERE arch = ?");
     query.bind(1, subnet.text());
     if (!query.executeStep()) return std::nullopt;
     SubnetAnswers answers = read_row(query, impl_->origin);
@@ -154,12 +174,17 @@ void LogitStore::insert(const SubnetAnswers& answers) {
   }
   named(impl_->origin, [&] {
     const std::vector<Half> half = to_half(answers.logits);
-    SQLite::Statement insert(impl_->database, "INSERT OR REPLACE INTO subnets VALUES (?, ?, ?, ?, ?)");
+    const std::string accuracy = Json(answers.accuracy).dump();
+    const std::string logits(reinterpret_cast<const char*>(half.data()), half.size() * sizeof(Half));
+    SQLite::Statement insert(impl_->database,
+                             "INSERT OR REPLACE INTO subnets (arch, macs, parameters, accuracy, logits, sha256) "
+                             "VALUES (?, ?, ?, ?, ?, ?)");
     insert.bind(1, answers.arch);
     insert.bind(2, answers.macs);
     insert.bind(3, answers.parameters);
-    insert.bind(4, Json(answers.accuracy).dump());
-    insert.bind(5, half.data(), static_cast<int>(half.size() * sizeof(Half)));
+    insert.bind(4, accuracy);
+    insert.bind(5, logits.data(), static_cast<int>(logits.size()));
+    insert.bind(6, row_digest(answers.arch, answers.macs, answers.parameters, accuracy, logits));
     insert.exec();
   });
 }
@@ -167,7 +192,8 @@ void LogitStore::insert(const SubnetAnswers& answers) {
 std::vector<SubnetAnswers> LogitStore::list() const {
   return named(impl_->origin, [&] {
     std::vector<SubnetAnswers> all;
-    SQLite::Statement query(impl_->database, "SELECT arch, macs, parameters, accuracy FROM subnets ORDER BY rowid");
+    SQLite::Statement query(impl_->database,
+                            "SELECT arch, macs, parameters, accuracy, logits, sha256 FROM subnets ORDER BY rowid");
     while (query.executeStep()) all.push_back(read_row(query, impl_->origin));
     return all;
   });

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "core/json.h"
+#include "core/sqlite.h"
 #include "core/test_support.h"
 
 namespace triage::search {
@@ -55,6 +57,51 @@ TEST(LogitStore, RefusesWhatBelongsToSomethingElse) {
   bad.logits.pop_back();
   EXPECT_NE(error_of([&] { LogitStore(file, kKey, 3, kLabels).insert(bad); }).find("expected 24 logits, found 23"),
             std::string::npos);
+}
+
+// What the store says of both its subnets.
+std::string said(const fs::path& file) {
+  const LogitStore store(file, kKey, 3, kLabels);
+  std::string text;
+  for (const SubnetAnswers& each : store.list())
+    text += std::format("{} {} {} {}\n", each.arch, each.macs, each.parameters, Json(each.accuracy).dump());
+  for (const char* arch : {"8-16", "8-8"}) text += Json(store.find(plan::ArchSpec::parse(arch))->logits).dump();
+  return text;
+}
+
+TEST(LogitStore, DamageIsRefused) {
+  const TempDir directory;
+  const fs::path file = directory / "store.sqlite";
+  {
+    LogitStore store(file, kKey, 3, kLabels);
+    store.insert(answers("8-16", -1));
+    store.insert(answers("8-8", 2));
+  }
+  const Damage found = damage(file, 600, [&] { return said(file); });  // most of the pages is empty
+  EXPECT_EQ(found.taken, std::vector<std::string>());
+  EXPECT_GT(found.refused, 20);
+}
+
+TEST(LogitStore, AnswersOfBeforeThereWereChecksumsAreRead) {
+  const TempDir directory;
+  const fs::path file = directory / "store.sqlite";
+  std::string now;
+  {
+    LogitStore store(file, kKey, 3, kLabels);
+    store.insert(answers("8-16", -1));
+    store.insert(answers("8-8", 2));
+  }
+  now = said(file);
+  SQLite::Database(file.string(), SQLite::OPEN_READWRITE).exec("ALTER TABLE subnets DROP COLUMN sha256");
+  EXPECT_EQ(said(file), now);
+  LogitStore store(file, kKey, 3, kLabels);
+  store.insert(answers("4-4", 3));
+  EXPECT_EQ(store.list().size(), 3u);
+}
+
+TEST(LogitStore, RefusesWhatIsNoFile) {
+  EXPECT_EQ(error_of([] { LogitStore("/dev/zero", kKey, 3, kLabels); }),
+            "/dev/zero: expected a store of subnets' answers, found no regular file");
 }
 
 TEST(LogitStore, RefusesAFileOfAnotherKind) {

@@ -1,38 +1,26 @@
 // SqlDatabase on a SQLite file. Write-ahead log: readers never wait for a writer.
-#include <SQLiteCpp/SQLiteCpp.h>
-#include <sqlite3.h>
-
 #include <chrono>
 #include <format>
 #include <memory>
-#include <thread>
+#include <optional>
 
-#include "core/error.h"
+#include "core/sqlite.h"
 #include "search/sql.h"
 
 namespace triage::search {
 namespace {
 
-constexpr std::chrono::seconds kSqliteWait{60};
-
 class SqliteDatabase final : public SqlDatabase {
-  // SQLite's own messages do not say which file they are about.
   template <class Body>
   auto translated(Body&& body) const {
-    try {
-      return body();
-    } catch (const SQLite::Exception& error) {
-      fail("{}: SQLite: {}", origin(), error.what());
-    }
+    return named_sqlite_errors(origin(), "a SQLite database", body);
   }
 
  public:
   explicit SqliteDatabase(const std::string& file) : SqlDatabase(file) {
     translated([&] {
-      database_ = std::make_unique<SQLite::Database>(
-          file, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE,
-          static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(kSqliteWait).count()));
-      use_write_ahead_log();
+      database_.emplace(open_sqlite_file(file, "a SQLite database"));
+      use_write_ahead_log(*database_);
     });
   }
 
@@ -67,21 +55,7 @@ class SqliteDatabase final : public SqlDatabase {
   }
   void rollback() noexcept override { database_->tryExec("ROLLBACK"); }
 
-  // SQLite does not wait when several processes make the change at once: the losers are told "locked".
-  void use_write_ahead_log() {
-    const auto give_up = std::chrono::steady_clock::now() + kSqliteWait;
-    while (true) {
-      try {
-        database_->exec("PRAGMA journal_mode = WAL");
-        return;
-      } catch (const SQLite::Exception& error) {
-        if (error.getErrorCode() != SQLITE_BUSY || std::chrono::steady_clock::now() > give_up) throw;
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-  }
-
-  std::unique_ptr<SQLite::Database> database_;
+  std::optional<SQLite::Database> database_;
 };
 
 }  // namespace

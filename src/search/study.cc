@@ -14,6 +14,7 @@
 #include <sstream>
 #include <system_error>
 
+#include "core/warning.h"
 #include "search/sql.h"
 
 namespace triage::search {
@@ -121,7 +122,23 @@ std::string object_text(const Json& json, const std::string& where) {
   return json_text(json);
 }
 
-std::string points_text(const Trial& trial, const std::string& where) {
+// Bytes that are no UTF-8 are replaced before the checksum is made: what is read back is what it is of.
+std::string sealed_text(const Json& json, const std::string& where) {
+  Json stored = parse_json(object_text(json, where), where);
+  seal(stored);
+  return stored.dump();
+}
+
+// What a trial's checksum is of.
+Json sealed_trial(const Trial& trial, std::uint64_t batch, const Json& points) {
+  Json json = {
+      {"batch", batch}, {"genome", trial.genome}, {"origin", trial.origin}, {"seed", trial.seed}, {"points", points}};
+  seal(json);
+  return json;
+}
+
+// {"points": [...], "checksum": ...}; the other columns that a trial is made of are in the checksum.
+std::string points_text(const Trial& trial, std::uint64_t batch, const std::string& where) {
   Json points = Json::array();
   for (const TrialPoint& point : trial.points) {
     bool finite = std::isfinite(point.cost) && std::isfinite(point.accuracy);
@@ -134,11 +151,26 @@ std::string points_text(const Trial& trial, const std::string& where) {
     if (!point.more.empty()) json["more"] = point.more;
     points.push_back(std::move(json));
   }
-  return json_text(points);
+  return json_text({{"points", points}, {"checksum", sealed_trial(trial, batch, points)["checksum"]}});
 }
 
-std::vector<TrialPoint> parse_points(const std::string& text, const std::string& where) {
-  const Json json = parse_json(text, where);
+// Of before there were checksums: the list alone.
+Json checked_points(const std::string& text, const Trial& trial, const std::string& database,
+                    const std::string& where) {
+  Json json = parse_json(text, where);
+  if (json.is_array()) {
+    warn(database + ": has trials without a checksum (of before there were any): damage would not be noticed");
+    return json;
+  }
+  const JsonReader stored(json, where);
+  const Json& points = stored.at("points").json();
+  const std::string expected = stored.get<std::string>("checksum");
+  const std::string found = sealed_trial(trial, trial.batch, points).at("checksum");
+  if (found != expected) fail("{}: damaged: expected checksum {}, found {}", where, expected, found);
+  return points;
+}
+
+std::vector<TrialPoint> parse_points(const Json& json, const std::string& where) {
   const JsonReader list(json, where);
   std::vector<TrialPoint> points;
   for (std::size_t i = 0; i < list.size(); ++i) {
@@ -205,10 +237,11 @@ Batch Study::claim() {
   SqlTransaction transaction(database);
   const std::int64_t now = impl_->clock_ms(), lease_end = now + impl_->lease_ms;
   const SqlResult open = database.run(
-      "SELECT id, worker, lease_end, attempt FROM triage_batches "
+      "SELECT id, worker, lease_end, attempt, summary FROM triage_batches "
       "WHERE study = $1 AND done = 0 ORDER BY id",
       {impl_->study});
   for (const SqlRow& row : open.rows) {
+    if (!row.text(4).empty()) fail("{}: damaged: batch {} has a result, found it open", database.origin(), row.text(0));
     if (now < row.integer(2) && !is_gone(row.text(1), impl_->host)) continue;
     const std::int64_t id = row.integer(0), attempt = row.integer(3) + 1;
     database.run("UPDATE triage_batches SET worker = $1, lease_end = $2, attempt = $3 WHERE study = $4 AND id = $5",
@@ -230,10 +263,10 @@ bool Study::complete(const Batch& batch, const std::vector<Trial>& trials, const
   SqlDatabase& database = *impl_->database;
   const std::string where = std::format("{}: batch {}", database.origin(), batch.id);
   const auto batch_id = static_cast<std::int64_t>(batch.id);
-  const std::string summary_text = object_text(summary, where + ": summary");
+  const std::string summary_text = sealed_text(summary, where + ": summary");
   std::vector<std::string> points;  // made before the others have to wait
   points.reserve(trials.size());
-  for (const Trial& trial : trials) points.push_back(points_text(trial, where));
+  for (const Trial& trial : trials) points.push_back(points_text(trial, batch.id, where));
 
   SqlTransaction transaction(database);
   const auto rows =
@@ -265,12 +298,12 @@ std::vector<Trial> Study::trials_after(std::uint64_t last_id) const {
       {impl_->study, static_cast<std::int64_t>(last_id)});
   for (const SqlRow& row : found.rows) {
     const std::string where = std::format("{}: points of trial {}", impl_->database->origin(), row.text(0));
-    trials.push_back({.id = static_cast<std::uint64_t>(row.integer(0)),
-                      .batch = static_cast<std::uint64_t>(row.integer(1)),
-                      .seed = std::bit_cast<std::uint64_t>(row.integer(2)),
-                      .genome = row.text(3),
-                      .origin = row.text(4),
-                      .points = parse_points(row.text(5), where)});
+    Trial& trial = trials.emplace_back(Trial{.id = static_cast<std::uint64_t>(row.integer(0)),
+                                             .batch = static_cast<std::uint64_t>(row.integer(1)),
+                                             .seed = std::bit_cast<std::uint64_t>(row.integer(2)),
+                                             .genome = row.text(3),
+                                             .origin = row.text(4)});
+    trial.points = parse_points(checked_points(row.text(5), trial, impl_->database->origin(), where), where);
   }
   return trials;
 }
@@ -281,8 +314,10 @@ std::vector<Json> Study::history() const {
       "SELECT id, summary FROM triage_batches WHERE study = $1 AND done = 1 ORDER BY id", {impl_->study});
   for (const SqlRow& row : found.rows) {
     Json entry = {{"batch", row.integer(0)}};
-    entry.update(
-        parse_json(row.text(1), std::format("{}: summary of batch {}", impl_->database->origin(), row.text(0))));
+    const std::string where = std::format("{}: summary of batch {}", impl_->database->origin(), row.text(0));
+    Json summary = parse_json(row.text(1), where);
+    unseal(summary, where);
+    entry.update(summary);
     entry["batch"] = row.integer(0);
     summaries.push_back(std::move(entry));
   }

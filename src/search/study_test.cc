@@ -8,6 +8,7 @@
 #include <random>
 #include <set>
 
+#include "core/sqlite.h"
 #include "search/postgres_test_support.h"
 
 namespace triage::search {
@@ -94,6 +95,49 @@ TEST_P(StudyTest, KeepsWhatIsCompleted) {
   }
   EXPECT_EQ(study.trials_after(2).size(), 1u);
   EXPECT_EQ(study.history(), (std::vector<Json>{{{"batch", 0}, {"seconds", 1.5}}, {{"batch", 1}, {"seconds", 2}}}));
+}
+
+TEST(StudyFile, DamageIsRefused) {
+  const TempDir directory;
+  const fs::path file = directory / "search.sqlite";
+  const auto open = [&] { return Study(file.string(), "first", kIdentity); };
+  {
+    Study study = open();
+    for (int i = 0; i < 4; ++i) {
+      const Batch batch = study.claim();
+      study.complete(batch, trials_of(batch, 5), {{"seconds", 2}});
+    }
+  }
+  const auto said = [&] {
+    const Study study = open();
+    std::string text;
+    for (const Trial& each : study.trials_after(0)) {
+      text += std::format("{} {} {} {} {}", each.id, each.batch, each.seed, each.genome, each.origin);
+      for (const TrialPoint& point : each.points)
+        text += std::format(" {} {} {}", point.cost, point.accuracy, Json(point.thresholds).dump()) + point.more.dump();
+    }
+    return text + Json(study.history()).dump();
+  };
+  const Damage found = damage(file, 400, said);
+  EXPECT_EQ(found.taken, std::vector<std::string>());
+  EXPECT_GT(found.refused, 20);
+}
+
+TEST(StudyFile, TrialsOfBeforeThereWereChecksumsAreRead) {
+  const TempDir directory;
+  const fs::path file = directory / "search.sqlite";
+  {
+    Study study(file.string(), "first", kIdentity);
+    study.complete(study.claim(), {trial("a"), trial("b")}, {{"seconds", 2}});
+  }
+  SQLite::Database(file.string(), SQLite::OPEN_READWRITE)
+      .exec(
+          "UPDATE triage_trials SET points = json_extract(points, '$.points'); "
+          "UPDATE triage_batches SET summary = json_remove(summary, '$.checksum')");
+  const Study study(file.string(), "first", kIdentity);
+  ASSERT_EQ(study.trials_after(0).size(), 2u);
+  EXPECT_EQ(study.trials_after(0)[1].points, trial("").points);
+  EXPECT_EQ(study.history(), (std::vector<Json>{{{"batch", 0}, {"seconds", 2}}}));
 }
 
 TEST_P(StudyTest, RefusesWhatBelongsToSomethingElse) {
@@ -265,7 +309,8 @@ TEST(StudyOnSqlite, NamesTheFile) {
   const TempDir directory;
   const fs::path file = directory / "search.sqlite";
   write_file_atomic(file, std::string(4096, 'x'));
-  EXPECT_THAT(error_of([&] { Study(file.string(), "first", kIdentity); }), HasSubstr("search.sqlite: SQLite: "));
+  EXPECT_THAT(error_of([&] { Study(file.string(), "first", kIdentity); }),
+              HasSubstr("search.sqlite: expected a SQLite database: "));
   EXPECT_THAT(error_of([&] { Study("/nowhere/search.sqlite", "first", kIdentity); }),
               HasSubstr("/nowhere/search.sqlite"));
   EXPECT_THAT(

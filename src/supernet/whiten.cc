@@ -21,8 +21,8 @@ Matrix patch_covariance(const at::Tensor& images) {
   constexpr int kBlock = 32;
   const at::Tensor pixels = images.to(at::kCPU, at::kFloat).contiguous();  // NCHW
   const int n = pixels.size(0), channels = pixels.size(1), height = pixels.size(2), width = pixels.size(3);
-  if (n < 1 || height < 3 || width < 3)
-    fail("whitening: expected images of at least 3x3, found {} of {}x{}", n, height, width);
+  if (n < 1 || height < kWhitenedSide || width < kWhitenedSide)
+    fail("whitening: expected images of at least {0}x{0}, found {1} of {2}x{3}", kWhitenedSide, n, height, width);
   const int size = kPatch * channels, out_height = height - 2, out_width = width - 2, patches = out_height * out_width;
   const int blocks = (n + kBlock - 1) / kBlock;
   const float* const data = pixels.const_data_ptr<float>();

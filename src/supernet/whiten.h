@@ -7,6 +7,8 @@
 
 namespace triage::supernet {
 
+inline constexpr int kWhitenedSide = 3;  // of the smallest image that filters can be made for
+
 struct SymmetricEigen {
   std::vector<double> values;                // descending
   std::vector<std::vector<double>> vectors;  // vectors[i] belongs to values[i], length 1

@@ -1,6 +1,7 @@
 #include "train/network_file.h"
 
 #include "core/file.h"
+#include "train/archive_check.h"
 
 namespace triage::train {
 namespace {
@@ -25,6 +26,27 @@ Json describe(const supernet::NetworkImpl& network, const NetworkAbout& about) {
           {"identity", about.identity}};
 }
 
+// Of all tensors: names, types, shapes and values.
+std::string digest(const Tensors& tensors) {
+  Sha256 hash;
+  for (const auto& [name, tensor] : tensors) {
+    const at::Tensor values = tensor.detach().cpu().contiguous();
+    const std::string head =
+        std::format("{}\n{} {}\n", name, c10::toString(values.scalar_type()), c10::str(values.sizes()));
+    hash.update(head.data(), head.size());
+    hash.update(values.const_data_ptr(), values.nbytes());
+  }
+  return hash.hex();
+}
+
+// Files of before there were checksums say nothing here; the archive's own were held against its records already.
+void check_contents(Json& about, const Tensors& tensors, const std::string& origin) {
+  if (!unseal(about, origin + ": about")) return;
+  const std::string expected = JsonReader(about, origin + ": about").get<std::string>("tensors_sha256");
+  if (const std::string found = digest(tensors); found != expected)
+    fail("{}: damaged: its tensors: expected SHA-256 {}, found {}", origin, expected, found);
+}
+
 supernet::NetworkOptions read_options(const JsonReader& about, bool bf16) {
   supernet::NetworkOptions options;
   options.bf16 = bf16;
@@ -45,18 +67,23 @@ void save_network(const fs::path& file, const supernet::NetworkImpl& network, co
     const bool shorten = storage == WeightStorage::bf16 && name.ends_with(".weight");
     tensors[name] = shorten ? tensor.to(at::kBFloat16) : tensor;
   }
-  write_file_atomic(file, pickle(tensors, {{kAbout, dump_json(describe(network, about))}}));
+  Json described = describe(network, about);
+  described["tensors_sha256"] = digest(tensors);
+  seal(described);
+  write_file_atomic(file, pickle(tensors, {{kAbout, dump_json(described)}}));
 }
 
 NetworkFile load_network(const fs::path& file, Precision precision) {
   const std::string origin = file.string(), content = read_file(file);
+  check_archive(content, origin);
   const Pickled pickled = unpickle(content, origin);
   const auto found = pickled.texts.find(kAbout);
   if (found == pickled.texts.end()) {
     fail("{}: expected a triage network, with '{}' beside its tensors, found {} tensors alone", origin, kAbout,
          pickled.tensors.size());
   }
-  const Json json = parse_json(found->second, origin + ": about");
+  Json json = parse_json(found->second, origin + ": about");
+  check_contents(json, pickled.tensors, origin);
   const JsonReader about(json, origin + ": about");
   if (const int version = about.get<int>("version"); version != kNetworkVersion) {
     fail("{}: version: expected {}, found {}", origin, kNetworkVersion, version);

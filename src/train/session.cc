@@ -40,6 +40,8 @@ bool Session::restore() {
   if (!fs::exists(file_)) return false;
   const Checkpoint checkpoint = load_checkpoint(file_, identity_of(job_));
   const JsonReader state(checkpoint.state, file_.string());
+  if (state.has("classes"))  // of before: not said
+    require_classes(state.get<std::vector<std::string>>("classes"), job_.data->info(), file_.string());
   step = state.get<std::uint64_t>("step");
   done = state.get<bool>("done");
   seconds = state.get<double>("seconds");
@@ -73,6 +75,7 @@ void Session::save() const {
                       {"epoch_loss", epoch_loss},
                       {"epoch_right", epoch_right},
                       {"epoch_subnet_loss", epoch_subnet_loss},
+                      {"classes", job_.data->info().classes},
                       {"metrics_bytes", fs::exists(metrics_) ? fs::file_size(metrics_) : 0}};
   add(checkpoint.tensors, "network.", network->state());
   add(checkpoint.tensors, "sgd.", sgd.state());

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <filesystem>
 
+#include "core/test_support.h"
+#include "data/import.h"
 #include "train/checkpoint.h"
 #include "train/distill.h"
 #include "train/network_file.h"
@@ -16,15 +18,6 @@ fs::path scratch(const std::string& name) {
   const fs::path directory = fs::temp_directory_path() / ("triage_train_test_" + std::to_string(getpid()));
   fs::create_directories(directory);
   return directory / name;
-}
-
-std::string error_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return {};
 }
 
 TEST(LearningRate, RisesToThePeakAndFallsToTheEnd) {
@@ -121,7 +114,7 @@ TEST(Checkpoint, RoundTripsAndRefusesWhatIsDamagedOrForeign) {
     std::string bad = good;
     bad[place] = static_cast<char>(bad[place] ^ 0x10);
     write_file_atomic(file, bad);
-    EXPECT_FALSE(error_of([&] { load_checkpoint(file, written.identity); }).empty()) << "flipped byte " << place;
+    EXPECT_NE(error_of([&] { load_checkpoint(file, written.identity); }), "no error") << "flipped byte " << place;
   }
   for (const std::size_t length : {std::size_t{0}, std::size_t{7}, std::size_t{100}, good.size() - 1}) {
     write_file_atomic(file, good.substr(0, length));
@@ -168,6 +161,78 @@ TEST(NetworkFile, RefusesWhatItIsNot) {
   write_file_atomic(file, pickle({{"head_bias", at::zeros({10})}}));
   EXPECT_NE(error_of(load).find("net.pt: expected a triage network"), std::string::npos);
   fs::remove_all(file.parent_path());
+}
+
+std::string meaning_of(const fs::path& file) {
+  const NetworkFile network = load_network(file, Precision::fp32);
+  Tensors tensors;
+  for (const auto& [name, tensor] : network.network->state()) tensors[name] = tensor;
+  return pickle(tensors, {{"about", network.network->space().text() + network.identity.dump() +
+                                        Json(network.classes).dump() + Json(network.normalization.mean).dump()}});
+}
+
+// LibTorch does not look at the archive's checksums: flipped bits of weights were taken as they are.
+TEST(NetworkFile, DamageIsRefused) {
+  const TempDir directory;
+  const fs::path file = directory / "net.pt";
+  supernet::NetworkOptions options;
+  options.bf16 = false;
+  supernet::Network network(plan::SearchSpace::parse("4-8"), plan::InputShape{3, 8, 8}, 2, options, /*seed=*/5);
+  save_network(file, *network, network->state(), {{"cat", "dog"}, {{0.5f, 0.5f, 0.5f}, {1, 1, 1}}, {{"data", "x"}}});
+  const Damage found = damage(file, 300, [&] { return meaning_of(file); });
+  EXPECT_EQ(found.taken, std::vector<std::string>());
+  EXPECT_GT(found.refused, 100);  // the others pad the archive
+}
+
+// Of before there were checksums of its own: the archive's are held against it all the same.
+TEST(NetworkFile, DamageOfOldFilesIsRefused) {
+  const TempDir directory;
+  const fs::path file = directory / "net.pt";
+  supernet::NetworkOptions options;
+  options.bf16 = false;
+  supernet::Network network(plan::SearchSpace::parse("4-8"), plan::InputShape{3, 8, 8}, 2, options, /*seed=*/5);
+  save_network(file, *network, network->state(), {{"cat", "dog"}, {{0.5f, 0.5f, 0.5f}, {1, 1, 1}}, {{"data", "x"}}});
+  Pickled old = unpickle(read_file(file), "net.pt");
+  Json about = parse_json(old.texts.at("about"), "about");
+  about.erase("checksum");
+  about.erase("tensors_sha256");
+  old.texts["about"] = about.dump();
+  write_file_atomic(file, pickle(old.tensors, old.texts));
+  const Damage found = damage(file, 300, [&] { return meaning_of(file); });
+  EXPECT_EQ(found.taken, std::vector<std::string>());
+  EXPECT_GT(found.refused, 100);
+}
+
+TEST(NetworkFile, OtherImagesOrClassesAreRefused) {
+  const TempDir directory;
+  const auto dataset = [&](const char* name, int classes, std::uint32_t train) {
+    data::write_dataset(data::generate({.classes = classes, .height = 8, .width = 8, .train_count = train}),
+                        directory / name);
+    return data::Dataset::open(directory / name);
+  };
+  const data::Dataset own = dataset("own.tds", 3, 90), more = dataset("more.tds", 3, 120),
+                      less = dataset("less.tds", 2, 90);
+  const data::SplitOptions options{.route = 9, .validation = 9, .seed = 4};
+  const data::Splits splits = data::make_splits(own, options);
+  NetworkFile network{
+      nullptr, own.info().classes, {}, {{"data", own.info().sha256}, {"seed", 4}, {"route", 9}, {"validation", 9}}, ""};
+  const auto refusal = [&](const data::Dataset& data, const data::Splits& split, std::uint64_t seed) {
+    return error_of([&] { require_images_of(network, data, split, seed, "net.pt"); });
+  };
+  EXPECT_EQ(refusal(own, splits, 4), "no error");
+  EXPECT_NE(refusal(more, data::make_splits(more, options), 4)
+                .find("as it is split here: data: expected \"" + own.info().sha256),
+            std::string::npos);
+  EXPECT_NE(refusal(own, splits, 5).find("seed: expected 4, found 5"), std::string::npos);
+  EXPECT_NE(refusal(own, data::make_splits(own, {.route = 12, .validation = 9, .seed = 4}), 4)
+                .find("route: expected 9, found 12"),
+            std::string::npos);
+  EXPECT_NE(
+      refusal(less, data::make_splits(less, options), 4).find("was trained on other classes: class 2: expected '"),
+      std::string::npos);
+  network.classes[1] = "canine";
+  EXPECT_NE(refusal(own, splits, 4).find("class 1: expected 'canine', found '" + own.info().classes[1] + "'"),
+            std::string::npos);
 }
 
 TEST(Options, AreReadStrictly) {

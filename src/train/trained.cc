@@ -3,11 +3,15 @@
 #include <torch/cuda.h>
 #include <torch/version.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "core/rng.h"
+#include "core/warning.h"
 #include "supernet/conv3x3_bf16.h"
+#include "supernet/whiten.h"
 #include "train/network_file.h"
+#include "train/sandwich.h"
 #include "train/trainer.h"
 
 // Of OpenBLAS; null where LibTorch has another BLAS.
@@ -34,6 +38,14 @@ supernet::Network empty_network(const TrainJob& job, bool bf16) {
                             derive_seed(job.seed, "weights of " + job.name));
   network->to(job.device);
   return network;
+}
+
+// What require_same_images() looks at.
+Json identity_of_images(const data::Dataset& data, const data::Splits& splits, std::uint64_t seed) {
+  return {{"data", data.info().sha256},
+          {"seed", seed},
+          {"route", splits.route.size()},
+          {"validation", splits.validation.size()}};
 }
 
 void copy_start(const TrainJob& job, supernet::Network& network) {
@@ -96,18 +108,39 @@ supernet::Network make_network(const TrainJob& job) {
   return network;
 }
 
+void check_job(const TrainJob& job) {
+  const data::DatasetInfo& info = job.data->info();
+  const int side = std::min(info.height, info.width);
+  if (job.splits->train.size() < static_cast<std::size_t>(job.options.batch)) {
+    fail("stage '{}': batch: expected at most {} (the training images), found {}", job.name, job.splits->train.size(),
+         job.options.batch);
+  }
+  if (job.options.augment.shift >= side) {
+    fail("stage '{}': augment.shift: expected at most {} for images of {}x{}, found {}", job.name, side - 1,
+         info.height, info.width, job.options.augment.shift);
+  }
+  if (job.options.whitened_stem && !job.start && side < supernet::kWhitenedSide) {
+    fail("stage '{}': whitened_stem: expected images of at least {}x{}, or false, found {}x{}", job.name,
+         supernet::kWhitenedSide, supernet::kWhitenedSide, info.height, info.width);
+  }
+  sandwich_subnets(job.space, job.supernet, job.seed, 0);
+  try {
+    supernet::Network network = empty_network(job, /*bf16=*/false);
+    if (job.start) copy_start(job, network);
+  } catch (const Error& error) {
+    fail("stage '{}': {}", job.name, error.what());
+  }
+}
+
 Json identity_of(const TrainJob& job) {
   Json identity = {{"stage", job.name},
                    {"arch", job.space.text()},
                    {"features_block", job.features_block},
                    {"options", to_json(job.options)},
-                   {"seed", job.seed},
                    {"precision", to_string(job.precision)},
                    {"device", job.device.str()},
-                   {"data", job.data->info().sha256},
-                   {"route", job.splits->route.size()},
-                   {"validation", job.splits->validation.size()},
                    {"teacher", job.teacher_identity}};
+  identity.update(identity_of_images(*job.data, *job.splits, job.seed));
   if (job.space.subnets() > 1 || !job.supernet.exits.empty()) identity["supernet"] = to_json(job.supernet);
   if (job.start) identity["from"] = job.start->sha256;
   if (!job.splits->drawn.empty()) identity["splits"] = job.splits->drawn;
@@ -125,9 +158,33 @@ void require_same_images(const Json& expected, const Json& found, const std::str
   }
 }
 
+void require_classes(const std::vector<std::string>& expected, const data::DatasetInfo& found, const std::string& what) {
+  if (expected == found.classes) return;
+  const auto [was, is] = std::ranges::mismatch(expected, found.classes);
+  const auto name = [](const auto& place, const auto& names) {
+    return place == names.end() ? "none" : "'" + *place + "'";
+  };
+  fail("{}: was trained on other classes: class {}: expected {}, found {} in data set '{}'", what,
+       was - expected.begin(), name(was, expected), name(is, found.classes), found.name);
+}
+
+void require_images_of(const NetworkFile& network, const data::Dataset& data, const data::Splits& splits,
+                       std::uint64_t seed, const fs::path& file) {
+  require_classes(network.classes, data.info(), file.string());
+  if (network.identity.is_null()) {
+    warn(file.string() + ": does not say what images it was trained on: they may be held-out images here");
+    return;
+  }
+  require_same_images(network.identity, identity_of_images(data, splits, seed),
+                      file.string() + ": was trained on other images than those of data set '" + data.info().name +
+                          "' as it is split here");
+}
+
 supernet::Network load_trained(const TrainJob& job, Precision precision) {
   const fs::path file = job.run / (job.name + "_best.pt");
-  supernet::Network network = load_network(file, precision).network;
+  const NetworkFile trained = load_network(file, precision);
+  require_images_of(trained, *job.data, *job.splits, job.seed, file);
+  supernet::Network network = trained.network;
   if (network->space() != job.space) {
     fail("{}: expected weights of '{}', found those of '{}'", file.string(), job.space.text(), network->space().text());
   }

@@ -127,11 +127,8 @@ TrainResult train(const TrainJob& job) {
     session.write_networks();
     return result_of(job, session);
   }
+  check_job(job);
   const TrainOptions& options = job.options;
-  if (job.splits->train.size() < static_cast<std::size_t>(options.batch)) {
-    fail("stage '{}': batch: expected at most {} (the training images), found {}", job.name, job.splits->train.size(),
-         options.batch);
-  }
   data::TrainLoader loader(*job.data, job.splits->train, job.normalization, loader_options(job), session.step);
   const std::uint64_t per_epoch = loader.steps_per_epoch(), total = per_epoch * options.epochs;
   Progress progress("train " + job.name, total * options.batch, "images", session.step * options.batch);

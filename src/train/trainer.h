@@ -61,11 +61,23 @@ Json identity_of(const TrainJob& job);
 // them: what one was trained on may be the other's held-out images.
 void require_same_images(const Json& expected, const Json& found, const std::string& what);
 
+// The same for classes: names and their order.
+void require_classes(const std::vector<std::string>& expected, const data::DatasetInfo& found, const std::string& what);
+
+// Both for a network that was read from `file`. A network whose
+// training is unknown gets a warning.
+void require_images_of(const NetworkFile& network, const data::Dataset& data, const data::Splits& splits,
+                       std::uint64_t seed, const fs::path& file);
+
+// Throws Error where training cannot begin, or would end when it begins: a batch larger than the data, an architecture
+// or augmentation that the images are too small for, a start that does not fit. Makes the network to see that.
+void check_job(const TrainJob& job);
+
 // Blocks until done. Throws Interrupted after saving when a stop was requested, and Error when the loss turns NaN or
 // diverges (step and learning rate are named; the last good checkpoint stays).
 TrainResult train(const TrainJob& job);
 
-// The trained network, from NAME_best.pt, in inference mode.
+// The trained network, from NAME_best.pt, in inference mode. It must have been trained on the job's images.
 supernet::Network load_trained(const TrainJob& job, Precision precision);
 
 // Share of `indices` that the network labels right; in inference mode.

@@ -1,0 +1,45 @@
+#include "core/printable.h"
+
+#include <gtest/gtest.h>
+
+namespace triage {
+namespace {
+
+TEST(Printable, TextStaysAndControlCharactersAreSpelledOut) {
+  EXPECT_EQ(printable("a line\n\tand \xc3\xa4\xe2\x82\xac\xf0\x9f\x90\x88"),
+            "a line\n\tand \xc3\xa4\xe2\x82\xac\xf0\x9f\x90\x88");
+  EXPECT_EQ(printable("\x1b[31mred\x07\r\x7f"), "\\x1b[31mred\\x07\\x0d\\x7f");
+  EXPECT_EQ(printable({"a\0b", 3}), "a\\x00b");
+  EXPECT_EQ(printable("\xc2\x9b"
+                      "31m"),
+            "\\xc2\\x9b"
+            "31m");  // an 8-bit ESC [
+  EXPECT_EQ(printable("\x9b"
+                      "31m"),
+            "\\x9b"
+            "31m");
+}
+
+TEST(Printable, WhatIsNoUtf8IsSpelledOut) {
+  EXPECT_EQ(printable("\xff\xfe"), "\\xff\\xfe");
+  EXPECT_EQ(printable("a\xe2\x82"), "a\\xe2\\x82");  // it ends too early
+  EXPECT_EQ(printable("\xe2\x82z"), "\\xe2\\x82z");  // it goes on with something else
+  EXPECT_EQ(printable("\xc0\xaf"), "\\xc0\\xaf");    // longer than it needs to be
+  EXPECT_EQ(printable("\xe0\x80\xaf"), "\\xe0\\x80\\xaf");
+  EXPECT_EQ(printable("\xed\xa0\x80"), "\\xed\\xa0\\x80");  // half of a pair
+  EXPECT_EQ(printable("\xf4\x90\x80\x80"), "\\xf4\\x90\\x80\\x80");
+}
+
+TEST(Printable, PiecesMayBeCutAnywhere) {
+  const std::string text = "\xc3\xa4\x1b[0m \xf0\x9f\x90\x88 \xff end\n";
+  for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+    std::string pending;
+    std::string shown = printable_piece(text.substr(0, cut), pending);
+    shown += printable_piece(text.substr(cut), pending);
+    EXPECT_EQ(shown, printable(text)) << cut;
+    EXPECT_EQ(pending, "");
+  }
+}
+
+}  // namespace
+}  // namespace triage
