@@ -57,6 +57,7 @@ int predict_command(int argc, char** argv) {
   if (!loaded) throw Error(loaded.error().message);
   const Classifier& classifier = *loaded;
   const ClassifierInfo& info = classifier.info();
+  say_engine_note(info.engine_note);
   std::size_t widest = 0;
   for (const std::string& file : files) widest = std::max(widest, file.size());
   Json rows = Json::array();
@@ -81,11 +82,9 @@ int predict_command(int argc, char** argv) {
     }
   }
   if (json) {
-    const Json result{{"plan", plan_directory},
-                      {"name", info.name},
-                      {"policy", info.policy},
-                      {"engine", info.engine},
-                      {"images", rows}};
+    const Json result{
+        {"plan", plan_directory},          {"name", info.name},       {"policy", info.policy}, {"engine", info.engine},
+        {"engine_note", info.engine_note}, {"threads", info.threads}, {"images", rows}};
     std::cout << result.dump(2) << '\n';
   }
   return 0;

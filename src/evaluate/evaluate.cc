@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <numeric>
-#include <thread>
 
+#include "core/limits.h"
 #include "evaluate/calibration.h"
 #include "evaluate/operation.h"
 
@@ -120,8 +120,7 @@ Json evaluate_set(const plan::Plan& plan, const route::ScoreTable& table, const 
 Json evaluate_plan(const EvaluateOptions& options) {
   const plan::Plan plan = plan::load_plan(options.plan);
   route::path_latency_us(plan);  // costs are missing: say so before the work, not after
-  const int threads =
-      options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  const int threads = options.threads > 0 ? options.threads : usable_cpus();
   const auto on_test_split = [&](const fs::path& file, const fs::path& scores, const std::string& label, bool timed) {
     const data::Dataset dataset = data::Dataset::open(file);
     const std::vector<std::uint32_t> indices = test_indices(dataset);

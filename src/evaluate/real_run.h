@@ -34,8 +34,9 @@ struct RealRun {
   std::vector<double> path_us;     // [stages] mean time when every image is made to leave at that exit, same session
   double stored_predicted_us = 0;  // the same from the costs stored in plan.json
   std::vector<double> stored_path_us;
-  double agreement = 0;  // share of images with the expected exit and label
-  std::string engine;    // that ran
+  double agreement = 0;     // share of images with the expected exit and label
+  std::string engine;       // that ran
+  std::string engine_note;  // ClassifierInfo::engine_note
 };
 
 // Classifies image `row` of the split: calls are timed from outside. Throws Error on failure.
