@@ -29,6 +29,11 @@ void add_engine_option(CLI::App& app, std::string& engine) {
       ->capture_default_str();
 }
 
+void say_engine_note(const std::string& note) {
+  if (!note.empty())
+    std::fprintf(stderr, "note: ONNX Runtime runs this plan, not the kernels that it has: %s\n", note.c_str());
+}
+
 namespace {
 const std::function<void(const CLI::App&)>* description = nullptr;  // set while a command is asked for its options
 }

@@ -50,6 +50,9 @@ int tune_command(int argc, char** argv);
 // --engine, for commands that run a plan through the runtime library.
 void add_engine_option(CLI::App& app, std::string& engine);
 
+// On stderr, where ClassifierInfo::engine_note has something to say.
+void say_engine_note(const std::string& note);
+
 // argv[0] is the subcommand's name. False: help was printed and the command ends with 0. Bad usage throws UsageError.
 // "triage eval PLAN --data FILE": what figures of record name as their origin.
 std::string command_line(int argc, char** argv);

@@ -52,6 +52,7 @@ int compare_command(int argc, char** argv) {
   options.latency = !no_latency;
   const std::string command = command_line(argc, argv);
   const Json comparison = evaluate::compare_plans(options);
+  for (const Json& plan : comparison["plans"]) say_engine_note(plan.value("engine_note", ""));
   if (!figures.empty()) {
     auto of_both = evaluate::comparison_figures(comparison, name);
     if (!key.empty()) of_both = {{key, of_both.at(".plan_speedup")}, {key + "_points", of_both.at(".plan_points")}};

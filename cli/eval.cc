@@ -91,6 +91,8 @@ int eval_command(int argc, char** argv) {
   options.command = command_line(argc, argv);
 
   const Json results = evaluate::evaluate_plan(options);
+  const Json& latency = results["test"]["latency"];  // null where it was not measured
+  if (latency.is_object()) say_engine_note(latency["engine_note"].get<std::string>());
   if (!out.empty()) write_sealed_json(out, results);
   if (!record.empty()) {
     record_figures(record, options.command,

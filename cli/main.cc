@@ -3,9 +3,11 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <new>
 
 #include "cli/command.h"
 #include "cli/terminal.h"
+#include "core/limits.h"
 #include "core/machine.h"
 #include "core/printable.h"
 #include "core/stop.h"
@@ -62,7 +64,12 @@ int main(int argc, char** argv) {
   if (!std::strcmp(argv[1], "--help") || !std::strcmp(argv[1], "-h") || !std::strcmp(argv[1], "help"))
     return usage(stdout);
   if (!std::strcmp(argv[1], "--version")) {
-    std::printf("triage %s (%s)\n", triage::version(), triage::git_revision().c_str());
+    const triage::CpuLimit cpus = triage::cpu_limit();
+    const triage::MemoryLimit memory = triage::memory_limit();
+    std::printf("triage %s (%s)\ncpus: %d usable (%s)\n", triage::version(), triage::git_revision().c_str(), cpus.count,
+                cpus.why.c_str());
+    if (!memory.why.empty())
+      std::printf("memory: %s %s\n", triage::size_text(memory.bytes).c_str(), memory.why.c_str());
     return 0;
   }
   const Command* const command = find_command(kCommands, argv[1]);
@@ -77,6 +84,11 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "triage %s: %s\n'triage %s --help' shows the options.\n", command->name,
                  triage::printable(error.what()).c_str(), command->name);
     return 2;
+  } catch (const std::bad_alloc&) {
+    const triage::MemoryLimit memory = triage::memory_limit();
+    std::fprintf(stderr, "triage %s: out of memory: an allocation failed; found %s %s\n", command->name,
+                 triage::size_text(memory.bytes).c_str(), memory.why.c_str());
+    return 1;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "triage %s: %s\n", command->name, triage::printable(error.what()).c_str());
     return 1;

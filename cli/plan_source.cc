@@ -5,6 +5,7 @@
 
 #include "export/from_network.h"
 #include "export/int8_reference.h"
+#include "runtime/convert.h"
 
 namespace triage::cli {
 namespace {
@@ -34,14 +35,11 @@ plan::StageShape StageSource::shape() const {
 
 std::vector<float> network_inputs(const Workspace& w, std::span<const std::uint32_t> indices) {
   const data::DatasetInfo& info = w.dataset.info();
-  const std::size_t plane = static_cast<std::size_t>(info.height) * info.width, pixels = w.dataset.image_bytes();
+  const std::size_t pixels = w.dataset.image_bytes();
   std::vector<float> images(indices.size() * pixels);
   for (std::size_t i = 0; i < indices.size(); ++i) {
-    const std::uint8_t* from = w.dataset.image(indices[i]);
-    for (std::size_t p = 0; p < plane; ++p) {
-      for (int c = 0; c < info.channels; ++c)
-        images[i * pixels + c * plane + p] = static_cast<float>(from[p * info.channels + c]) / 255.0f;
-    }
+    const ImageView image{w.dataset.image(indices[i]), info.height, info.width, info.channels};
+    runtime::to_input(image, &images[i * pixels]);
   }
   return images;
 }

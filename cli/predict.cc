@@ -1,11 +1,11 @@
 // triage predict: classifies image files with a plan.
 #include <algorithm>
 #include <cstdio>
-#include <thread>
 
 #include "cli/image_list.h"
 #include "cli/image_options.h"
 #include "core/json.h"
+#include "core/limits.h"
 #include "data/load_images.h"
 #include "triage/classifier.h"
 
@@ -19,7 +19,7 @@ class Predictor {
   Predictor(const Classifier& classifier, const ImageOptions& images, int engine_threads, std::string plan, bool json)
       : classifier_(classifier), info_(classifier.info()), plan_(std::move(plan)), json_(json) {
     // The engine keeps its cores, so that its times are its own.
-    decoders_ = std::max(1, static_cast<int>(std::thread::hardware_concurrency()) - engine_threads);
+    decoders_ = std::max(1, usable_cpus() - engine_threads);
     const std::optional<Fit> own = fit_from_name(info_.fit);
     options_ = {.height = info_.height,
                 .width = info_.width,
@@ -93,6 +93,8 @@ class Predictor {
                     {"name", info_.name},
                     {"policy", info_.policy},
                     {"engine", info_.engine},
+                    {"engine_note", info_.engine_note},
+                    {"threads", info_.threads},
                     {"fit", fit_name(options_.fit)}};
     std::string text = dump_json(head, 2);
     text.resize(text.size() - 2);  // without "\n}"
@@ -162,6 +164,7 @@ int predict_command(int argc, char** argv) {
   Result<Classifier> loaded = Classifier::load(plan_directory, options);
   if (!loaded && loaded.error().code == ErrorCode::bad_input) throw UsageError(loaded.error().message);
   if (!loaded) throw Error(loaded.error().message);
+  say_engine_note(loaded->info().engine_note);
   const ImageList list = list_images(names, stdin);
   if (list.files.empty()) fail("{}: no image files", names.front() == "-" ? "standard input" : names.front());
   Predictor predictor(*loaded, images, options.threads, plan_directory, json);

@@ -31,7 +31,7 @@ profile_seconds = 1
 T
 "$triage" costs net --seconds 1 --out costs.json > /dev/null 2> log.txt || fail "$(cat log.txt)"
 
-version=$("$triage" --version | cut -d' ' -f2)  # the compiled engine's, too
+version=$("$triage" --version | awk 'NR == 1 { print $2 }')  # the compiled engine's, too
 # Tables of other providers: a stage's time raised to a power, and scaled, so that other nets look cheap.
 tables() {  # directory
   mkdir -p "$1"

@@ -28,19 +28,22 @@ struct Outcome {
 
 struct ClassifierOptions {
   // "onnxruntime", or "compiled": the kernels that were compiled for the plan, code of its author that runs with all
-  // rights of this process. "auto" takes "compiled" where every stage has it and this CPU can run it.
+  // rights of this process. "auto" takes "compiled" where every stage has it and this CPU can run it: each kernel is
+  // run once in a child process, the first time on a CPU.
   std::string engine = "auto";
-  int threads = 1;                 // of the engine, per call
+  int threads = 1;                 // of the engine, per call, at most: see ClassifierInfo::threads
   bool allow_spinning = false;     // worker threads spin between calls: faster for big nets, burns a core
   std::vector<double> thresholds;  // empty: the plan's own; else one per exit but the last
 };
 
 struct ClassifierInfo {
   std::string name, policy;
-  std::string engine;  // that runs: "onnxruntime" or "compiled"
+  std::string engine;       // that runs: "onnxruntime" or "compiled"
+  std::string engine_note;  // why "auto" does not run the kernels that the plan has; else empty
   int height = 0, width = 0, channels = 0;
   std::string fit;  // how photographs of another size become that: "squash", "crop" (the middle) or "pad" (black borders)
   std::vector<std::string> classes, stages;
+  std::vector<int> threads;  // per stage, that the engine takes: "compiled" only those that make a stage faster
 };
 
 class Classifier {
@@ -50,8 +53,9 @@ class Classifier {
   Classifier& operator=(Classifier&&) noexcept;
   ~Classifier();
 
-  // Thread-safe; blocks until done. Heap memory of its own is allocated only when more calls run at once than ever
-  // before, and for error messages (the engine may allocate).
+  // Thread-safe; blocks until done. In a child of fork() they answer as in its parent, but with the engine onnxruntime
+  // and threads above 1 the error `unsupported`: load in the child. Heap memory of its own is allocated only when more
+  // calls run at once than ever before, and for error messages (the engine may allocate).
   Result<Outcome> classify(const ImageView& image) const;
 
   // Any batch size; outcomes.size() must equal images.size(). Images that escalate are compacted between stages. All

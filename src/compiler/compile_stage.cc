@@ -278,7 +278,8 @@ std::vector<fs::path> compiled_files(const fs::path& directory) {
   std::vector<fs::path> files;
   for (const fs::directory_entry& entry : fs::directory_iterator(directory)) {
     const std::string name = entry.path().filename();
-    if (named_by_content(name, "kernels_", ".so") || named_by_content(name, "", ".program"))
+    const std::string library = name.ends_with(".proof") ? name.substr(0, name.find(".so") + 3) : name;
+    if (named_by_content(library, "kernels_", ".so") || named_by_content(name, "", ".program"))
       files.push_back(entry.path());
   }
   return files;

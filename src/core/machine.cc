@@ -1,13 +1,15 @@
 #include "core/machine.h"
 
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <ctime>
 #include <sstream>
-#include <thread>
+
+#include "core/limits.h"
 
 namespace triage {
 
@@ -108,8 +110,11 @@ std::string iso_time_now() {
 }
 
 Json machine_context() {
+  const CpuLimit cpus = cpu_limit();
   Json machine = {{"cpu", cpu_name()},
-                  {"cores", std::max(1u, std::thread::hardware_concurrency())},
+                  {"cores", std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN))},
+                  {"usable_cpus", cpus.count},
+                  {"usable_cpus_why", cpus.why},
                   {"flags", kernel_flags(system_text("/proc/cpuinfo"))}};
   const std::string memory = field_of(system_text("/proc/meminfo"), "MemTotal");  // "16384256 kB"
   if (!memory.empty()) machine["memory_mib"] = std::strtoull(memory.c_str(), nullptr, 10) / 1024;

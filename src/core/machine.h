@@ -11,7 +11,8 @@
 
 namespace triage {
 
-// cpu, cores, flags (those that matter to kernels), memory, kernel, governor and frequency where the system tells.
+// cpu, cores, usable_cpus of them and why (limits.h), flags (those that matter to kernels), memory, kernel, governor
+// and frequency where the system tells.
 Json machine_context();
 std::string cpu_name();
 std::set<std::string> cpu_flags();  // all, as /proc/cpuinfo names them: "flags" on x86, "Features" on arm

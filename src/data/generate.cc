@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "core/error.h"
+#include "core/limits.h"
 #include "core/rng.h"
 #include "data/import.h"
 
@@ -97,6 +98,7 @@ RawDataset generate(const GeneratedOptions& options) {
   raw.info.test_count = options.test_count;
   const std::size_t image_bytes = static_cast<std::size_t>(options.channels) * options.height * options.width;
   const std::size_t count = std::size_t{options.train_count} + options.test_count;
+  require_memory(std::format("the pixels of {} images", count), count * image_bytes);
   raw.pixels.resize(count * image_bytes);
   raw.labels.resize(count);
   for (std::size_t i = 0; i < count; ++i) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/limits.h"
 #include "core/progress.h"
 #include "data/import.h"
 #include "data/load_images.h"
@@ -85,7 +86,11 @@ class Collector {
   }
 
  private:
-  void reserve() { pixels_.reserve(count_ * height_ * width_ * channels_); }
+  void reserve() {
+    const std::size_t bytes = count_ * height_ * width_ * channels_;
+    require_memory(std::format("the pixels of {} images of {}x{}", count_, height_, width_), bytes);
+    pixels_.reserve(bytes);
+  }
 
   FolderOptions options_;
   std::size_t count_, added_ = 0;

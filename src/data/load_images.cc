@@ -5,6 +5,8 @@
 #include <mutex>
 #include <thread>
 
+#include "core/limits.h"
+
 namespace triage::data {
 namespace {
 
@@ -71,7 +73,7 @@ struct StopAtEnd {  // declared after the threads, so it runs before they are jo
 
 void load_images(std::span<const fs::path> files, const LoadOptions& options,
                  const std::function<void(std::size_t index, Decoded decoded)>& take) {
-  const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
+  const std::size_t cores = static_cast<std::size_t>(usable_cpus());
   const std::size_t wanted = options.threads > 0 ? static_cast<std::size_t>(options.threads) : cores;
   const std::size_t threads = std::max<std::size_t>(1, std::min(wanted, files.size()));
   Ring ring(files.size(), threads * kImagesPerThread);

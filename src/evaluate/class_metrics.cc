@@ -42,7 +42,7 @@ void add_proportion(Json& out, const std::string& name, const std::string& inter
 }
 
 // Whether fewer than kTop classes have a higher logit than the label; of equal ones the first counts as higher.
-bool in_top(std::span<const float> logits, std::uint8_t label) {
+bool in_top(std::span<const float> logits, Label label) {
   std::size_t before = 0;
   for (std::size_t c = 0; c < logits.size(); ++c)
     before += logits[c] > logits[label] || (logits[c] == logits[label] && c < label);
@@ -50,7 +50,7 @@ bool in_top(std::span<const float> logits, std::uint8_t label) {
 }
 
 template <class Rows>
-ClassCounts count_rows(std::span<const std::uint8_t> labels, std::span<const std::uint8_t> answers, std::size_t classes,
+ClassCounts count_rows(std::span<const Label> labels, std::span<const Label> answers, std::size_t classes,
                        Rows&& rows) {
   const std::vector<std::size_t> none(classes);
   ClassCounts out{none, none, none};
@@ -77,14 +77,14 @@ std::optional<double> ClassCounts::macro_f1() const {
   return mean_over(images.size(), [this](std::size_t c) { return f1(c); });
 }
 
-ClassCounts count_classes(std::span<const std::uint8_t> labels, std::span<const std::uint8_t> answers,
+ClassCounts count_classes(std::span<const Label> labels, std::span<const Label> answers,
                           std::size_t classes) {
   return count_rows(labels, answers, classes, std::views::iota(std::size_t{0}, labels.size()));
 }
 
-Json accuracy_fields(const route::ScoreTable& table, std::span<const std::uint8_t> answers,
+Json accuracy_fields(const route::ScoreTable& table, std::span<const Label> answers,
                      std::span<const std::uint8_t> exits, int bootstrap_rounds, std::uint64_t seed) {
-  const std::span<const std::uint8_t> labels(table.labels);
+  const std::span<const Label> labels(table.labels);
   const auto classes = static_cast<std::size_t>(table.classes);
   const ClassCounts counts = count_classes(labels, answers, classes);
   std::size_t right = 0, top = 0;

@@ -25,13 +25,13 @@ struct ClassCounts {  // each [classes]
 };
 
 // labels and answers [count], below `classes`.
-ClassCounts count_classes(std::span<const std::uint8_t> labels, std::span<const std::uint8_t> answers,
+ClassCounts count_classes(std::span<const Label> labels, std::span<const Label> answers,
                           std::size_t classes);
 
 // {"accuracy", "balanced_accuracy", "macro_f1", "top5_accuracy", each with its 95 % "..._interval" ("interval" of the
 // accuracy)} of the answers that the logits of stage `exits[i]` give for image i. Proportions have Wilson's interval,
 // the means over classes a bootstrap's over the images. top5_* is null with 5 classes or fewer.
-Json accuracy_fields(const route::ScoreTable& table, std::span<const std::uint8_t> answers,
+Json accuracy_fields(const route::ScoreTable& table, std::span<const Label> answers,
                      std::span<const std::uint8_t> exits, int bootstrap_rounds, std::uint64_t seed);
 
 // results.json "per_class" but for "escalation": [{"class", "count", "recall", "recall_interval", "precision",

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <format>
-#include <thread>
 
 #include "core/error.h"
+#include "core/limits.h"
 #include "core/temporary.h"
 #include "core/text.h"
 #include "evaluate/class_metrics.h"
@@ -79,6 +79,7 @@ void run_both(const CompareOptions& options, const std::array<const Side*, 2>& s
     Json& plan = json["plans"][i];
     plan["mean_us"] = times[i].mean;
     plan["engine"] = classifiers[i].info().engine;
+    plan["engine_note"] = classifiers[i].info().engine_note;
     plan["agreement"] = static_cast<double>(agreed[i]) / static_cast<double>(said[i]);
   }
   json["speedup"] = times[1].mean / times[0].mean;
@@ -88,8 +89,7 @@ void run_both(const CompareOptions& options, const std::array<const Side*, 2>& s
 }  // namespace
 
 Json compare_plans(const CompareOptions& options) {
-  const int threads =
-      options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  const int threads = options.threads > 0 ? options.threads : usable_cpus();
   const data::Dataset dataset = data::Dataset::open(options.data);
   const std::vector<std::uint32_t> indices = test_indices(dataset);
   const TemporaryDirectory directory("compare");

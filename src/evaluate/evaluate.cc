@@ -4,8 +4,8 @@
 #include <array>
 #include <map>
 #include <numeric>
-#include <thread>
 
+#include "core/limits.h"
 #include "evaluate/calibration.h"
 #include "evaluate/class_metrics.h"
 #include "evaluate/operation.h"
@@ -163,8 +163,7 @@ Json evaluate_plan(const EvaluateOptions& wanted) {
   EvaluateOptions options = wanted;
   options.comparison.metric = options.metric.value_or(plan.predicted ? plan.predicted->metric : plan::Metric::accuracy);
   route::path_latency_us(plan);  // costs are missing: say so before the work, not after
-  const int threads =
-      options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  const int threads = options.threads > 0 ? options.threads : usable_cpus();
   const auto on_split = [&](const fs::path& file, const fs::path& scores, const std::string& label,
                             const SplitIndices& choose, bool timed) {
     const data::Dataset dataset = data::Dataset::open(file);

@@ -231,7 +231,7 @@ TEST_F(EvaluateSet, BalancedCurvesEndAtBalancedAccuracy) {
 }
 
 TEST(ClassCounts, ByHand) {
-  const std::vector<std::uint8_t> labels{0, 0, 0, 1, 1, 2}, answers{0, 0, 1, 1, 0, 1};
+  const std::vector<Label> labels{0, 0, 0, 1, 1, 2}, answers{0, 0, 1, 1, 0, 1};
   const ClassCounts counts = count_classes(labels, answers, 4);
   EXPECT_DOUBLE_EQ(counts.recall(0).value(), 2.0 / 3);
   EXPECT_DOUBLE_EQ(counts.precision(0).value(), 2.0 / 3);

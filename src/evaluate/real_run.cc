@@ -151,6 +151,7 @@ RealRun run_plan(const std::string& directory, const plan::Plan& plan, const dat
   RealRun out = measure(runs[0], std::span(runs).subspan(1), expected, steady_us, options);
   out.engine = classifiers[0].info().engine;
   out.alone_us = alone_from_paths(plan, out.path_us);
+  out.engine_note = classifiers[0].info().engine_note;
   out.stored_path_us = route::path_latency_us(plan);
   out.stored_predicted_us =
       expected_latency(out.stored_path_us, count_exits(rows_in_order(expected.size(), options), expected, stages));
@@ -175,6 +176,7 @@ Json to_json(const RealRun& run) {
           {"error_percent", error_percent(run.predicted_us, run.measured_us)},
           {"images", run.images},
           {"engine", run.engine},
+          {"engine_note", run.engine_note},
           {"agreement", run.agreement},
           {"stable", run.stable},
           {"path_us", run.path_us},

@@ -37,9 +37,10 @@ struct RealRun {
   std::vector<double> alone_us;    // [stages] a stage without routing, from differences of path_us; by run_plan()
   double stored_predicted_us = 0;  // the same from the costs stored in plan.json
   std::vector<double> stored_path_us;
-  double agreement = 0;  // share of images with the expected exit and label
-  bool stable = false;   // of every forced exit the earlier and the later half of the images agree within 10 %
-  std::string engine;    // that ran
+  double agreement = 0;     // share of images with the expected exit and label
+  bool stable = false;      // of every forced exit the earlier and the later half of the images agree within 10 %
+  std::string engine;       // that ran
+  std::string engine_note;  // ClassifierInfo::engine_note
 };
 
 // Classifies image `row` of the split: calls are timed from outside. Throws Error on failure.

@@ -7,16 +7,16 @@
 
 namespace triage::route {
 
-std::vector<double> image_values(plan::Metric metric, std::span<const std::uint8_t> labels) {
+std::vector<double> image_values(plan::Metric metric, std::span<const Label> labels) {
   if (metric == plan::Metric::accuracy) return {};
   std::array<std::size_t, 256> images{};
-  for (const std::uint8_t label : labels) ++images[label];
+  for (const Label label : labels) ++images[label];
   std::size_t classes = 0;
   for (const std::size_t count : images) classes += count > 0;
   constexpr double kResolution = 1 << 30;  // of one image of a class of mean size; far above what a double resolves
   std::vector<double> values;
   values.reserve(labels.size());
-  for (const std::uint8_t label : labels) {
+  for (const Label label : labels) {
     const double even = static_cast<double>(labels.size()) / static_cast<double>(classes * images[label]);
     values.push_back(std::round(kResolution * even));
   }

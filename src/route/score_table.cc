@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/limits.h"
 #include "core/progress.h"
 #include "runtime/convert.h"
 
@@ -112,6 +113,9 @@ ScoreTable fill_score_table(const plan::Plan& plan, std::span<const std::unique_
   for (std::uint32_t index : indices) table.labels.push_back(dataset.label(index));
 
   std::vector<std::vector<float>> carry(stages);
+  std::size_t widths = classes * stages;
+  for (const auto& backend : backends) widths += static_cast<std::size_t>(backend->shape().feature_width);
+  require_memory(std::format("the scores of {} images by {} stages", count, stages), count * widths * sizeof(float));
   for (std::size_t s = 0; s < stages; ++s) {
     const runtime::StageShape& shape = backends[s]->shape();
     StageScores& out = table.stages.emplace_back(plan.stages[s].name, shape.feature_width);

@@ -33,6 +33,7 @@ class Backend {
   virtual const StageShape& shape() const = 0;
   // Thread-safe; blocks. n >= 1.
   virtual Status run(int n, const StageBuffers& buffers) const = 0;
+  virtual int threads() const { return 1; }  // that a run takes where it can have them
 };
 
 struct OnnxOptions {

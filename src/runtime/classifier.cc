@@ -1,5 +1,7 @@
 #include "triage/classifier.h"
 
+#include <algorithm>
+
 #include "core/file.h"
 #include "runtime/compiled_backend.h"
 #include "runtime/executor.h"
@@ -15,23 +17,26 @@ namespace {
 struct Opened {
   const char* engine;
   std::vector<std::unique_ptr<Backend>> backends;  // one per stage
+  std::string note;                                // ClassifierInfo::engine_note
 };
 
 }  // namespace
 
 struct Classifier::Impl {
-  Impl(plan::Plan plan, Opened opened, const ClassifierOptions& options)
+  Impl(plan::Plan plan, Opened opened, std::vector<int> threads, const ClassifierOptions& options)
       : executor(std::move(plan), std::move(opened.backends), options.thresholds) {
     const plan::Plan& own = executor.plan();
     info = {.name = own.name,
             .policy = plan::to_string(own.policy),
             .engine = opened.engine,
+            .engine_note = std::move(opened.note),
             .height = own.input.height,
             .width = own.input.width,
             .channels = own.input.channels,
             .fit = std::string(fit_name(own.fit)),
             .classes = own.classes,
-            .stages = {}};
+            .stages = {},
+            .threads = std::move(threads)};
     for (const plan::Stage& stage : own.stages) info.stages.push_back(stage.name);
   }
   Executor executor;
@@ -43,7 +48,7 @@ namespace {
 // Opens every stage and holds it against the plan: open(stage) gives its backend, file(stage) its name for messages.
 template <class Open, class File>
 Opened open_stages(const char* engine, const plan::Plan& plan, const Open& open, const File& file) {
-  Opened opened{engine, {}};
+  Opened opened{engine, {}, {}};
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
     const plan::Stage& stage = plan.stages[s];
     opened.backends.push_back(open(stage));
@@ -72,6 +77,7 @@ Opened open_with_kernels(const plan::Plan& plan, const fs::path& directory, cons
     }
   }
   CompiledOptions compiled{.threads = options.threads, .allow_spinning = options.allow_spinning};
+  compiled.libraries = std::make_shared<KernelLibraries>();
   if (options.threads >= 1 && options.threads <= 1024) {  // else the first stage says what is wrong
     compiled.team = std::make_shared<ThreadTeam>(options.threads, options.allow_spinning);
   }
@@ -88,14 +94,19 @@ Opened open_plan(const plan::Plan& plan, const fs::path& directory, const Classi
   if (options.engine != "onnxruntime" && options.engine != "auto") {
     fail_with(ErrorCode::bad_input, "engine: found '{}', expected auto, onnxruntime or compiled", options.engine);
   }
+  std::string note;
   if (options.engine == "auto") {
     try {
       return open_with_kernels(plan, directory, options);
-    } catch (const Failure& failure) {  // not compiled, or for another CPU; damage is no reason to go on
+    } catch (const Failure& failure) {  // not compiled, or not for this CPU; damage is no reason to go on
       if (failure.code != ErrorCode::unsupported) throw;
+      const bool has_kernels = std::ranges::any_of(plan.stages, [](const auto& stage) { return bool(stage.compiled); });
+      if (has_kernels) note = failure.what();
     }
   }
-  return open_with_onnx_runtime(plan, directory, options);
+  Opened opened = open_with_onnx_runtime(plan, directory, options);
+  opened.note = std::move(note);
+  return opened;
 }
 
 }  // namespace
@@ -115,7 +126,9 @@ Result<Classifier> Classifier::load(const std::string& plan_directory, const Cla
     }
     plan::Plan plan = plan::load_plan(directory);
     Opened opened = open_plan(plan, directory, options);
-    return Classifier(std::make_unique<Impl>(std::move(plan), std::move(opened), options));
+    std::vector<int> threads;
+    for (const auto& backend : opened.backends) threads.push_back(backend->threads());
+    return Classifier(std::make_unique<Impl>(std::move(plan), std::move(opened), std::move(threads), options));
   } catch (...) {
     return current_error();
   }

@@ -13,6 +13,7 @@
 #include "runtime/score.h"
 #include "runtime/test_models.h"
 #include "runtime/test_program.h"
+#include "runtime/test_two_engines.h"
 
 namespace triage::runtime {
 namespace {
@@ -204,41 +205,12 @@ TEST_F(ClassifierTest, StagesThatDoNotFitThePlanAreNamed) {
               AllOf(HasSubstr("deeper.onnx"), HasSubstr("expected some, from stage 'little'")));
 }
 
-// Two image stages in both engines, which compute different things: what runs shows in the outcome.
-class EngineTest : public testing::Test {
+class EngineTest : public TwoEnginesTest {
  protected:
-  EngineTest() {
-    fs::copy_file(TESTING_KERNELS, directory_ / "kernels.so");
-    plan_ = {.name = "both", .input = {3, 2, 2}};
-    for (int c = 0; c < 12; ++c) plan_.classes.push_back(std::to_string(c));
-    plan_.policy = plan::PolicyKind::confidence;
-    for (const char* name : {"little", "big"}) {
-      plan::Stage stage{.name = name, .arch = plan::ArchSpec::parse("12"), .feature_width = 12};
-      stage.onnx = stage.name + ".onnx";
-      const std::string model = TestModel{.height = 2, .width = 2, .features = 12, .classes = 12}.bytes();
-      write_file_atomic(directory_.path() / stage.onnx, model);
-      stage.sha256 = sha256_hex(model);
-      plan_.stages.push_back(stage);
-      compile(plan_.stages.size() - 1, TestProgram{}.program(directory_ / "kernels.so"));
-    }
-    save();
-  }
-  void compile(std::size_t stage, const StageProgram& program) {
-    const fs::path file = directory_.path() / (plan_.stages[stage].name + ".program");
-    save_program(file, program);
-    plan_.stages[stage].compiled = plan::CompiledStage{file.filename().string(), sha256_file(file)};
-  }
-  void save() { plan::save_plan(directory_.path(), plan_); }
-  Result<Classifier> load(const ClassifierOptions& options = {}) const {
-    return Classifier::load(directory_.path().string(), options);
-  }
   std::string engine(const ClassifierOptions& options = {}) const {
     const auto loaded = load(options);
     return loaded ? loaded->info().engine : loaded.error().message;
   }
-
-  TempDir directory_;
-  plan::Plan plan_;
 };
 
 TEST_F(EngineTest, CompiledRunsWhereEveryStageHasIt) {
@@ -291,6 +263,41 @@ TEST_F(EngineTest, KernelsOfAnOlderVersionAreNotRun) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::unsupported);
   EXPECT_THAT(refused.error().message, HasSubstr("big.program: version: expected 2, found 1: compile the plan again"));
+}
+
+TEST_F(EngineTest, AutoSaysWhyItDoesNotRunTheKernelsOfThePlan) {
+  StageProgram program = TestProgram{}.program(directory_ / "kernels.so");
+  program.kernels.push_back("illegal");
+  program.steps.push_back(
+      {.kernel = 3, .arguments = {line(View::Memory::input, 12), line(View::Memory::map, 12, 0, 1)}});
+  compile(1, program);
+  save();
+  const std::string why =
+      "big.program: kernel 'illegal' (step 4) was killed by SIGILL when it was tried in a child "
+      "process on this CPU (";
+  for (int time = 0; time < 2; ++time) {  // found out, then remembered
+    const auto loaded = load();
+    ASSERT_TRUE(loaded) << loaded.error().message;
+    EXPECT_EQ(loaded->info().engine, "onnxruntime");
+    EXPECT_THAT(loaded->info().engine_note, HasSubstr(why));
+    const auto refused = load({.engine = "compiled"});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::unsupported);
+    EXPECT_THAT(refused.error().message, HasSubstr(why));
+  }
+  EXPECT_EQ(load({.engine = "onnxruntime"})->info().engine_note, "");
+  for (plan::Stage& stage : plan_.stages) stage.compiled.reset();
+  save();
+  EXPECT_EQ(load()->info().engine_note, "");  // there are none
+}
+
+TEST_F(EngineTest, TellsTheThreadsThatRun) {
+  EXPECT_THAT(load({.engine = "onnxruntime", .threads = 3})->info().threads, ElementsAre(3, 3));
+  EXPECT_THAT(load({.engine = "compiled", .threads = 1})->info().threads, ElementsAre(1, 1));
+  const auto loaded = load({.engine = "compiled", .threads = 2});  // of nets that are worth no second thread
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_THAT(loaded->info().threads, testing::Each(testing::AnyOf(1, 2)));
+  EXPECT_EQ(loaded->info().threads.size(), 2U);
 }
 
 TEST_F(EngineTest, DamageIsNoReasonToTakeTheOther) {

@@ -3,47 +3,34 @@
 #include "runtime/compiled_backend.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "core/file.h"
+#include "core/machine.h"
 #include "runtime/kernel_library.h"
+#include "runtime/kernel_trial.h"
 #include "runtime/program_workspace.h"
+#include "runtime/proof_record.h"
 #include "runtime/stage_program.h"
 #include "runtime/status.h"
 #include "runtime/step_profile.h"
+#include "runtime/thread_choice.h"
 #include "triage/classifier.h"
 
 namespace triage::runtime {
 namespace {
 
-// A list that only grows, so that taking and giving back need no lock and no counters.
-class WorkspacePool {
- public:
-  WorkspacePool() = default;
-  ~WorkspacePool() {
-    for (ProgramWorkspace* space = first_.load(); space;) delete std::exchange(space, space->next);
+struct ProgramFile {
+  ProgramFile(const std::string& file, const std::string& expected) {
+    const std::string bytes = read_stage_file(file, expected);
+    sha256 = sha256_hex(bytes);
+    program = parse_program(bytes, file);
   }
-  WorkspacePool(const WorkspacePool&) = delete;
-  WorkspacePool& operator=(const WorkspacePool&) = delete;
-
-  ProgramWorkspace* take() {  // null: all are in use
-    for (ProgramWorkspace* space = first_.load(std::memory_order_acquire); space; space = space->next) {
-      if (!space->in_use.load(std::memory_order_relaxed) && !space->in_use.exchange(true, std::memory_order_acquire)) {
-        return space;
-      }
-    }
-    return nullptr;
-  }
-  void add(std::unique_ptr<ProgramWorkspace> space) {
-    ProgramWorkspace* const added = space.release();
-    added->next = first_.load(std::memory_order_relaxed);
-    while (!first_.compare_exchange_weak(added->next, added, std::memory_order_release, std::memory_order_relaxed)) {
-    }
-  }
-
- private:
-  std::atomic<ProgramWorkspace*> first_{nullptr};
+  std::string sha256;
+  StageProgram program;
 };
 
 std::shared_ptr<ThreadTeam> team_for(const CompiledOptions& options) {
@@ -57,51 +44,61 @@ std::shared_ptr<ThreadTeam> team_for(const CompiledOptions& options) {
 struct Task {  // a step, ready to run
   Kernel kernel = nullptr;
   View::Memory gate = View::Memory::map;  // an output: left out where the caller does not want it
-  bool barrier = false;                   // before the next one
 };
 
 class CompiledBackend : public Backend {
  public:
   CompiledBackend(const std::string& file, const CompiledOptions& options)
+      : CompiledBackend(file, ProgramFile(file, options.sha256), options) {}
+
+  CompiledBackend(const std::string& file, ProgramFile program, const CompiledOptions& options)
       : origin_(file),
-        program_(parse_program(read_stage_file(file, options.sha256), file)),
-        library_(checked_library()),
+        program_(std::move(program.program)),
+        library_(checked_library(options)),
         team_(team_for(options)),
         constants_(program_.constants.size()) {
     if (!program_.constants.empty()) {
       std::memcpy(constants_.data(), program_.constants.data(), program_.constants.size());
     }
     std::vector<Kernel> kernels;
-    for (const std::string& symbol : program_.kernels) kernels.push_back(library_.kernel(symbol));
+    for (const std::string& symbol : program_.kernels) kernels.push_back(library_->kernel(symbol));
     const std::vector<View::Memory> read = outputs_read(program_);
     for (std::size_t s = 0; s < program_.steps.size(); ++s) {
       const Step& step = program_.steps[s];
       const View::Memory written = step.arguments.back().memory;
-      const bool last = s + 1 == program_.steps.size();
       tasks_.push_back({.kernel = kernels[static_cast<std::size_t>(step.kernel)],
-                        .gate = std::ranges::find(read, written) == read.end() ? written : View::Memory::map,
-                        .barrier = !last && (step.split >= 0 || program_.steps[s + 1].split >= 0)});
+                        .gate = std::ranges::find(read, written) == read.end() ? written : View::Memory::map});
+    }
+    {
+      const std::vector<int> counts = thread_counts(team_->size());
+      ProgramWorkspace space(program_, constants_.data(), counts);
+      const SampleBuffers sample(program_.shape);
+      require_proof(space, counts, sample, program.sha256, options);
+      threads_ = choose_threads(team_->size(), [&](int threads) {
+        return options.seconds_of_run ? options.seconds_of_run(threads) : seconds_of_run(space, sample, threads);
+      });
     }
     if (!options.profile.empty()) {
       std::vector<std::string> names;
       for (const Step& step : program_.steps) names.push_back(step.name);
       profile_ = std::make_unique<StepProfile>(options.profile, std::move(names));
     }
-    release(*make_workspace());
+    pool_.give(*make_workspace());
     program_.constants = {};  // there is a copy
   }
 
   const StageShape& shape() const override { return program_.shape; }
+  int threads() const override { return threads_; }
 
   Status run(int n, const StageBuffers& buffers) const override {
     try {
       check(n, buffers);
       ProgramWorkspace* space = pool_.take();
       if (!space) space = make_workspace();
-      const bool done = run_rows(*space, n, buffers);
+      const bool done = run_rows(*space, n, buffers, threads_);
       const int step = space->failed_step.load(std::memory_order_relaxed), code = space->failure;
       space->failed_step.store(-1, std::memory_order_relaxed);
-      release(*space);
+      pool_.give(*space);
       if (done) return Ok{};
       const int kernel = program_.steps[static_cast<std::size_t>(step)].kernel;
       fail_with(ErrorCode::engine_failure, "{}: step {}: kernel '{}' failed with code {}", origin_, step,
@@ -114,20 +111,87 @@ class CompiledBackend : public Backend {
  private:
   using Outside = ProgramWorkspace::Outside;
 
-  KernelLibrary checked_library() const {
+  // An image and every output.
+  struct SampleBuffers {
+    explicit SampleBuffers(const StageShape& shape)
+        : input(static_cast<std::size_t>(shape.input_size)),
+          logits(static_cast<std::size_t>(shape.classes)),
+          features(static_cast<std::size_t>(shape.feature_width)),
+          carry(static_cast<std::size_t>(shape.carry_size)) {
+      for (std::size_t i = 0; i < input.size(); ++i) input[i] = static_cast<float>(i * 37 % 101) / 101;
+    }
+    StageBuffers buffers() const {
+      const auto wanted = [](const std::vector<float>& output) {
+        return output.empty() ? nullptr : const_cast<float*>(output.data());
+      };
+      return {input.data(), wanted(logits), wanted(features), wanted(carry)};
+    }
+    std::vector<float> input, logits, features, carry;
+  };
+
+  std::shared_ptr<const KernelLibrary> checked_library(const CompiledOptions& options) const {
     check_cpu(program_, origin_);
-    return KernelLibrary(fs::path(origin_).parent_path() / program_.library, program_.library_sha256);
+    const fs::path file = fs::path(origin_).parent_path() / program_.library;
+    return options.libraries ? options.libraries->open(file, program_.library_sha256)
+                             : std::make_shared<const KernelLibrary>(file, program_.library_sha256);
+  }
+
+  // Every kernel has run in a child process, now or before, with the arguments it gets in each number of threads.
+  void require_proof(ProgramWorkspace& space, std::span<const int> counts, const SampleBuffers& sample,
+                     const std::string& sha256, const CompiledOptions& options) const {
+    const std::string cpu = options.cpu.empty() ? cpu_identity() : options.cpu;
+    const ProofRecord record(library_->file(), library_->sha256(), cpu);
+    std::optional<std::string> failure = record.find(sha256);
+    if (!failure) {
+      const auto [text, lasting] = try_kernels(space, counts, sample, options.trial_seconds);
+      if (lasting) record.add(sha256, text);
+      failure = text;
+    }
+    if (failure->empty()) return;
+    fail_with(ErrorCode::unsupported, "{}: {} when it was tried in a child process on this CPU ({})", origin_, *failure,
+              cpu_name());
+  }
+
+  // What is wrong with one, empty: nothing; and whether that is worth remembering.
+  std::pair<std::string, bool> try_kernels(ProgramWorkspace& space, std::span<const int> counts,
+                                           const SampleBuffers& sample, double seconds) const {
+    space.point_at(outside_of(sample.buffers(), 0));
+    std::vector<KernelCall> calls;
+    std::vector<std::size_t> step_of;
+    for (const int parts : counts) {
+      for (std::size_t s = 0; s < tasks_.size(); ++s) {
+        for (int part = 0; part < parts; ++part) {
+          void** const arguments = space.arguments(s, part, parts);
+          if (!arguments) continue;
+          calls.push_back({tasks_[s].kernel, arguments});
+          step_of.push_back(s);
+        }
+      }
+    }
+    library_->take_scratch();
+    const TrialEnd end = try_in_child(calls, seconds);
+    if (end.how == TrialEnd::How::done) return {"", end.lasting()};
+    const Step& step = program_.steps[step_of[end.call]];
+    return {std::format("kernel '{}' (step {}{}{}) {}", program_.kernels[static_cast<std::size_t>(step.kernel)],
+                        step_of[end.call], step.name.empty() ? "" : ", ", step.name, to_text(end)),
+            end.lasting()};
+  }
+
+  // The second of two runs: the first one brings the memory to the threads.
+  double seconds_of_run(ProgramWorkspace& space, const SampleBuffers& sample, int threads) const {
+    std::chrono::duration<double> spent{};
+    for (int i = 0; i < 2; ++i) {
+      const auto start = std::chrono::steady_clock::now();
+      run_rows(space, 1, sample.buffers(), threads);
+      spent = std::chrono::steady_clock::now() - start;
+    }
+    return spent.count();
   }
 
   // In use by the caller.
   ProgramWorkspace* make_workspace() const {
-    auto made = std::make_unique<ProgramWorkspace>(program_, constants_.data(), team_->size());
-    made->in_use.store(true, std::memory_order_relaxed);
-    ProgramWorkspace* const space = made.get();
-    pool_.add(std::move(made));
-    return space;
+    return pool_.add(std::make_unique<ProgramWorkspace>(program_, constants_.data(), std::span(&threads_, 1)));
   }
-  static void release(ProgramWorkspace& space) { space.in_use.store(false, std::memory_order_release); }
 
   void check(int n, const StageBuffers& buffers) const {
     if (n < 1 || !buffers.input || !buffers.logits) {
@@ -146,17 +210,22 @@ class CompiledBackend : public Backend {
     return reinterpret_cast<std::uint8_t*>(const_cast<float*>(begin));  // a kernel does not write its input
   }
 
+  Outside outside_of(const StageBuffers& buffers, int index) const {
+    Outside outside{};
+    const auto at = [&](View::Memory memory) -> std::uint8_t*& { return outside[static_cast<std::size_t>(memory)]; };
+    at(View::Memory::input) = row(buffers.input, index, program_.shape.input_size);
+    at(View::Memory::logits) = row(buffers.logits, index, program_.shape.classes);
+    at(View::Memory::features) = row(buffers.features, index, program_.shape.feature_width);
+    at(View::Memory::carry) = row(buffers.carry, index, program_.shape.carry_size);
+    return outside;
+  }
+
   // False when a kernel failed; the workspace says which.
-  bool run_rows(ProgramWorkspace& space, int n, const StageBuffers& buffers) const {
+  bool run_rows(ProgramWorkspace& space, int n, const StageBuffers& buffers, int threads) const {
     for (int i = 0; i < n; ++i) {
-      Outside outside{};
-      const auto at = [&](View::Memory memory) -> std::uint8_t*& { return outside[static_cast<std::size_t>(memory)]; };
-      at(View::Memory::input) = row(buffers.input, i, program_.shape.input_size);
-      at(View::Memory::logits) = row(buffers.logits, i, program_.shape.classes);
-      at(View::Memory::features) = row(buffers.features, i, program_.shape.feature_width);
-      at(View::Memory::carry) = row(buffers.carry, i, program_.shape.carry_size);
+      const Outside outside = outside_of(buffers, i);
       space.point_at(outside);
-      team_->run([&](int part, int parts) { run_part(space, outside, part, parts); });
+      team_->run(threads, [&](int part, int parts) { run_part(space, outside, part, parts); });
       if (space.failed_step.load(std::memory_order_relaxed) >= 0) return false;
     }
     return true;
@@ -177,19 +246,21 @@ class CompiledBackend : public Backend {
           }
         }
       }
-      if (task.barrier) team_->barrier(parts);
+      const bool last = s + 1 == tasks_.size();
+      if (!last && (space.is_shared(s, parts) || space.is_shared(s + 1, parts))) team_->barrier(parts);
       profile.step_done();
     }
   }
 
   std::string origin_;
   StageProgram program_;
-  KernelLibrary library_;
+  std::shared_ptr<const KernelLibrary> library_;
   std::shared_ptr<ThreadTeam> team_;
   AlignedMemory constants_;
   std::vector<Task> tasks_;
   std::unique_ptr<StepProfile> profile_;  // none: not wanted
-  mutable WorkspacePool pool_;
+  int threads_ = 1;                       // of the team, that a run takes
+  mutable Pool<ProgramWorkspace> pool_;
 };
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <mutex>
 
 #include "runtime/convert.h"
 #include "runtime/status.h"
@@ -66,66 +65,48 @@ void check_stage(const plan::Plan& plan, int stage, const StageShape& shape, con
          std::format("{} inputs and {} hidden units", inputs, hidden));
 }
 
-struct Executor::Workspace {
+struct Executor::Workspace : Pooled<Executor::Workspace> {
   Buffer images, logits, features;
-  std::vector<Buffer> carries;      // per stage; empty where nobody reads it
-  std::vector<int> image;           // [rows] which image a row belongs to
-  std::vector<HandOver> handover;   // capacity for every buffer
-  std::unique_ptr<Workspace> next;  // in the pool
-};
-
-// A list that links the workspaces themselves, so that taking and returning one allocates nothing.
-class Executor::Pool {
- public:
-  std::unique_ptr<Workspace> take() {
-    const std::lock_guard lock(mutex_);
-    std::unique_ptr<Workspace> space = std::move(free_);
-    if (space) free_ = std::move(space->next);
-    return space;
-  }
-  void give(std::unique_ptr<Workspace> space) {
-    const std::lock_guard lock(mutex_);
-    space->next = std::move(free_);
-    free_ = std::move(space);
-  }
-
- private:
-  std::mutex mutex_;
-  std::unique_ptr<Workspace> free_;
+  std::vector<Buffer> carries;     // per stage; empty where nobody reads it
+  std::vector<int> image;          // [rows] which image a row belongs to
+  std::vector<HandOver> handover;  // capacity for every buffer
 };
 
 class Executor::Lease {
  public:
-  explicit Lease(const Executor& executor) : pool_(*executor.pool_), space_(pool_.take()) {
-    if (space_) return;
-    const std::size_t rows = executor.rows_;
-    space_ = std::make_unique<Workspace>();
-    std::size_t widest = 0;
-    for (std::size_t s = 0; s < executor.backends_.size(); ++s) {
-      const StageShape& shape = executor.backends_[s]->shape();
-      if (executor.exits_[s].wants_features()) widest = std::max<std::size_t>(widest, shape.feature_width);
-      const bool read = executor.last_reader_[s] >= 0;
-      space_->carries.push_back(read ? make_buffer(rows * shape.carry_size) : nullptr);
-    }
-    const plan::InputShape& input = executor.plan_.input;
-    space_->images = make_buffer(rows * input.channels * input.height * input.width);
-    space_->logits = make_buffer(rows * executor.plan_.classes.size());
-    space_->features = make_buffer(rows * widest);
-    space_->image.resize(rows);
-    space_->handover.reserve(executor.backends_.size() + 1);
+  explicit Lease(const Executor& executor) : space_(executor.pool_->take()) {
+    if (!space_) space_ = executor.pool_->add(made_for(executor));
   }
-  ~Lease() { pool_.give(std::move(space_)); }
+  ~Lease() { Pool<Workspace>::give(*space_); }
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
   Workspace& operator*() const { return *space_; }
 
  private:
-  Pool& pool_;
-  std::unique_ptr<Workspace> space_;
+  static std::unique_ptr<Workspace> made_for(const Executor& executor) {
+    const std::size_t rows = executor.rows_;
+    auto space = std::make_unique<Workspace>();
+    std::size_t widest = 0;
+    for (std::size_t s = 0; s < executor.backends_.size(); ++s) {
+      const StageShape& shape = executor.backends_[s]->shape();
+      if (executor.exits_[s].wants_features()) widest = std::max<std::size_t>(widest, shape.feature_width);
+      const bool read = executor.last_reader_[s] >= 0;
+      space->carries.push_back(read ? make_buffer(rows * shape.carry_size) : nullptr);
+    }
+    const plan::InputShape& input = executor.plan_.input;
+    space->images = make_buffer(rows * input.channels * input.height * input.width);
+    space->logits = make_buffer(rows * executor.plan_.classes.size());
+    space->features = make_buffer(rows * widest);
+    space->image.resize(rows);
+    space->handover.reserve(executor.backends_.size() + 1);
+    return space;
+  }
+
+  Workspace* space_;
 };
 
 Executor::Executor(plan::Plan plan, std::vector<std::unique_ptr<Backend>> backends, std::span<const double> thresholds)
-    : plan_(std::move(plan)), backends_(std::move(backends)), pool_(std::make_unique<Pool>()) {
+    : plan_(std::move(plan)), backends_(std::move(backends)), pool_(std::make_unique<Pool<Workspace>>()) {
   const std::size_t stages = plan_.stages.size();
   if (stages == 0 || backends_.size() != stages) {
     fail_with(ErrorCode::bad_input, "plan '{}': {} backends for {} stages", plan_.name, backends_.size(), stages);

@@ -9,6 +9,7 @@
 #include "plan/plan.h"
 #include "runtime/backend.h"
 #include "runtime/exit_step.h"
+#include "runtime/pool.h"
 #include "triage/classifier.h"
 
 namespace triage::runtime {
@@ -35,7 +36,6 @@ class Executor {
 
  private:
   struct Workspace;  // the buffers of one call
-  class Pool;        // those not in use
   class Lease;
 
   void check_images(std::span<const ImageView> images) const;
@@ -47,7 +47,7 @@ class Executor {
   std::vector<int> last_reader_;  // per stage: the last stage that reads its carry, -1 for none
   int last_image_reader_ = 0;     // the last stage whose input is the image
   int rows_ = kMaxRows;           // images per piece
-  std::unique_ptr<Pool> pool_;
+  std::unique_ptr<Pool<Workspace>> pool_;
 };
 
 }  // namespace triage::runtime

@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <new>
+#include <numeric>
 #include <thread>
 
 #include "core/test_support.h"
@@ -286,6 +288,30 @@ TEST(Convert, PixelsBecomePlanesOfFractions) {
       }
     }
     EXPECT_EQ(*std::max_element(output.begin(), output.end()), 1.0f);
+  }
+}
+
+// Whatever the number of channels, in vectors and behind the last whole one: the same float, to the last bit.
+TEST(Convert, EveryValueHasOneFloat) {
+  std::vector<std::uint8_t> values(256);
+  std::iota(values.begin(), values.end(), std::uint8_t{0});
+  std::vector<float> expected(256), one(256);
+  for (std::size_t v = 0; v < 256; ++v) expected[v] = static_cast<float>(v) * (1.0f / 255);
+  for (int channels : {1, 2, 4}) {
+    to_input({.pixels = values.data(), .height = 1, .width = 256 / channels, .channels = channels}, one.data());
+    for (std::size_t v = 0; v < 256; ++v) {
+      const std::size_t n = static_cast<std::size_t>(channels), place = v % n * (256 / n) + v / n;
+      ASSERT_EQ(one[place], expected[v]) << channels << " channels, value " << v;
+    }
+  }
+  for (int width = 1; width < 40; ++width) {
+    std::vector<std::uint8_t> pixels(static_cast<std::size_t>(width) * 3);
+    for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<std::uint8_t>(i * 77 + width);
+    std::vector<float> output(pixels.size());
+    to_input({.pixels = pixels.data(), .height = 1, .width = width, .channels = 3}, output.data());
+    for (std::size_t i = 0; i < pixels.size(); ++i) {
+      ASSERT_EQ(output[i % 3 * static_cast<std::size_t>(width) + i / 3], expected[pixels[i]]);
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 // A shared library of kernels, loaded.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,17 +16,33 @@ void check_cpu(const StageProgram& program, const std::string& origin);
 
 class KernelLibrary {
  public:
-  // Checks the file's SHA-256, then runs its code. Nobody may write the file in between. Throws Failure.
+  // Reads the file, checks its SHA-256 and runs the code of the very bytes that were checked, from a copy that nobody
+  // else can write. Throws Failure.
   KernelLibrary(const fs::path& file, const std::string& sha256);
   ~KernelLibrary();  // its kernels are gone
   KernelLibrary(const KernelLibrary&) = delete;
   KernelLibrary& operator=(const KernelLibrary&) = delete;
 
   Kernel kernel(const std::string& symbol) const;  // throws Failure when there is none
+  const fs::path& file() const { return file_; }   // absolute
+  const std::string& sha256() const { return sha256_; }
+
+  // A kernel's scratch memory belongs to a thread, which takes it with its first call: takes that of this thread now.
+  void take_scratch() const;
 
  private:
-  std::string file_;
+  fs::path file_;
+  std::string sha256_;
   void* handle_ = nullptr;
+};
+
+// The libraries that the stages of a plan have in common: each is loaded once. Not thread-safe.
+class KernelLibraries {
+ public:
+  std::shared_ptr<const KernelLibrary> open(const fs::path& file, const std::string& sha256);
+
+ private:
+  std::vector<std::shared_ptr<const KernelLibrary>> open_;
 };
 
 }  // namespace triage::runtime

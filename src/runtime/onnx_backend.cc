@@ -7,8 +7,11 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <new>
 
 #include "core/file.h"
+#include "runtime/forks.h"
 #include "runtime/onnx_trim.h"
 #include "runtime/status.h"
 
@@ -106,7 +109,9 @@ class OnnxBackend : public Backend {
  public:
   OnnxBackend(const std::string& model, std::string origin, const OnnxOptions& options)
       : origin_(std::move(origin)),
-        session_(ort_environment(), model.data(), model.size(), session_options(options, origin_)),
+        threads_(options.threads),
+        made_in_((watch_forks(), process_generation())),
+        session_(made_session(model, session_options(options, origin_))),
         memory_(Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeDefault)),
         one_by_one_(options.provider == "xnnpack") {
     const Ort::AllocatorWithDefaultOptions allocator;
@@ -126,10 +131,27 @@ class OnnxBackend : public Backend {
     if (shape_.classes == 0) fail_with(ErrorCode::damaged, "{}: output 'logits': not found", origin_);
   }
 
+  ~OnnxBackend() override {
+    if (!is_cut_off()) return;
+    static std::atomic<Lost*> lost{nullptr};  // reachable: whoever looks for leaks finds none
+    auto* const kept = new (std::nothrow) Lost{std::move(session_), nullptr};
+    if (!kept) return;
+    kept->next = lost.load();
+    while (!lost.compare_exchange_weak(kept->next, kept)) {
+    }
+  }
+
   const StageShape& shape() const override { return shape_; }
+  int threads() const override { return threads_; }
 
   Status run(int n, const StageBuffers& buffers) const override {
     try {
+      if (is_cut_off()) {
+        fail_with(ErrorCode::unsupported,
+                  "{}: ONNX Runtime's {} threads stayed behind in the process that this one was forked from: load the "
+                  "plan after the fork, or with threads = 1",
+                  origin_, threads_);
+      }
       if (n < 1 || !buffers.input || !buffers.logits) {
         fail_with(ErrorCode::bad_input, "{}: run: expected n >= 1 (found {}), an input and a logits buffer", origin_,
                   n);
@@ -146,6 +168,20 @@ class OnnxBackend : public Backend {
   }
 
  private:
+  struct Lost {
+    Ort::Session session;
+    Lost* next;
+  };
+
+  static Ort::Session made_session(const std::string& model, const Ort::SessionOptions& options) {
+    Ort::Env& environment = ort_environment();
+    const EngineCall call;
+    return {environment, model.data(), model.size(), options};
+  }
+
+  // A forked child has none of the session's threads: a run would wait for them, and so would the session's end.
+  bool is_cut_off() const { return threads_ > 1 && made_in_ != process_generation(); }
+
   void run_rows(int first, int n, const float* all_input, const std::array<float*, 3>& all_outputs) const {
     const char* input_name = shape_.input_name.c_str();
     const Ort::Value input = bind(input_dims_, const_cast<float*>(all_input), first, n);
@@ -160,6 +196,7 @@ class OnnxBackend : public Backend {
       names[count] = kOutputs[k].data();
       outputs[count++] = bind(output_dims_[k], all_outputs[k], first, n);
     }
+    const EngineCall call;
     session_.Run(Ort::RunOptions{nullptr}, &input_name, &input, 1, names.data(), outputs.data(), count);
   }
 
@@ -185,6 +222,8 @@ class OnnxBackend : public Backend {
   }
 
   std::string origin_;
+  int threads_;
+  unsigned made_in_;              // process_generation()
   mutable Ort::Session session_;  // Run() is thread-safe, its wrapper is not const
   Ort::MemoryInfo memory_;
   // XNNPACK's Gemm takes a free batch dimension for 1 (onnxruntime issue 31153): it gets one image at a time.
@@ -199,6 +238,8 @@ class OnnxBackend : public Backend {
 // Never destroyed: sessions in static objects may outlive any order we could choose.
 Ort::Env& ort_environment() {
   static Ort::Env* const env = [] {
+    watch_forks();
+    const EngineCall call;
     forget_schemas();
     return new Ort::Env(ORT_LOGGING_LEVEL_ERROR, "triage");
   }();

@@ -35,6 +35,7 @@ std::uint8_t type_code(ElementType type) {
 int share_begin(int extent, int unit, int part, int parts) {
   if (part == parts) return extent;
   const std::int64_t units = extent / unit;
+  if (units <= 1) return part == 0 ? 0 : extent;
   return static_cast<int>(units * part / parts * unit);
 }
 
@@ -50,8 +51,8 @@ std::vector<View::Memory> outputs_read(const StageProgram& program) {
   return read;
 }
 
-ProgramWorkspace::ProgramWorkspace(const StageProgram& program, std::uint8_t* constants, int parts)
-    : parts_(parts), constants_(constants) {
+ProgramWorkspace::ProgramWorkspace(const StageProgram& program, std::uint8_t* constants, std::span<const int> counts)
+    : constants_(constants) {
   for (const MapMemory& map : program.maps) {
     maps_.emplace_back(map.elements * size_of(map.type));
     fill_map(maps_.back().data(), map);
@@ -60,11 +61,17 @@ ProgramWorkspace::ProgramWorkspace(const StageProgram& program, std::uint8_t* co
     scratch_[static_cast<std::size_t>(output)] =
         std::make_unique<AlignedMemory>(output_size(program.shape, output) * sizeof(float));
   }
+  for (const int count : counts)
+    if (count > 1) shared_.push_back({.parts = count});
   for (const Step& step : program.steps) {
     std::vector<KernelBuffer*> buffers;
     for (const View& view : step.arguments) buffers.push_back(add_buffer(view));
     alone_.push_back(add_arguments(buffers));
-    add_shared(step, buffers);
+    for (Shared& shared : shared_) {
+      add_shared(step, buffers, shared);
+      const auto others = std::span(shared.arguments).last(static_cast<std::size_t>(shared.parts) - 1);
+      shared.is_shared.push_back(std::ranges::any_of(others, [](void** arguments) { return arguments != nullptr; }));
+    }
   }
 }
 
@@ -97,18 +104,18 @@ void** ProgramWorkspace::add_arguments(const std::vector<KernelBuffer*>& buffers
   return arguments.get();
 }
 
-void ProgramWorkspace::add_shared(const Step& step, const std::vector<KernelBuffer*>& buffers) {
-  for (int part = 0; part < parts_; ++part) {
+void ProgramWorkspace::add_shared(const Step& step, const std::vector<KernelBuffer*>& buffers, Shared& shared) {
+  for (int part = 0; part < shared.parts; ++part) {
     if (step.split < 0) {
-      shared_.push_back(part == 0 ? alone_.back() : nullptr);
+      shared.arguments.push_back(part == 0 ? alone_.back() : nullptr);
       continue;
     }
     View written = step.arguments.back();
     Dimension& split = written.dimensions[static_cast<std::size_t>(step.split)];
-    const int begin = share_begin(split.extent, step.split_unit, part, parts_);
-    const int end = share_begin(split.extent, step.split_unit, part + 1, parts_);
+    const int begin = share_begin(split.extent, step.split_unit, part, shared.parts);
+    const int end = share_begin(split.extent, step.split_unit, part + 1, shared.parts);
     if (begin == end) {
-      shared_.push_back(nullptr);
+      shared.arguments.push_back(nullptr);
       continue;
     }
     split.min += begin;
@@ -116,7 +123,7 @@ void ProgramWorkspace::add_shared(const Step& step, const std::vector<KernelBuff
     written.offset += static_cast<std::size_t>(begin) * static_cast<std::size_t>(split.stride) * size_of(written.type);
     std::vector<KernelBuffer*> own = buffers;
     own.back() = add_buffer(written);
-    shared_.push_back(add_arguments(own));
+    shared.arguments.push_back(add_arguments(own));
   }
 }
 

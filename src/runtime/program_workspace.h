@@ -5,9 +5,11 @@
 #include <atomic>
 #include <memory>
 #include <new>
+#include <span>
 #include <vector>
 
 #include "runtime/kernel_abi.h"
+#include "runtime/pool.h"
 #include "runtime/stage_program.h"
 
 namespace triage::runtime {
@@ -28,16 +30,17 @@ class AlignedMemory {
 };
 
 // Of a dimension that `parts` threads share out: how much comes before `part`. Whole units; the last part also gets
-// what is left of one.
+// what is left of one. What cannot be shared goes to the first, which does all else that is not shared: its core has
+// the memory near.
 int share_begin(int extent, int unit, int part, int parts);
 
 // The outputs that steps read too: they need memory even where the caller gives none.
 std::vector<View::Memory> outputs_read(const StageProgram& program);
 
-class ProgramWorkspace {
+class ProgramWorkspace : public Pooled<ProgramWorkspace> {
  public:
-  // parts: threads that share the split steps. constants: the program's, aligned; must outlive this.
-  ProgramWorkspace(const StageProgram& program, std::uint8_t* constants, int parts);
+  // counts: of threads that may share the split steps. constants: the program's, aligned; must outlive this.
+  ProgramWorkspace(const StageProgram& program, std::uint8_t* constants, std::span<const int> counts);
   ProgramWorkspace(const ProgramWorkspace&) = delete;
   ProgramWorkspace& operator=(const ProgramWorkspace&) = delete;
 
@@ -45,18 +48,17 @@ class ProgramWorkspace {
   using Outside = std::array<std::uint8_t*, 6>;
   void point_at(const Outside& outside);
 
-  // Of a step, for its kernel; null where this part has nothing to do. parts: 1 or the constructor's.
+  // Of a step, for its kernel; null where this part has nothing to do. parts: 1 or one of the constructor's.
   void** arguments(std::size_t step, int part, int parts) const {
-    return parts == 1 ? alone_[step]
-                      : shared_[step * static_cast<std::size_t>(parts_) + static_cast<std::size_t>(part)];
+    if (parts == 1) return alone_[step];
+    return shared_of(parts).arguments[step * static_cast<std::size_t>(parts) + static_cast<std::size_t>(part)];
   }
+
+  // Whether more than part 0 has something to do.
+  bool is_shared(std::size_t step, int parts) const { return parts > 1 && shared_of(parts).is_shared[step]; }
 
   std::atomic<int> failed_step{-1};  // of the run in progress
   int failure = 0;                   // what its kernel returned
-
-  // For the pool, which owns what is in its list.
-  std::atomic<bool> in_use{false};
-  ProgramWorkspace* next = nullptr;
 
  private:
   struct Patch {
@@ -66,9 +68,18 @@ class ProgramWorkspace {
 
   KernelBuffer* add_buffer(const View& view);
   void** add_arguments(const std::vector<KernelBuffer*>& buffers);
-  void add_shared(const Step& step, const std::vector<KernelBuffer*>& buffers);
+  struct Shared {
+    int parts = 1;
+    std::vector<void**> arguments;  // [steps, parts]
+    std::vector<char> is_shared;    // [steps]
+  };
+  const Shared& shared_of(int parts) const {
+    std::size_t c = 0;
+    while (shared_[c].parts != parts) ++c;
+    return shared_[c];
+  }
+  void add_shared(const Step& step, const std::vector<KernelBuffer*>& buffers, Shared& shared);
 
-  int parts_;
   std::uint8_t* constants_;
   std::vector<AlignedMemory> maps_;
   std::array<std::unique_ptr<AlignedMemory>, 6> scratch_;  // for outputs_read()
@@ -76,7 +87,8 @@ class ProgramWorkspace {
   std::vector<std::unique_ptr<KernelDimension[]>> dimensions_;
   std::vector<std::unique_ptr<KernelBuffer>> buffers_;
   std::vector<std::unique_ptr<void*[]>> arguments_;
-  std::vector<void**> alone_, shared_;  // [steps]; [steps, parts]
+  std::vector<void**> alone_;  // [steps]
+  std::vector<Shared> shared_;
   std::vector<Patch> patches_;
 };
 

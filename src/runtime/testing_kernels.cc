@@ -1,5 +1,9 @@
 // Kernels in plain loops, a library for tests of the engine that loads such. All are over one dimension and follow the
 // rule of real ones: they compute the elements of the last argument, wherever that begins and ends.
+#include <unistd.h>
+
+#include <csignal>
+
 #include "runtime/kernel_abi.h"
 
 namespace {
@@ -43,6 +47,12 @@ int extent(void** a) {  // output: how many elements this call computes
 int fail_on_negative(void** a) {  // input, output
   const int failed = compute(a[1], [&](int x) { return element(a[0], x); });
   return failed != 0 ? failed : element(a[0], 0) < 0 ? 7 : 0;
+}
+
+int illegal(void**) { return ::raise(SIGILL); }
+
+int endless(void**) {
+  for (;;) ::pause();
 }
 
 }  // extern "C"

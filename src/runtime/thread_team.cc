@@ -5,6 +5,10 @@
 #endif
 
 #include <chrono>
+#include <thread>
+#include <vector>
+
+#include "runtime/forks.h"
 
 namespace triage::runtime {
 namespace {
@@ -38,107 +42,193 @@ int this_processor() {
 
 }  // namespace
 
-ThreadTeam::ThreadTeam(int size, bool allow_spinning)
-    : size_(size > 1 ? size : 1),
-      spin_seconds_(allow_spinning ? kLongSpin : kShortSpin),
-      processors_(static_cast<std::size_t>(size_)) {
-  for (auto& processor : processors_) processor.store(-1, std::memory_order_relaxed);
-  try {
-    for (int part = 1; part < size_; ++part) threads_.emplace_back([this, part] { work(part); });
-  } catch (...) {  // no thread to be had: those that started must end before their members go
-    stop_.store(true, std::memory_order_relaxed);
-    generation_.fetch_add(1);
-    generation_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
-    throw;
+class ThreadTeam::Crew {
+ public:
+  Crew(int size, double spin_seconds)
+      : process(process_generation()),
+        size_(size),
+        spin_seconds_(spin_seconds),
+        members_(std::make_unique<Member[]>(static_cast<std::size_t>(size))) {
+    try {
+      for (int part = 1; part < size_; ++part) threads_.emplace_back([this, part] { work(part); });
+    } catch (...) {  // no thread to be had: those that started must end before their members go
+      stop();
+      throw;
+    }
   }
+  ~Crew() { stop(); }
+  Crew(const Crew&) = delete;
+  Crew& operator=(const Crew&) = delete;
+
+  // False: another caller has the threads.
+  bool run(int parts, Call call, void* context) {
+    if (busy_.exchange(true, std::memory_order_acquire)) return false;
+    call_ = call;
+    context_ = context;
+    parts_ = parts;
+    say_processor(0);
+    for (int part = 1; part < parts; ++part) {
+      std::atomic<unsigned>& jobs = member(part).jobs;
+      jobs.fetch_add(1);  // hands over the three; sequentially consistent with the sleepers' count in notify_all
+      jobs.notify_all();  // a system call only when it sleeps
+    }
+    call(context, 0, parts);
+    wait_until(done_, [&](int done) { return done == parts - 1; });
+    done_.store(0, std::memory_order_relaxed);  // the next job hands it over
+    busy_.store(false, std::memory_order_release);
+    return true;
+  }
+
+  void barrier(int parts) {
+    const unsigned generation = barrier_generation_.load(std::memory_order_relaxed);  // moves on only with this thread
+    if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == parts) {
+      arrived_.store(0, std::memory_order_relaxed);
+      barrier_generation_.store(generation + 1);
+      barrier_generation_.notify_all();
+    } else {
+      wait_until(barrier_generation_, [&](unsigned now) { return now != generation; });
+    }
+  }
+
+  // Of a process that this one was forked from: its threads can be neither joined nor forgotten, so it is kept.
+  static void abandon(Crew* crew) {
+    static std::atomic<Crew*> abandoned{nullptr};
+    crew->next_ = abandoned.load();
+    while (!abandoned.compare_exchange_weak(crew->next_, crew)) {
+    }
+  }
+
+  const unsigned process;  // process_generation() of the threads
+
+ private:
+  struct alignas(64) Member {        // on a cache line of its own: spun on
+    std::atomic<unsigned> jobs{0};   // that were handed to it; 32 bits wide, as a futex is
+    std::atomic<int> processor{-1};  // where it last began a job; -1: not yet
+  };
+  Member& member(int part) const { return members_[static_cast<std::size_t>(part)]; }
+
+  void stop() {
+    stop_.store(true, std::memory_order_relaxed);
+    for (int part = 1; part < size_; ++part) {
+      member(part).jobs.fetch_add(1);
+      member(part).jobs.notify_all();
+    }
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  void work(int part) {
+    for (unsigned seen = 0;;) {  // a job that was handed over before this thread began counts
+      if (!wait_for_job(member(part).jobs, seen)) return;
+      ++seen;  // the caller waits for all whom it gave the job: none misses one
+      leave_shared_processor(part);
+      call_(context_, part, parts_);
+      done_.fetch_add(1);
+      done_.notify_all();
+    }
+  }
+
+  // False: the crew ends.
+  bool wait_for_job(const std::atomic<unsigned>& jobs, unsigned seen) const {
+    using Clock = std::chrono::steady_clock;
+    const auto until = Clock::now() + std::chrono::duration<double>(spin_seconds_);
+    bool spin = true;
+    for (int pauses = 0; jobs.load(std::memory_order_acquire) == seen; ++pauses) {
+      if (spin) {
+        spin_pause();
+        if (pauses % kPausesPerLook == 0) spin = Clock::now() < until;
+      } else {
+        jobs.wait(seen, std::memory_order_acquire);
+      }
+    }
+    return !stop_.load(std::memory_order_relaxed);
+  }
+
+  int say_processor(int part) {  // and return it
+    const int now = this_processor();
+    std::atomic<int>& said = member(part).processor;
+    if (said.load(std::memory_order_relaxed) != now)
+      said.store(now, std::memory_order_relaxed);  // rare: others read it
+    return now;
+  }
+
+  // What the others last said may be old: then this thread moves in vain, or with the next job.
+  void leave_shared_processor(int part) {
+    const int own = say_processor(part);
+#ifdef __linux__
+    const auto of = [&](int other) { return member(other).processor.load(std::memory_order_relaxed); };
+    bool shared = false;
+    for (int other = 0; other < part; ++other) shared = shared || of(other) == own;
+    if (!shared || own < 0) return;
+    cpu_set_t may_use, free;
+    if (sched_getaffinity(0, sizeof may_use, &may_use) != 0) return;
+    free = may_use;
+    for (int other = 0; other < parts_; ++other)
+      if (of(other) >= 0 && of(other) < CPU_SETSIZE) CPU_CLR(of(other), &free);
+    if (CPU_COUNT(&free) == 0 || sched_setaffinity(0, sizeof free, &free) != 0) return;
+    sched_setaffinity(0, sizeof may_use, &may_use);  // it stays where it is until the kernel knows better
+    say_processor(part);
+#endif
+  }
+
+  const int size_;
+  const double spin_seconds_;
+  std::unique_ptr<Member[]> members_;
+  std::vector<std::thread> threads_;
+  Call call_ = nullptr;  // this and the next two are handed over by Member::jobs
+  void* context_ = nullptr;
+  int parts_ = 1;
+  Crew* next_ = nullptr;  // abandoned
+  // On cache lines of their own: one is written while others are spun on.
+  alignas(64) std::atomic<bool> busy_{false};
+  std::atomic<bool> stop_{false};
+  alignas(64) std::atomic<int> done_{0};
+  alignas(64) std::atomic<int> arrived_{0};  // at the barrier
+  alignas(64) std::atomic<unsigned> barrier_generation_{0};
+};
+
+ThreadTeam::ThreadTeam(int size, bool allow_spinning)
+    : size_(size > 1 ? size : 1), spin_seconds_(allow_spinning ? kLongSpin : kShortSpin) {
+  watch_forks();
+  crew_asked_in_.store(process_generation());
+  if (size_ > 1) crew_.store(new Crew(size_, spin_seconds_));
 }
 
 ThreadTeam::~ThreadTeam() {
-  stop_.store(true, std::memory_order_relaxed);
-  generation_.fetch_add(1);
-  generation_.notify_all();
-  for (std::thread& thread : threads_) thread.join();
-}
-
-void ThreadTeam::run_any(Call call, void* context) {
-  if (size_ == 1 || busy_.exchange(true, std::memory_order_acquire)) return call(context, 0, 1);
-  call_ = call;
-  context_ = context;
-  say_processor(0);
-  generation_.fetch_add(1);  // hands over the two; sequentially consistent with the sleepers' count in notify_all
-  generation_.notify_all();  // a system call only when one sleeps
-  call(context, 0, size_);
-  wait_until(done_, [&](int done) { return done == size_ - 1; });
-  done_.store(0, std::memory_order_relaxed);  // the next job's generation_ hands it over
-  busy_.store(false, std::memory_order_release);
-}
-
-void ThreadTeam::work(int part) {
-  for (unsigned seen = 0;;) {  // a job that was handed over before this thread began counts
-    if (!wait_for_job(seen)) return;
-    ++seen;  // the caller waits for all: a thread never misses a job
-    leave_shared_processor(part);
-    call_(context_, part, size_);
-    done_.fetch_add(1);
-    done_.notify_all();
+  Crew* const crew = crew_.load();
+  if (!crew) return;
+  if (crew->process == process_generation()) {
+    delete crew;
+  } else {
+    Crew::abandon(crew);
   }
 }
 
-int ThreadTeam::say_processor(int part) {
-  const int now = this_processor();
-  std::atomic<int>& said = processors_[static_cast<std::size_t>(part)];
-  if (said.load(std::memory_order_relaxed) != now) said.store(now, std::memory_order_relaxed);  // rare: others read it
-  return now;
-}
-
-// What the others last said may be old: then this thread moves in vain, or with the next job.
-void ThreadTeam::leave_shared_processor(int part) {
-  const int own = say_processor(part);
-#ifdef __linux__
-  const auto of = [&](int other) {
-    return processors_[static_cast<std::size_t>(other)].load(std::memory_order_relaxed);
-  };
-  bool shared = false;
-  for (int other = 0; other < part; ++other) shared = shared || of(other) == own;
-  if (!shared || own < 0) return;
-  cpu_set_t may_use, free;
-  if (sched_getaffinity(0, sizeof may_use, &may_use) != 0) return;
-  free = may_use;
-  for (int other = 0; other < size_; ++other)
-    if (of(other) >= 0 && of(other) < CPU_SETSIZE) CPU_CLR(of(other), &free);
-  if (CPU_COUNT(&free) == 0 || sched_setaffinity(0, sizeof free, &free) != 0) return;
-  sched_setaffinity(0, sizeof may_use, &may_use);  // it stays where it is until the kernel knows better
-  say_processor(part);
-#endif
-}
-
-// False: the team ends.
-bool ThreadTeam::wait_for_job(unsigned seen) {
-  using Clock = std::chrono::steady_clock;
-  const auto until = Clock::now() + std::chrono::duration<double>(spin_seconds_);
-  bool spin = true;
-  for (int pauses = 0; generation_.load(std::memory_order_acquire) == seen; ++pauses) {
-    if (spin) {
-      spin_pause();
-      if (pauses % kPausesPerLook == 0) spin = Clock::now() < until;
-    } else {
-      generation_.wait(seen, std::memory_order_acquire);
-    }
+ThreadTeam::Crew* ThreadTeam::crew() {
+  Crew* const crew = crew_.load(std::memory_order_acquire);
+  const unsigned process = process_generation();
+  if (crew && crew->process == process) return crew;
+  unsigned asked_in = crew_asked_in_.load();
+  if (asked_in == process || !crew_asked_in_.compare_exchange_strong(asked_in, process)) {
+    return nullptr;  // another thread is making it, or it could not be made
   }
-  return !stop_.load(std::memory_order_relaxed);
+  if (crew) Crew::abandon(crew);
+  crew_.store(nullptr);
+  try {
+    Crew* const own = new Crew(size_, spin_seconds_);
+    crew_.store(own, std::memory_order_release);
+    return own;
+  } catch (...) {  // one thread does the work as well
+    return nullptr;
+  }
+}
+
+void ThreadTeam::run_any(int parts, Call call, void* context) {
+  Crew* const crew = parts > 1 && size_ > 1 ? this->crew() : nullptr;
+  if (!crew || !crew->run(parts, call, context)) call(context, 0, 1);
 }
 
 void ThreadTeam::barrier(int parts) {
-  if (parts <= 1) return;
-  const unsigned generation = barrier_generation_.load(std::memory_order_relaxed);  // moves on only with this thread
-  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == parts) {
-    arrived_.store(0, std::memory_order_relaxed);
-    barrier_generation_.store(generation + 1);
-    barrier_generation_.notify_all();
-  } else {
-    wait_until(barrier_generation_, [&](unsigned now) { return now != generation; });
-  }
+  if (parts > 1) crew_.load(std::memory_order_relaxed)->barrier(parts);
 }
 
 }  // namespace triage::runtime

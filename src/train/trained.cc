@@ -4,8 +4,8 @@
 #include <torch/version.h>
 
 #include <algorithm>
-#include <thread>
 
+#include "core/limits.h"
 #include "core/rng.h"
 #include "core/warning.h"
 #include "supernet/conv3x3_bf16.h"
@@ -85,8 +85,7 @@ Precision fastest_precision(at::Device device) {
 }
 
 int set_threads(int threads) {
-  const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  at::set_num_threads(threads > 0 ? threads : cores);
+  at::set_num_threads(threads > 0 ? threads : usable_cpus());
   // OpenBLAS has threads of its own, which spin after each of the small heads' products and take the processors from
   // the convolutions.
   if (openblas_set_num_threads) openblas_set_num_threads(1);

@@ -1,0 +1,48 @@
+// A plan of two image stages in both engines, which compute different things: what runs shows in the outcome.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "core/test_support.h"
+#include "plan/plan.h"
+#include "runtime/test_models.h"
+#include "runtime/test_program.h"
+#include "triage/classifier.h"
+
+namespace triage::runtime {
+
+class TwoEnginesTest : public testing::Test {
+ protected:
+  TwoEnginesTest() {
+    fs::copy_file(TESTING_KERNELS, directory_ / "kernels.so");
+    plan_ = {.name = "both", .input = {3, 2, 2}};
+    for (int c = 0; c < 12; ++c) plan_.classes.push_back(std::to_string(c));
+    plan_.policy = plan::PolicyKind::confidence;
+    for (const char* name : {"little", "big"}) {
+      plan::Stage stage{.name = name, .arch = plan::ArchSpec::parse("12"), .feature_width = 12};
+      stage.onnx = stage.name + ".onnx";
+      const std::string model = TestModel{.height = 2, .width = 2, .features = 12, .classes = 12}.bytes();
+      write_file_atomic(directory_.path() / stage.onnx, model);
+      stage.sha256 = sha256_hex(model);
+      plan_.stages.push_back(stage);
+      compile(plan_.stages.size() - 1, TestProgram{}.program(directory_ / "kernels.so"));
+    }
+    save();
+  }
+  void compile(std::size_t stage, const StageProgram& program) {
+    const fs::path file = directory_.path() / (plan_.stages[stage].name + ".program");
+    save_program(file, program);
+    plan_.stages[stage].compiled = plan::CompiledStage{file.filename().string(), sha256_file(file)};
+  }
+  void save() { plan::save_plan(directory_.path(), plan_); }
+  Result<Classifier> load(const ClassifierOptions& options = {}) const {
+    return Classifier::load(directory_.path().string(), options);
+  }
+
+  TempDir directory_;
+  plan::Plan plan_;
+};
+
+}  // namespace triage::runtime
