@@ -73,10 +73,19 @@ Json describe(const data::Dataset& dataset, const std::string& path) {
   for (std::size_t c = 0; c < counts.size(); ++c) {
     classes.push_back({{"name", info.classes[c]}, {"train", counts[c].train}, {"test", counts[c].test}});
   }
-  return {{"path", path},          {"bytes", fs::file_size(path)},    {"name", info.name},
-          {"source", info.source}, {"channels", info.channels},       {"height", info.height},
-          {"width", info.width},   {"fit", fit_name(info.fit)},       {"train_count", info.train_count}, {"test_count", info.test_count},
-          {"classes", classes},    {"sha256", info.sha256},           {"checksum", "verified"}};
+  return {{"path", path},
+          {"bytes", fs::file_size(path)},
+          {"name", info.name},
+          {"source", info.source},
+          {"channels", info.channels},
+          {"height", info.height},
+          {"width", info.width},
+          {"fit", fit_name(info.fit)},
+          {"train_count", info.train_count},
+          {"test_count", info.test_count},
+          {"classes", classes},
+          {"sha256", info.sha256},
+          {"checksum", "verified"}};
 }
 
 // Opens the file, which checks all of it, and tells what is in it.

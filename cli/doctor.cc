@@ -1,6 +1,4 @@
 // triage doctor: what this machine has for Triage, and what stands in its way.
-#include <torch/version.h>
-
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -13,6 +11,7 @@
 #include "core/text.h"
 #include "report/picture_text.h"
 #include "runtime/backend.h"
+#include "train/trainer.h"
 #include "triage/classifier.h"
 
 namespace triage::cli {
@@ -91,7 +90,7 @@ std::vector<Finding> findings() {
   out.push_back(load());
   out.push_back(memory());
   out.push_back({"ONNX Runtime", runtime::onnx_runtime_version(), ""});
-  out.push_back({"LibTorch", TORCH_VERSION, ""});
+  out.push_back({"LibTorch", train::libtorch_version(), ""});
   out.push_back(kernels());
   out.push_back(tool("compiler", {"c++", "--version"}, "g++: 'triage compile' links kernels with it"));
   out.push_back(tool("gnuplot", {"gnuplot", "--version"}, "gnuplot-nox: reports and pictures need it"));
@@ -113,14 +112,14 @@ int doctor_command(int argc, char** argv) {
     Json out = Json::array();
     for (const Finding& one : all) {
       out.push_back({{"what", one.what},
-                     {"found", printable(one.found)},
+                     {"found", printable_line(one.found)},
                      {"advice", one.advice.empty() ? Json(nullptr) : Json(one.advice)}});
     }
     std::cout << out.dump(2) << '\n';
     return 0;
   }
   for (const Finding& one : all) {
-    std::printf("%s %s\n", padded(one.what, 18).c_str(), printable(one.found).c_str());
+    std::printf("%s %s\n", padded(one.what, 18).c_str(), printable_line(one.found).c_str());
     if (!one.advice.empty()) std::printf("%s ! %s\n", padded("", 18).c_str(), one.advice.c_str());
   }
   return 0;

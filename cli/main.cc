@@ -9,8 +9,8 @@
 #include "cli/terminal.h"
 #include "core/limits.h"
 #include "core/machine.h"
-#include "core/printable.h"
 #include "core/stop.h"
+#include "core/text.h"
 #include "core/warning.h"
 #include "triage/classifier.h"
 

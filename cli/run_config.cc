@@ -271,7 +271,8 @@ bool has_begun(const fs::path& run) {
     const fs::path name = entry->path().lexically_relative(run);
     if (is_temporary(name))
       entry.disable_recursion_pending();
-    else if (!entry->is_directory() && name != "config.toml" && name != "checkpoint/lock") return true;
+    else if (!entry->is_directory() && name != "config.toml" && name != "checkpoint/lock")
+      return true;
   }
   return false;
 }

@@ -7,7 +7,7 @@
 #include <iostream>
 #include <streambuf>
 
-#include "core/printable.h"
+#include "core/text.h"
 
 namespace triage::cli {
 namespace {

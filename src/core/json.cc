@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/text.h"
 #include "core/warning.h"
 
 namespace triage {
@@ -48,25 +49,6 @@ std::string_view plain_message(const nlohmann::json::exception& error) {
   const std::string_view text = error.what();
   const auto end = text.find("] ");
   return end == std::string_view::npos ? text : text.substr(end + 2);
-}
-
-// Bytes of the UTF-8 character that starts here; 0: none does (RFC 3629: no overlong forms, surrogates, or above
-// 10ffff).
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-  const auto follows = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xbf) {
-    return byte(i) >= low && byte(i) <= high;
-  };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first <= 0xdf) return follows(1) ? 2 : 0;
-  if (first >= 0xe0 && first <= 0xef) {
-    return follows(1, first == 0xe0 ? 0xa0 : 0x80, first == 0xed ? 0x9f : 0xbf) && follows(2) ? 3 : 0;
-  }
-  if (first >= 0xf0 && first <= 0xf4) {
-    return follows(1, first == 0xf0 ? 0x90 : 0x80, first == 0xf4 ? 0x8f : 0xbf) && follows(2) && follows(3) ? 4 : 0;
-  }
-  return 0;
 }
 
 // The same value with valid_utf8() of every string and key.
@@ -125,14 +107,14 @@ bool is_misnamed_checksum(const Json& json) {
 
 std::string valid_utf8(std::string_view text) {
   std::string out;
-  while (!text.empty()) {
-    const std::size_t length = utf8_length(text);
-    if (length > 0) {
-      out += text.substr(0, length);
+  for (std::size_t i = 0; i < text.size();) {
+    const Utf8Character c = utf8_at(text, i);
+    if (c.code >= 0) {
+      out += text.substr(i, c.bytes);
     } else {
-      out += std::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
+      out += std::format("\\x{:02x}", static_cast<unsigned char>(text[i]));
     }
-    text.remove_prefix(std::max<std::size_t>(length, 1));
+    i += c.bytes;
   }
   return out;
 }

@@ -9,7 +9,7 @@
 #include <cstdio>
 #include <format>
 
-#include "core/printable.h"
+#include "core/text.h"
 
 namespace triage {
 namespace {

@@ -175,9 +175,8 @@ void remove_dead_temporaries(const fs::path& directory, std::string_view prefix)
 }
 
 bool is_temporary(const fs::path& path) {
-  return std::ranges::any_of(std::array{kTemporary, kMovedAway, kComplete}, [&](std::string_view ending) {
-    return !name_in(path.filename(), ending).empty();
-  });
+  return std::ranges::any_of(std::array{kTemporary, kMovedAway, kComplete},
+                             [&](std::string_view ending) { return !name_in(path.filename(), ending).empty(); });
 }
 
 void remove_own_temporaries() {

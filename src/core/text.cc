@@ -11,6 +11,14 @@ bool is_control(std::int32_t code) {
          (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);  // ... and what turns lines round
 }
 
+// Of the character that a byte begins; 0: it begins none.
+std::size_t utf8_length(unsigned char first) {
+  if (first < 0x80) return 1;
+  if (first >= 0xc2 && first < 0xe0) return 2;
+  if (first >= 0xe0 && first < 0xf0) return 3;
+  return first >= 0xf0 && first < 0xf5 ? 4 : 0;
+}
+
 bool is_wide(std::int32_t code) {
   return (code >= 0x1100 && code <= 0x115f) || (code >= 0x2e80 && code <= 0xa4cf) ||
          (code >= 0xac00 && code <= 0xd7a3) || (code >= 0xf900 && code <= 0xfaff) ||
@@ -30,10 +38,7 @@ Utf8Character utf8_at(std::string_view text, std::size_t at) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char first = byte(at);
   if (first < 0x80) return {first, 1};
-  const std::size_t bytes = first >= 0xf0 && first < 0xf5   ? 4
-                            : first >= 0xe0 && first < 0xf0 ? 3
-                            : first >= 0xc2 && first < 0xe0 ? 2
-                                                            : 0;
+  const std::size_t bytes = utf8_length(first);
   if (bytes == 0 || at + bytes > text.size()) return {};
   std::int32_t code = first & (0xff >> (bytes + 1));
   for (std::size_t i = 1; i < bytes; ++i) {
@@ -45,18 +50,52 @@ Utf8Character utf8_at(std::string_view text, std::size_t at) {
   return {code, bytes};
 }
 
-std::string printable(std::string_view text) {
-  std::string out;
+namespace {
+
+void add_printable(std::string_view text, bool keep_lines, std::string& out) {
   for (std::size_t i = 0; i < text.size();) {
     const Utf8Character c = utf8_at(text, i);
-    if (c.code < 0 || is_control(c.code)) {
+    const bool kept = keep_lines && (c.code == '\n' || c.code == '\t');
+    if (kept || (c.code >= 0 && !is_control(c.code))) {
+      out += text.substr(i, c.bytes);
+    } else {
       for (std::size_t b = 0; b < c.bytes; ++b)
         out += std::format("\\x{:02x}", static_cast<unsigned char>(text[i + b]));
-    } else {
-      out += text.substr(i, c.bytes);
     }
     i += c.bytes;
   }
+}
+
+// Bytes at the end of a text that more bytes could make a character.
+std::size_t unfinished_bytes(std::string_view text) {
+  for (std::size_t bytes = 1; bytes < 4 && bytes <= text.size(); ++bytes) {
+    const auto first = static_cast<unsigned char>(text[text.size() - bytes]);
+    if ((first & 0xc0) == 0x80) continue;  // in the middle of one
+    return utf8_length(first) > bytes ? bytes : 0;
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+  std::string out;
+  add_printable(text, true, out);
+  return out;
+}
+
+std::string printable_line(std::string_view text) {
+  std::string out;
+  add_printable(text, false, out);
+  return out;
+}
+
+std::string printable_piece(std::string_view piece, std::string& pending) {
+  pending += piece;
+  const std::size_t whole = pending.size() - unfinished_bytes(pending);
+  std::string out;
+  add_printable(std::string_view(pending).substr(0, whole), true, out);
+  pending.erase(0, whole);
   return out;
 }
 

@@ -17,9 +17,13 @@ struct Utf8Character {
 };
 Utf8Character utf8_at(std::string_view text, std::size_t at);
 
-// The same text in valid UTF-8, without control characters: those and bytes that are no UTF-8 become \xNN. A terminal
-// takes no orders from it.
+// The same text in valid UTF-8, without control characters but line breaks and tabs: those and bytes that are no UTF-8
+// become \xNN. A terminal takes no orders from it.
 std::string printable(std::string_view text);
+std::string printable_line(std::string_view text);  // the same of a name: line breaks and tabs become \xNN, too
+
+// printable() of text that comes in pieces, cut anywhere: an unfinished character at the end waits in `pending`.
+std::string printable_piece(std::string_view piece, std::string& pending);
 
 // Columns on a terminal: characters of UTF-8, two for the wide ones of East Asia, none for those that combine.
 std::size_t display_width(std::string_view text);

@@ -77,8 +77,7 @@ std::optional<double> ClassCounts::macro_f1() const {
   return mean_over(images.size(), [this](std::size_t c) { return f1(c); });
 }
 
-ClassCounts count_classes(std::span<const Label> labels, std::span<const Label> answers,
-                          std::size_t classes) {
+ClassCounts count_classes(std::span<const Label> labels, std::span<const Label> answers, std::size_t classes) {
   return count_rows(labels, answers, classes, std::views::iota(std::size_t{0}, labels.size()));
 }
 

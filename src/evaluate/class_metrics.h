@@ -25,8 +25,7 @@ struct ClassCounts {  // each [classes]
 };
 
 // labels and answers [count], below `classes`.
-ClassCounts count_classes(std::span<const Label> labels, std::span<const Label> answers,
-                          std::size_t classes);
+ClassCounts count_classes(std::span<const Label> labels, std::span<const Label> answers, std::size_t classes);
 
 // {"accuracy", "balanced_accuracy", "macro_f1", "top5_accuracy", each with its 95 % "..._interval" ("interval" of the
 // accuracy)} of the answers that the logits of stage `exits[i]` give for image i. Proportions have Wilson's interval,

@@ -158,13 +158,13 @@ std::map<std::string, Figure> comparison_figures(const Json& json, const std::st
 std::string readable_comparison(const Json& json) {
   std::string out;
   for (const Json& plan : json["plans"]) {
-    out += std::format("{} {}", padded(printable(plan["name"].get<std::string>()), 24), accuracies(plan, true));
+    out += std::format("{} {}", padded(printable_line(plan["name"].get<std::string>()), 24), accuracies(plan, true));
     if (plan["mean_us"].is_number())
       out += std::format("  {:8.1f} us  {}, {:.2f} % as scored", plan["mean_us"].get<double>(),
                          plan["engine"].get<std::string>(), 100 * plan["agreement"].get<double>());
     out += "\n";
     for (const Json& stage : plan["stages"]) {
-      out += std::format("  {} {}  {}\n", padded(printable(stage["stage"].get<std::string>()), 22),
+      out += std::format("  {} {}  {}\n", padded(printable_line(stage["stage"].get<std::string>()), 22),
                          accuracies(stage, false), stage["precision"].get<std::string>());
     }
   }
@@ -175,7 +175,8 @@ std::string readable_comparison(const Json& json) {
   };
   line("first - second", json["points"]);
   for (const Json& stage : json["stages"])
-    line("  " + printable(stage["a"].get<std::string>()) + " - " + printable(stage["b"].get<std::string>()), stage);
+    line("  " + printable_line(stage["a"].get<std::string>()) + " - " + printable_line(stage["b"].get<std::string>()),
+         stage);
   if (json["speedup"].is_number())
     out += std::format("second / first latency    {:.3f}\n", json["speedup"].get<double>());
   return out;

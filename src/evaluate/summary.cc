@@ -43,14 +43,14 @@ std::string worst_classes(const Json& per_class) {
     if (one["recall"].is_number()) {
       with_images.push_back(&one);
     } else if (++empty <= kWorstClasses) {
-      without += (without.empty() ? "" : ", ") + printable(one["class"].get<std::string>());
+      without += (without.empty() ? "" : ", ") + printable_line(one["class"].get<std::string>());
     }
   }
   std::ranges::stable_sort(with_images, {}, [](const Json* one) { return (*one)["recall"].get<double>(); });
   std::string out = "  worst classes: ";
   for (std::size_t i = 0; i < std::min(kWorstClasses, with_images.size()); ++i) {
     const Json& one = *with_images[i];
-    out += std::format("{}{} {:.1f} % of {}", i ? ", " : "", printable(one["class"].get<std::string>()),
+    out += std::format("{}{} {:.1f} % of {}", i ? ", " : "", printable_line(one["class"].get<std::string>()),
                        percent(one["recall"]), one["count"].get<std::size_t>());
   }
   out += "\n";
@@ -68,11 +68,11 @@ std::string accuracy_table(const Json& eval, const std::string& costs_engine) {
   std::string out = std::format("  {} {:>9} {:<16} {:>8} {:>8} {:>8} {:>10} {:>10}\n", padded("", kNameColumns),
                                 "accuracy", "95 %", "balanced", "macro F1", "top 5", "by costs", "measured");
   const auto row = [&](const std::string& name, const Json& of, const Json& measured) {
-    out += std::format("  {} {:>7} % {:<16} {:>8} {:>8} {:>8} {:>10} {:>10}\n", padded(printable(name), kNameColumns),
-                       percent_text(of, "accuracy"), interval_beside(of, "accuracy"),
-                       percent_text(of, "balanced_accuracy"), percent_text(of, "macro_f1"),
-                       percent_text(of, "top5_accuracy"), number_text(of["latency_us"], 1, 1, " µs"),
-                       number_text(measured, 1, 1, " µs"));
+    out += std::format("  {} {:>7} % {:<16} {:>8} {:>8} {:>8} {:>10} {:>10}\n",
+                       padded(printable_line(name), kNameColumns), percent_text(of, "accuracy"),
+                       interval_beside(of, "accuracy"), percent_text(of, "balanced_accuracy"),
+                       percent_text(of, "macro_f1"), percent_text(of, "top5_accuracy"),
+                       number_text(of["latency_us"], 1, 1, " µs"), number_text(measured, 1, 1, " µs"));
   };
   for (std::size_t s = 0; s < eval["static"].size(); ++s) {
     const Json& stage = eval["static"][s];
@@ -90,7 +90,7 @@ std::string accuracy_table(const Json& eval, const std::string& costs_engine) {
 
 std::string set_text(const Json& eval, const char* title, const std::string& costs_engine) {
   const Json& at = eval["operating_point"];
-  std::string out = std::format("{}: {}, {} images\n", title, printable(eval["dataset"].get<std::string>()),
+  std::string out = std::format("{}: {}, {} images\n", title, printable_line(eval["dataset"].get<std::string>()),
                                 eval["count"].get<std::size_t>());
   out += accuracy_table(eval, costs_engine);
   const auto exits = [&](const char* what, const char* key) {
@@ -135,7 +135,7 @@ std::string set_text(const Json& eval, const char* title, const std::string& cos
         run["images"].get<std::size_t>(), percent(run["agreement"]));
   }
   if (!eval["warnings"].empty()) out += "\n";
-  for (const Json& warning : eval["warnings"]) out += "  warning: " + printable(warning.get<std::string>()) + "\n";
+  for (const Json& warning : eval["warnings"]) out += "  warning: " + printable_line(warning.get<std::string>()) + "\n";
   return out;
 }
 
@@ -203,10 +203,10 @@ std::map<std::string, Figure> plan_figures(const Json& results, const std::strin
 
 std::string readable(const Json& results) {
   const Json& plan = results["plan"];
-  std::string out = std::format("plan {} ({} stages, policy {})\n", printable(plan["name"].get<std::string>()),
+  std::string out = std::format("plan {} ({} stages, policy {})\n", printable_line(plan["name"].get<std::string>()),
                                 plan["stages"].size(), plan["policy"].get<std::string>());
   for (const Json& warning : plan["warnings"])
-    out += "  warning of its making: " + printable(warning.get<std::string>()) + "\n";
+    out += "  warning of its making: " + printable_line(warning.get<std::string>()) + "\n";
   const Json& test = results["test"];
   const std::string split = test["split"].get<std::string>();
   const std::string costs =

@@ -1,6 +1,5 @@
 #include "report/html.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <format>
 
@@ -8,26 +7,10 @@
 
 namespace triage::report {
 
-namespace {
-
-// printable(), but lines stay lines.
-std::string printable_lines(std::string_view text) {
-  std::string out;
-  for (std::size_t from = 0; from <= text.size();) {
-    const std::size_t end = std::min(text.find('\n', from), text.size());
-    out += printable(text.substr(from, end - from));
-    if (end < text.size()) out += '\n';
-    from = end + 1;
-  }
-  return out;
-}
-
-}  // namespace
-
 std::string escape(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  for (const char c : printable_lines(text)) {
+  for (const char c : printable(text)) {
     switch (c) {
       case '&':
         out += "&amp;";

@@ -33,7 +33,7 @@ FontCharacters characters_of_fonts() {
 
 std::string drawable(std::string_view text) {
   static const FontCharacters all = characters_of_fonts();
-  const std::string clean = printable(text);
+  const std::string clean = printable_line(text);
   std::string out;
   for (std::size_t i = 0; i < clean.size();) {
     const Utf8Character c = utf8_at(clean, i);

@@ -74,12 +74,13 @@ TEST_F(PlanWarnings, OneStageHasNothingToHear) {
 }
 
 TEST(Metric, BalancedCountsClassesAlike) {
-  const std::vector<std::uint8_t> labels{0, 0, 0, 1}, correct{1, 1, 1, 0};
+  const std::vector<Label> labels{0, 0, 0, 1};
+  const std::vector<std::uint8_t> correct{1, 1, 1, 0};
   EXPECT_DOUBLE_EQ(valued_accuracy(correct, image_values(plan::Metric::accuracy, labels)), 0.75);
   EXPECT_NEAR(valued_accuracy(correct, image_values(plan::Metric::balanced, labels)), 0.5, 1e-9);
   EXPECT_NEAR(valued_accuracy(std::vector<std::uint8_t>{0, 0, 0, 1}, image_values(plan::Metric::balanced, labels)), 0.5,
               1e-9);
-  for (const double value : image_values(plan::Metric::balanced, std::vector<std::uint8_t>{0, 1, 1, 5, 5, 5}))
+  for (const double value : image_values(plan::Metric::balanced, std::vector<Label>{0, 1, 1, 5, 5, 5}))
     EXPECT_EQ(value, std::floor(value));  // whole numbers: sums are exact
 }
 

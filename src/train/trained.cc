@@ -80,6 +80,8 @@ at::Device device_from_string(const std::string& text) {
   return at::kCPU;
 }
 
+const char* libtorch_version() { return TORCH_VERSION; }
+
 Precision fastest_precision(at::Device device) {
   return device.is_cuda() || supernet::conv3x3_bf16_supported() ? Precision::bf16 : Precision::fp32;
 }
@@ -157,7 +159,8 @@ void require_same_images(const Json& expected, const Json& found, const std::str
   }
 }
 
-void require_classes(const std::vector<std::string>& expected, const data::DatasetInfo& found, const std::string& what) {
+void require_classes(const std::vector<std::string>& expected, const data::DatasetInfo& found,
+                     const std::string& what) {
   if (expected == found.classes) return;
   const auto [was, is] = std::ranges::mismatch(expected, found.classes);
   const auto name = [](const auto& place, const auto& names) {

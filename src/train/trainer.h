@@ -43,6 +43,7 @@ struct TrainResult {
 
 // "auto", "cpu" or "cuda"; throws Error when CUDA is asked for and this LibTorch has none.
 at::Device device_from_string(const std::string& text);
+const char* libtorch_version();
 
 // bf16 where the device multiplies it in hardware (CUDA; CPUs with AVX512-BF16). Elsewhere LibTorch emulates it at a
 // fifth of fp32's speed, measured on a CPU with AVX2 alone.
