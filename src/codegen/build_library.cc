@@ -4,6 +4,7 @@
 
 #include <cstddef>
 
+#include "codegen/machine_code.h"
 #include "codegen/with_halide.h"
 #include "core/error.h"
 #include "core/process.h"
@@ -75,6 +76,15 @@ std::string linker_for(const Target& target) {
 
 }  // namespace
 
+std::string kernel_object(const KernelLibrary& library, const std::string& symbol) {
+  const LibraryKernel& kernel = library.kernels().at(symbol);
+  const Target& target = library.target();
+  const KernelCode code = with_halide(symbol, [&] {
+    return kernel.edge ? edge_code(*kernel.edge, target) : conv_code(kernel.key, kernel.schedule, target);
+  });
+  return object_code(code, symbol, target);
+}
+
 void build_library(const KernelLibrary& library, const fs::path& file) {
   const TemporaryFolder folder(file);
   const fs::path linked = folder.path() / "kernels.so";
@@ -89,19 +99,12 @@ void build_library(const KernelLibrary& library, const fs::path& file) {
                                    "-o",
                                    linked.string(),
                                    scratch.string()};
-  for (const auto& [name, kernel] : library.kernels()) {
-    const std::string object = (folder.path() / (name + ".o")).string();
-    with_halide(name, [&] {
-      KernelCode code = kernel.edge ? edge_code(*kernel.edge, library.target())
-                                    : conv_code(kernel.key, kernel.schedule, library.target());
-      auto machine = machine_of(library.target(), code).with_feature(Halide::Target::NoRuntime);
-      code.output.compile_to_object(object, code.inputs, name, machine);
-    });
-    command.push_back(object);
+  for (const auto& [name, unused] : library.kernels()) {
+    const fs::path object = folder.path() / (name + ".o");
+    write_file_atomic(object, kernel_object(library, name));
+    command.push_back(object.string());
   }
-  const ProcessResult result = run_process({.command = command, .input_file = {}, .on_output = {}});
-  if (result.exit_code != 0)
-    fail("{}: {} ended with {}: {}", file.string(), command[0], result.exit_code, result.errors);
+  run_checked({.command = command, .input_file = {}, .on_output = {}});
   write_file_atomic(file, read_file(linked));
 }
 

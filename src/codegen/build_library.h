@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "compiler/kernel_library.h"
@@ -12,6 +13,9 @@ namespace triage::codegen {
 // (or the cross compiler of the target's architecture). Throws Error with the compiler's message; nothing half-written
 // stays.
 void build_library(const compiler::KernelLibrary& library, const fs::path& file);
+
+// One of its kernels as an object file's bytes. Throws Error.
+std::string kernel_object(const compiler::KernelLibrary& library, const std::string& symbol);
 
 // Compiles convolutions for this CPU and times them on data of their own. Keeps the last few it compiled. Not
 // thread-safe.

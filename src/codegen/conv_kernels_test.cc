@@ -8,7 +8,7 @@
 
 #include "codegen/codegen_test_support.h"
 #include "codegen/kernel_code.h"
-#include "codegen/with_halide.h"
+#include "codegen/machine_code.h"
 #include "compiler/pack.h"
 #include "core/rng.h"
 #include "runtime/program_workspace.h"
@@ -88,9 +88,7 @@ class ConvCase {
 
   // In calls of so much of the shared dimension each, the rest with the last.
   void run(const Target& target, int share) {
-    KernelCode code = conv_code(key_, schedule_, target);
-    // Of another CPU: the same code as this one's instructions.
-    Halide::Callable kernel = code.output.compile_to_callable(code.inputs, machine_of(this_cpu(), code));
+    const LoadedKernel kernel(conv_code(key_, schedule_, target), key_.text(), target);
     const bool channels = schedule_.share == Share::channels;
     const int whole = channels ? stored_out_ : height_, unit = channels ? share : std::max(share / step_, 1);
     for (int begin = 0; begin < whole;) {
@@ -153,7 +151,7 @@ class ConvCase {
     return buffer;
   }
 
-  void call(Halide::Callable& kernel, int begin, int end) {
+  void call(const LoadedKernel& kernel, int begin, int end) {
     const Halide::Type type = halide_type(types_.map);
     Halide::Buffer<> map(type, map_.memory.data(), stored_in_, key_.width + 2, key_.height + 2);
     Halide::Buffer<> result(type, result_.memory.data(), stored_out_, width_ + 2, height_ + 2);
@@ -213,7 +211,7 @@ void check(const KernelKey& key, const Schedule& schedule, const Target& target,
 }
 
 void check_direct(plan::Precision precision, const Target& target, int rounds) {
-  Rng rng(derive_seed(static_cast<std::uint64_t>(target.dot), "direct", rounds));
+  Rng rng(derive_seed(static_cast<std::uint64_t>(target.dot), target.text(), rounds));
   for (int round = 0; round < rounds; ++round) {
     const KernelKey key = odd_key(rng, precision);
     std::vector<Schedule> all = all_schedules(key, target);
@@ -223,15 +221,12 @@ void check_direct(plan::Precision precision, const Target& target, int rounds) {
   }
 }
 
-TEST(ConvKernels, DirectInFp32) { check_direct(plan::Precision::fp32, this_cpu(), 12); }
-TEST(ConvKernels, DirectInInt8) { check_direct(plan::Precision::int8, this_cpu(), 12); }
-TEST(ConvKernels, DirectInInt8ByUnsignedDotProducts) {
-  check_direct(plan::Precision::int8, with_dots(DotProduct::u8_s8), 8);
+TEST(ConvKernels, DirectInFp32) {
+  for (const Target& target : targets_here()) check_direct(plan::Precision::fp32, target, 8);
 }
-TEST(ConvKernels, DirectInInt8BySignedDotProducts) {
-  check_direct(plan::Precision::int8, with_dots(DotProduct::s8_s8), 8);
+TEST(ConvKernels, DirectInInt8) {
+  for (const Target& target : targets_here()) check_direct(plan::Precision::int8, target, 8);
 }
-TEST(ConvKernels, DirectInInt8ByPairs) { check_direct(plan::Precision::int8, with_dots(DotProduct::none), 8); }
 
 TEST(ConvKernels, Winograd) {
   Rng rng(2);

@@ -2,6 +2,7 @@
 #include <chrono>
 
 #include "codegen/build_library.h"
+#include "codegen/machine_code.h"
 #include "codegen/with_halide.h"
 #include "compiler/pack.h"
 
@@ -30,27 +31,19 @@ Halide::Buffer<> random_buffer(Halide::Type type, const std::vector<int>& sizes,
   return buffer;
 }
 
-// Parallel loops, which the autoscheduler may make, on one thread.
-int one_by_one(Halide::JITUserContext* context, int (*task)(Halide::JITUserContext*, int, std::uint8_t*), int first,
-               int count, std::uint8_t* closure) {
-  int error = 0;
-  for (int i = first; i < first + count && error == 0; ++i) error = task(context, i, closure);
-  return error;
-}
-
 }  // namespace
 
 struct KernelTimer::Timed {
   KernelKey key;
   Schedule schedule;
-  Halide::Callable kernel;
-  Halide::JITUserContext context;
+  LoadedKernel kernel;
   Halide::Buffer<> map, weights, bias, multiplier, result;
   double us = 0;  // of a call, from the windows before
 
-  Timed(const KernelKey& wanted, const Schedule& with, const Target& target) : key(wanted), schedule(with) {
-    KernelCode code = conv_code(key, schedule, target);
-    kernel = code.output.compile_to_callable(code.inputs, machine_of(target, code));
+  Timed(const KernelKey& wanted, const Schedule& with, const Target& target)
+      : key(wanted),
+        schedule(with),
+        kernel(conv_code(key, schedule, target), key.text() + " " + schedule.text(), target) {
     const DotTypes types = dot_types(key.precision, target);
     const std::vector<float> none(std::size_t{9} * key.in_channels * key.out_channels);
     const std::vector<std::int8_t> none8(none.size());
@@ -67,7 +60,6 @@ struct KernelTimer::Timed {
     weights = random_buffer(halide_type(types.weight), sizes, rng);
     bias = random_buffer(halide_type(types.sum), {channels}, rng);
     multiplier = random_buffer(Halide::Float(32), {channels}, rng);
-    context.handlers.custom_do_par_for = one_by_one;
     result = Halide::Buffer<>(map_type, channels, width + 2, rows + 2);
     result.crop(0, 0, share.channels);
     result.crop(1, 0, width);
@@ -75,8 +67,8 @@ struct KernelTimer::Timed {
   }
 
   void call() {
-    const int error = key.precision == plan::Precision::int8 ? kernel(&context, map, weights, bias, multiplier, result)
-                                                             : kernel(&context, map, weights, bias, result);
+    const int error = key.precision == plan::Precision::int8 ? kernel(map, weights, bias, multiplier, result)
+                                                             : kernel(map, weights, bias, result);
     if (error != 0) fail("kernel {}: found error {}, expected 0", key.text(), error);
   }
 

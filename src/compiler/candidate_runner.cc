@@ -22,6 +22,7 @@
 
 #include "core/error.h"
 #include "core/json.h"
+#include "core/process.h"
 #include "core/progress.h"
 #include "core/statistics.h"
 
@@ -127,6 +128,18 @@ Outcome measured(const SampleFunction& function, const std::string& job) {
   }
 }
 
+// Leaves the process for waitpid().
+void wait_for_end(pid_t process) {
+  siginfo_t info{};
+  while (::waitid(P_PID, static_cast<id_t>(process), &info, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
+  }
+}
+
+std::string how_it_ended(int status) {
+  if (!WIFSIGNALED(status)) return std::format("ended itself with exit code {}", WEXITSTATUS(status));
+  return "crashed with " + signal_name(WTERMSIG(status));
+}
+
 // The worker's whole life.
 [[noreturn]] void work(int socket, const SampleFunction& function, const RunnerOptions& options) {
   limit_resources(options.memory_mib);
@@ -230,14 +243,8 @@ class Keeper {
 
   // Of a worker that closed its socket: it has died, or is about to.
   std::string crash() {
-    siginfo_t info{};
-    while (::waitid(P_PID, static_cast<id_t>(worker_), &info, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
-    }
-    const int status = end_worker();
-    if (!WIFSIGNALED(status)) return std::format("ended itself with exit code {}", WEXITSTATUS(status));
-    const char* const name = ::sigabbrev_np(WTERMSIG(status));
-    return name != nullptr ? std::format("crashed with SIG{}", name)
-                           : std::format("crashed with signal {}", WTERMSIG(status));
+    wait_for_end(worker_);
+    return how_it_ended(end_worker());
   }
 
   int parent_;
@@ -294,13 +301,15 @@ void CandidateRunner::start() {
   socket_ = ends[0];
 }
 
-void CandidateRunner::stop() noexcept {
-  if (keeper_ < 0) return;
+int CandidateRunner::stop() noexcept {
+  if (keeper_ < 0) return 0;
   ::kill(-keeper_, SIGKILL);  // with its worker
-  while (::waitpid(keeper_, nullptr, 0) < 0 && errno == EINTR) {
+  int status = 0;
+  while (::waitpid(keeper_, &status, 0) < 0 && errno == EINTR) {
   }
   ::close(socket_);
   keeper_ = socket_ = -1;
+  return status;
 }
 
 Outcome CandidateRunner::run(const KernelKey& key, const Schedule& schedule) {
@@ -316,8 +325,8 @@ Outcome CandidateRunner::run(const KernelKey& key, const Schedule& schedule) {
   }
   const std::string message = there ? receive_message(socket_) : "";
   if (message.empty()) {
-    stop();
-    fail("{}: {}: the process that runs candidates is gone", key.text(), schedule.text());
+    wait_for_end(keeper_);  // it closed its socket
+    fail("{}: {}: the process that runs candidates {}", key.text(), schedule.text(), how_it_ended(stop()));
   }
   return from_message(message);
 }

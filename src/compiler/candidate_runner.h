@@ -52,7 +52,7 @@ class CandidateRunner {
 
  private:
   void start();
-  void stop() noexcept;
+  int stop() noexcept;  // the keeper's status, as waitpid has it
 
   SampleFunction function_;
   RunnerOptions options_;

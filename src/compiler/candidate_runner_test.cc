@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "core/error.h"
+#include "core/test_support.h"
 
 namespace triage::compiler {
 namespace {
@@ -22,7 +23,19 @@ using testing::StartsWith;
 const KernelKey kRunnerKey = KernelKey::parse("fp32 16->32 8x8");
 
 // What the candidate does hangs on how many columns it has.
-enum Deed { kWell = 1, kSegfault, kIllegal, kForever, kAllocates, kThrows, kThrowsANumber, kNothing, kExits, kCounts };
+enum Deed {
+  kWell = 1,
+  kSegfault,
+  kIllegal,
+  kForever,
+  kAllocates,
+  kThrows,
+  kThrowsANumber,
+  kNothing,
+  kExits,
+  kCounts,
+  kEndsTheKeeper
+};
 
 volatile int* volatile invalid_address = reinterpret_cast<int*>(16);  // a null pointer UBSan would catch
 int served_by_worker = 0;                                             // by this worker
@@ -50,6 +63,9 @@ std::vector<double> misbehave(const KernelKey&, const Schedule& schedule) {
       std::exit(7);
     case kCounts:
       return {1.0 * served_by_worker};
+    case kEndsTheKeeper:
+      ::kill(::getppid(), SIGTERM);
+      for (;;) ::usleep(1000);
     default:
       break;
   }
@@ -128,6 +144,13 @@ TEST(CandidateRunner, WorkersAreForkedWhileThreadsAllocate) {
   for (int i = 0; i < 20; ++i) EXPECT_EQ(run_deed(runner, i % 2 == 0 ? kIllegal : kWell).us.has_value(), i % 2 == 1);
   stop = true;
   for (std::thread& thread : threads) thread.join();
+}
+
+TEST(CandidateRunner, HowTheKeeperEndedIsSaidAndAnotherOneStarted) {
+  CandidateRunner runner(misbehave, {.seconds = 60});
+  EXPECT_THAT(error_of([&] { run_deed(runner, kEndsTheKeeper); }),
+              HasSubstr("unroll 1 channels outside: the process that runs candidates crashed with SIGTERM"));
+  EXPECT_EQ(run_deed(runner, kWell).us, 2);
 }
 
 TEST(CandidateRunner, NothingIsLeftBehind) {

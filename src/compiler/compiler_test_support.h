@@ -12,13 +12,15 @@
 namespace triage::compiler {
 
 // As nets have them: some shared by threads, some sizes odd.
-inline KernelKey random_key(Rng& rng) {
+inline KernelKey random_key(Rng& rng, plan::Precision precision) {
   const auto from = [&](int low, int high) { return low + static_cast<int>(rng.below(high - low + 1)); };
   plan::ConvLayer layer{.in_channels = from(1, 80), .out_channels = from(1, 80), .height = from(1, 34)};
   layer.width = from(1, 34);
   layer.pool = layer.height > 1 && layer.width > 1 && rng.below(2) == 0;
-  const auto precision = rng.below(2) == 0 ? plan::Precision::fp32 : plan::Precision::int8;
   return kernel_key(layer, precision, from(1, 5));
+}
+inline KernelKey random_key(Rng& rng) {
+  return random_key(rng, rng.below(2) == 0 ? plan::Precision::fp32 : plan::Precision::int8);
 }
 
 inline std::string damaged(std::string text, Rng& rng) {

@@ -35,12 +35,12 @@ std::string KernelLibrary::add(const EdgeKey& key) {
 }
 
 void KernelLibrary::write(const fs::path& file, const fs::path& program) const {
-  const ProcessResult result = run_process({.command = {program.string(), "library", file.string()},
-                                            .input = to_json(*this).dump(),
-                                            .input_file = {},
-                                            .silence_seconds = kSilentSeconds,
-                                            .on_output = {}});
-  if (result.exit_code != 0) fail("{}: {}", file.string(), result.errors.empty() ? result.output : result.errors);
+  run_checked({.command = {program.string(), "library", file.string()},
+               .input = to_json(*this).dump(),
+               .input_file = {},
+               .silence_seconds = kSilentSeconds,
+               .on_output = {}});
+  if (!fs::is_regular_file(file)) fail("{}: expected a library from {}, found none", file.string(), program.string());
 }
 
 Json to_json(const KernelLibrary& library) {

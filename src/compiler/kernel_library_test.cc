@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "compiler/compiler_test_support.h"
+#include "compiler/tune_job.h"
 #include "core/test_support.h"
 
 namespace triage::compiler {
@@ -65,6 +66,43 @@ TEST(KernelLibrary, DamagedJobsAreRefusedByField) {
   EXPECT_THAT(refused("/kernels/0/edge", "feet"), testing::HasSubstr("found 'feet'"));
   EXPECT_THAT(refused("/kernels/1/schedule", "fast"), testing::HasSubstr("found 'fast'"));
   EXPECT_THAT(refused("/kernels/1/kernel", "int8"), testing::HasSubstr("found 'int8'"));
+}
+
+// In place of triage-kernels: programs that fail in every way.
+TEST(KernelLibrary, WhatBecameOfTheProgramIsSaid) {
+  const TempDir directory;
+  const fs::path file = directory / "kernels.so", program = directory / "program";
+  const auto refused = [&](const char* script) {
+    write_file_atomic(program, std::string("#!/bin/sh\n") + script);
+    fs::permissions(program, fs::perms::owner_all);
+    return error_of([&] { small_library().write(file, program); });
+  };
+  const std::string command = program.string() + " library " + file.string() + ": ";
+  EXPECT_EQ(refused("kill -SEGV $$"), command + "ended by SIGSEGV: it said nothing");
+  EXPECT_EQ(refused("echo LLVM ERROR: cannot select >&2; kill -ABRT $$"),
+            command + "ended by SIGABRT: LLVM ERROR: cannot select");
+  EXPECT_EQ(refused("exit 3"), command + "ended with exit code 3: it said nothing");
+  EXPECT_EQ(refused("exit 0"), file.string() + ": expected a library from " + program.string() + ", found none");
+  fs::remove(program);
+  EXPECT_EQ(error_of([&] { small_library().write(file, program); }),
+            program.string() + ": cannot be started: No such file or directory");
+  EXPECT_FALSE(fs::exists(file));
+}
+
+TEST(KernelLibrary, ATuningThatEndedIsTold) {
+  const TempDir directory;
+  const fs::path program = directory / "program";
+  const TuneJob job{.target = target_from_name("avx2"),
+                    .store = directory / "store.sqlite",
+                    .keys = {KernelKey::parse("int8 32->64 16x16")}};
+  const auto refused = [&](const char* script) {
+    write_file_atomic(program, std::string("#!/bin/sh\n") + script);
+    fs::permissions(program, fs::perms::owner_all);
+    return error_of([&] { run_tune_job(job, program, {}); });
+  };
+  EXPECT_EQ(refused("echo disk full >&2; exit 1"), program.string() + " tune: ended with exit code 1: disk full");
+  EXPECT_EQ(refused("kill -KILL $$"), program.string() + " tune: ended by SIGKILL: it said nothing");
+  EXPECT_EQ(refused("exit 0"), program.string() + ": found 0 tuned kernels, expected 1");
 }
 
 }  // namespace

@@ -12,34 +12,58 @@ struct KnownTarget {
   const char* name;
   Target target;
   const char* halide;
+  const char* tuning;
 };
 
-// Best first. The features are those that Halide's code generator may use under that name.
+// Best first. A feature that LLVM takes for part of another one is listed beside it.
 const std::vector<KnownTarget>& known_targets() {
   static const std::vector<KnownTarget> known{
       {"vnni",
        {"x86_64",
-        {"avx", "avx2", "avx512_bf16", "avx512_bitalg", "avx512_vbmi2", "avx512_vnni", "avx512_vpopcntdq", "avx512bw",
-         "avx512cd", "avx512dq", "avx512f", "avx512ifma", "avx512vbmi", "avx512vl", "f16c", "fma", "sse4_1"},
+        {"avx", "avx2", "avx512_bitalg", "avx512_vbmi2", "avx512_vnni", "avx512_vpopcntdq", "avx512bw", "avx512cd",
+         "avx512dq", "avx512f", "avx512ifma", "avx512vbmi", "avx512vl", "f16c", "fma", "pni", "sse4_1", "sse4_2",
+         "ssse3"},
         DotProduct::u8_s8,
         32,
         512},
-       "x86-64-linux-avx512_zen4-avx512_cannonlake-avx512_skylake-avx512-avx2-avx-fma-f16c-sse41"},
+       "x86-64-linux-avx512_zen4-avx512_cannonlake-avx512_skylake-avx512-avx2-avx-fma-f16c-sse41",
+       "znver4"},
       {"avx512",
        {"x86_64",
-        {"avx", "avx2", "avx512bw", "avx512cd", "avx512dq", "avx512f", "avx512vl", "f16c", "fma", "sse4_1"},
+        {"avx", "avx2", "avx512bw", "avx512cd", "avx512dq", "avx512f", "avx512vl", "f16c", "fma", "pni", "sse4_1",
+         "sse4_2", "ssse3"},
         DotProduct::none,
         32,
         512},
-       "x86-64-linux-avx512_skylake-avx512-avx2-avx-fma-f16c-sse41"},
+       "x86-64-linux-avx512_skylake-avx512-avx2-avx-fma-f16c-sse41",
+       "skylake-avx512"},
       {"avx2",
-       {"x86_64", {"avx", "avx2", "f16c", "fma", "sse4_1"}, DotProduct::none, 16, 256},
-       "x86-64-linux-avx2-avx-fma-f16c-sse41"},
-      {"sse4", {"x86_64", {"sse4_1"}, DotProduct::none, 16, 128}, "x86-64-linux-sse41"},
-      {"arm64", {"aarch64", {"asimd", "asimddp"}, DotProduct::s8_s8, 32, 128}, "arm-64-linux-arm_dot_prod"},
-      {"arm64-plain", {"aarch64", {"asimd"}, DotProduct::none, 32, 128}, "arm-64-linux"},
+       {"x86_64", {"avx", "avx2", "f16c", "fma", "pni", "sse4_1", "sse4_2", "ssse3"}, DotProduct::none, 16, 256},
+       "x86-64-linux-avx2-avx-fma-f16c-sse41",
+       "haswell"},
+      {"sse4", {"x86_64", {"pni", "sse4_1", "ssse3"}, DotProduct::none, 16, 128}, "x86-64-linux-sse41", "penryn"},
+      {"arm64",
+       {"aarch64", {"asimd", "asimddp", "fp"}, DotProduct::s8_s8, 32, 128},
+       "arm-64-linux-arm_dot_prod",
+       "generic"},
+      {"arm64-plain", {"aarch64", {"asimd", "fp"}, DotProduct::none, 32, 128}, "arm-64-linux", "generic"},
   };
   return known;
+}
+
+// Where LLVM's name is not the one of /proc/cpuinfo without its underscores.
+constexpr std::pair<std::string_view, std::string_view> kLlvmNames[] = {{"pni", "sse3"},        {"sse4_1", "sse4.1"},
+                                                                        {"sse4_2", "sse4.2"},   {"asimd", "neon"},
+                                                                        {"asimddp", "dotprod"}, {"fp", "fp-armv8"}};
+
+// By its instructions: the way to sum products may be another's.
+const KnownTarget& known_by_features(const Target& target) {
+  const auto& known = known_targets();
+  const auto found = std::ranges::find_if(known, [&](const KnownTarget& one) {
+    return one.target.architecture == target.architecture && one.target.features == target.features;
+  });
+  if (found == known.end()) fail("target: found '{}', expected one that Halide has", target.text());
+  return *found;
 }
 
 const char* architecture_here() {
@@ -96,9 +120,19 @@ Target target_from_text(const std::string& text) {
 }
 
 std::string halide_target(const Target& target) {
-  for (const KnownTarget& known : known_targets())
-    if (known.target == target) return std::string(known.halide) + "-no_asserts-no_bounds_query";
-  fail("target: found '{}', expected one that Halide has", target.text());
+  return std::string(known_by_features(target).halide) + "-no_asserts-no_bounds_query";
+}
+
+LlvmTarget llvm_target(const Target& target) {
+  LlvmTarget llvm{.cpu = target.architecture == "x86_64" ? "x86-64" : "generic",
+                  .tuning = known_by_features(target).tuning};
+  for (const std::string& feature : target.features) {
+    const auto named = std::ranges::find(kLlvmNames, feature, &std::pair<std::string_view, std::string_view>::first);
+    std::string name(named == std::end(kLlvmNames) ? feature : named->second);
+    std::erase(name, '_');
+    llvm.features += (llvm.features.empty() ? "+" : ",+") + name;
+  }
+  return llvm;
 }
 
 }  // namespace triage::compiler

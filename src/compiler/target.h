@@ -1,5 +1,5 @@
-// Target: the CPU that kernels are compiled for, from its own flags. Halide's "host" is not used: it took one CPU for
-// another and made code that died of an illegal instruction.
+// Target: the CPU that kernels are compiled for, from its own flags. Neither Halide's "host" nor the CPU models that it
+// names to LLVM are used: both made code with instructions that a CPU with the target's features need not have.
 #pragma once
 
 #include <set>
@@ -17,7 +17,8 @@ enum class DotProduct {
 
 struct Target {
   std::string architecture;           // "x86_64", "aarch64"
-  std::vector<std::string> features;  // used, as /proc/cpuinfo names them, sorted
+  std::vector<std::string> features;  // of which instructions may stand in kernels beside the architecture's base, as
+                                      // /proc/cpuinfo names them, sorted
   DotProduct dot = DotProduct::none;
   int registers = 16, register_bits = 256;  // of vectors
 
@@ -32,6 +33,14 @@ void check_runs_here(const Target& target);        // throws Error naming what t
 Target target_from_name(const std::string& name);  // "avx2", "avx512", "vnni", "arm64", "this"; throws UsageError
 Target target_from_text(const std::string& text);  // Target::text(); throws Error
 
-std::string halide_target(const Target& target);  // Halide's text for it: kernels without assertions
+// Halide's text for it: which patterns of instructions Halide may use; kernels without assertions.
+std::string halide_target(const Target& target);
+
+// What LLVM is told: a CPU that has the architecture's base alone, exactly the target's features, and the CPU model
+// whose order of instructions is good.
+struct LlvmTarget {
+  std::string cpu, features, tuning;  // "x86-64", "+avx,+avx2", "haswell"
+};
+LlvmTarget llvm_target(const Target& target);
 
 }  // namespace triage::compiler

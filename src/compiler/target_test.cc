@@ -35,12 +35,12 @@ TEST(Target, OneFlagLessIsATargetLess) {
     const char* expected = "none";
     for (const char* name : {"avx512", "avx2", "sse4"})
       if (expected == std::string("none") && !flags_of(name).contains(missing)) expected = name;
-    if (missing == "sse4_1")
+    if (expected == std::string("none"))
       EXPECT_THAT(error_of([&] { target_for("x86_64", flags); }), testing::HasSubstr("expected x86_64 with SSE4.1"));
     else
       EXPECT_EQ(target_for("x86_64", flags), target_from_name(expected)) << missing;
   }
-  EXPECT_EQ(target_for("aarch64", {"asimd", "fp"}), target_from_name("arm64-plain"));
+  EXPECT_EQ(target_for("aarch64", {"asimd", "fp", "sve"}), target_from_name("arm64-plain"));
   EXPECT_THAT(error_of([] { target_for("riscv64", {"asimd", "sse4_1"}); }),
               testing::HasSubstr("found a CPU of architecture 'riscv64'"));
 }
@@ -58,6 +58,34 @@ TEST(Target, TextsAndNamesLeadBack) {
   EXPECT_EQ(target_from_name("this"), this_cpu());
   const auto flags = cpu_flags();
   for (const std::string& feature : this_cpu().features) EXPECT_TRUE(flags.contains(feature)) << feature;
+}
+
+// Of each CPU that is sold as one of these: what Linux says of it (the flags that could matter).
+TEST(Target, CpusOfBothMakersGetTheirs) {
+  const std::set<std::string> nehalem{"pni", "ssse3", "sse4_1", "sse4_2", "popcnt"};
+  std::set<std::string> haswell = nehalem;
+  haswell.insert({"avx", "avx2", "f16c", "fma", "bmi1", "bmi2", "abm", "movbe"});
+  std::set<std::string> skylake = haswell;
+  skylake.insert({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"});
+  std::set<std::string> ice_lake = skylake;
+  ice_lake.insert({"avx512_vnni", "avx512_vbmi2", "avx512_bitalg", "avx512_vpopcntdq", "avx512ifma", "avx512vbmi"});
+  std::set<std::string> zen4 = ice_lake;
+  zen4.insert({"avx512_bf16", "sse4a"});
+  const std::pair<std::set<std::string>, const char*> expected[] = {
+      {nehalem, "sse4"}, {haswell, "avx2"}, {skylake, "avx512"}, {ice_lake, "vnni"}, {zen4, "vnni"}};
+  for (const auto& [flags, name] : expected) EXPECT_EQ(target_for("x86_64", flags), target_from_name(name)) << name;
+}
+
+// LLVM is told the architecture's base and the features, and no CPU model of which more would follow.
+TEST(Target, LlvmIsToldTheFeaturesAlone) {
+  EXPECT_EQ(llvm_target(target_from_name("avx2")).features, "+avx,+avx2,+f16c,+fma,+sse3,+sse4.1,+sse4.2,+ssse3");
+  EXPECT_EQ(llvm_target(target_from_name("arm64")).features, "+neon,+dotprod,+fp-armv8");
+  EXPECT_THAT(llvm_target(target_from_name("vnni")).features,
+              testing::AllOf(testing::HasSubstr("+avx512vnni,"), testing::Not(testing::HasSubstr("sse4a"))));
+  for (const Target& target : every_target()) {
+    EXPECT_EQ(llvm_target(target).cpu, target.architecture == "x86_64" ? "x86-64" : "generic");
+    EXPECT_EQ(std::ranges::count(llvm_target(target).features, '+'), std::ssize(target.features)) << target.text();
+  }
 }
 
 TEST(Target, UnknownOnesAreRefused) {

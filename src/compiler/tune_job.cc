@@ -1,6 +1,7 @@
 #include "compiler/tune_job.h"
 
 #include <cmath>
+#include <set>
 
 #include "core/error.h"
 #include "core/process.h"
@@ -77,21 +78,20 @@ std::vector<TunedKernel> run_tune_job(const TuneJob& job, const fs::path& progra
                 .best_us = line.get<double>("best_us")});
     }
   };
-  const ProcessResult result = run_process({.command = {program.string(), "tune"},
-                                            .input = to_json(job).dump(),
-                                            .input_file = {},
-                                            .silence_seconds = kMostSilentSeconds,
-                                            .on_output = [&](std::string_view text) {
-                                              rest += text;
-                                              for (std::size_t end = 0; (end = rest.find('\n')) != std::string::npos;) {
-                                                take_line(rest.substr(0, end));
-                                                rest.erase(0, end + 1);
-                                              }
-                                            }});
-  if (result.exit_code != 0) {
-    fail("{}: ended with {}: {}", program.string(), result.exit_code,
-         result.silent ? std::format("silent for {} s", kMostSilentSeconds) : result.errors);
-  }
+  run_checked({.command = {program.string(), "tune"},
+               .input = to_json(job).dump(),
+               .input_file = {},
+               .silence_seconds = kMostSilentSeconds,
+               .on_output = [&](std::string_view text) {
+                 rest += text;
+                 for (std::size_t end = 0; (end = rest.find('\n')) != std::string::npos;) {
+                   take_line(rest.substr(0, end));
+                   rest.erase(0, end + 1);
+                 }
+               }});
+  const std::set<KernelKey> wanted(job.keys.begin(), job.keys.end());
+  if (tuned.size() != wanted.size())
+    fail("{}: found {} tuned kernels, expected {}", program.string(), tuned.size(), wanted.size());
   return tuned;
 }
 

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -21,7 +22,7 @@ namespace triage {
 namespace {
 
 constexpr int kPollMs = 50;
-constexpr std::size_t kMostErrors = 64 << 10;
+constexpr std::size_t kMostErrors = 64 << 10, kMostCommand = 300, kMostLastWords = 2000;
 
 class ProcessFd {
  public:
@@ -110,7 +111,8 @@ class Child {
     }
     ended_ = true;
   }
-  int exit_code() const { return WIFEXITED(status_) ? WEXITSTATUS(status_) : 128 + WTERMSIG(status_); }
+  int signal() const { return WIFSIGNALED(status_) ? WTERMSIG(status_) : 0; }
+  int exit_code() const { return signal() == 0 ? WEXITSTATUS(status_) : 128 + signal(); }
 
  private:
   pid_t pid_ = -1;
@@ -133,6 +135,14 @@ std::string drain(ProcessFd& pipe) {
     }
   }
   return text;
+}
+
+// The end of a text, without the space around it.
+std::string last_words(std::string text) {
+  constexpr const char* kSpace = " \t\r\n";
+  text.erase(text.find_last_not_of(kSpace) + 1);
+  if (text.size() > kMostLastWords) text = "... " + text.substr(text.size() - kMostLastWords);
+  return text.substr(std::min(text.find_first_not_of(kSpace), text.size()));
 }
 
 }  // namespace
@@ -172,7 +182,26 @@ ProcessResult run_process(const ProcessOptions& options) {
     if (stop_requested()) throw Interrupted(options.command[0] + " was interrupted");
   }
   result.exit_code = child.exit_code();
+  result.signal = child.signal();
   return result;
+}
+
+ProcessResult run_checked(const ProcessOptions& options) {
+  ProcessResult result = run_process(options);
+  if (result.exit_code == 0) return result;
+  std::string command = options.command[0];
+  for (std::size_t i = 1; i < options.command.size(); ++i) command += " " + options.command[i];
+  if (command.size() > kMostCommand) command = command.substr(0, kMostCommand) + " ...";
+  const std::string how = result.silent        ? std::format("killed: silent for {:g} s", options.silence_seconds)
+                          : result.signal != 0 ? "ended by " + signal_name(result.signal)
+                                               : std::format("ended with exit code {}", result.exit_code);
+  const std::string last = last_words(result.errors);
+  fail("{}: {}: {}", command, how, last.empty() ? "it said nothing" : last);
+}
+
+std::string signal_name(int signal) {
+  const char* const name = ::sigabbrev_np(signal);
+  return name != nullptr ? std::format("SIG{}", name) : std::format("signal {}", signal);
 }
 
 }  // namespace triage

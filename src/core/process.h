@@ -21,6 +21,7 @@ struct ProcessOptions {
 
 struct ProcessResult {
   int exit_code = 0;           // 128 + signal when one ended it
+  int signal = 0;              // that one
   bool silent = false;         // it was killed for that
   std::string output, errors;  // of errors the last 64 KiB
 };
@@ -28,5 +29,11 @@ struct ProcessResult {
 // Blocks until it ends. Throws Error when it cannot be started, Interrupted when the user asked to stop (it is killed),
 // and what on_output throws (it is killed).
 ProcessResult run_process(const ProcessOptions& options);
+
+// The same of a program that must succeed. Throws Error with the command, how it ended and the last that it said when
+// it ended in any other way than with exit code 0.
+ProcessResult run_checked(const ProcessOptions& options);
+
+std::string signal_name(int signal);  // "SIGILL"; "signal 34"
 
 }  // namespace triage

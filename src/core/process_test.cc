@@ -47,6 +47,26 @@ TEST(Process, SilenceEndsItAndChildrenThatKeepThePipesDoNotHoldUsUp) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(4));
 }
 
+TEST(Process, HowAProgramFailedIsSaid) {
+  const auto failure = [](const char* script) {
+    return error_of([&] { run_checked({.command = {"sh", "-c", script}, .silence_seconds = 0.2}); });
+  };
+  EXPECT_EQ(failure("exit 0"), "no error");
+  EXPECT_EQ(failure("echo first >&2; echo oops >&2; exit 3"),
+            "sh -c echo first >&2; echo oops >&2; exit 3: ended with exit code 3: first\noops");
+  EXPECT_EQ(failure("kill -ILL $$"), "sh -c kill -ILL $$: ended by SIGILL: it said nothing");
+  EXPECT_EQ(failure("echo before >&2; kill -KILL $$"),
+            "sh -c echo before >&2; kill -KILL $$: ended by SIGKILL: before");
+  EXPECT_EQ(failure("sleep 60"), "sh -c sleep 60: killed: silent for 0.2 s: it said nothing");
+  const std::string much = failure("yes | head -c 9999 >&2; echo last >&2; exit 1");
+  EXPECT_LT(much.size(), 2200u);
+  EXPECT_THAT(much, testing::EndsWith("y\nlast"));
+  EXPECT_EQ(signal_name(11), "SIGSEGV");
+  EXPECT_EQ(signal_name(63), "signal 63");
+  EXPECT_EQ(run_process({.command = {"sh", "-c", "kill -TERM $$"}}).signal, 15);
+  EXPECT_EQ(run_process({.command = {"sh", "-c", "exit 143"}}).signal, 0);
+}
+
 TEST(Process, ErrorsOfStartingAndOfTheListener) {
   EXPECT_THAT(error_of([] { run_process({.command = {"/nowhere/program"}}); }),
               HasSubstr("/nowhere/program: cannot be started: No such file"));

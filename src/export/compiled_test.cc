@@ -2,7 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include "compiler/compile_stage.h"
+#include "core/process.h"
 #include "core/test_support.h"
 #include "export/int8_reference.h"
 #include "export/quantize.h"
@@ -21,9 +24,11 @@ struct Compilation {
   int threads = 1;
   compiler::Target target = compiler::this_cpu();
   compiler::ScheduleOf schedule_of = [this](const KernelKey& key) { return default_schedule(key, target); };
+  std::string cpu = {};  // of qemu's, which runs it; empty: this one
 };
 
-Engine compiled_engine(const StageModel& stage, const Compilation& how, const TempDir& directory) {
+// Made in `directory`.
+runtime::StageProgram compiled_program(const StageModel& stage, const Compilation& how, const TempDir& directory) {
   save_model(directory.path() / "stage.onnx", stage_to_onnx(stage));
   compiler::KernelLibrary library(how.target);
   runtime::StageProgram program =
@@ -32,7 +37,37 @@ Engine compiled_engine(const StageModel& stage, const Compilation& how, const Te
   program.library = "kernels.so";
   program.library_sha256 = sha256_file(directory.path() / "kernels.so");
   save_program(directory.path() / "stage.program", program);
-  auto backend = runtime::open_compiled((directory.path() / "stage.program").string(), {.threads = how.threads});
+  return program;
+}
+
+// A process for each call.
+Engine emulated_engine(const std::string& cpu, const runtime::StageShape& shape, const std::string& file) {
+  return {
+      cpu, [=](std::span<const float> images, int n) {
+        const std::string input(reinterpret_cast<const char*>(images.data()), images.size_bytes());
+        const std::string output =
+            run_checked({.command = {"qemu-x86_64", "-cpu", cpu, RUN_STAGE, file, std::to_string(n)}, .input = input})
+                .output;
+        NamedOutputs outputs;
+        std::size_t at = 0;
+        for (const auto& [name, width] :
+             {std::pair{"logits", shape.classes}, {"features", shape.feature_width}, {"carry", shape.carry_size}}) {
+          std::vector<float> values(static_cast<std::size_t>(width) * n);
+          const std::size_t bytes = values.size() * sizeof(float);
+          if (output.size() < at + bytes) fail("{}: found {} bytes", file, output.size());
+          std::memcpy(values.data(), output.data() + at, bytes);
+          at += bytes;
+          if (width > 0) outputs.emplace(name, std::move(values));
+        }
+        return outputs;
+      }};
+}
+
+Engine compiled_engine(const StageModel& stage, const Compilation& how, const TempDir& directory) {
+  const runtime::StageShape shape = compiled_program(stage, how, directory).shape;
+  const std::string file = (directory.path() / "stage.program").string();
+  if (!how.cpu.empty()) return emulated_engine(how.cpu, shape, file);
+  auto backend = runtime::open_compiled(file, {.threads = how.threads});
   if (!backend) fail("{}", backend.error().message);
   return backend_engine("compiled", std::shared_ptr<const runtime::Backend>(std::move(*backend)));
 }
@@ -150,6 +185,61 @@ TEST(CompiledTest, SchedulesDoNotChangeAnswers) {
     expect_same(quantize_stage(stage, images, 8, {}), how, 1e-5, 2);
   }
 }
+
+struct OldCpu {
+  const char *target, *cpu, *without;  // without: a target whose instructions this one of qemu's CPUs lacks
+};
+
+class OldCpus : public ::testing::TestWithParam<OldCpu> {
+ protected:
+  void SetUp() override {
+    if (compiler::this_cpu().architecture != "x86_64") GTEST_SKIP() << "a test for x86_64";
+    how.target = compiler::target_from_name(GetParam().target);
+    how.cpu = GetParam().cpu;
+  }
+  Compilation how;
+};
+
+// Kernels of all kinds on a CPU that has nothing beside what they are made for.
+TEST_P(OldCpus, RunWhatIsMadeForThem) {
+  std::uint64_t seed = 1;
+  for (const char* arch : {"17,3-20", "16,16-32,64"}) {
+    auto stage = random_stage("little", arch, {3, 12, 10}, 4, ++seed);
+    stage.exit.reset();
+    stage.carry_block = 0;
+    stage.features_block = 0;
+    const auto images = random_images({3, 12, 10}, 16, ++seed);
+    expect_same(stage, how, 1e-3);
+    expect_same(quantize_stage(stage, images, 16, {}), how, 1e-5);
+  }
+  auto stage = random_stage("little", "8,8-12,16", {3, 12, 10}, 4, 3);
+  stage.exit.reset();
+  expect_same(quantize_stage(stage, random_images({3, 12, 10}, 16, 4), 16, {.fp32 = {"block0.conv1"}}), how, 1e-4);
+  stage = random_stage("big", "16,12-24,24", {3, 14, 14}, 4, 5);  // goes on from a carried map
+  stage.exit.reset();
+  stage.first_block = 1;
+  stage.convs.erase(stage.convs.begin(), stage.convs.begin() + 2);
+  expect_same(stage, how, 1e-3);
+  const plan::ConvLayer first = stage_layers(stage).front();
+  const auto maps = random_images({first.in_channels, first.height, first.width}, 16, 6);
+  expect_same(quantize_stage(stage, maps, 16, {}), how, 1e-5);
+}
+
+// The emulated CPU is one that lacks the rest.
+TEST_P(OldCpus, DieOfWhatIsMadeForNewerOnes) {
+  how.target = compiler::target_from_name(GetParam().without);
+  const TempDir directory;
+  auto stage = random_stage("little", "4", {3, 12, 10}, 4, 1);
+  auto program = compiled_program(stage, how, directory);
+  program.features.clear();  // else it is refused by them
+  save_program(directory.path() / "stage.program", program);
+  const Engine engine = emulated_engine(how.cpu, program.shape, (directory.path() / "stage.program").string());
+  EXPECT_THAT(error_of([&] { engine.run(random_images({3, 12, 10}, 1, 1), 1); }), ::testing::HasSubstr("SIGILL"));
+}
+
+INSTANTIATE_TEST_SUITE_P(CompiledTest, OldCpus,
+                         ::testing::Values(OldCpu{"sse4", "Nehalem", "avx2"}, OldCpu{"avx2", "Haswell", "avx512"}),
+                         [](const auto& info) { return std::string(info.param.cpu); });
 
 }  // namespace
 }  // namespace triage::exporting

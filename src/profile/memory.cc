@@ -80,9 +80,7 @@ plan::PathMemory measure_path_memory(const fs::path& program, const fs::path& pl
   std::vector<std::string> command{program.string(), plan_directory.string(), file.string(), "--memory",
                                    std::to_string(exit)};
   if (engine != "onnxruntime") command.insert(command.end(), {"--engine", engine});
-  const ProcessResult result = run_process({.command = command});
-  if (result.exit_code != 0)
-    fail("{}: found exit code {}, expected 0: {}", program.string(), result.exit_code, result.errors);
+  const ProcessResult result = run_checked({.command = command});
   const ObservedMemory seen = observed_memory_from_json(parse_json(result.output, program.string()), program.string());
   plan::PathMemory path{.stage = plan.stages.at(exit).name,
                         .empty_kb = seen.empty_kb,

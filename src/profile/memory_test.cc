@@ -66,7 +66,7 @@ TEST_F(MemoryTest, EveryPathIsAProcessOfItsOwn) {
   write_file_atomic(program, "#!/bin/sh\necho 'no such plan' >&2\nexit 1\n");
   fs::permissions(program, fs::perms::owner_all);
   EXPECT_THAT(error_of([&] { measure_memory(program, directory_.path(), images()); }),
-              HasSubstr("found exit code 1, expected 0: no such plan"));
+              HasSubstr(": ended with exit code 1: no such plan"));
 }
 
 }  // namespace

@@ -277,6 +277,19 @@ TEST_F(EngineTest, AutoTakesOnnxRuntimeWhereAStageOrTheCpuDoesNotFit) {
   EXPECT_EQ(refused.error().message, "engine 'compiled': stage 'big' of plan 'both' was not compiled");
 }
 
+// Kernels of version 1 may kill the process: nothing of their library is loaded.
+TEST_F(EngineTest, KernelsOfAnOlderVersionAreNotRun) {
+  const fs::path file = directory_ / "big.program";
+  write_file_atomic(file, program_bytes_of_version(load_program(file), 1));
+  plan_.stages[1].compiled->sha256 = sha256_file(file);
+  save();
+  EXPECT_EQ(engine(), "onnxruntime");
+  const auto refused = load({.engine = "compiled"});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::unsupported);
+  EXPECT_THAT(refused.error().message, HasSubstr("big.program: version: expected 2, found 1: compile the plan again"));
+}
+
 TEST_F(EngineTest, DamageIsNoReasonToTakeTheOther) {
   const fs::path file = directory_ / "big.program";
   std::string bytes = read_file(file);

@@ -18,7 +18,8 @@
 
 namespace triage::runtime {
 
-inline constexpr int kProgramVersion = 1;
+// 1: kernels had instructions that `features` do not list, and died on CPUs without them.
+inline constexpr int kProgramVersion = 2;
 
 enum class ElementType { u8, i8, i16, i32, f32 };
 std::size_t size_of(ElementType type);  // bytes
@@ -72,9 +73,9 @@ struct StageProgram {
 
 inline constexpr std::size_t kMaxProgramBytes = std::size_t{256} << 20;  // constants, maps and outputs together
 
-// All throw Error naming the file, the field, found and expected. A program that was read is safe to run as far as it
-// goes: every view lies inside its memory, the outputs of the shape are written, indices exist. What its library does
-// with that is the library's. What could not be read back is not written.
+// All throw Error naming the file, the field, found and expected; of another version Failure (unsupported). A program
+// that was read is safe to run as far as it goes: every view lies inside its memory, the outputs of the shape are
+// written, indices exist. What its library does with that is the library's. What could not be read back is not written.
 void save_program(const fs::path& file, const StageProgram& program);
 StageProgram load_program(const fs::path& file);
 StageProgram parse_program(std::string_view bytes, const std::string& origin);

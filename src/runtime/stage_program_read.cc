@@ -8,6 +8,7 @@
 #include "core/json.h"
 #include "runtime/stage_program.h"
 #include "runtime/stage_program_file.h"
+#include "runtime/status.h"
 
 namespace triage::runtime {
 namespace {
@@ -217,7 +218,10 @@ void check_total(const StageProgram& program, const std::string& origin) {
 
 StageProgram read_header(const JsonReader& json, std::string_view constants) {
   StageProgram program;
-  if (json.get<int>("version") != kProgramVersion) json.at("version").fail_here(std::to_string(kProgramVersion));
+  if (const int found = json.get<int>("version"); found != kProgramVersion) {
+    fail_with(ErrorCode::unsupported, "{}: version: expected {}, found {}: compile the plan again (triage compile)",
+              json.where(), kProgramVersion, found);
+  }
   program.architecture = word(json.at("architecture"));
   program.features = words(json.at("features"), kMaxFeatures);
   program.library = library_name(json.at("library"));

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/test_support.h"
-#include "runtime/stage_program_file.h"
+#include "runtime/status.h"
 #include "runtime/test_program.h"
 
 namespace triage::runtime {
@@ -68,6 +68,20 @@ TEST(StageProgram, DamageIsSeen) {
   std::string longer(kProgramMagic);
   longer += std::string(7, '\0') + '\1';
   EXPECT_THAT(refused(longer + sha256_hex(longer)), HasSubstr("p: header: found 72057594037927936 bytes"));
+}
+
+TEST(StageProgram, OtherVersionsAreToBeCompiledAgain) {
+  for (const int version : {1, 3}) {
+    const std::string bytes = program_bytes_of_version(good_program(), version);
+    try {
+      parse_program(bytes, "p");
+      FAIL() << version;
+    } catch (const Failure& failure) {
+      EXPECT_EQ(failure.code, ErrorCode::unsupported);
+      EXPECT_EQ(failure.what(),
+                std::format("p: version: expected 2, found {}: compile the plan again (triage compile)", version));
+    }
+  }
 }
 
 TEST(StageProgram, ViewsOutsideTheirMemoryAreRefused) {

@@ -7,11 +7,21 @@
 #include <vector>
 
 #include "runtime/stage_program.h"
+#include "runtime/stage_program_file.h"
 
 namespace triage::runtime {
 
 inline View line(View::Memory memory, int extent, int min = 0, std::size_t first = 0, int map = 0) {
   return {.memory = memory, .map = map, .offset = first * sizeof(float), .dimensions = {{min, extent, 1}}};
+}
+
+// The bytes of a program's file as another version's writer would have left them.
+inline std::string program_bytes_of_version(const StageProgram& program, int version) {
+  const std::string field = "\"version\":";
+  std::string bytes = program_bytes(program);
+  bytes.resize(bytes.size() - kProgramHashBytes);
+  bytes.replace(bytes.find(field) + field.size(), std::to_string(kProgramVersion).size(), std::to_string(version));
+  return bytes + sha256_hex(bytes);
 }
 
 // Of n elements: carry = 3 * image; map 0 = that with a border of `border`; features = sums of three neighbours in it;
