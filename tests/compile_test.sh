@@ -118,6 +118,29 @@ quietly "$triage" predict fp32 sheet.png --engine compiled
 quietly "$triage" compile fp32 --store store.sqlite
 same_files fp32
 
+# Kernels of every target that this CPU runs, to the last exit of a plan whose early exit hands its map on.
+cp -r "$source/zoo/cifar10-fast" every
+cp sheet.png other.png  # two images or more
+all_exits() { quietly "$triage" predict every sheet.png other.png --thresholds=-1,-1 --engine $1 --json; }
+all_exits onnxruntime
+[ "$(jq -c '[.images[].exit]' out.txt)" = "[2,2]" ] || fail "expected the last exit: $(cat out.txt)"
+jq -c "$answers" out.txt > every.json
+tried=0
+for target in vnni avx512 avx2 sse4 arm64 arm64-plain; do
+  if ! "$triage" compile every --untuned --target $target > out.txt 2> err.txt; then
+    grep -q "linux-gnu-gcc: cannot be started" err.txt || fail "$target: $(cat err.txt)"  # no cross compiler
+    continue
+  fi
+  if "$triage" predict every sheet.png --engine compiled > out.txt 2> err.txt; then
+    all_exits compiled
+    [ "$(jq -c "$answers" out.txt)" = "$(cat every.json)" ] || fail "$target: found $(jq -c "$answers" out.txt), expected $(cat every.json)"
+    tried=$((tried + 1))
+  else
+    grep -q "compiled for " err.txt || fail "$target: $(cat err.txt)"  # another CPU
+  fi
+done
+[ $tried -gt 0 ] || fail "no target runs here"
+
 # For another CPU: auto falls back, compiled is refused with both sides named.
 cp -r fp32 foreign
 foreign=vnni

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "compiler/compiler_test_support.h"
-#include "core/error.h"
 
 namespace triage::codegen {
 
@@ -15,16 +14,9 @@ inline compiler::Target with_dots(compiler::DotProduct dot) {
   return target;
 }
 
-// Those that this CPU runs as they are, and its own with the others' ways.
-inline std::vector<compiler::Target> targets_here() {
-  std::vector<compiler::Target> targets;
-  for (const compiler::Target& target : compiler::every_target()) {
-    try {
-      check_runs_here(target);
-      targets.push_back(target);
-    } catch (const Error&) {  // of another CPU
-    }
-  }
+// All that this CPU runs, and its own with the others' ways.
+inline std::vector<compiler::Target> targets_and_dots_here() {
+  std::vector<compiler::Target> targets = compiler::targets_here();
   for (const auto dot : {compiler::DotProduct::none, compiler::DotProduct::u8_s8, compiler::DotProduct::s8_s8})
     if (dot != compiler::this_cpu().dot) targets.push_back(with_dots(dot));
   return targets;

@@ -222,10 +222,10 @@ void check_direct(plan::Precision precision, const Target& target, int rounds) {
 }
 
 TEST(ConvKernels, DirectInFp32) {
-  for (const Target& target : targets_here()) check_direct(plan::Precision::fp32, target, 8);
+  for (const Target& target : targets_and_dots_here()) check_direct(plan::Precision::fp32, target, 8);
 }
 TEST(ConvKernels, DirectInInt8) {
-  for (const Target& target : targets_here()) check_direct(plan::Precision::int8, target, 8);
+  for (const Target& target : targets_and_dots_here()) check_direct(plan::Precision::int8, target, 8);
 }
 
 TEST(ConvKernels, Winograd) {

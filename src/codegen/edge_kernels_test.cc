@@ -171,7 +171,7 @@ void check_conversions(EdgeKey key, const Target& target, Rng& rng) {
 // Sizes of which some fit no vector; carried maps of many channels, where early exits go on.
 TEST(EdgeKernels, AreTheirDefinitions) {
   Rng rng(1);
-  for (const Target& target : targets_here())
+  for (const Target& target : targets_and_dots_here())
     for (const auto precision : {plan::Precision::fp32, plan::Precision::int8})
       for (const auto& [height, width] : {std::pair{1, 1}, {3, 7}, {9, 13}}) {
         EdgeKey key{.precision = precision, .height = height, .width = width};

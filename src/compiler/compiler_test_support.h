@@ -7,6 +7,7 @@
 
 #include "compiler/kernel_key.h"
 #include "compiler/target.h"
+#include "core/error.h"
 #include "core/rng.h"
 
 namespace triage::compiler {
@@ -46,6 +47,18 @@ inline std::vector<Target> every_target() {
   std::vector<Target> targets;
   for (const char* name : {"vnni", "avx512", "avx2", "sse4", "arm64", "arm64-plain"})
     targets.push_back(target_from_name(name));
+  return targets;
+}
+
+inline std::vector<Target> targets_here() {  // that this CPU runs
+  std::vector<Target> targets;
+  for (const Target& target : every_target()) {
+    try {
+      check_runs_here(target);
+      targets.push_back(target);
+    } catch (const Error&) {  // of another CPU
+    }
+  }
   return targets;
 }
 

@@ -20,9 +20,8 @@ const std::vector<KnownTarget>& known_targets() {
   static const std::vector<KnownTarget> known{
       {"vnni",
        {"x86_64",
-        {"avx", "avx2", "avx512_bitalg", "avx512_vbmi2", "avx512_vnni", "avx512_vpopcntdq", "avx512bw", "avx512cd",
-         "avx512dq", "avx512f", "avx512ifma", "avx512vbmi", "avx512vl", "f16c", "fma", "pni", "sse4_1", "sse4_2",
-         "ssse3"},
+        {"avx", "avx2", "avx512_vnni", "avx512bw", "avx512cd", "avx512dq", "avx512f", "avx512vl", "f16c", "fma", "pni",
+         "sse4_1", "sse4_2", "ssse3"},
         DotProduct::u8_s8,
         32,
         512},

@@ -22,7 +22,7 @@ struct Target {
   DotProduct dot = DotProduct::none;
   int registers = 16, register_bits = 256;  // of vectors
 
-  std::string text() const;  // "x86_64 avx2 fma f16c": part of a tuning store's key
+  std::string text() const;  // "x86_64 avx avx2 f16c fma ...": part of a tuning store's key
   bool operator==(const Target&) const = default;
 };
 

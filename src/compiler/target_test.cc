@@ -60,19 +60,19 @@ TEST(Target, TextsAndNamesLeadBack) {
   for (const std::string& feature : this_cpu().features) EXPECT_TRUE(flags.contains(feature)) << feature;
 }
 
-// Of each CPU that is sold as one of these: what Linux says of it (the flags that could matter).
+// What Linux says of some CPUs: the flags that could matter.
 TEST(Target, CpusOfBothMakersGetTheirs) {
   const std::set<std::string> nehalem{"pni", "ssse3", "sse4_1", "sse4_2", "popcnt"};
   std::set<std::string> haswell = nehalem;
   haswell.insert({"avx", "avx2", "f16c", "fma", "bmi1", "bmi2", "abm", "movbe"});
   std::set<std::string> skylake = haswell;
   skylake.insert({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"});
-  std::set<std::string> ice_lake = skylake;
-  ice_lake.insert({"avx512_vnni", "avx512_vbmi2", "avx512_bitalg", "avx512_vpopcntdq", "avx512ifma", "avx512vbmi"});
-  std::set<std::string> zen4 = ice_lake;
-  zen4.insert({"avx512_bf16", "sse4a"});
+  std::set<std::string> cascade_lake = skylake;
+  cascade_lake.insert("avx512_vnni");
+  std::set<std::string> zen4 = cascade_lake;
+  zen4.insert({"avx512_bf16", "avx512_vbmi2", "avx512ifma", "avx512vbmi", "sse4a"});
   const std::pair<std::set<std::string>, const char*> expected[] = {
-      {nehalem, "sse4"}, {haswell, "avx2"}, {skylake, "avx512"}, {ice_lake, "vnni"}, {zen4, "vnni"}};
+      {nehalem, "sse4"}, {haswell, "avx2"}, {skylake, "avx512"}, {cascade_lake, "vnni"}, {zen4, "vnni"}};
   for (const auto& [flags, name] : expected) EXPECT_EQ(target_for("x86_64", flags), target_from_name(name)) << name;
 }
 
@@ -81,7 +81,7 @@ TEST(Target, LlvmIsToldTheFeaturesAlone) {
   EXPECT_EQ(llvm_target(target_from_name("avx2")).features, "+avx,+avx2,+f16c,+fma,+sse3,+sse4.1,+sse4.2,+ssse3");
   EXPECT_EQ(llvm_target(target_from_name("arm64")).features, "+neon,+dotprod,+fp-armv8");
   EXPECT_THAT(llvm_target(target_from_name("vnni")).features,
-              testing::AllOf(testing::HasSubstr("+avx512vnni,"), testing::Not(testing::HasSubstr("sse4a"))));
+              testing::AllOf(testing::HasSubstr("+avx512vnni,"), testing::Not(testing::HasSubstr("vbmi"))));
   for (const Target& target : every_target()) {
     EXPECT_EQ(llvm_target(target).cpu, target.architecture == "x86_64" ? "x86-64" : "generic");
     EXPECT_EQ(std::ranges::count(llvm_target(target).features, '+'), std::ssize(target.features)) << target.text();

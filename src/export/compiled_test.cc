@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "compiler/compile_stage.h"
+#include "compiler/compiler_test_support.h"
 #include "core/process.h"
 #include "core/test_support.h"
 #include "export/int8_reference.h"
@@ -154,14 +155,20 @@ TEST(CompiledTest, ThreadsShareMaps) {
   }
 }
 
-// A stage that goes on from a carried map.
+// A stage that goes on from a carried map, for every target that this CPU runs.
 TEST(CompiledTest, StagesMayStartFromFeatures) {
   auto stage = random_stage("big", "16,12-24,24", {3, 16, 16}, 4, 5);
   stage.exit.reset();
   stage.first_block = 1;
   stage.features_block = 1;
   stage.convs.erase(stage.convs.begin(), stage.convs.begin() + 2);
-  expect_same(stage, {}, 1e-3);
+  const plan::ConvLayer first = stage_layers(stage).front();
+  const auto maps = random_images({first.in_channels, first.height, first.width}, 16, 6);
+  for (const compiler::Target& target : compiler::targets_here()) {
+    const Compilation how{.target = target};
+    expect_same(stage, how, 1e-3);
+    expect_same(quantize_stage(stage, maps, 16, {}), how, 1e-5);
+  }
 }
 
 // Every schedule that the search may try computes the same; a sample of them, of shapes that fit nothing well.
