@@ -196,6 +196,7 @@ TEST(CompiledTest, SchedulesDoNotChangeAnswers) {
 struct OldCpu {
   const char *target, *cpu, *without;  // without: a target whose instructions this one of qemu's CPUs lacks
 };
+void PrintTo(const OldCpu& old, std::ostream* out) { *out << old.cpu; }
 
 class OldCpus : public ::testing::TestWithParam<OldCpu> {
  protected:
@@ -225,6 +226,7 @@ TEST_P(OldCpus, RunWhatIsMadeForThem) {
   stage = random_stage("big", "16,12-24,24", {3, 14, 14}, 4, 5);  // goes on from a carried map
   stage.exit.reset();
   stage.first_block = 1;
+  stage.features_block = 1;
   stage.convs.erase(stage.convs.begin(), stage.convs.begin() + 2);
   expect_same(stage, how, 1e-3);
   const plan::ConvLayer first = stage_layers(stage).front();
