@@ -17,6 +17,7 @@
 #include "core/progress.h"
 #include "core/statistics.h"
 #include "data/loader.h"
+#include "data/splits.h"
 #include "evaluate/evaluate.h"
 #include "supernet/sgd.h"
 #include "train/trainer.h"
@@ -97,7 +98,7 @@ double test_accuracy(ResNet8& net, const data::Dataset& data, const data::Normal
   const torch::NoGradGuard no_grad;
   net->eval();
   std::vector<std::uint32_t> test(data.info().test_count);
-  std::iota(test.begin(), test.end(), data.info().train_count);
+  std::iota(test.begin(), test.end(), data.info().test_first());
   std::int64_t right = 0;
   for (std::size_t first = 0; first < test.size(); first += kEvalBatch) {
     const auto part = std::span(test).subspan(first, std::min<std::size_t>(kEvalBatch, test.size() - first));

@@ -97,7 +97,7 @@ Figure scoring(const Options& options, const train::NetworkFile& file, const dat
   const train::SubnetCutter cutter(file.network, data, train, file.normalization);
   const auto asked = train.first(std::min(train.size(), static_cast<std::size_t>(options.images)));
   const train::ImageBatches images(data, asked, file.normalization, *file.network);
-  std::vector<std::uint8_t> labels;
+  std::vector<Label> labels;
   for (const std::uint32_t index : asked) labels.push_back(data.label(index));
   Rng rng(1);
   std::vector<double> seconds;

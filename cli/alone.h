@@ -18,7 +18,7 @@ struct LabelledSplit {
   LabelledSplit(const OpenSupernet& supernet, const std::string& name);
   Right ask(supernet::Network& network) const;
 
-  std::vector<std::uint8_t> labels;
+  std::vector<Label> labels;
   train::ImageBatches images;
 };
 

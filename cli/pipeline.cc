@@ -63,10 +63,16 @@ Workspace::Workspace(RunConfig run_config, fs::path run_directory)
     : config(std::move(run_config)),
       run(std::move(run_directory)),
       dataset(data::Dataset::open(config.data)),
-      splits(data::make_splits(dataset, config.splits)),
+      splits(data::make_splits(
+          dataset, config.splits = data::resolve_splits(dataset.info(), config.route, config.validation, config.seed))),
       normalization(data::measure_normalization(dataset, splits.train)),
       device(train::device_from_string(config.device)),
       threads(train::set_threads(config.threads)) {}
+
+void print_split_notes(const Workspace& workspace) {
+  for (const std::string& note : workspace.splits.notes)
+    std::fprintf(stderr, "%s: %s\n", workspace.config.data.c_str(), note.c_str());
+}
 
 train::TrainJob Workspace::job(const StageConfig& stage) const {
   train::TrainJob job;

@@ -9,6 +9,7 @@
 #include "cli/run_config.h"
 #include "data/dataset.h"
 #include "data/loader.h"
+#include "data/splits.h"
 #include "profile/stages.h"
 #include "search/plan_solver.h"
 #include "train/trainer.h"
@@ -19,7 +20,7 @@ namespace triage::cli {
 struct Workspace {
   Workspace(RunConfig run_config, fs::path run_directory);
 
-  RunConfig config;
+  RunConfig config;  // its splits in images
   fs::path run;
   data::Dataset dataset;
   data::Splits splits;
@@ -29,6 +30,9 @@ struct Workspace {
 
   train::TrainJob job(const StageConfig& stage) const;  // without its teacher
 };
+
+// What the splits leave a person to know, on stderr.
+void print_split_notes(const Workspace& workspace);
 
 // Trains the supernet where there is one.
 std::optional<train::TrainResult> train_supernet(const Workspace& workspace);

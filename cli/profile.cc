@@ -23,7 +23,7 @@ constexpr std::uint32_t kImages = 512;
 // on images a net was trained on it is surer of itself and escalates less.
 std::vector<std::uint8_t> pick_images(const data::Dataset& dataset, const std::string& split) {
   const data::DatasetInfo& info = dataset.info();
-  const std::uint32_t first = split == "test" ? info.train_count : 0;
+  const std::uint32_t first = split == "test" ? info.test_first() : 0;
   const std::uint32_t available = split == "test" ? info.test_count : info.train_count;
   if (available == 0) fail("--images {}: data set '{}' has no such images", split, info.name);
   const std::vector<std::uint32_t> order = random_permutation(available, derive_seed(1, "profile"));

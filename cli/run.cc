@@ -68,6 +68,7 @@ int run_command(int argc, char** argv) {
   const RunConfig config = resolve_precision(given, directory);
   config.require_stages();
   const Workspace workspace(config, directory);
+  print_split_notes(workspace);
   const RunLock lock = open_run(directory, config);
   train_supernet(workspace);
   train_stages(workspace);

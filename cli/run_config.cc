@@ -69,6 +69,21 @@ StageConfig read_stage(ConfigSection section) {
   return stage;
 }
 
+std::optional<data::SplitSize> read_split_size(ConfigSection& section, const char* key) {
+  if (!section.has(key)) return std::nullopt;
+  std::string text;
+  if (section.is_string(key)) {
+    section.read(key, text);
+  } else {
+    double number = 0;
+    section.read(key, number, 1e-6, 1 << 30);
+    text = std::format("{}", number);
+  }
+  const std::optional<data::SplitSize> size = data::parse_split_size(text);
+  if (!size) section.fail_at(key, "a number of images, or a share of the training images such as \"10%\" or 0.1");
+  return size;
+}
+
 void read_router(ConfigSection& section, route::RouterTrainingOptions& options) {
   section.read("hidden", options.hidden, 1, 4096);
   section.read("members", options.members, 1, 100);
@@ -162,12 +177,10 @@ RunConfig load_run_config(const fs::path& file) {
   data.require("file");
   data.read("file", config.data);
   data.read("shift", config.shift);
-  int route = static_cast<int>(config.splits.route), validation = static_cast<int>(config.splits.validation);
-  data.read("route", route, 1, 1 << 30);
-  data.read("validation", validation, 1, 1 << 30);
+  config.route = read_split_size(data, "route");
+  config.validation = read_split_size(data, "validation");
   data.finish();
   config.router.seed = config.seed;
-  config.splits = {static_cast<std::uint32_t>(route), static_cast<std::uint32_t>(validation), config.seed};
 
   if (root.has("supernet")) config.supernet = read_supernet(root.section("supernet"));
   for (ConfigSection& section : root.sections("stage")) config.stages.push_back(read_stage(std::move(section)));

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "data/dataset.h"
+#include "data/splits.h"
 #include "export/quantize.h"
 #include "plan/plan.h"
 #include "plan/space.h"
@@ -43,7 +43,8 @@ struct RunConfig {
   bool auto_precision = false;  // nothing was asked for: `precision` is what this machine trains fastest in
   int threads = 0;              // of the training; 0: all cores
   std::string data, shift;      // imported data set files; shift: the same classes under distribution shift, optional
-  data::SplitOptions splits;
+  std::optional<data::SplitSize> route, validation;  // as wanted; absent: by the size of the data
+  data::SplitOptions splits;                         // what they are in images, once the data is open
   std::optional<StageConfig> supernet;
   std::vector<StageConfig> stages;  // cheapest first: the order in which a plan asks them
   route::RouterTrainingOptions router;

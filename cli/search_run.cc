@@ -117,10 +117,12 @@ search::EvaluatorOptions SearchRun::evaluator_options() const {
 Json SearchRun::identity(const Json& search, const plan::CostModel& under) const {
   const Workspace& w = supernet.workspace;
   const data::SplitOptions& splits = w.config.splits;
+  Json drawn = {{"route", splits.route}, {"validation", splits.validation}, {"seed", splits.seed}};
+  if (!w.splits.drawn.empty()) drawn["drawn"] = w.splits.drawn;
   return {{"search", search},
           {"supernet", supernet.trained.sha256},
           {"data", w.dataset.info().sha256},
-          {"splits", {{"route", splits.route}, {"validation", splits.validation}, {"seed", splits.seed}}},
+          {"splits", drawn},
           {"costs", under.identity()},
           {"axis", search::to_string(config.axis)},
           {"budgets", search::to_json(config.budgets)}};

@@ -35,8 +35,8 @@ train::SubnetCutter OpenSupernet::cutter(const train::RecalibrationOptions& opti
   return {trained.network, workspace.dataset, workspace.splits.train, trained.normalization, options};
 }
 
-std::vector<std::uint8_t> labels_of(const data::Dataset& dataset, const std::vector<std::uint32_t>& indices) {
-  std::vector<std::uint8_t> labels(indices.size());
+std::vector<Label> labels_of(const data::Dataset& dataset, const std::vector<std::uint32_t>& indices) {
+  std::vector<Label> labels(indices.size());
   std::ranges::transform(indices, labels.begin(), [&](std::uint32_t index) { return dataset.label(index); });
   return labels;
 }
@@ -50,7 +50,8 @@ search::LogitStore open_store(const OpenSupernet& supernet, const std::string& s
       precision == plan::Precision::int8 ? ", int8 " + exporting::to_json(w.config.int8).dump() : std::string();
   const search::StoreKey key{
       supernet.trained.sha256, w.dataset.info().sha256,
-      std::format("{} of route={} validation={} seed={}", split, splits.route, splits.validation, splits.seed),
+      std::format("{} of route={} validation={} seed={}{}", split, splits.route, splits.validation, splits.seed,
+                  w.splits.drawn.empty() ? "" : ", " + w.splits.drawn),
       std::format("{} images, seed {}", recalibration.images, recalibration.seed) + int8};
   return {
       file.empty() ? supernet.directory / std::format("subnets_{}{}.sqlite", split, int8.empty() ? "" : "_int8") : file,

@@ -24,7 +24,7 @@ struct OpenSupernet {
   train::SubnetCutter cutter(const train::RecalibrationOptions& options = {}) const;
 };
 
-std::vector<std::uint8_t> labels_of(const data::Dataset& dataset, const std::vector<std::uint32_t>& indices);
+std::vector<Label> labels_of(const data::Dataset& dataset, const std::vector<std::uint32_t>& indices);
 
 // The answers of this supernet's subnets on a split; file: where empty DIR/subnets_SPLIT.sqlite, in int8
 // DIR/subnets_SPLIT_int8.sqlite.

@@ -30,6 +30,10 @@ std::string name_of(const plan::ArchSpec& subnet) {
   return name;
 }
 
+std::string size_line(const std::string& key, const data::SplitSize& size) {
+  return key_line(key, size.share > 0 ? Json(size.share) : Json(size.images));
+}
+
 std::string stage_text(const StageConfig& supernet, const plan::ArchSpec& subnet) {
   const Json options = train::to_json(supernet.train), defaults = train::to_json(train::TrainOptions{});
   std::string text = "\n[[stage]]\n" + key_line("name", name_of(subnet)) + key_line("arch", subnet.text());
@@ -62,8 +66,9 @@ int subnets_alone(int argc, char** argv) {
   if (config.device != "auto") text += key_line("device", config.device);
   if (!config.auto_precision) text += key_line("precision", train::to_string(config.precision));
   text += key_line("threads", config.threads);
-  text += "\n[data]\n" + key_line("file", config.data) + key_line("route", config.splits.route) +
-          key_line("validation", config.splits.validation);
+  text += "\n[data]\n" + key_line("file", config.data);
+  if (config.route) text += size_line("route", *config.route);
+  if (config.validation) text += size_line("validation", *config.validation);
   for (const plan::ArchSpec& subnet : choice.subnets(supernet.space)) text += stage_text(supernet, subnet);
   std::fputs(text.c_str(), stdout);
   return 0;

@@ -18,15 +18,15 @@ class SupernetAnswers : public search::AnswerSource {
   explicit SupernetAnswers(const OpenSupernet& supernet, const std::string& judged = "validation");
 
   Answers answers(const plan::ArchSpec& subnet, plan::Precision precision) override;
-  const std::vector<std::uint8_t>& route_labels() const override { return route_.labels; }
-  const std::vector<std::uint8_t>& validation_labels() const override { return judged_.labels; }
+  const std::vector<Label>& route_labels() const override { return route_.labels; }
+  const std::vector<Label>& validation_labels() const override { return judged_.labels; }
   int classes() const override { return supernet_.trained.network->classes(); }
   std::vector<int> exits() const;  // all blocks behind which subnets answer, the last at the end
 
  private:
   struct Split {
     std::string name;
-    std::vector<std::uint8_t> labels;
+    std::vector<Label> labels;
     std::map<plan::Precision, search::LogitStore> stores;
     std::optional<train::ImageBatches> images;  // these two are made when a subnet is asked for the first time
     std::vector<float> inputs;                  // in int8

@@ -23,6 +23,7 @@ int train_command(int argc, char** argv) {
   const fs::path directory = run.empty() ? fs::path("runs") / given.name : fs::path(run);
   const RunConfig config = resolve_precision(given, directory);
   const Workspace workspace(config, directory);
+  print_split_notes(workspace);
   const RunLock lock = open_run(directory, config);
   Json out = Json::array();
   const auto tell = [&](const std::string& name, const train::TrainResult& result) {

@@ -185,6 +185,8 @@ void ConfigSection::require(const char* key) {
 
 bool ConfigSection::has(const char* key) const { return node_->find(key) != nullptr; }
 
+bool ConfigSection::is_string(const char* key) const { return has(key) && node_->find(key)->is_string(); }
+
 ConfigSection ConfigSection::section(const char* key) {
   const toml::node* node = node_->ask(key);
   if (node != nullptr && !node->is_table()) fail_at(key, "a table");

@@ -47,6 +47,7 @@ class ConfigSection {
   void require(const char* key);  // an error when absent
 
   bool has(const char* key) const;
+  bool is_string(const char* key) const;
   ConfigSection section(const char* key);                // an absent table reads as an empty one
   std::vector<ConfigSection> sections(const char* key);  // [[key]]
   void finish() const;

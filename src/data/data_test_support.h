@@ -28,7 +28,7 @@ inline RawDataset small_raw(int classes, std::uint32_t count_per_class, int chan
   for (int c = 0; c < classes; ++c) raw.info.classes.push_back("class" + std::to_string(c));
   raw.info.train_count = raw.info.test_count = count_per_class * static_cast<std::uint32_t>(classes);
   const std::size_t count = std::size_t{2} * raw.info.train_count;
-  for (std::size_t i = 0; i < count; ++i) raw.labels.push_back(static_cast<std::uint8_t>(i % classes));
+  for (std::size_t i = 0; i < count; ++i) raw.labels.push_back(static_cast<Label>(i % classes));
   raw.pixels.resize(count * channels * side * side);
   for (std::size_t i = 0; i < raw.pixels.size(); ++i) raw.pixels[i] = static_cast<std::uint8_t>(i * 37 + i / 251);
   return raw;

@@ -1,5 +1,6 @@
 // One imported data set: a single checksummed file, mapped read-only. Pixels are 8 bit, [height, width, channels] per
-// image; training images come first, then the test images. File format: docs/formats.md.
+// image; training images come first, then the set's own validation images, then the test images. File format:
+// docs/formats.md.
 #pragma once
 
 #include <cstdint>
@@ -8,16 +9,25 @@
 #include <vector>
 
 #include "core/file.h"
+#include "core/label.h"
 
 namespace triage::data {
 
 struct DatasetInfo {
-  std::string name;    // "cifar10"
-  std::string source;  // how it was imported, for people
+  std::string name;     // "cifar10"
+  std::string source;   // how it was imported, for people
+  std::string options;  // of the importer, where they matter: "--height 32 --width 32 --split 80/10/10"
   int channels = 0, height = 0, width = 0;
   std::vector<std::string> classes;
   std::uint32_t train_count = 0, test_count = 0;
-  std::string sha256;  // of pixels and labels
+  std::uint32_t validation_count = 0;       // 0: validation images are drawn from the training images, see splits.h
+  std::uint32_t groups = 0;                 // of images that belong together (frames of a track); 0: the set has none
+  std::uint64_t left_out = 0;               // damaged files that the import was told to skip ...
+  std::vector<std::string> left_out_names;  // ... the first of them
+  std::string sha256;                       // of pixels, labels and groups
+
+  std::uint64_t size() const { return std::uint64_t{train_count} + validation_count + test_count; }
+  std::uint32_t test_first() const { return train_count + validation_count; }  // index of the first test image
 };
 
 class Dataset {
@@ -26,38 +36,47 @@ class Dataset {
   static Dataset open(const fs::path& path, bool verify = true);
 
   const DatasetInfo& info() const { return info_; }
-  std::uint32_t size() const { return info_.train_count + info_.test_count; }
+  std::uint32_t size() const { return static_cast<std::uint32_t>(info_.size()); }
   std::size_t image_bytes() const { return static_cast<std::size_t>(info_.channels) * info_.height * info_.width; }
   const std::uint8_t* image(std::uint32_t index) const { return pixels_ + index * image_bytes(); }
-  std::uint8_t label(std::uint32_t index) const { return labels_[index]; }
-  std::span<const std::uint8_t> labels() const { return {labels_, size()}; }
+  Label label(std::uint32_t index) const { return labels_[index]; }
+  std::span<const Label> labels() const { return labels_; }
+  std::span<const std::uint32_t> groups() const { return groups_; }  // of every image; empty: none
 
  private:
   explicit Dataset(MappedFile file) : file_(std::move(file)) {}
   DatasetInfo info_;
   MappedFile file_;
   const std::uint8_t* pixels_ = nullptr;
-  const std::uint8_t* labels_ = nullptr;
+  std::vector<Label> labels_;
+  std::vector<std::uint32_t> groups_;
 };
 
-// What an importer hands over, and how it becomes a file (atomic; nothing half-written stays, also on a full disk).
+// What an importer of small sets hands over, and how it becomes a file (atomic; nothing half-written stays, also on a
+// full disk).
 struct RawDataset {
   DatasetInfo info;                  // sha256 is filled in by the writer
-  std::vector<std::uint8_t> pixels;  // [train_count + test_count, height, width, channels]
-  std::vector<std::uint8_t> labels;
+  std::vector<std::uint8_t> pixels;  // [info.size(), height, width, channels]
+  std::vector<Label> labels;
+  std::vector<std::uint32_t> groups;  // below info.groups; empty: none
 };
 void write_dataset(const RawDataset& raw, const fs::path& path);
 
-// Four disjoint splits as indices into the Dataset, class-balanced and seeded: `route` and `validation` images are
-// drawn from the training images, the same number of each class (+-1); the rest is `train`; `test` is the official one.
-struct SplitOptions {
-  std::uint32_t route = 2500, validation = 5000;
-  std::uint64_t seed = 1;
+// The same image by image, for sets that do not fit into memory. Without finish() nothing stays.
+class DatasetWriter {
+ public:
+  // `expected`: the set as it will be, but for its counts, which may come to less, its checksum, and what the import
+  // left out.
+  DatasetWriter(const fs::path& path, const DatasetInfo& expected);
+  void add(std::span<const std::uint8_t> pixels);  // of one image or several, in the order of the file
+  // info: with the counts as they came to be.
+  void finish(DatasetInfo info, std::span<const Label> labels, std::span<const std::uint32_t> groups);
+
+ private:
+  fs::path path_;
+  AtomicFile file_;
+  Sha256 sha_;
+  std::uint64_t pixels_offset_ = 0, pixels_bytes_ = 0;
 };
-struct Splits {
-  std::vector<std::uint32_t> train, route, validation, test;
-};
-Splits make_splits(const Dataset& dataset,
-                   const SplitOptions& options);  // throws Error when a class has too few images
 
 }  // namespace triage::data

@@ -17,8 +17,11 @@ void read_all(std::span<const std::uint8_t> file) {
     check_dataset_content(file, layout, false, "data set");
     std::uint64_t sum = 0;
     for (const std::uint8_t byte : file.subspan(layout.pixels_offset, layout.pixels_bytes)) sum += byte;
-    for (const std::uint8_t label : file.subspan(layout.labels_offset, layout.labels_bytes)) {
+    for (const triage::Label label : layout.labels(file)) {
       if (label >= layout.info.classes.size()) std::abort();
+    }
+    for (const std::uint32_t group : layout.groups(file)) {
+      if (group >= layout.info.groups) std::abort();
     }
     if (sum > 255 * layout.pixels_bytes) std::abort();
   } catch (const triage::Error&) {

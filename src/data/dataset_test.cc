@@ -4,8 +4,6 @@
 #include <sys/resource.h>
 
 #include <cstring>
-#include <numeric>
-#include <set>
 
 #include "data/data_test_support.h"
 #include "data/dataset_format.h"
@@ -77,7 +75,7 @@ TEST(Dataset, RefusesOtherFilesAndVersions) {
   Bytes bytes = read_bytes(path);
   bytes[8] = 9;
   write_bytes(path, bytes);
-  EXPECT_THAT(error_of([&] { Dataset::open(path); }), HasSubstr("data set version 9 at offset 8, expected 1"));
+  EXPECT_THAT(error_of([&] { Dataset::open(path); }), HasSubstr("data set version 9 at offset 8, expected 1 to 2"));
   write_bytes(path, {'h', 'e', 'l', 'l', 'o', ' ', 'w', 'o', 'r', 'l', 'd'});
   EXPECT_THAT(error_of([&] { Dataset::open(path); }), HasSubstr("expected the magic \"TRIAGEDS\" at offset 0"));
   EXPECT_THAT(error_of([&] { Dataset::open(dir / "none.tds"); }), HasSubstr("none.tds"));
@@ -99,6 +97,87 @@ TEST(Dataset, LabelsOutOfRangeAreFoundWithTheirPlace) {
   raw = small_raw(2, 3);
   raw.pixels.pop_back();
   EXPECT_THAT(error_of([&] { write_dataset(raw, path); }), HasSubstr("575 pixel bytes and 12 labels, expected 576"));
+}
+
+TEST(Dataset, ManyClassesGroupsAndOwnValidationImages) {
+  const TempDir dir;
+  for (const int classes : {256, 257, 70'000}) {
+    RawDataset raw = small_raw(classes, 1, 1, 1);
+    raw.info.options = "--split 80/10/10";
+    raw.info.validation_count = 3;
+    raw.info.test_count -= 3;
+    raw.info.groups = 5;
+    raw.info.left_out = 2;
+    raw.info.left_out_names = {"a.jpg", "b.jpg"};
+    for (std::size_t i = 0; i < raw.labels.size(); ++i) raw.groups.push_back(static_cast<std::uint32_t>(i % 5));
+    const Dataset dataset = stored(raw, dir / "a.tds");
+    EXPECT_EQ(std::vector<Label>(dataset.labels().begin(), dataset.labels().end()), raw.labels);
+    EXPECT_TRUE(std::ranges::equal(dataset.groups(), raw.groups));
+    EXPECT_EQ(dataset.info().validation_count, 3u);
+    EXPECT_EQ(dataset.info().options, "--split 80/10/10");
+    EXPECT_EQ(dataset.info().left_out_names, raw.info.left_out_names);
+    EXPECT_EQ(fs::file_size(dir / "a.tds") % kDatasetPage,
+              (raw.labels.size() * (1 + label_bytes(raw.info.classes.size()) + 4)) % kDatasetPage);
+  }
+  RawDataset raw = small_raw(2, 3);
+  raw.info.groups = 2;
+  raw.groups.assign(12, 2);
+  EXPECT_THAT(error_of([&] { write_dataset(raw, dir / "b.tds"); }), HasSubstr("group 2 of image 0, expected 0 to 1"));
+}
+
+// What the program of before wrote.
+TEST(Dataset, VersionOneIsStillRead) {
+  const TempDir dir;
+  const RawDataset raw = small_raw(2, 3);
+  const std::string content = std::string(raw.pixels.begin(), raw.pixels.end()) + store_labels(raw.labels, 2);
+  const std::string info = std::format(
+      R"({{"name":"old","source":"s","channels":3,"height":4,"width":4,"classes":["a","b"],"train_count":6,)"
+      R"("test_count":6,"sha256":"{}"}})",
+      sha256_hex(content));
+  Bytes file(kDatasetPage);
+  const auto put = [&](std::size_t at, auto value) { std::memcpy(&file[at], &value, sizeof value); };
+  std::memcpy(file.data(), "TRIAGEDS", 8);
+  put(8, std::uint32_t{1});
+  put(12, static_cast<std::uint32_t>(info.size()));
+  put(16, std::uint64_t{kDatasetPage});
+  put(24, std::uint64_t{raw.pixels.size()});
+  put(32, std::uint64_t{kDatasetPage + raw.pixels.size()});
+  put(40, std::uint64_t{12});
+  put(48, std::uint64_t{kDatasetPage + content.size()});
+  std::ranges::copy(info, file.begin() + kDatasetInfoAt);
+  file.insert(file.end(), content.begin(), content.end());
+  std::ranges::copy(dataset_head_checksum(file, kDatasetPage), file.begin() + kDatasetHashAt);
+  write_bytes(dir / "old.tds", file);
+  const Dataset dataset = Dataset::open(dir / "old.tds");
+  EXPECT_EQ(dataset.info().name, "old");
+  EXPECT_TRUE(std::ranges::equal(dataset.labels(), raw.labels));
+  EXPECT_EQ(dataset.info().validation_count, 0u);
+  EXPECT_TRUE(dataset.groups().empty());
+}
+
+TEST(DatasetWriter, WritesImageByImageWhatTheOtherWrites) {
+  const TempDir dir;
+  const RawDataset raw = small_raw(3, 5);
+  const Dataset whole = stored(raw, dir / "a.tds");
+  {
+    DatasetInfo expected = raw.info;
+    expected.train_count += 4;  // as if four turned out to be unreadable
+    DatasetWriter writer(dir / "b.tds", expected);
+    const std::size_t bytes = whole.image_bytes();
+    for (std::size_t i = 0; i < raw.labels.size(); ++i) writer.add(std::span(raw.pixels).subspan(i * bytes, bytes));
+    writer.finish(raw.info, raw.labels, raw.groups);
+  }
+  const Dataset pieces = Dataset::open(dir / "b.tds");
+  EXPECT_EQ(pieces.info().sha256, whole.info().sha256);
+  EXPECT_TRUE(std::equal(raw.pixels.begin(), raw.pixels.end(), pieces.image(0)));
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(pieces.image(0)) % kDatasetPage, 0u);
+  {
+    DatasetWriter unfinished(dir / "c.tds", raw.info);
+  }
+  EXPECT_EQ(entries(dir.path()), 2u);
+  DatasetWriter short_of_pixels(dir / "c.tds", raw.info);
+  EXPECT_THAT(error_of([&] { short_of_pixels.finish(raw.info, raw.labels, raw.groups); }),
+              HasSubstr("small: 0 pixel bytes and 30 labels, expected 1440 and 30"));
 }
 
 // Runs `action` where files cannot grow over `bytes`, as on a full disk.
@@ -126,49 +205,6 @@ TEST(Dataset, AFullDiskLeavesTheOldFileAndNothingElse) {
     EXPECT_EQ(entries(dir.path()), 1u);
     EXPECT_EQ(read_bytes(path), before);
   }
-}
-
-TEST(Splits, AreDisjointBalancedAndComplete) {
-  const TempDir dir;
-  const Dataset dataset = stored(small_raw(7, 40), dir / "a.tds");
-  const SplitOptions options{.route = 30, .validation = 65, .seed = 3};
-  const Splits splits = make_splits(dataset, options);
-  EXPECT_EQ(splits.route.size(), 30u);
-  EXPECT_EQ(splits.validation.size(), 65u);
-  EXPECT_EQ(splits.train.size(), 280u - 95u);
-  EXPECT_EQ(splits.test.size(), 280u);
-  std::set<std::uint32_t> all;
-  for (const auto* part : {&splits.train, &splits.route, &splits.validation}) {
-    all.insert(part->begin(), part->end());
-    EXPECT_TRUE(std::is_sorted(part->begin(), part->end()));
-  }
-  EXPECT_EQ(all.size(), 280u);
-  EXPECT_EQ(*all.rbegin(), 279u);
-  EXPECT_EQ(splits.test.front(), 280u);
-  for (const auto* part : {&splits.route, &splits.validation}) {
-    std::vector<int> counts(7);
-    for (const std::uint32_t i : *part) ++counts[dataset.label(i)];
-    const auto [low, high] = std::minmax_element(counts.begin(), counts.end());
-    EXPECT_LE(*high - *low, 1);
-  }
-}
-
-TEST(Splits, AreAFunctionOfTheSeed) {
-  const TempDir dir;
-  const Dataset dataset = stored(small_raw(4, 40), dir / "a.tds");
-  const auto route = [&](std::uint64_t seed) {
-    return make_splits(dataset, {.route = 20, .validation = 20, .seed = seed}).route;
-  };
-  EXPECT_EQ(route(1), route(1));
-  EXPECT_NE(route(1), route(2));
-}
-
-TEST(Splits, TooFewImagesAreAnError) {
-  const TempDir dir;
-  const Dataset dataset = stored(small_raw(4, 10), dir / "a.tds");
-  EXPECT_THAT(error_of([&] { make_splits(dataset, {.route = 20, .validation = 20, .seed = 1}); }),
-              HasSubstr("class 0 (class0) has 10 training images, expected more than 10 (5 for route, 5 for"));
-  EXPECT_EQ(make_splits(dataset, {.route = 20, .validation = 16, .seed = 1}).train.size(), 4u);
 }
 
 TEST(Generated, IsSeededBalancedAndChecked) {

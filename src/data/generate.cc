@@ -104,7 +104,7 @@ RawDataset generate(const GeneratedOptions& options) {
     const auto label = static_cast<int>((test ? i - options.train_count : i) % options.classes);
     Rng rng(derive_seed(options.seed, test ? "generate.test" : "generate.train", test ? i - options.train_count : i));
     draw(options, label, rng, raw.pixels.data() + i * image_bytes);
-    raw.labels[i] = static_cast<std::uint8_t>(label);
+    raw.labels[i] = static_cast<Label>(label);
   }
   return raw;
 }

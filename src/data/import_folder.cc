@@ -10,7 +10,7 @@ namespace {
 
 struct File {
   fs::path path;
-  std::uint8_t label = 0;
+  Label label = 0;
 };
 
 // Entries by name, hidden ones left out.
@@ -40,7 +40,7 @@ std::vector<File> list_images(const fs::path& split, const std::vector<std::stri
     const auto folders = list(split / classes[c], true);
     if (!folders.empty()) fail("{}: a folder inside a class folder, expected image files only", folders[0].string());
     if (images.empty()) fail("{}: class without images, expected at least one", (split / classes[c]).string());
-    for (const auto& image : images) files.push_back({image, static_cast<std::uint8_t>(c)});
+    for (const auto& image : images) files.push_back({image, static_cast<Label>(c)});
   }
   return files;
 }
@@ -115,9 +115,6 @@ RawDataset import_folder(const fs::path& directory, const std::string& name, con
   raw.info.classes = class_names(directory / "train");
   const auto& classes = raw.info.classes;
   if (classes.empty()) fail("{}: no class folders, expected one per class", (directory / "train").string());
-  if (classes.size() > 256) {
-    fail("{}: {} class folders, expected at most 256", (directory / "train").string(), classes.size());
-  }
   const auto test_classes = class_names(directory / "test");
   for (const auto& c : classes) {
     if (!std::binary_search(test_classes.begin(), test_classes.end(), c)) {

@@ -85,7 +85,7 @@ RawDataset import_idx(const fs::path& directory, const std::string& name) {
   }
   raw.pixels = std::move(train.images.values);
   raw.pixels.insert(raw.pixels.end(), test.images.values.begin(), test.images.values.end());
-  raw.labels = std::move(train.labels.values);
+  raw.labels.assign(train.labels.values.begin(), train.labels.values.end());
   raw.labels.insert(raw.labels.end(), test.labels.values.begin(), test.labels.values.end());
   return raw;
 }

@@ -108,7 +108,7 @@ TEST(Cifar, HundredClassesUseTheFineLabelAndCheckBoth) {
   write_bytes(dir / "train.bin", bytes);
   write_bytes(dir / "test.bin", bytes);
   const RawDataset raw = import_cifar(dir.path(), layout);
-  EXPECT_EQ(raw.labels, (Bytes{9, 99, 9, 99}));
+  EXPECT_EQ(raw.labels, (std::vector<Label>{9, 99, 9, 99}));
   EXPECT_EQ(raw.info.classes[99], "worm");
   bytes[3074] = 20;
   write_bytes(dir / "test.bin", bytes);
@@ -170,7 +170,7 @@ TEST_F(IdxImport, RawAndGzipMix) {
   EXPECT_EQ(raw.info.width, 2);
   EXPECT_EQ(raw.info.channels, 1);
   EXPECT_EQ(raw.info.classes, (std::vector<std::string>{"0", "1", "2"}));
-  EXPECT_EQ(raw.labels, (Bytes{0, 1, 2, 1, 2, 0}));
+  EXPECT_EQ(raw.labels, (std::vector<Label>{0, 1, 2, 1, 2, 0}));
   Bytes expected = counting(24);
   const Bytes test = counting(12);
   expected.insert(expected.end(), test.begin(), test.end());
@@ -266,7 +266,7 @@ TEST_F(FolderImport, ClassesAndFilesByName) {
   EXPECT_EQ(raw.info.train_count, 3u);
   EXPECT_EQ(raw.info.test_count, 3u);
   EXPECT_EQ(raw.info.channels, 1);
-  EXPECT_EQ(raw.labels, (Bytes{0, 0, 1, 0, 0, 1}));
+  EXPECT_EQ(raw.labels, (std::vector<Label>{0, 0, 1, 0, 0, 1}));
   ASSERT_EQ(raw.pixels.size(), 36u);
   EXPECT_EQ(raw.pixels[0], 10);
   EXPECT_EQ(raw.pixels[6], 20);

@@ -1,6 +1,8 @@
 #include "evaluate/evaluate.h"
 
 #include <algorithm>
+#include <array>
+#include <map>
 #include <numeric>
 #include <thread>
 
@@ -10,6 +12,28 @@
 namespace triage::evaluate {
 namespace {
 
+constexpr std::size_t kConfusionClasses = 256;  // above, results.json holds the most frequent mistakes alone ...
+constexpr std::size_t kMistakes = 1000;         // ... so many pairs of classes
+
+// "confusion" [true][answered]; of many classes "mistakes" instead: [true, answered, images], most frequent first.
+Json confusion_json(const route::ScoreTable& table, const Operation& at) {
+  const auto classes = static_cast<std::size_t>(table.classes);
+  if (classes <= kConfusionClasses) {
+    std::vector<std::vector<std::size_t>> confusion(classes, std::vector<std::size_t>(classes));
+    for (std::size_t i = 0; i < table.count(); ++i) ++confusion[table.labels[i]][at.labels[i]];
+    return {{"confusion", confusion}};
+  }
+  std::map<std::pair<Label, Label>, std::size_t> counts;
+  for (std::size_t i = 0; i < table.count(); ++i) {
+    if (!at.correct[i]) ++counts[{table.labels[i], at.labels[i]}];
+  }
+  std::vector<std::array<std::size_t, 3>> mistakes;
+  for (const auto& [pair, count] : counts) mistakes.push_back({pair.first, pair.second, count});
+  std::ranges::stable_sort(mistakes, std::greater{}, [](const auto& mistake) { return mistake[2]; });
+  mistakes.resize(std::min(mistakes.size(), kMistakes));
+  return {{"mistakes", mistakes}};
+}
+
 Json operating_point_json(const plan::Plan& plan, const route::ScoreTable& table, const Operation& at) {
   Json out{{"policy", plan::to_string(plan.policy)}, {"thresholds", at.thresholds}};
   out.update(accuracy_fields(at.correct));
@@ -17,14 +41,12 @@ Json operating_point_json(const plan::Plan& plan, const route::ScoreTable& table
   std::vector<double> share(plan.stages.size());
   const std::size_t classes = plan.classes.size();
   std::vector<std::size_t> count(classes), right(classes), escalated(classes);
-  std::vector<std::vector<std::size_t>> confusion(classes, std::vector<std::size_t>(classes));
   for (std::size_t i = 0; i < table.count(); ++i) {
-    const std::uint8_t label = table.labels[i];
+    const Label label = table.labels[i];
     share[at.exits[i]] += 1 / static_cast<double>(table.count());
     ++count[label];
     right[label] += at.correct[i];
     escalated[label] += at.exits[i] > 0;
-    ++confusion[label][at.labels[i]];
   }
   out["exit_share"] = share;
   out["per_class"] = Json::array();
@@ -35,7 +57,7 @@ Json operating_point_json(const plan::Plan& plan, const route::ScoreTable& table
                                 {"accuracy", static_cast<double>(right[c]) / of},
                                 {"escalation", static_cast<double>(escalated[c]) / of}});
   }
-  out["confusion"] = confusion;
+  out.update(confusion_json(table, at));
   return out;
 }
 

@@ -11,11 +11,11 @@ namespace {
 
 constexpr std::size_t kClasses = 10;
 
-plan::Plan make_plan() {
+plan::Plan make_plan(std::size_t classes = kClasses) {
   plan::Plan plan;
   plan.name = "pair";
   plan.policy = plan::PolicyKind::confidence;
-  for (std::size_t c = 0; c < kClasses; ++c) plan.classes.push_back("class" + std::to_string(c));
+  for (std::size_t c = 0; c < classes; ++c) plan.classes.push_back("class" + std::to_string(c));
   plan.stages.resize(2);
   for (std::size_t s = 0; s < 2; ++s) {
     plan::Stage& stage = plan.stages[s];
@@ -31,6 +31,19 @@ EvaluateOptions quick() {
   EvaluateOptions options;
   options.comparison.bootstrap_rounds = 200;
   return options;
+}
+
+TEST(Evaluate, OfManyClassesOnlyTheMostFrequentMistakesAreKept) {
+  route::ScoreTable table = route::synthetic_table({.count = 3, .classes = 300});
+  table.labels = {299, 299, 7};
+  for (route::StageScores& stage : table.stages) {
+    std::ranges::fill(stage.logits, 0.0f);
+    for (std::size_t i = 0; i < 3; ++i) stage.logits[i * 300 + 290] = 9;  // the answer to every image
+  }
+  const Json at = evaluate_set(make_plan(300), table, "synthetic", quick())["operating_point"];
+  EXPECT_FALSE(at.contains("confusion"));
+  EXPECT_EQ(at["mistakes"], Json::parse("[[299, 290, 2], [7, 290, 1]]"));
+  EXPECT_EQ(at["per_class"][299]["count"], 2);
 }
 
 struct EvaluateSet : testing::Test {

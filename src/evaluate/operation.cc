@@ -47,7 +47,7 @@ Json accuracy_fields(std::span<const std::uint8_t> correct) {
 
 std::vector<std::uint32_t> test_indices(const data::Dataset& dataset) {
   std::vector<std::uint32_t> out(dataset.info().test_count);
-  std::iota(out.begin(), out.end(), dataset.info().train_count);
+  std::iota(out.begin(), out.end(), dataset.info().test_first());
   if (out.empty()) fail("data set '{}': has no test images", dataset.info().name);
   return out;
 }

@@ -15,9 +15,10 @@ namespace triage::evaluate {
 
 struct Operation {
   std::vector<double> thresholds;
-  std::vector<std::uint8_t> exits, labels, correct;  // [count]
-  std::vector<float> score;                          // [count] at the first exit: how hard the image looked
-  double latency_us = 0;                             // mean, from the costs in the plan
+  std::vector<std::uint8_t> exits, correct;  // [count]
+  std::vector<Label> labels;                 // [count]
+  std::vector<float> score;                  // [count] at the first exit: how hard the image looked
+  double latency_us = 0;                     // mean, from the costs in the plan
 
   std::vector<Expected> expected() const;  // what the plan run for real should say
 };

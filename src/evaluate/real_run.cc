@@ -65,7 +65,7 @@ ClassifyRow row_classifier(const Classifier& classifier, const data::Dataset& da
     const ClassifierInfo& info = classifier.info();
     const auto outcome = classifier.classify({dataset.image(indices[row]), info.height, info.width, info.channels});
     if (!outcome) throw Error(outcome.error().message);
-    return Expected{static_cast<std::uint8_t>(outcome->exit), static_cast<std::uint8_t>(outcome->label)};
+    return Expected{static_cast<std::uint8_t>(outcome->exit), static_cast<Label>(outcome->label)};
   };
 }
 

@@ -24,7 +24,8 @@ struct RealRunOptions {
 };
 
 struct Expected {  // by the table, per image of the split
-  std::uint8_t exit = 0, label = 0;
+  std::uint8_t exit = 0;
+  Label label = 0;
 };
 
 struct RealRun {

@@ -95,6 +95,11 @@ std::vector<std::size_t> read_row(const JsonReader& reader) {
   return row;
 }
 
+std::vector<std::size_t> read_mistake(const JsonReader& reader) {
+  if (reader.size() != 3) reader.fail_here("a class, the class answered and a number of images");
+  return read_row(reader);
+}
+
 OperatingPoint read_operating_point(const JsonReader& reader) {
   return {.policy = reader.get<std::string>("policy"),
           .thresholds = numbers(reader, "thresholds"),
@@ -103,7 +108,8 @@ OperatingPoint read_operating_point(const JsonReader& reader) {
           .latency_us = positive(reader, "latency_us"),
           .interval = interval(reader, "interval"),
           .per_class = list<ClassFigures>(reader, "per_class", read_class),
-          .confusion = list<std::vector<std::size_t>>(reader, "confusion", read_row)};
+          .confusion = list<std::vector<std::size_t>>(reader, "confusion", read_row),
+          .mistakes = list<std::vector<std::size_t>>(reader, "mistakes", read_mistake)};
 }
 
 ReliabilityBin read_bin(const JsonReader& reader) {

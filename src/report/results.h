@@ -47,6 +47,7 @@ struct OperatingPoint {
   Interval interval;
   std::vector<ClassFigures> per_class;
   std::vector<std::vector<std::size_t>> confusion;  // [true][predicted]; may be empty
+  std::vector<std::vector<std::size_t>> mistakes;   // of many classes instead: true, predicted, images; most first
 };
 
 struct ReliabilityBin {

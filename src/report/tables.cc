@@ -128,9 +128,23 @@ std::string per_class(const Results& results) {
   return table.html();
 }
 
+std::string mistakes_table(const Results& results, std::vector<std::array<std::size_t, 3>> mistakes) {
+  std::ranges::stable_sort(mistakes, std::greater{}, [](const auto& mistake) { return mistake[0]; });
+  Table table({"true", "answered", "images"});
+  for (std::size_t i = 0; i < std::min(kConfusionList, mistakes.size()); ++i) {
+    table.row({{results.classes[mistakes[i][1]]}, {results.classes[mistakes[i][2]]}, {std::to_string(mistakes[i][0])}});
+  }
+  return table.html();
+}
+
 std::string confusion(const Results& results) {
   const auto& table_of = results.test.operating_point.confusion;
   const std::size_t n = results.classes.size();
+  std::vector<std::array<std::size_t, 3>> mistakes;  // images, true, answered
+  for (const auto& mistake : results.test.operating_point.mistakes) {
+    if (mistake[0] < n && mistake[1] < n) mistakes.push_back({mistake[2], mistake[0], mistake[1]});
+  }
+  if (!mistakes.empty()) return mistakes_table(results, std::move(mistakes));
   if (table_of.size() != n || std::ranges::any_of(table_of, [&](const auto& row) { return row.size() != n; }))
     return {};
   std::size_t worst = 1;
@@ -152,18 +166,12 @@ std::string confusion(const Results& results) {
     }
     return table.html("confusion");
   }
-  std::vector<std::array<std::size_t, 3>> mistakes;
   for (std::size_t t = 0; t < n; ++t) {
     for (std::size_t p = 0; p < n; ++p) {
       if (t != p && table_of[t][p]) mistakes.push_back({table_of[t][p], t, p});
     }
   }
-  std::ranges::stable_sort(mistakes, std::greater{}, [](const auto& mistake) { return mistake[0]; });
-  Table table({"true", "answered", "images"});
-  for (std::size_t i = 0; i < std::min(kConfusionList, mistakes.size()); ++i) {
-    table.row({{results.classes[mistakes[i][1]]}, {results.classes[mistakes[i][2]]}, {std::to_string(mistakes[i][0])}});
-  }
-  return table.html();
+  return mistakes_table(results, std::move(mistakes));
 }
 
 std::string calibration(const Results& results) {

@@ -14,7 +14,7 @@ Verdicts verdicts(const ScoreTable& table) {
     auto& correct = out.correct.emplace_back(table.count());
     for (std::size_t i = 0; i < table.count(); ++i) {
       const auto logits = table.logits(s, i);
-      label[i] = static_cast<std::uint8_t>(std::ranges::max_element(logits) - logits.begin());
+      label[i] = static_cast<Label>(std::ranges::max_element(logits) - logits.begin());
       correct[i] = label[i] == table.labels[i];
     }
   }

@@ -26,7 +26,7 @@ struct ScoreTable {
   std::string key;  // what it was made from (score_table_key)
   int classes = 0;
   std::vector<std::uint32_t> indices;  // [count] into the data set
-  std::vector<std::uint8_t> labels;    // [count]
+  std::vector<Label> labels;           // [count]
   std::vector<StageScores> stages;
 
   std::size_t count() const { return labels.size(); }

@@ -43,7 +43,7 @@ void save_score_table(const fs::path& path, const ScoreTable& table) {
   bytes.append(reinterpret_cast<const char*>(&length), sizeof length);
   bytes += text;
   append(bytes, table.indices);
-  append(bytes, table.labels);
+  bytes += store_labels(table.labels, static_cast<std::size_t>(table.classes));
   for (const StageScores& stage : table.stages) {
     append(bytes, stage.logits);
     append(bytes, stage.features);
@@ -82,10 +82,14 @@ ScoreTable load_score_table(const fs::path& path) {
   table.classes = header.get<int>("classes");
   const auto count = header.get<std::uint64_t>("count");
   constexpr int kLimit = 1 << 20;
-  if (table.classes < 1 || table.classes > 256) header.at("classes").fail_here("1 to 256 classes");
+  if (table.classes < 1 || table.classes > plan::kMaxClasses) {
+    header.at("classes").fail_here(std::format("1 to {} classes", plan::kMaxClasses));
+  }
   if (count > std::numeric_limits<std::uint32_t>::max()) header.at("count").fail_here("a 32 bit count");
   take(rest, table.indices, count, path);
-  take(rest, table.labels, count, path);
+  std::vector<std::uint8_t> labels;
+  take(rest, labels, count * label_bytes(static_cast<std::size_t>(table.classes)), path);
+  table.labels = load_labels(labels, static_cast<std::size_t>(table.classes));
   const JsonReader stages = header.at("stages");
   for (std::size_t s = 0; s < stages.size(); ++s) {
     const JsonReader stage = stages.at(s);
@@ -96,8 +100,9 @@ ScoreTable load_score_table(const fs::path& path) {
     take(rest, out.features, count * static_cast<std::size_t>(width), path);
   }
   if (!rest.empty()) fail("{}: damaged score table: {} bytes too many", path.string(), rest.size());
-  for (std::uint8_t label : table.labels) {
-    if (label >= table.classes) fail("{}: label {} of {} classes", path.string(), label, table.classes);
+  for (const Label label : table.labels) {
+    if (label >= static_cast<Label>(table.classes))
+      fail("{}: label {} of {} classes", path.string(), label, table.classes);
   }
   return table;
 }

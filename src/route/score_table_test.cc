@@ -56,6 +56,18 @@ TEST(ScoreTableFile, RoundTripAndDamage) {
   fs::remove(path);
 }
 
+TEST(ScoreTableFile, KeepsLabelsOverTheFirstByte) {
+  const fs::path path = temporary("many.scores");
+  ScoreTable table = synthetic_table({.count = 3, .classes = 300});
+  table.labels = {0, 255, 299};
+  save_score_table(path, table);
+  expect_equal(load_score_table(path), table);
+  table.labels[1] = 300;
+  save_score_table(path, table);
+  EXPECT_THAT(error_of([&] { load_score_table(path); }), HasSubstr("label 300 of 300 classes"));
+  fs::remove(path);
+}
+
 TEST(ScoreTable, SelectTakesRows) {
   const ScoreTable table = synthetic_table({.count = 5});
   const std::vector<std::uint32_t> rows{4, 1};
@@ -107,7 +119,7 @@ struct Fill : testing::Test {
                 .test_count = 3};
     for (int i = 0; i < 7; ++i) {
       for (int p = 0; p < 4; ++p) raw.pixels.push_back(static_cast<std::uint8_t>(10 * i + p));
-      raw.labels.push_back(static_cast<std::uint8_t>(i % 2));
+      raw.labels.push_back(static_cast<Label>(i % 2));
     }
     data::write_dataset(raw, path);
     return data::Dataset::open(path);

@@ -35,7 +35,7 @@ inline ScoreTable synthetic_table(const SyntheticOptions& options) {
     logits[rng.below(static_cast<std::uint32_t>(classes))] += 1.5 + 6 * difficulty;
     for (double logit : logits) sum += std::exp(logit);
     double draw = rng.uniform() * sum;
-    std::uint8_t label = 0;
+    Label label = 0;
     while (label + 1u < classes && (draw -= std::exp(logits[label])) > 0) ++label;
     table.indices.push_back(i);
     table.labels.push_back(label);

@@ -5,7 +5,7 @@
 
 namespace triage::route {
 
-double negative_log_likelihood(std::span<const float> logits, int classes, std::span<const std::uint8_t> labels,
+double negative_log_likelihood(std::span<const float> logits, int classes, std::span<const Label> labels,
                                double temperature) {
   const auto width = static_cast<std::size_t>(classes);
   const double inverse = 1 / temperature;
@@ -20,7 +20,7 @@ double negative_log_likelihood(std::span<const float> logits, int classes, std::
   return labels.empty() ? 0 : total / static_cast<double>(labels.size());
 }
 
-double fit_temperature(std::span<const float> logits, int classes, std::span<const std::uint8_t> labels) {
+double fit_temperature(std::span<const float> logits, int classes, std::span<const Label> labels) {
   if (labels.empty()) return 1;
   const auto loss = [&](double log_t) { return negative_log_likelihood(logits, classes, labels, std::exp(log_t)); };
   const double ratio = (std::sqrt(5.0) - 1) / 2;

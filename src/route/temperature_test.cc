@@ -32,7 +32,7 @@ TEST(Temperature, ByHand) {
   // Two classes, logits (ln 3, 0): p = (3/4, 1/4). Right 3 times of 4 is what that says, so T = 1.
   const float l = std::log(3.0f);
   const std::vector<float> logits{l, 0, l, 0, l, 0, l, 0};
-  const std::vector<std::uint8_t> labels{0, 0, 0, 1};
+  const std::vector<Label> labels{0, 0, 0, 1};
   EXPECT_NEAR(fit_temperature(logits, 2, labels), 1, 1e-3);
   EXPECT_NEAR(negative_log_likelihood(logits, 2, labels, 1), -(3 * std::log(0.75) + std::log(0.25)) / 4, 1e-7);
   EXPECT_EQ(fit_temperature({}, 2, {}), 1);

@@ -11,7 +11,7 @@
 namespace triage::search {
 namespace {
 
-SplitEvidence evidence_of(std::span<const float> logits, std::span<const std::uint8_t> labels, int classes,
+SplitEvidence evidence_of(std::span<const float> logits, std::span<const Label> labels, int classes,
                           double temperature) {
   SplitEvidence out;
   out.seen.reserve(labels.size());
@@ -70,8 +70,8 @@ const Ranking& ExitNet::ranking(plan::PolicyKind policy) const {
 }
 
 ExitNet make_exit_net(const plan::ArchSpec& arch, plan::Precision precision, std::span<const float> route_logits,
-                      std::span<const std::uint8_t> route_labels, std::span<const float> validation_logits,
-                      std::span<const std::uint8_t> validation_labels, int classes) {
+                      std::span<const Label> route_labels, std::span<const float> validation_logits,
+                      std::span<const Label> validation_labels, int classes) {
   ExitNet net{.name = net_text(arch, precision), .arch = arch, .precision = precision};
   net.temperature = route::fit_temperature(route_logits, classes, route_labels);
   net.route = evidence_of(route_logits, route_labels, classes, net.temperature);

@@ -48,8 +48,8 @@ struct ExitNet {
 
 // logits: [images, classes] of this exit on both splits. The temperature is fitted on the route split.
 ExitNet make_exit_net(const plan::ArchSpec& arch, plan::Precision precision, std::span<const float> route_logits,
-                      std::span<const std::uint8_t> route_labels, std::span<const float> validation_logits,
-                      std::span<const std::uint8_t> validation_labels, int classes);
+                      std::span<const Label> route_labels, std::span<const float> validation_logits,
+                      std::span<const Label> validation_labels, int classes);
 
 // Where answers come from: a store, and a supernet for what is not in it.
 class AnswerSource {
@@ -59,8 +59,8 @@ class AnswerSource {
     SubnetAnswers route, validation;
   };
   virtual Answers answers(const plan::ArchSpec& subnet, plan::Precision precision) = 0;  // may take seconds
-  virtual const std::vector<std::uint8_t>& route_labels() const = 0;
-  virtual const std::vector<std::uint8_t>& validation_labels() const = 0;
+  virtual const std::vector<Label>& route_labels() const = 0;
+  virtual const std::vector<Label>& validation_labels() const = 0;
   virtual int classes() const = 0;
 };
 

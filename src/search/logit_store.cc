@@ -45,7 +45,7 @@ SubnetAnswers read_row(SQLite::Statement& row, const std::string& origin) {
 }  // namespace
 
 struct LogitStore::Impl {
-  Impl(const fs::path& file, const StoreKey& store_key, int class_count, const std::vector<std::uint8_t>& split_labels)
+  Impl(const fs::path& file, const StoreKey& store_key, int class_count, const std::vector<Label>& split_labels)
       : origin(file.string()),
         classes(class_count),
         labels(split_labels),
@@ -76,7 +76,7 @@ struct LogitStore::Impl {
     json["version"] = std::to_string(kStoreVersion);
     json["classes"] = std::to_string(classes);
     json["images"] = std::to_string(labels.size());
-    json["labels"] = sha256_hex({reinterpret_cast<const char*>(labels.data()), labels.size()});
+    json["labels"] = sha256_hex(store_labels(labels, static_cast<std::size_t>(classes)));
     return json;
   }
 
@@ -97,7 +97,7 @@ struct LogitStore::Impl {
 
   std::string origin;
   int classes;
-  std::vector<std::uint8_t> labels;
+  std::vector<Label> labels;
   mutable SQLite::Database database;
 };
 
@@ -115,7 +115,7 @@ auto named(const std::string& origin, Body&& body) {
 
 }  // namespace
 
-LogitStore::LogitStore(const fs::path& file, const StoreKey& key, int classes, const std::vector<std::uint8_t>& labels)
+LogitStore::LogitStore(const fs::path& file, const StoreKey& key, int classes, const std::vector<Label>& labels)
     : impl_(named(file.string(), [&] { return std::make_unique<Impl>(file, key, classes, labels); })) {}
 LogitStore::~LogitStore() = default;
 LogitStore::LogitStore(LogitStore&&) noexcept = default;
@@ -173,6 +173,6 @@ std::vector<SubnetAnswers> LogitStore::list() const {
   });
 }
 
-const std::vector<std::uint8_t>& LogitStore::labels() const { return impl_->labels; }
+const std::vector<Label>& LogitStore::labels() const { return impl_->labels; }
 
 }  // namespace triage::search

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/file.h"
+#include "core/label.h"
 #include "plan/arch.h"
 
 namespace triage::search {
@@ -34,7 +35,7 @@ struct SubnetAnswers {
 class LogitStore {
  public:
   // Opens the file or makes it. `labels`: of the split's images. Throws Error.
-  LogitStore(const fs::path& file, const StoreKey& key, int classes, const std::vector<std::uint8_t>& labels);
+  LogitStore(const fs::path& file, const StoreKey& key, int classes, const std::vector<Label>& labels);
   ~LogitStore();
   LogitStore(LogitStore&&) noexcept;
 
@@ -43,7 +44,7 @@ class LogitStore {
   void insert(const SubnetAnswers& answers);  // replaces what there was; Error when sizes do not fit
   std::vector<SubnetAnswers> list() const;    // without logits, in the order of their insertion
 
-  const std::vector<std::uint8_t>& labels() const;
+  const std::vector<Label>& labels() const;
 
  private:
   struct Impl;

@@ -9,7 +9,7 @@ namespace triage::search {
 namespace {
 
 const StoreKey kKey{.weights = "aa", .data = "bb", .split = "validation", .recalibration = "64 images"};
-const std::vector<std::uint8_t> kLabels{0, 1, 2, 1};
+const std::vector<Label> kLabels{0, 1, 2, 1};
 
 SubnetAnswers answers(const std::string& arch, float first) {
   SubnetAnswers result{.arch = arch, .macs = 1000, .parameters = 10, .accuracy = {0.5, 0.75}};

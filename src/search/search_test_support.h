@@ -16,21 +16,21 @@ class FakeAnswers : public AnswerSource {
       : space_(std::move(space)), exits_(std::move(exits)) {
     Rng rng(7);
     for (std::size_t i = 0; i < images; ++i) {
-      route_labels_.push_back(static_cast<std::uint8_t>(rng.below(4)));
-      validation_labels_.push_back(static_cast<std::uint8_t>(rng.below(4)));
+      route_labels_.push_back(static_cast<Label>(rng.below(4)));
+      validation_labels_.push_back(static_cast<Label>(rng.below(4)));
     }
   }
   Answers answers(const plan::ArchSpec& subnet, plan::Precision) override {
     ++asked;
     return {split(subnet, "route", route_labels_), split(subnet, "validation", validation_labels_)};
   }
-  const std::vector<std::uint8_t>& route_labels() const override { return route_labels_; }
-  const std::vector<std::uint8_t>& validation_labels() const override { return validation_labels_; }
+  const std::vector<Label>& route_labels() const override { return route_labels_; }
+  const std::vector<Label>& validation_labels() const override { return validation_labels_; }
   int classes() const override { return 4; }
   std::size_t asked = 0;
 
  private:
-  SubnetAnswers split(const plan::ArchSpec& subnet, std::string_view name, const std::vector<std::uint8_t>& labels) {
+  SubnetAnswers split(const plan::ArchSpec& subnet, std::string_view name, const std::vector<Label>& labels) {
     SubnetAnswers out{subnet.text(), 0, 0, std::vector<double>(exits_.size()), {}};
     for (const int exit : exits_) {
       plan::ArchSpec net = subnet;
@@ -41,7 +41,7 @@ class FakeAnswers : public AnswerSource {
       for (std::size_t i = 0; i < labels.size(); ++i) {
         Rng image(derive_seed(5, name, i));
         const double lead = skill - 4 * image.uniform() + 0.7 * noise.normal();
-        for (std::uint8_t c = 0; c < 4; ++c) {
+        for (Label c = 0; c < 4; ++c) {
           out.logits.push_back(static_cast<float>((c == labels[i] ? lead : 0) + 0.3 * noise.normal()));
         }
       }
@@ -51,7 +51,7 @@ class FakeAnswers : public AnswerSource {
 
   plan::SearchSpace space_;
   std::vector<int> exits_;
-  std::vector<std::uint8_t> route_labels_, validation_labels_;
+  std::vector<Label> route_labels_, validation_labels_;
 };
 
 class FakeCosts : public plan::CostModel {

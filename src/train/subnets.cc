@@ -52,7 +52,7 @@ supernet::Network SubnetCutter::cut(const plan::ArchSpec& subnet) const {
   return network;
 }
 
-ExitAnswers ask_exits(supernet::Network& network, const ImageBatches& images, std::span<const std::uint8_t> labels) {
+ExitAnswers ask_exits(supernet::Network& network, const ImageBatches& images, std::span<const Label> labels) {
   const at::NoGradGuard no_grad;
   if (labels.size() != images.size()) fail("expected {} labels, found {}", images.size(), labels.size());
   const std::size_t exits = network->options().exits.size() + 1, classes = static_cast<std::size_t>(network->classes());

@@ -1,6 +1,7 @@
 // Subnets of a trained supernet as ordinary networks, and what their exits say.
 #pragma once
 
+#include "core/label.h"
 #include "data/dataset.h"
 #include "data/loader.h"
 #include "supernet/network.h"
@@ -46,6 +47,6 @@ struct ExitAnswers {
   std::vector<char> right;       // [exits, images]: the likeliest class is the label
   std::vector<double> accuracy;  // [exits]: share of those
 };
-ExitAnswers ask_exits(supernet::Network& network, const ImageBatches& images, std::span<const std::uint8_t> labels);
+ExitAnswers ask_exits(supernet::Network& network, const ImageBatches& images, std::span<const Label> labels);
 
 }  // namespace triage::train

@@ -110,13 +110,17 @@ Json identity_of(const TrainJob& job) {
                    {"teacher", job.teacher_identity}};
   if (job.space.subnets() > 1 || !job.supernet.exits.empty()) identity["supernet"] = to_json(job.supernet);
   if (job.start) identity["from"] = job.start->sha256;
+  if (!job.splits->drawn.empty()) identity["splits"] = job.splits->drawn;
   return identity;
 }
 
 void require_same_images(const Json& expected, const Json& found, const std::string& what) {
-  for (const char* key : {"data", "seed", "route", "validation"}) {
-    if (found.at(key) != expected.at(key)) {
-      fail("{}: {}: expected {}, found {}", what, key, expected.at(key).dump(), found.at(key).dump());
+  const auto value = [](const Json& of, const std::string& key) {
+    return key == "splits" ? of.value(key, Json()) : of.at(key);
+  };
+  for (const char* key : {"data", "seed", "route", "validation", "splits"}) {
+    if (value(found, key) != value(expected, key)) {
+      fail("{}: {}: expected {}, found {}", what, key, value(expected, key).dump(), value(found, key).dump());
     }
   }
 }

@@ -8,6 +8,7 @@
 
 #include "data/dataset.h"
 #include "data/loader.h"
+#include "data/splits.h"
 #include "supernet/network.h"
 #include "train/network_file.h"
 
