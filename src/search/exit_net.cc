@@ -20,7 +20,7 @@ SplitEvidence evidence_of(std::span<const float> logits, std::span<const Label> 
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const runtime::Evidence seen = runtime::evidence(logits.subspan(i * width, width), static_cast<float>(temperature));
     out.seen.push_back({seen.confidence, seen.entropy, seen.margin});
-    out.right.push_back(seen.label == labels[i]);
+    out.right.push_back(static_cast<Label>(seen.label) == labels[i]);
   }
   return out;
 }
