@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <filesystem>
 
 #include "core/test_support.h"
 #include "data/import.h"
@@ -15,9 +14,8 @@ namespace triage::train {
 namespace {
 
 fs::path scratch(const std::string& name) {
-  const fs::path directory = fs::temp_directory_path() / ("triage_train_test_" + std::to_string(getpid()));
-  fs::create_directories(directory);
-  return directory / name;
+  static const TempDir directory;
+  return directory.path() / name;
 }
 
 TEST(LearningRate, RisesToThePeakAndFallsToTheEnd) {
@@ -120,7 +118,6 @@ TEST(Checkpoint, RoundTripsAndRefusesWhatIsDamagedOrForeign) {
     write_file_atomic(file, good.substr(0, length));
     EXPECT_NE(error_of([&] { load_checkpoint(file, written.identity); }).find("a.ckpt"), std::string::npos);
   }
-  fs::remove_all(file.parent_path());
 }
 
 TEST(NetworkFile, CarriesItsSpaceAndGivesTheSameAnswers) {
@@ -150,7 +147,6 @@ TEST(NetworkFile, CarriesItsSpaceAndGivesTheSameAnswers) {
   EXPECT_LT(
       (load_network(file, Precision::fp32).network->forward(images).logits - was.logits).abs().max().item<float>(),
       0.02f * was.logits.abs().max().item<float>());  // bf16 keeps 8 bits
-  fs::remove_all(file.parent_path());
 }
 
 TEST(NetworkFile, RefusesWhatItIsNot) {
@@ -160,7 +156,6 @@ TEST(NetworkFile, RefusesWhatItIsNot) {
   EXPECT_NE(error_of(load).find("net.pt: expected a pickled dict"), std::string::npos);
   write_file_atomic(file, pickle({{"head_bias", at::zeros({10})}}));
   EXPECT_NE(error_of(load).find("net.pt: expected a triage network"), std::string::npos);
-  fs::remove_all(file.parent_path());
 }
 
 std::string meaning_of(const fs::path& file) {
