@@ -167,7 +167,7 @@ TEST_F(ForkTest, AProcessMayForkWhileItClassifies) {
         }
       });
     }
-    for (int i = 0; i < 20; ++i) {
+    for (int i = 0; i < 8; ++i) {
       const auto work = [&] {
         return labels(*kept().classifier) == expected && logits(*kept().backend) == expected_logits ? 0 : 1;
       };
