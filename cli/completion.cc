@@ -63,7 +63,7 @@ std::vector<CommandWords> words_of(std::span<const Command> commands, const std:
 }
 
 // In single quotes of a shell; of a help text the first line.
-std::string quoted(const std::string& text) {
+std::string in_quotes(const std::string& text) {
   std::string out = "'";
   for (const char c : text.substr(0, text.find('\n'))) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return out + "'";
@@ -84,9 +84,9 @@ std::string bash_script(std::span<const Command> commands, const std::vector<Com
       words.push_back(word.text);
       if (word.values.empty()) continue;
       values +=
-          std::format("    {}) words={};;\n", quoted(command.path + " " + word.text), quoted(joined(word.values)));
+          std::format("    {}) words={};;\n", in_quotes(command.path + " " + word.text), in_quotes(joined(word.values)));
     }
-    offers += std::format("    {}) words={};;\n", quoted(command.path), quoted(joined(words)));
+    offers += std::format("    {}) words={};;\n", in_quotes(command.path), in_quotes(joined(words)));
   }
   return std::format(
       "# bash completion of triage, written by 'triage completion bash'\n"
@@ -114,7 +114,7 @@ std::string bash_script(std::span<const Command> commands, const std::vector<Com
 std::string fish_script(std::span<const Command> commands, const std::vector<CommandWords>& all) {
   std::string out = "# fish completion of triage, written by 'triage completion fish'\n";
   for (const Command& command : commands)
-    out += std::format("complete -c triage -n __fish_use_subcommand -a {} -d {}\n", command.name, quoted(command.help));
+    out += std::format("complete -c triage -n __fish_use_subcommand -a {} -d {}\n", command.name, in_quotes(command.help));
   for (const CommandWords& command : all) {
     std::istringstream parts(command.path);
     std::string condition;
@@ -122,9 +122,9 @@ std::string fish_script(std::span<const Command> commands, const std::vector<Com
       condition += std::format("{}__fish_seen_subcommand_from {}", condition.empty() ? "" : "; and ", part);
     for (const Word& word : command.words) {
       const bool option = word.text.starts_with("--");
-      out += std::format("complete -c triage -n {} {}{}{}{} -d {}\n", quoted(condition), option ? "-l " : "-a ",
+      out += std::format("complete -c triage -n {} {}{}{}{} -d {}\n", in_quotes(condition), option ? "-l " : "-a ",
                          option ? word.text.substr(2) : word.text, word.takes_value ? " -r" : "",
-                         word.values.empty() ? "" : " -a " + quoted(joined(word.values)), quoted(word.help));
+                         word.values.empty() ? "" : " -a " + in_quotes(joined(word.values)), in_quotes(word.help));
     }
   }
   return out;

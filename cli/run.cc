@@ -7,6 +7,7 @@
 #include "core/machine.h"
 #include "core/progress.h"
 #include "evaluate/evaluate.h"
+#include "evaluate/operation.h"
 #include "report/gnuplot.h"
 #include "report/report.h"
 
