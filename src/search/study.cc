@@ -191,7 +191,6 @@ struct Study::Impl {
     if (!(options.lease_seconds > 0 && options.lease_seconds < 1e9)) {
       fail("{}: lease: expected seconds above 0, found {}", database->origin(), options.lease_seconds);
     }
-    clock_ms = options.clock_ms ? options.clock_ms : [shared = database.get()] { return shared->now_ms(); };
     lease_ms = static_cast<std::int64_t>(std::ceil(options.lease_seconds * 1000));
     const std::string text = object_text(identity, database->origin() + ": identity");
     SqlTransaction transaction(*database);
@@ -222,7 +221,6 @@ struct Study::Impl {
 
   std::unique_ptr<SqlDatabase> database;
   std::string host, worker;
-  std::function<std::int64_t()> clock_ms;
   std::int64_t study = 0, lease_ms = 0;
 };
 
@@ -235,7 +233,7 @@ Study& Study::operator=(Study&&) noexcept = default;
 Batch Study::claim() {
   SqlDatabase& database = *impl_->database;
   SqlTransaction transaction(database);
-  const std::int64_t now = impl_->clock_ms(), lease_end = now + impl_->lease_ms;
+  const std::int64_t now = database.now_ms(), lease_end = now + impl_->lease_ms;
   const SqlResult open = database.run(
       "SELECT id, worker, lease_end, attempt, summary FROM triage_batches "
       "WHERE study = $1 AND done = 0 ORDER BY id",

@@ -7,7 +7,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -41,7 +40,6 @@ struct Batch {  // a claimed piece of work
 struct StudyOptions {
   // s; how long a claim holds against others. Longer than a batch may take: there is no renewal.
   double lease_seconds = 900;
-  std::function<std::int64_t()> clock_ms;  // for tests; empty: the database's, which all workers share
 };
 
 class Study {
