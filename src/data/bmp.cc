@@ -54,12 +54,12 @@ BmpHeader read_header(const ByteReader& reader) {
   return header;
 }
 
-void check_header(const BmpHeader& header, std::uint32_t planes_size) {
+void check_header(const BmpHeader& header, std::uint32_t header_size) {
   const std::uint32_t bits = header.bits, how = header.compression;
   const bool plain = how == kRgb && (bits == 1 || bits == 4 || bits == 8 || bits == 16 || bits == 24 || bits == 32);
   const bool fields = (how == kBitFields || how == kAlphaBitFields) && (bits == 16 || bits == 32);
   const bool runs = (how == kRle8 && bits == 8) || (how == kRle4 && bits == 4);
-  if (planes_size == 64 && how >= kBitFields) give_up(DecodeFailure::unsupported, "OS/2 compression {}", how);
+  if (header_size == 64 && how >= kBitFields) give_up(DecodeFailure::unsupported, "OS/2 compression {}", how);
   if (!plain && !fields && !runs) give_up(DecodeFailure::unsupported, "{} bits with compression {}", bits, how);
 }
 
