@@ -14,7 +14,7 @@ namespace {
 // The directory itself: not a link to it, no slash behind it.
 fs::path real_directory(const fs::path& path) {
   std::error_code error;
-  fs::path whole = fs::weakly_canonical(path, error);
+  fs::path whole = fs::weakly_canonical(fs::absolute(path), error);
   if (error) fail("{}: {}", path.string(), error.message());
   if (!whole.has_filename()) whole = whole.parent_path();
   if (!whole.has_filename()) fail("{}: cannot be replaced by a new directory", path.string());

@@ -92,6 +92,16 @@ TEST_P(NewDirectoryTest, KeepsTheDirectorysPermissions) {
   EXPECT_EQ(fs::status(target()).permissions(), fs::perms(0750));
 }
 
+TEST(NewDirectory, IsMadeWhereTheProcessStands) {
+  const TempDir directory;
+  const fs::path before = fs::current_path();
+  fs::current_path(directory.path());
+  NewDirectory made("plan");
+  made.commit();
+  fs::current_path(before);
+  EXPECT_TRUE(fs::is_directory(directory / "plan"));
+}
+
 TEST(NewDirectory, AFileIsNotReplaced) {
   const TempDir directory;
   write_file_atomic(directory / "plan", "a file");
