@@ -163,7 +163,9 @@ int costs_command(int argc, char** argv) {
       ->delimiter(',')
       ->check(CLI::IsMember(std::vector<std::string>(kLayerProviders.begin(), kLayerProviders.end())))
       ->capture_default_str();
-  app.add_option("--store", store, "of measured schedules, which 'triage tune' fills")->capture_default_str();
+  app.add_option("--store", store, "of measured schedules, which 'triage tune' fills")
+      ->capture_default_str()
+      ->check(output_file);
   add_remote_options(app, remote);
   app.add_option("--whole-nets", options.whole_nets, "measured whole, of all sizes; half of them tell the error")
       ->check(CLI::Range(2, 10000))

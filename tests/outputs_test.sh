@@ -38,7 +38,7 @@ for command in "${!first[@]}"; do
     options=$((options + 1))
     # What is given twice is refused for that: the option under test takes the place of the one that stands there.
     arguments=$(echo "${first[$command]}" | sed "s|$option [^ ]*||")
-    refused "file" "$triage" $command $arguments $option file/x
+    [[ "$option" != --out && "$option" != --run ]] || refused "file" "$triage" $command $arguments $option file/x
     case "$command $option" in
       *" --run" | "report --out" | "quantize --out" | "subnets pack --out") refused "found a file: file" "$triage" $command $arguments $option file ;;
       "data "*" --out") refused "found the directory folder" "$triage" $command $arguments $option folder ;;
