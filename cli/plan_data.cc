@@ -7,7 +7,7 @@ namespace triage::cli {
 namespace {
 
 std::optional<fs::path> directory_with_config(const fs::path& plan) {
-  const fs::path above = fs::absolute(plan / "").parent_path().parent_path();  // of RUN/plan and RUN/plan/
+  const fs::path above = fs::weakly_canonical(plan).parent_path();
   for (const fs::path& directory : {plan, above}) {
     if (fs::exists(directory / "config.toml")) return directory;
   }
