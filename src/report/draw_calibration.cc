@@ -114,7 +114,7 @@ std::string draw_per_class(const Run& run, const Picture& picture, const Theme& 
       .add("set yrange [-0.7:{}]\nset ytics ({}) scale 0 font 'DejaVu Sans,{}' textcolor rgb '{}'",
            static_cast<double>(classes.size()) - 0.3, tics, classes.size() > 40 ? 7 : 10, theme.text)
       .add("unset key\nunset grid\nset grid x lc rgb '{}' lt 1 lw 0.7", theme.grid)
-      .area(130, w / 2 + 20, 62, h - 56, w, h)
+      .area(148, w / 2 + 20, 62, h - 56, w, h)
       .raw(panel_title(theme, "Sent to a bigger net", std::format("dashed: all images, {}", percent(mean_escalation))))
       .add("set xrange [0:{}]\nset xlabel 'share of the class (%)'", 100 * (most * 1.18 + 0.001))
       .add("set arrow 1 from {0},graph 0 to {0},graph 1 nohead lw 1.2 dt '_' lc rgb '{1}' back", 100 * mean_escalation,
