@@ -1,4 +1,5 @@
 // triage doctor: what this machine has for Triage, and what stands in its way.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -82,7 +83,8 @@ Finding fonts() {
 
 std::vector<Finding> findings() {
   std::vector<Finding> out{{"triage", std::format("{} ({})", version(), git_revision()), ""}};
-  for (const auto& [key, value] : machine_context().items()) {
+  const Json machine = machine_context();
+  for (const auto& [key, value] : machine.items()) {
     if (!value.is_null()) out.push_back({key, value.is_string() ? value.get<std::string>() : value.dump(), ""});
     if (key == "governor" && value.is_string() && value != "performance")
       out.back().advice = "clock rates change: measured latencies depend on what ran before";
