@@ -29,8 +29,9 @@ evaluate::SplitIndices images_of(const std::string& split, const fs::path& plan)
                     "directory up, found none",
                     split, plan.string()));
   }
-  return [split, options = config->splits](const data::Dataset& dataset) {
-    const data::Splits splits = data::make_splits(dataset, options);
+  return [split, config = *config](const data::Dataset& dataset) {
+    const data::Splits splits = data::make_splits(
+        dataset, data::resolve_splits(dataset.info(), config.route, config.validation, config.seed));
     return split == "route" ? splits.route : splits.validation;
   };
 }
