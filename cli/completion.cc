@@ -98,8 +98,6 @@ std::string bash_script(std::span<const Command> commands, const std::vector<Com
       "    return\n"
       "  fi\n"
       "  case \"$path\" in data|subnets) if ((COMP_CWORD > 2)); then path=\"$path ${{COMP_WORDS[2]}}\"; fi;; esac\n"
-      "  case \"$path\" in 'data import') if ((COMP_CWORD > 3)) && [[ ${{COMP_WORDS[3]}} != -* ]]; then "
-      "path=\"$path ${{COMP_WORDS[3]}}\"; fi;; esac\n"
       "  case \"$path $previous\" in\n{}  esac\n"
       "  if [[ -z $words && $previous != --* || $current == -* ]]; then\n"
       "    case \"$path\" in\n{}    esac\n"
