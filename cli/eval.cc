@@ -29,9 +29,9 @@ evaluate::SplitIndices images_of(const std::string& split, const fs::path& plan)
                     "directory up, found none",
                     split, plan.string()));
   }
-  return [split, config = *config](const data::Dataset& dataset) {
-    const data::Splits splits = data::make_splits(
-        dataset, data::resolve_splits(dataset.info(), config.route, config.validation, config.seed));
+  return [split, run = *config](const data::Dataset& dataset) {
+    const data::Splits splits =
+        data::make_splits(dataset, data::resolve_splits(dataset.info(), run.route, run.validation, run.seed));
     return split == "route" ? splits.route : splits.validation;
   };
 }
