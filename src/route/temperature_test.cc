@@ -40,9 +40,9 @@ TEST(Temperature, ByHand) {
 
 TEST(Temperature, EndsOfTheRange) {
   const std::vector<float> logits{0.05f, 0, 0.05f, 0};
-  EXPECT_NEAR(fit_temperature(logits, 2, std::vector<std::uint8_t>{0, 0}), 0.05,
-              1e-3);                                                                   // always right: infinitely sure
-  EXPECT_NEAR(fit_temperature(logits, 2, std::vector<std::uint8_t>{1, 1}), 20, 0.01);  // always wrong
+  EXPECT_NEAR(fit_temperature(logits, 2, std::vector<Label>{0, 0}), 0.05,
+              1e-3);                                                            // always right: infinitely sure
+  EXPECT_NEAR(fit_temperature(logits, 2, std::vector<Label>{1, 1}), 20, 0.01);  // always wrong
 }
 
 }  // namespace
