@@ -66,7 +66,7 @@ COMMANDS = [
     Command("costs", "costs net --seconds 0.5 --out table.json", gone=["table.json"]),
     Command("pack", "subnets pack net --out packed", [["packed/*"]]),
     Command("cut", "subnets cut net largest --out cut.onnx", [["cut.onnx", "cut.pt"]]),
-    Command("subnets-eval", "subnets eval net largest --store answers.sqlite"),
+    Command("subnets-eval", "subnets eval net --arch largest --store answers.sqlite"),
     Command("refine", "refine found --knee --out refined.toml", gone=["refined.toml"]),
 ]
 
@@ -143,7 +143,7 @@ class Test:
         self.must("search search.toml --run found", base)
         self.must("subnets pack net --out packed", base)
         self.must("subnets cut net smallest --out cut.onnx", base)
-        self.must("subnets eval net smallest --store answers.sqlite", base)
+        self.must("subnets eval net --arch smallest --store answers.sqlite", base)
         self.must("data info tiny.tds --sheet image.png", base)
         for split, count in (("train", 6), ("test", 2)):
             for label in ("a", "b"):
