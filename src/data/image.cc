@@ -8,6 +8,8 @@
 namespace triage::data {
 namespace {
 
+constexpr std::uint64_t kMaxFileBytes = std::uint64_t{1} << 30;  // 64 megapixels of 16 bytes each
+
 // As a viewer shows it: orientations 2 to 4 mirror and turn by 180 degrees, 5 to 8 exchange the axes as well.
 Image turned(Image image, int orientation) {
   if (orientation == 1) return image;
@@ -101,7 +103,7 @@ Decoded try_decode(ByteSpan bytes, const DecodeOptions& options) {
 Decoded try_load(const fs::path& path, const DecodeOptions& options) {
   std::string bytes;
   try {
-    bytes = read_file(path);
+    bytes = read_file(path, {.bytes = kMaxFileBytes});
   } catch (const Error& error) {
     std::string reason = error.what();
     const std::string name = path.string() + ": ";

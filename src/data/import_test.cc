@@ -305,9 +305,9 @@ TEST_F(FolderImport, BadImagesAreNamed) {
   write_bytes(dir_ / "train/dog/y.jpg", {0xff, 0xd8, 0xff, 0xe0, 0, 16, 'J', 'F', 'I', 'F'});
   EXPECT_THAT(error(), HasSubstr("train/dog/y.jpg: unreadable JPEG: "));
   write_file_atomic(dir_ / "train/dog/y.jpg", "hello");
-  EXPECT_THAT(error(), HasSubstr("train/dog/y.jpg: starts with bytes 68 65 6c 6c, expected a JPEG or PNG image"));
+  EXPECT_THAT(error(), HasSubstr("train/dog/y.jpg: a text, expected an image: JPEG, PNG"));
   write_file_atomic(dir_ / "train/dog/y.jpg", "");
-  EXPECT_THAT(error(), HasSubstr("train/dog/y.jpg: empty file"));
+  EXPECT_THAT(error(), HasSubstr("train/dog/y.jpg: an empty file"));
 }
 
 TEST_F(FolderImport, BadFolders) {

@@ -123,13 +123,16 @@ Raw decode_tiff(ByteSpan bytes, const DecodeOptions& options) {
   const bool grey =
       samples == extra_count + 1 && (photometric == PHOTOMETRIC_MINISBLACK || photometric == PHOTOMETRIC_MINISWHITE);
   const bool alpha = reader.alpha != 0 && (extra_count == 0 || extra[0] != EXTRASAMPLE_UNSPECIFIED);
+  const bool straight =
+      grey && reader.alpha == EXTRASAMPLE_UNASSALPHA;  // libtiff multiplies colours by alpha, not grey
   Raw raw{{static_cast<int>(height), static_cast<int>(width), grey ? 1 : 3, {}},
           orientation >= 1 && orientation <= 8 ? orientation : 1};
   raw.image.pixels.reserve(raster.size() * raw.image.channels);
   for (const std::uint32_t pixel : raster) {
-    const std::uint32_t white = alpha ? 255 - TIFFGetA(pixel) : 0;  // colours are multiplied by alpha already
-    const auto put = [&](std::uint32_t c) {
-      raw.image.pixels.push_back(static_cast<std::uint8_t>(std::min(c + white, 255u)));
+    const std::uint32_t opacity = alpha ? TIFFGetA(pixel) : 255;
+    const auto put = [&](std::uint32_t value) {
+      if (straight) value = (value * opacity + 127) / 255;
+      raw.image.pixels.push_back(static_cast<std::uint8_t>(std::min(value + 255 - opacity, 255u)));
     };
     put(TIFFGetR(pixel));
     if (grey) continue;
