@@ -23,7 +23,7 @@ import() { quietly "$triage" data import folder "$1" --height 12 --width 12 --ou
 seed=0
 for class in ant bee dog; do
   seed=$((seed + 1))
-  "$triage" data generate --out "$class.tds" --train 30 --test 3 --seed $seed > /dev/null
+  "$triage" data generate --out "$class.tds" --train 40 --test 4 --seed $seed > /dev/null
   "$triage" data info "$class.tds" --sheet "$class.png" > /dev/null
   mkdir -p photos/{train,test}/$class
   for i in $(seq 60); do ln "$class.png" "photos/train/$class/$i.png"; done
@@ -82,7 +82,7 @@ mv photos/train/dog photos/train/canine && mv photos/test/dog photos/test/canine
 import photos data.tds
 others "class 2: expected 'dog', found 'canine'"
 refused "class 2 is 'canine'" "$triage" eval run/plan --data data.tds
-refused "differ from those of plan" "$triage" quantize run/plan --out int8
+refused "differ from those of plan" "$triage" quantize run/plan --out ./int8
 mv photos/train/canine photos/train/dog && mv photos/test/canine photos/test/dog
 for class in ant bee dog; do ln $class.png photos/train/$class/more.png; done
 import photos data.tds
@@ -91,12 +91,12 @@ for command in "build run" "subnets eval run --random 1" "search search.toml --r
   refused "was trained on other images than those of data set" "$triage" $command
 done
 refused "data: expected" "$triage" run pets.toml --run run
-refused "run/plan/plan.json: its nets were trained on other images than those of data.tds: provenance/data/sha256: expected" "$triage" quantize run/plan --out int8
+refused "run/plan/plan.json: its nets were trained on other images than those of data.tds: provenance/data/sha256: expected" "$triage" quantize run/plan --out ./int8
 refused "this is not the data set that was evaluated" "$triage" report run --data data.tds --out elsewhere
 quietly "$triage" eval run/plan --data data.tds --no-latency  # of the same classes, on purpose
-quietly "$triage" quantize run/plan --out any8 --any-data
+quietly "$triage" quantize run/plan --out ./any8 --any-data
 cp own.tds data.tds
-quietly "$triage" quantize run/plan --out int8
+quietly "$triage" quantize run/plan --out ./int8
 quietly "$triage" build run
 refused "nowhere: expected the config.toml that the plan was made by here or in the directory above" "$triage" quantize nowhere --out x
 refused "'': expected the config.toml" "$triage" quantize "" --out x

@@ -45,6 +45,19 @@ TEST_P(NewDirectoryTest, ReplacesTheOldOneAtCommit) {
   EXPECT_EQ(seen, "old");  // whoever has it open keeps it
 }
 
+TEST_P(NewDirectoryTest, ANameAloneIsOfTheWorkingDirectory) {
+  const fs::path here = fs::current_path();
+  fs::current_path(directory_.path());
+  const std::string error = error_of([&] {
+    NewDirectory made("made", GetParam());
+    write_file_atomic(made.path() / "plan.json", "new");
+    made.commit();
+  });
+  fs::current_path(here);
+  EXPECT_EQ(error, "no error");
+  EXPECT_EQ(read_file(directory_ / "made" / "plan.json"), "new");
+}
+
 TEST_P(NewDirectoryTest, WithoutCommitTheOldOneStays) {
   {
     const NewDirectory made(target(), GetParam());
