@@ -82,7 +82,7 @@ mv photos/train/dog photos/train/canine && mv photos/test/dog photos/test/canine
 import photos data.tds
 others "class 2: expected 'dog', found 'canine'"
 refused "class 2 is 'canine'" "$triage" eval run/plan --data data.tds
-refused "differ from those of plan" "$triage" quantize run/plan --out ./int8
+refused "differ from those of plan" "$triage" quantize run/plan --out int8
 mv photos/train/canine photos/train/dog && mv photos/test/canine photos/test/dog
 for class in ant bee dog; do ln $class.png photos/train/$class/more.png; done
 import photos data.tds
@@ -91,12 +91,12 @@ for command in "build run" "subnets eval run --random 1" "search search.toml --r
   refused "was trained on other images than those of data set" "$triage" $command
 done
 refused "data: expected" "$triage" run pets.toml --run run
-refused "run/plan/plan.json: its nets were trained on other images than those of data.tds: provenance/data/sha256: expected" "$triage" quantize run/plan --out ./int8
+refused "run/plan/plan.json: its nets were trained on other images than those of data.tds: provenance/data/sha256: expected" "$triage" quantize run/plan --out int8
 refused "this is not the data set that was evaluated" "$triage" report run --data data.tds --out elsewhere
 quietly "$triage" eval run/plan --data data.tds --no-latency  # of the same classes, on purpose
-quietly "$triage" quantize run/plan --out ./any8 --any-data
+quietly "$triage" quantize run/plan --out any8 --any-data
 cp own.tds data.tds
-quietly "$triage" quantize run/plan --out ./int8
+quietly "$triage" quantize run/plan --out int8
 quietly "$triage" build run
 refused "nowhere: expected the config.toml that the plan was made by here or in the directory above" "$triage" quantize nowhere --out x
 refused "'': expected the config.toml" "$triage" quantize "" --out x
@@ -112,7 +112,7 @@ refused_copy() {  # file, sed expression, command...
 }
 refused_copy plan/plan.json '0,/"macs": /s//&1/' "$triage" predict copy/plan ant.png
 refused_copy plan/plan.json '0,/"sha256": "[0-9a-f]*"/s//"sha256": ""/' "$triage" eval copy/plan --data data.tds
-refused_copy costs.json '0,/"mean": /s//&1/' "$triage" build copy
+refused_copy costs.json '0,/"mean": /s//&1/' "$triage" report copy
 refused_copy results.json '0,/"accuracy": /s//&1/' "$triage" report copy
 printf 'x%.0s' {1..300} | dd of=copy/little_best.pt bs=1 seek=700 conv=notrunc status=none
 refused "little_best.pt: " "$triage" build copy

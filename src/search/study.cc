@@ -163,7 +163,8 @@ Json checked_points(const std::string& text, const Trial& trial, const std::stri
     return json;
   }
   const JsonReader stored(json, where);
-  const Json& points = stored.at("points").json();
+  const JsonReader list = stored.at("points");
+  const Json& points = list.json();
   const std::string expected = stored.get<std::string>("checksum");
   const std::string found = sealed_trial(trial, trial.batch, points).at("checksum");
   if (found != expected) fail("{}: damaged: expected checksum {}, found {}", where, expected, found);
