@@ -2,7 +2,7 @@
 """Kills each command at seeded points of its changes to the file system (kill_at.c) and looks at what is left: every file
 of before is as it was, or with all that belong to it the new one; the plans classify; the same command then succeeds and
 leaves no temporary files.
-usage: kill_test.py TRIAGE SOURCE_DIR [--points N] [--only NAME] [--seed N] [--figures results/ground.json]
+usage: kill_test.py TRIAGE SOURCE_DIR [--points N] [--only NAME] [--seed N]
 """
 import argparse
 import hashlib
@@ -287,30 +287,9 @@ class Test:
                     print("   ", problem, flush=True)
                 failed = failed or bool(problems)
             print(f"kill_test: {self.tried} killed, {self.lost} lost artefacts")
-            if self.arguments.figures:
-                self.record()
             return 1 if failed or self.lost else 0
         finally:
             shutil.rmtree(self.work, ignore_errors=True)
-
-    def record(self):
-        version = subprocess.run([self.triage, "--version"], capture_output=True, text=True, check=True).stdout
-        machine = {"cpu": cpu(), "cores": os.cpu_count()}
-        evidence = {"command": "tests/kill_test.py " + " ".join(sys.argv[3:]),
-                    "git": re.search(r"\((.*)\)", version).group(1),
-                    "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "machine": machine}
-        file = pathlib.Path(self.arguments.figures)
-        record = json.loads(file.read_text()) if file.exists() else {"schema": 1, **evidence, "figures": {}}
-        for key, value in (("kill.tried", self.tried), ("kill.lost", self.lost)):
-            record["figures"][key] = {"value": value, "unit": "1", **evidence}
-        file.write_text(json.dumps(record, indent=2) + "\n")
-
-
-def cpu():
-    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return "unknown"
 
 
 def main():
@@ -320,7 +299,6 @@ def main():
     parser.add_argument("--points", type=int, default=20, help="at which each command is killed")
     parser.add_argument("--only", default="", help="of these commands, separated by commas")
     parser.add_argument("--seed", type=int, default=4711)
-    parser.add_argument("--figures", default="", help="record kill.tried and kill.lost in this results/*.json")
     return Test(parser.parse_args()).run()
 
 
