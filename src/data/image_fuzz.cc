@@ -8,7 +8,7 @@ namespace {
 using namespace triage::data;
 
 // Small enough that a claimed size costs a mutant no seconds; the limit itself is tested elsewhere.
-constexpr double kMegapixels = 0.25;
+constexpr double kMegapixels = 1.0 / 32;
 
 void check(const Decoded& decoded) {
   if (!decoded.image) {
