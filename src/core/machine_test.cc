@@ -44,9 +44,9 @@ TEST(Machine, CountsTheCoresThatTheProcessMayUse) {
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) last = CPU_ISSET(cpu, &all) ? cpu : last;
   CPU_SET(last, &one);
   ASSERT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);
-  const int cores = machine_context()["cores"].get<int>();
+  const int usable = machine_context()["usable_cpus"].get<int>();
   ASSERT_EQ(::sched_setaffinity(0, sizeof all, &all), 0);
-  EXPECT_EQ(cores, 1);
+  EXPECT_EQ(usable, 1);
 }
 
 TEST(Machine, RevisionAndTimeHaveTheirForm) {
