@@ -10,7 +10,7 @@ namespace triage::report {
 std::string escape(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  for (const char c : printable(text)) {
+  for (const char c : printable_line(text)) {
     switch (c) {
       case '&':
         out += "&amp;";
