@@ -39,18 +39,17 @@ void move_into_plan(const fs::path& run, const std::string& name) {
 }  // namespace
 
 std::set<std::string> files_of_plan(const fs::path& directory) {
-  std::set<std::string> files;
+  if (!fs::exists(directory)) return {};
+  std::set<std::string> files{"plan.json", "plan.onnx"};
+  for (const fs::path& file : compiler::compiled_files(directory)) files.insert(file.filename());
   try {
     const plan::Plan plan = plan::load_plan(directory);
-    files = {"plan.json", "plan.onnx"};
     for (const plan::Stage& stage : plan.stages) {
       files.insert(stage.onnx);
       if (stage.compiled) files.insert(stage.compiled->file);
     }
-  } catch (const Error&) {
-    return {};
+  } catch (const Error&) {  // which stages it has is not known: their files stay
   }
-  for (const fs::path& file : compiler::compiled_files(directory)) files.insert(file.filename());
   return files;
 }
 

@@ -210,7 +210,7 @@ for precision in int8 fp32; do
   quietly "$triage" predict run/plan sheet.png --engine compiled
   same_files run/plan
 done
-jq '.provenance.kernels.target = "toaster"' run/plan/plan.json > plan.json && mv plan.json run/plan/
+jq '.provenance.kernels.target = "toaster" | del(.checksum)' run/plan/plan.json > plan.json && mv plan.json run/plan/
 quietly "$triage" build run
 grep -qF "'triage compile run/plan --target toaster' makes its kernels" err.txt || fail "expected a warning: $(cat err.txt)"
 jq -e 'all(.stages[]; .compiled | not)' run/plan/plan.json > /dev/null || fail "expected no kernels"
