@@ -17,7 +17,11 @@ static long kill_at;
 static int kill_signal;
 static char count_file[4096];
 
+// Constructors of other libraries come first and may call what is counted.
 __attribute__((constructor)) static void begin(void) {
+  static int begun;
+  if (begun) return;
+  begun = 1;
   const char* at = getenv("KILL_AT");
   const char* number = getenv("KILL_SIGNAL");
   const char* file = getenv("KILL_COUNT");
@@ -36,6 +40,7 @@ __attribute__((destructor)) static void end(void) {
 }
 
 static void count(void) {
+  begin();
   if (atomic_fetch_add(&calls, 1) + 1 == kill_at) raise(kill_signal);
 }
 
