@@ -42,10 +42,12 @@ supernet::Network empty_network(const TrainJob& job, bool bf16) {
 
 // What require_same_images() looks at.
 Json identity_of_images(const data::Dataset& data, const data::Splits& splits, std::uint64_t seed) {
-  return {{"data", data.info().sha256},
-          {"seed", seed},
-          {"route", splits.route.size()},
-          {"validation", splits.validation.size()}};
+  Json identity = {{"data", data.info().sha256},
+                   {"seed", seed},
+                   {"route", splits.route.size()},
+                   {"validation", splits.validation.size()}};
+  if (!splits.drawn.empty()) identity["splits"] = splits.drawn;
+  return identity;
 }
 
 void copy_start(const TrainJob& job, supernet::Network& network) {
@@ -137,14 +139,13 @@ Json identity_of(const TrainJob& job) {
   Json identity = {{"stage", job.name},
                    {"arch", job.space.text()},
                    {"features_block", job.features_block},
-                   {"options", to_json(job.options)},
-                   {"precision", to_string(job.precision)},
-                   {"device", job.device.str()},
-                   {"teacher", job.teacher_identity}};
-  identity.update(identity_of_images(*job.data, *job.splits, job.seed));
+                   {"options", to_json(job.options)}};
+  identity.update(identity_of_images(*job.data, *job.splits, job.seed));  // the first that a message names
+  identity["precision"] = to_string(job.precision);
+  identity["device"] = job.device.str();
+  identity["teacher"] = job.teacher_identity;
   if (job.space.subnets() > 1 || !job.supernet.exits.empty()) identity["supernet"] = to_json(job.supernet);
   if (job.start) identity["from"] = job.start->sha256;
-  if (!job.splits->drawn.empty()) identity["splits"] = job.splits->drawn;
   return identity;
 }
 
