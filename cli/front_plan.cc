@@ -1,5 +1,6 @@
 #include "cli/front_plan.h"
 
+#include <algorithm>
 #include <cstdio>
 
 namespace triage::cli {

@@ -34,7 +34,12 @@ expect 2 "'fly' is not a command" "$triage" fly
 expect 2 "--nonsense" "$triage" train tiny.toml --nonsense
 expect 2 "required" "$triage" train
 expect 2 "--latency: expected a time" "$triage" build run --latency soon
+expect 2 "--latency: expected a time with its unit" "$triage" build run --latency 10
 expect 2 "--accuracy: expected a share" "$triage" build run --accuracy 9000
+expect 2 "1 may mean 1% or 100%" "$triage" build run --accuracy 1
+expect 2 "--max-drop: expected percentage points with their sign" "$triage" build run --max-drop 1
+expect 2 "excludes" "$triage" build run --max-drop 1% --accuracy 90%
+expect 2 "--batch: expected a number of images" "$triage" export run --batch some
 expect 2 "3x32x32" "$triage" arch 8-16 --input large
 expect 1 "16,x" "$triage" arch 8-16,x
 
@@ -78,6 +83,10 @@ expect 1 "latency" "$triage" build run --latency 0.001us
 [ ! -f run/plan/plan.json ] || { echo "FAILED: an impossible budget left a plan"; failed=$((failed + 1)); }
 "$triage" build run > /dev/null 2>&1
 expect 1 "plan.json" "$triage" eval tiny.toml --data tiny.tds
+cp -r run/plan alone
+expect 2 "--data is needed: expected a config.toml" "$triage" eval alone
+expect 2 "--split validation: expected the config.toml" "$triage" eval alone --data tiny.tds --split validation
+expect 2 "expected figures of the test split" "$triage" eval run/plan --split validation --figures figures.json
 expect 1 "not-an-image" bash -c "echo hello > not-an-image.png; '$triage' predict run/plan not-an-image.png"
 expect 1 "missing.png" "$triage" predict run/plan missing.png
 cp -r run/plan cut && head -c 500 run/plan/big.onnx > cut/big.onnx

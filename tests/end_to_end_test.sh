@@ -49,9 +49,22 @@ cmp "$work/little.pt" "$work/run/little.pt"
 cmp "$work/run/big.pt" "$work/twin/big.pt"
 cmp "$work/run/little.pt" "$work/twin/little.pt"
 
+jq -e '.version == 2 and .test.split == "test" and (.test | [.static[], .operating_point] |
+  all(.[]; .balanced_accuracy_interval[0] <= .balanced_accuracy and .macro_f1 <= 1 and .top5_accuracy == null)) and
+  (.test.latency.alone_us | length == 2)' "$work/run/results.json" > /dev/null || fail "expected balanced accuracy and macro F1 of 4 classes"
+
+# A plan finds its run's data.
+"$triage" eval "$work/run/plan" --no-latency > "$work/eval.txt" 2> "$work/log.txt" || fail "$(cat "$work/log.txt")"
+grep -q "worst classes: " "$work/eval.txt" || fail "expected the worst classes: $(cat "$work/eval.txt")"
+
 # Another point of the curve; the whole plan as one file; single images.
 "$triage" build "$work/run" --policy confidence --accuracy 50% --json > "$work/plan.json"
 jq -e '.policy == "confidence" and .predicted.accuracy >= 0.5' "$work/plan.json" > /dev/null || fail "expected a confidence plan"
+"$triage" build "$work/run" --max-drop 0% --metric balanced --json > "$work/plan.json" 2> /dev/null
+jq -e '.predicted.metric == "balanced"' "$work/plan.json" > /dev/null || fail "expected a balanced choice: $(jq -c .predicted "$work/plan.json")"
+"$triage" export "$work/run/plan" --batch free --calibrated --out "$work/batch.onnx" > /dev/null
+for shell in bash zsh fish; do "$triage" completion $shell | grep -q 'max-drop' || fail "completion $shell: expected the options of build"; done
+"$triage" completion bash | bash -n || fail "the completion is no bash"
 "$triage" build "$work/run" > /dev/null 2>&1
 "$triage" export "$work/run/plan" --out "$work/plan.onnx" --check-data "$work/tiny.tds" > /dev/null
 "$triage" profile "$work/run/plan" --data "$work/tiny.tds" --seconds 0.2 --batch 1,8 --csv "$work/costs.csv" > /dev/null 2>&1

@@ -8,6 +8,7 @@
 #include "train/checkpoint.h"
 #include "train/distill.h"
 #include "train/network_file.h"
+#include "train/pickle.h"
 #include "train/trainer.h"
 
 namespace triage::train {
@@ -147,6 +148,18 @@ TEST(NetworkFile, CarriesItsSpaceAndGivesTheSameAnswers) {
   EXPECT_LT(
       (load_network(file, Precision::fp32).network->forward(images).logits - was.logits).abs().max().item<float>(),
       0.02f * was.logits.abs().max().item<float>());  // bf16 keeps 8 bits
+}
+
+// torch.load takes no other globals by default (weights_only).
+TEST(Pickle, NamesWhatTorchLoadAllows) {
+  const std::string bytes =
+      pickle({{"a.weight", at::ones({2, 3})}, {"b", at::zeros({4}, at::kBFloat16)}}, {{"about", "{}"}});
+  EXPECT_EQ(bytes.find("torch.jit"), std::string::npos);
+  EXPECT_NE(bytes.find("_rebuild_tensor_v2"), std::string::npos);
+  const Pickled back = unpickle(bytes, "bytes");
+  EXPECT_TRUE(at::equal(back.tensors.at("a.weight"), at::ones({2, 3})));
+  EXPECT_EQ(back.tensors.at("b").scalar_type(), at::kBFloat16);
+  EXPECT_EQ(back.texts.at("about"), "{}");
 }
 
 TEST(NetworkFile, RefusesWhatItIsNot) {
