@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "core/text.h"
+
 namespace triage::cli {
 
 void list_commands(std::FILE* out, std::span<const Command> commands) {
@@ -17,7 +19,7 @@ const Command* find_command(std::span<const Command> commands, const char* name)
 
 std::string command_line(int argc, char** argv) {
   std::string text = "triage";
-  for (int i = 0; i < argc; ++i) text += std::string(" ") + argv[i];
+  for (int i = 0; i < argc; ++i) text += " " + shell_word(printable_line(argv[i]));
   return text;
 }
 

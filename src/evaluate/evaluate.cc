@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/limits.h"
+#include "core/text.h"
 #include "evaluate/calibration.h"
 #include "evaluate/class_metrics.h"
 #include "evaluate/operation.h"
@@ -171,7 +172,7 @@ Json evaluate_plan(const EvaluateOptions& wanted) {
     const route::ScoreTable table =
         route::score_plan(plan, options.plan, dataset, indices, scores, threads, {.label = label});
     Json eval = evaluate_set(plan, table, dataset.info().name, options);
-    eval["path"] = file.string();
+    eval["path"] = printable_line(file.string());
     eval["sha256"] = dataset.info().sha256;
     if (timed) {
       const route::Verdicts verdicts = route::verdicts(table);
