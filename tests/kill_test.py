@@ -227,6 +227,8 @@ class Test:
             done = command.once and again.returncode == 2 and "found" in again.stderr
             if again.returncode != code and not done:
                 raise RuntimeError(f"again: exit code {again.returncode}, expected {code}: {again.stderr.strip()}")
+            if done:  # refused before it wrote: another one that writes there cleans up
+                self.must_work("data generate --train 200 --test 20 --out other.tds", place)
             self.must_work(f"predict {command.plan} image.png", place)
         except RuntimeError as error:
             problems.append(str(error))
