@@ -238,6 +238,13 @@ TEST(NetworkFile, OtherImagesOrClassesAreRefused) {
   EXPECT_NE(
       refusal(less, data::make_splits(less, options), 4).find("was trained on other classes: class 2: expected '"),
       std::string::npos);
+  data::Splits otherwise = splits;  // as many of each, but others
+  otherwise.drawn = "proportional";
+  EXPECT_NE(refusal(own, otherwise, 4).find("splits: expected null, found \"proportional\""), std::string::npos);
+  network.identity["splits"] = "proportional";
+  EXPECT_EQ(refusal(own, otherwise, 4), "no error");
+  EXPECT_NE(refusal(own, splits, 4).find("splits: expected \"proportional\", found null"), std::string::npos);
+  network.identity.erase("splits");
   network.classes[1] = "canine";
   EXPECT_NE(refusal(own, splits, 4).find("class 1: expected 'canine', found '" + own.info().classes[1] + "'"),
             std::string::npos);
