@@ -83,8 +83,8 @@ std::string bash_script(std::span<const Command> commands, const std::vector<Com
     for (const Word& word : command.words) {
       words.push_back(word.text);
       if (word.values.empty()) continue;
-      values +=
-          std::format("    {}) words={};;\n", in_quotes(command.path + " " + word.text), in_quotes(joined(word.values)));
+      values += std::format("    {}) words={};;\n", in_quotes(command.path + " " + word.text),
+                            in_quotes(joined(word.values)));
     }
     offers += std::format("    {}) words={};;\n", in_quotes(command.path), in_quotes(joined(words)));
   }
@@ -112,7 +112,8 @@ std::string bash_script(std::span<const Command> commands, const std::vector<Com
 std::string fish_script(std::span<const Command> commands, const std::vector<CommandWords>& all) {
   std::string out = "# fish completion of triage, written by 'triage completion fish'\n";
   for (const Command& command : commands)
-    out += std::format("complete -c triage -n __fish_use_subcommand -a {} -d {}\n", command.name, in_quotes(command.help));
+    out +=
+        std::format("complete -c triage -n __fish_use_subcommand -a {} -d {}\n", command.name, in_quotes(command.help));
   for (const CommandWords& command : all) {
     std::istringstream parts(command.path);
     std::string condition;

@@ -86,7 +86,8 @@ int run(int argc, char** argv) {
   install_stop_handler();
   if (memory >= 0) {
     const profile::PixelFile pixels(images, plan::load_plan(directory).input);
-    std::printf("%s\n", dump_json(to_json(profile::observe_memory(directory, memory, pixels.images(), engine))).c_str());
+    std::printf("%s\n",
+                dump_json(to_json(profile::observe_memory(directory, memory, pixels.images(), engine))).c_str());
     return 0;
   }
   const profile::Job job = profile::job_from_json(parse_json(options, "options"), "options");

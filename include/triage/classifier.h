@@ -41,7 +41,8 @@ struct ClassifierInfo {
   std::string engine;       // that runs: "onnxruntime" or "compiled"
   std::string engine_note;  // why "auto" does not run the kernels that the plan has; else empty
   int height = 0, width = 0, channels = 0;
-  std::string fit;  // how photographs of another size become that: "squash", "crop" (the middle) or "pad" (black borders)
+  std::string
+      fit;  // how photographs of another size become that: "squash", "crop" (the middle) or "pad" (black borders)
   std::vector<std::string> classes, stages;
   std::vector<int> threads;  // per stage, that the engine takes: "compiled" only those that make a stage faster
 };

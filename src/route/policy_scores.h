@@ -12,7 +12,7 @@
 namespace triage::route {
 
 struct Verdicts {                                  // what each stage, taken alone, says
-  std::vector<std::vector<Label>> label;    // [stages][count]: argmax of the logits
+  std::vector<std::vector<Label>> label;           // [stages][count]: argmax of the logits
   std::vector<std::vector<std::uint8_t>> correct;  // [stages][count]: 0 or 1
 };
 Verdicts verdicts(const ScoreTable& table);
