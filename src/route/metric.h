@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "core/label.h"
 #include "plan/plan.h"
 
 namespace triage::route {
