@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "data/loader.h"
 #include "train/checkpoint.h"
@@ -29,7 +30,9 @@ class TeacherLogits {
 };
 
 // mix * T^2 * KL(teacher_T || student_T) + (1 - mix) * cross-entropy with smoothed labels; means over the batch.
+// weights: [classes] of the cross-entropy, whose mean is a weighted one then.
 at::Tensor distillation_loss(const at::Tensor& logits, const at::Tensor& teacher, const at::Tensor& labels,
-                             double temperature, double mix, double label_smoothing);
+                             double temperature, double mix, double label_smoothing,
+                             const std::optional<at::Tensor>& weights = {});
 
 }  // namespace triage::train

@@ -12,6 +12,10 @@ void read_train_options(ConfigSection& section, TrainOptions& o) {
   section.read("final_lr", o.final_lr, 0, 1);
   section.read("bias_lr_scale", o.bias_lr_scale, 0, 1000);
   section.read("label_smoothing", o.label_smoothing, 0, 0.99);
+  std::string weights = o.class_weights == ClassWeights::balanced ? "balanced" : "none";
+  section.read("class_weights", weights);
+  if (weights != "none" && weights != "balanced") section.fail_at("class_weights", "none or balanced");
+  o.class_weights = weights == "balanced" ? ClassWeights::balanced : ClassWeights::none;
   section.read("average_decay", o.average_decay, 0, 0.999999);
   section.read("whitened_stem", o.whitened_stem);
   section.read("freeze_stem", o.freeze_stem);
@@ -63,6 +67,7 @@ Json to_json(const TrainOptions& o) {
       {"augment", {{"shift", o.augment.shift}, {"flip", o.augment.flip}, {"cutout", o.augment.cutout}}},
       {"distill", {{"temperature", o.distill.temperature}, {"mix", o.distill.mix}, {"views", o.distill.views}}}};
   if (o.residual) json["residual"] = true;
+  if (o.class_weights == ClassWeights::balanced) json["class_weights"] = "balanced";
   return json;
 }
 

@@ -18,6 +18,8 @@ struct DistillOptions {
                      // teacher runs in the first `views` epochs only (0: every epoch has views of its own)
 };
 
+enum class ClassWeights { none, balanced };  // balanced: every class counts the same (train/class_weights.h)
+
 struct TrainOptions {
   int epochs = 20;  // 0: only where the network starts from a trained one, whose batch statistics are measured anew
   int batch = 512;
@@ -25,12 +27,13 @@ struct TrainOptions {
   // linearly to `final_lr` * lr. Biases learn `bias_lr_scale` times as fast (Jordan 2024, airbench94).
   double lr = 0.6, momentum = 0.85, weight_decay = 1.2e-3, warmup = 0.2, final_lr = 0.02, bias_lr_scale = 16;
   double label_smoothing = 0.2;
-  double average_decay = 0.995;  // exponential moving average of the weights, per step; 0: none
-  bool whitened_stem = true;     // first layer starts as a whitening of the training patches (Jordan 2024) ...
-  bool freeze_stem = true;       // ... and stays so, which saves its whole backward pass
-  bool residual = false;         // layers behind the first of a block add their input (supernet/network.h)
-  double head_scale = 0.125;     // logits are this times the linear layer's output
-  int validate_every = 1;        // epochs between validations; the last epoch always validates
+  ClassWeights class_weights = ClassWeights::none;  // in the cross-entropy
+  double average_decay = 0.995;                     // exponential moving average of the weights, per step; 0: none
+  bool whitened_stem = true;  // first layer starts as a whitening of the training patches (Jordan 2024) ...
+  bool freeze_stem = true;    // ... and stays so, which saves its whole backward pass
+  bool residual = false;      // layers behind the first of a block add their input (supernet/network.h)
+  double head_scale = 0.125;  // logits are this times the linear layer's output
+  int validate_every = 1;     // epochs between validations; the last epoch always validates
   data::AugmentOptions augment;
   DistillOptions distill;
 };

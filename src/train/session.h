@@ -28,6 +28,7 @@ class Session {
   supernet::WeightAverage average;
   supernet::NamedTensors best_state;
   std::optional<TeacherLogits> teacher;
+  std::optional<at::Tensor> class_weights;  // of the loss
   std::uint64_t step = 0;
   bool done = false;
   double seconds = 0, validation = 0, best = 0;

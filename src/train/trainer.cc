@@ -9,6 +9,7 @@
 
 #include "core/progress.h"
 #include "core/rng.h"
+#include "train/class_weights.h"
 #include "train/sandwich.h"
 #include "train/session.h"
 #include "train/subnets.h"
@@ -86,10 +87,10 @@ double train_step(const TrainJob& job, Session& session, const data::Batch& batc
   if (session.teacher) target = (*session.teacher)(images, batch, epoch);
   const TrainOptions& options = job.options;
   const auto loss = [&](const at::Tensor& logits) {
-    return session.teacher
-               ? distillation_loss(logits, target, labels, options.distill.temperature, options.distill.mix,
-                                   options.label_smoothing)
-               : at::cross_entropy_loss(logits, labels, {}, at::Reduction::Mean, -100, options.label_smoothing);
+    return session.teacher ? distillation_loss(logits, target, labels, options.distill.temperature, options.distill.mix,
+                                               options.label_smoothing, session.class_weights)
+                           : at::cross_entropy_loss(logits, labels, session.class_weights, at::Reduction::Mean, -100,
+                                                    options.label_smoothing);
   };
   const SandwichLoss result =
       sandwich_step(session.network, images, sandwich_subnets(job.space, job.supernet, subnet_seed(job), session.step),
@@ -129,6 +130,8 @@ TrainResult train(const TrainJob& job) {
   }
   check_job(job);
   const TrainOptions& options = job.options;
+  session.class_weights = class_weights(options.class_weights, *job.data, job.splits->train);
+  if (session.class_weights) session.class_weights = session.class_weights->to(job.device);
   data::TrainLoader loader(*job.data, job.splits->train, job.normalization, loader_options(job), session.step);
   const std::uint64_t per_epoch = loader.steps_per_epoch(), total = per_epoch * options.epochs;
   Progress progress("train " + job.name, total * options.batch, "images", session.step * options.batch);
