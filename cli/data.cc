@@ -4,64 +4,36 @@
 #include <iostream>
 
 #include "cli/command.h"
-#include "cli/image_options.h"
+#include "cli/data_import.h"
 #include "cli/outputs.h"
 #include "core/json.h"
 #include "core/progress.h"
+#include "core/text.h"
 #include "data/download.h"
+#include "data/image.h"
 #include "data/import.h"
 
 namespace triage::cli {
 namespace {
 
-constexpr char kDebianFashionMnist[] = "/usr/share/datasets/fashion-mnist";  // package dataset-fashion-mnist
-
 struct Arguments {
-  std::string kind, path, out, name;
-  data::FolderOptions folder;
+  std::string path, out, name;
+  ImportArguments import;
   data::GeneratedOptions generated;
-  ImageOptions images;
   std::string url, checksum, sheet;
   bool json = false;
 };
 
-std::string folder_name(const std::string& path) {
-  const fs::path absolute = fs::absolute(path).lexically_normal();
-  return (absolute.has_filename() ? absolute : absolute.parent_path()).filename().string();
-}
-
-data::RawDataset import(const Arguments& arguments) {
-  std::string path = arguments.path;
-  if (path.empty() && arguments.kind == "fashion-mnist") path = kDebianFashionMnist;
-  if (path.empty()) throw UsageError("PATH is missing: the directory that holds the " + arguments.kind + " files");
-  const auto name_or = [&](const std::string& name) { return arguments.name.empty() ? name : arguments.name; };
-  data::FolderOptions options = arguments.folder;
-  options.fit = arguments.images.fit.value_or(Fit::squash);
-  options.decode = arguments.images.decode;
-  if ((options.height == 0) != (options.width == 0)) throw UsageError("--height and --width go together");
-  if (arguments.kind != "folder" && (options.height != 0 || options.channels != 0)) {
-    throw UsageError("--height, --width and --channels are for image folders");
-  }
-  for (const CLI::Option* option : arguments.images.given) {
-    if (option->count() == 0) continue;
-    if (arguments.kind != "folder") throw UsageError(option->get_name() + " is for image folders");
-    if (option->get_name() == "--fit" && options.height == 0) throw UsageError("--fit needs --height and --width");
-  }
-  if (arguments.kind == "folder") return data::import_folder(path, name_or(folder_name(path)), options);
-  if (arguments.kind == "idx") return data::import_idx(path, name_or(folder_name(path)));
-  if (arguments.kind == "fashion-mnist") return data::import_idx(path, "fashion-mnist");
-  return arguments.kind == "cifar10" ? data::import_cifar10(path) : data::import_cifar100(path);
-}
-
 struct ClassCount {
-  std::uint32_t train = 0, test = 0;
+  std::uint32_t train = 0, validation = 0, test = 0;
 };
 
 std::vector<ClassCount> count_classes(const data::Dataset& dataset) {
   std::vector<ClassCount> counts(dataset.info().classes.size());
   for (std::uint32_t i = 0; i < dataset.size(); ++i) {
     ClassCount& count = counts[dataset.label(i)];
-    ++(i < dataset.info().train_count ? count.train : count.test);
+    const data::DatasetInfo& info = dataset.info();
+    ++(i < info.train_count ? count.train : i < info.test_first() ? count.validation : count.test);
   }
   return counts;
 }
@@ -71,54 +43,103 @@ Json describe(const data::Dataset& dataset, const std::string& path) {
   const auto counts = count_classes(dataset);
   Json classes = Json::array();
   for (std::size_t c = 0; c < counts.size(); ++c) {
-    classes.push_back({{"name", info.classes[c]}, {"train", counts[c].train}, {"test", counts[c].test}});
+    classes.push_back({{"name", info.classes[c]},
+                       {"train", counts[c].train},
+                       {"validation", counts[c].validation},
+                       {"test", counts[c].test}});
   }
   return {{"path", path},
           {"bytes", fs::file_size(path)},
           {"name", info.name},
           {"source", info.source},
+          {"options", info.options},
           {"channels", info.channels},
           {"height", info.height},
           {"width", info.width},
           {"fit", fit_name(info.fit)},
           {"train_count", info.train_count},
+          {"validation_count", info.validation_count},
           {"test_count", info.test_count},
+          {"groups", info.groups},
+          {"left_out", info.left_out},
+          {"left_out_names", info.left_out_names},
           {"classes", classes},
           {"sha256", info.sha256},
           {"checksum", "verified"}};
 }
 
-// Opens the file, which checks all of it, and tells what is in it.
-void show(const std::string& path, bool json) {
-  const data::Dataset dataset = data::Dataset::open(path);
+void print_info(const data::Dataset& dataset, const std::string& path) {
   const data::DatasetInfo& info = dataset.info();
-  if (json) {
-    std::cout << dump_json(describe(dataset, path), 2) << '\n';
-    return;
+  const bool own = info.validation_count > 0;
+  std::printf("%s: %s, %u training, %s%u test images of %dx%dx%d, %zu classes\n", printable_line(path).c_str(),
+              printable_line(info.name).c_str(), info.train_count,
+              own ? std::format("{} validation and ", info.validation_count).c_str() : "and ", info.test_count,
+              info.height, info.width, info.channels, info.classes.size());
+  std::printf("source: %s%s\nsha256: %s (verified)\n", printable_line(info.source).c_str(),
+              (info.options.empty() ? "" : " with " + info.options).c_str(), info.sha256.c_str());
+  if (info.groups > 0) std::printf("groups: %u, never parted\n", info.groups);
+  if (info.left_out > 0) {
+    std::string names;
+    for (const std::string& name : info.left_out_names) names += (names.empty() ? "" : ", ") + name;
+    std::printf("left out, unreadable: %llu: %s%s\n", static_cast<unsigned long long>(info.left_out), names.c_str(),
+                info.left_out > info.left_out_names.size() ? ", ..." : "");
   }
-  std::printf("%s: %s, %u training and %u test images of %dx%dx%d, %zu classes\n", path.c_str(), info.name.c_str(),
-              info.train_count, info.test_count, info.height, info.width, info.channels, info.classes.size());
-  std::printf("source: %s\nsha256: %s (verified)\n", info.source.c_str(), info.sha256.c_str());
   const auto counts = count_classes(dataset);
-  std::printf("%5s  %-20s %8s %8s\n", "label", "class", "train", "test");
+  const auto row = [own](const std::string& label, const std::string& name, const std::string& train,
+                         const std::string& validation, const std::string& test) {
+    std::printf("%5s  %-20s %8s", label.c_str(), name.c_str(), train.c_str());
+    if (own) std::printf(" %10s", validation.c_str());
+    std::printf(" %8s\n", test.c_str());
+  };
+  row("label", "class", "train", "validation", "test");
   for (std::size_t c = 0; c < counts.size(); ++c) {
-    std::printf("%5zu  %-20s %8u %8u\n", c, info.classes[c].c_str(), counts[c].train, counts[c].test);
+    row(std::to_string(c), printable_line(info.classes[c]), std::to_string(counts[c].train),
+        std::to_string(counts[c].validation), std::to_string(counts[c].test));
   }
 }
 
-// The first images of each class side by side, one class a row.
+// Opens the file, which checks all of it, and tells what is in it; report: of the import that just made it.
+void show(const std::string& path, bool json, const data::ImportReport* report = nullptr) {
+  const data::Dataset dataset = data::Dataset::open(path);
+  if (json) {
+    Json out = describe(dataset, path);
+    if (report) out["import"] = to_json(*report);
+    std::cout << dump_json(out, 2) << '\n';
+    return;
+  }
+  print_info(dataset, path);
+  if (report) print_report(*report);
+}
+
+void import(const Arguments& arguments) {
+  data::ImportReport report;
+  try {
+    run_import(arguments.import, arguments.out, report);
+  } catch (const data::BadImages& error) {
+    if (arguments.json) {
+      std::cout << dump_json({{"error", error.what()}, {"import", to_json(report)}}, 2) << std::endl;
+    } else {
+      print_report(report);
+    }
+    throw;
+  }
+  show(arguments.out, arguments.json, &report);
+}
+
+// The first images of each class side by side, one class a row, of the first classes.
 void write_sheet(const std::string& dataset_path, const std::string& png_path) {
   constexpr int kColumns = 12;
+  constexpr std::size_t kRows = 100;
   const data::Dataset dataset = data::Dataset::open(dataset_path);
   const data::DatasetInfo& info = dataset.info();
   const std::size_t row_bytes = static_cast<std::size_t>(info.width) * info.channels;
-  const auto rows = static_cast<int>(info.classes.size());
+  const auto rows = static_cast<int>(std::min(kRows, info.classes.size()));
   data::Image sheet{rows * info.height, kColumns * info.width, info.channels, {}};
   sheet.pixels.resize(row_bytes * kColumns * static_cast<std::size_t>(sheet.height), 255);
   std::vector<int> used(info.classes.size());
   for (std::uint32_t i = 0; i < dataset.size(); ++i) {
     const std::size_t label = dataset.label(i);
-    if (used[label] == kColumns) continue;
+    if (label >= kRows || used[label] == kColumns) continue;
     const std::size_t column = static_cast<std::size_t>(used[label]++);
     for (int y = 0; y < info.height; ++y) {
       const std::size_t row = label * info.height + y;
@@ -143,21 +164,11 @@ int data_command(int argc, char** argv) {
   app.footer("Example: triage data import folder photos --height 32 --width 32 --out photos.tds");
 
   CLI::App& importer = *app.add_subcommand("import", "Turns files into one data set file");
-  importer.add_option("KIND", arguments.kind, "cifar10, cifar100 (official binary files), idx, fashion-mnist, folder")
-      ->required()
-      ->check(CLI::IsMember({"cifar10", "cifar100", "idx", "fashion-mnist", "folder"}));
-  importer.add_option("PATH", arguments.path, "directory with the files; fashion-mnist: default is Debian's package");
-  importer.add_option("--name", arguments.name, "of the data set (idx, folder); default: the directory's");
-  importer.add_option("--height", arguments.folder.height, "resize to this height (folder)")
-      ->check(CLI::Range(1, 8192));
-  importer.add_option("--width", arguments.folder.width, "resize to this width (folder)")->check(CLI::Range(1, 8192));
-  importer.add_option("--channels", arguments.folder.channels, "1 or 3; default: 1 when every image is grey (folder)")
-      ->check(CLI::IsMember({1, 3}));
-  add_image_options(importer, arguments.images, "squash");
+  add_import_options(importer, arguments.import);
   add_out(importer, arguments);
   importer.footer(
-      "An image folder is PATH/{train,test}/CLASS/FILE.\n"
-      "Example: triage data import cifar10 cifar-10-batches-bin --out data/cifar10.tds");
+      "An image folder is PATH/{train,test,val}/CLASS/FILE, or PATH/CLASS/FILE with --split 80/10/10.\n"
+      "Example: triage data import folder photos --height 32 --width 32 --split 80/10/10 --out data/photos.tds");
 
   CLI::App& get = *app.add_subcommand("get", "Downloads a data set from its official site and imports it");
   get.add_option("NAME", arguments.name, "cifar10 or cifar100")
@@ -198,7 +209,10 @@ int data_command(int argc, char** argv) {
     return 0;
   }
   if (const fs::path place = fs::path(arguments.out).parent_path(); !place.empty()) fs::create_directories(place);
-  if (importer.parsed()) data::write_dataset(import(arguments), arguments.out);
+  if (importer.parsed()) {
+    import(arguments);
+    return 0;
+  }
   if (generate.parsed()) data::write_dataset(data::generate(generated), arguments.out);
   if (get.parsed()) {
     data::DownloadSource source = data::official_source(arguments.name);

@@ -108,9 +108,26 @@ mkdir -p photos/train/{cat,dog} photos/test/{cat,dog}
 cp sheet.png photos/train/cat && cp sheet.png photos/test/cat
 expect 1 "dog" "$triage" data import folder photos --height 8 --width 8 --out x.tds
 cp sheet.png photos/test/dog && head -c 300 sheet.png > photos/train/dog/cut.png
-expect 1 "photos/train/dog/cut.png" "$triage" data import folder photos --height 8 --width 8 --out x.tds
+expect 1 "train/dog/cut.png: " "$triage" data import folder photos --height 8 --width 8 --out x.tds
 cp sheet.png photos/train/dog/cut.png
 expect 0 "" "$triage" data import folder photos --height 8 --width 8 --out photos.tds
+cp sheet.png photos/train/dog/whole.png && head -c 300 sheet.png > photos/train/dog/cut.png && head -c 200 sheet.png > photos/test/dog/cut.png
+expect 1 "2 of 6 images cannot be read" "$triage" data import folder photos --height 8 --width 8 --bad-files bad.txt --out x.tds
+[ "$(wc -l < bad.txt)" = 2 ] || { echo "FAILED: bad.txt does not list both damaged images"; failed=$((failed + 1)); }
+"$triage" data import folder photos --height 8 --width 8 --json --out x.tds > bad.json 2> /dev/null
+[ "$(jq '.import.bad_files | length' bad.json)" = 2 ] || { echo "FAILED: --json does not list both damaged images"; failed=$((failed + 1)); }
+expect 0 "" "$triage" data import folder photos --height 8 --width 8 --skip-bad --out skipped.tds
+"$triage" data info skipped.tds --json | jq -e '.left_out == 2 and .left_out_names[0] == "train/dog/cut.png"' > /dev/null ||
+  { echo "FAILED: data info does not tell what was left out"; failed=$((failed + 1)); }
+expect 2 "split: expected" "$triage" data import folder photos --split 80/30 --out x.tds
+expect 2 "is for list" "$triage" data import folder photos --test-list x.csv --out x.tds
+# Names of any bytes, through the import and out again as valid JSON.
+for name in $'caf\xe9' '50% off' $'line\nbreak'; do
+  mkdir -p "odd/$name" && for i in 1 2 3 4; do cp sheet.png "odd/$name/$i"$'\xff.png'; done
+done
+expect 0 "" "$triage" data import folder odd --height 8 --width 8 --split 50/25/25 --name $'o\xffdd' --out odd.tds
+"$triage" data info odd.tds --json | jq -e '[.classes[].name] == ["50% off", "caf\\xe9", "line\\x0abreak"] and .validation_count == 3' > /dev/null ||
+  { echo "FAILED: names of odd bytes"; failed=$((failed + 1)); }
 mkdir cifar && for name in data_batch_{1..5} test_batch; do head -c 3000 /dev/zero > cifar/$name.bin; done
 expect 1 "cifar/data_batch_1.bin: truncated" "$triage" data import cifar10 cifar --out x.tds
 expect 0 "" "$triage" data generate --out made-for-it/y.tds  # the directory, too

@@ -2,6 +2,8 @@
 
 #include <zlib.h>
 
+#include <algorithm>
+
 #include "core/error.h"
 
 namespace triage::data {
@@ -78,9 +80,14 @@ std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> bytes, std::size_
     }
     out.insert(out.end(), chunk.data(), stream.next_out);
     if (out.size() > limit) fail("{}: unpacks to over {} bytes", origin, limit);
+    if (status == Z_STREAM_END && is_gzip(bytes.subspan(at))) {  // another member follows
+      if (inflateReset(&stream) != Z_OK) fail("{}: zlib cannot begin anew at offset {}", origin, at);
+      status = Z_OK;
+    }
   }
-  if (given != bytes.size() || stream.avail_in != 0) {
-    fail("{}: {} bytes behind the end of the gzip data", origin, bytes.size() - given + stream.avail_in);
+  const auto rest = bytes.subspan(given - stream.avail_in);
+  if (std::ranges::any_of(rest, [](std::uint8_t byte) { return byte != 0; })) {
+    fail("{}: {} bytes behind the end of the gzip data", origin, rest.size());
   }
   return out;
 }

@@ -18,7 +18,8 @@ Idx parse_idx(std::span<const std::uint8_t> bytes, int dimensions, const std::st
 
 bool is_gzip(std::span<const std::uint8_t> bytes);
 
-// Unpacks one gzip member; fails when it is truncated, damaged, or holds more than `limit` bytes.
+// Unpacks all members of a gzip file (RFC 1952), with zeros behind them or not; fails when it is truncated, damaged, or
+// holds more than `limit` bytes.
 std::vector<std::uint8_t> gunzip(std::span<const std::uint8_t> bytes, std::size_t limit, const std::string& origin);
 
 }  // namespace triage::data

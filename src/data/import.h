@@ -1,10 +1,12 @@
-// Importers: official files -> RawDataset. All throw Error naming file, offset or record, expected and found.
+// Importers: official files -> RawDataset (photographs: data/photos.h). All throw Error naming file, offset or record,
+// expected and found.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "data/dataset.h"
-#include "data/resize.h"
 
 namespace triage::data {
 
@@ -13,18 +15,16 @@ namespace triage::data {
 RawDataset import_cifar10(const fs::path& directory);
 RawDataset import_cifar100(const fs::path& directory);
 
-// MNIST and its kin: {train,t10k}-{images-idx3,labels-idx1}-ubyte, each raw or .gz. Fashion-MNIST gets its class names.
-RawDataset import_idx(const fs::path& directory, const std::string& name);
-
-// split/class/file with splits "train" and "test"; all kImageFormats, any size, grey or colour. Images are brought to
-// `height` x `width` (data/resize.h); 0 means: all have one size, keep it. channels 0: 1 when every image is grey,
-// else 3.
-struct FolderOptions {
-  int height = 0, width = 0, channels = 0;
-  Fit fit = Fit::squash;
-  DecodeOptions decode;
+// MNIST and its kin: {train,t10k}-{images-idx3,labels-idx1}-ubyte, each raw or .gz, also with test instead of t10k, a dot
+// before idx and a prefix ("emnist-letters-"). Fashion-MNIST gets its class names, EMNIST those of its mapping file.
+struct IdxOptions {
+  std::string set;                // of several in the directory: a prefix or its end ("letters")
+  bool transpose = false;         // the images' rows are columns, as in EMNIST
+  std::optional<int> label_base;  // the first label; none: 1 where no image has label 0, else 0
 };
-RawDataset import_folder(const fs::path& directory, const std::string& name, const FolderOptions& options);
+// notes: gets what a person should know; may be null.
+RawDataset import_idx(const fs::path& directory, const std::string& name, const IdxOptions& options = {},
+                      std::vector<std::string>* notes = nullptr);
 
 // Seeded coloured shapes under noise, easy and hard ones mixed, learnable in seconds: for tests only.
 struct GeneratedOptions {
