@@ -246,8 +246,9 @@ TEST(IdxNames, OfEmnistWithDotsAndOtherTests) {
   const auto write_set = [&](const std::string& prefix, const std::string& dot, const Bytes& labels) {
     const auto count = static_cast<std::uint32_t>(labels.size());
     for (const char* part : {"train", "test"}) {
-      write_bytes(dir / (prefix + part + "-images" + dot + "idx3-ubyte"), idx({count, 1, 2}, counting(2 * count)));
-      write_bytes(dir / (prefix + part + "-labels" + dot + "idx1-ubyte.gz"), gzip(idx({count}, labels)));
+      write_bytes(dir.path() / (prefix + part + "-images" + dot + "idx3-ubyte"),
+                  idx({count, 1, 2}, counting(2 * count)));
+      write_bytes(dir.path() / (prefix + part + "-labels" + dot + "idx1-ubyte.gz"), gzip(idx({count}, labels)));
     }
   };
   write_set("", ".", {0, 1});
@@ -282,8 +283,8 @@ TEST(IdxNames, OfEmnistWithDotsAndOtherTests) {
 TEST(IdxNames, TransposedImages) {
   const TempDir dir;
   for (const char* part : {"train", "t10k"}) {
-    write_bytes(dir / std::format("{}-images-idx3-ubyte", part), idx({1, 2, 3}, {1, 2, 3, 4, 5, 6}));
-    write_bytes(dir / std::format("{}-labels-idx1-ubyte", part), idx({1}, {0}));
+    write_bytes(dir.path() / std::format("{}-images-idx3-ubyte", part), idx({1, 2, 3}, {1, 2, 3, 4, 5, 6}));
+    write_bytes(dir.path() / std::format("{}-labels-idx1-ubyte", part), idx({1}, {0}));
   }
   const RawDataset raw = import_idx(dir.path(), "digits", {.transpose = true});
   EXPECT_EQ(raw.pixels, (Bytes{1, 4, 2, 5, 3, 6, 1, 4, 2, 5, 3, 6}));
