@@ -69,7 +69,7 @@ std::string in_quotes(const std::string& text) {
   return out + "'";
 }
 
-std::string joined(const std::vector<std::string>& words) {
+std::string spaced(const std::vector<std::string>& words) {
   std::string out;
   for (const std::string& word : words) out += (out.empty() ? "" : " ") + word;
   return out;
@@ -84,9 +84,9 @@ std::string bash_script(std::span<const Command> commands, const std::vector<Com
       words.push_back(word.text);
       if (word.values.empty()) continue;
       values += std::format("    {}) words={};;\n", in_quotes(command.path + " " + word.text),
-                            in_quotes(joined(word.values)));
+                            in_quotes(spaced(word.values)));
     }
-    offers += std::format("    {}) words={};;\n", in_quotes(command.path), in_quotes(joined(words)));
+    offers += std::format("    {}) words={};;\n", in_quotes(command.path), in_quotes(spaced(words)));
   }
   return std::format(
       "# bash completion of triage, written by 'triage completion bash'\n"
@@ -123,7 +123,7 @@ std::string fish_script(std::span<const Command> commands, const std::vector<Com
       const bool option = word.text.starts_with("--");
       out += std::format("complete -c triage -n {} {}{}{}{} -d {}\n", in_quotes(condition), option ? "-l " : "-a ",
                          option ? word.text.substr(2) : word.text, word.takes_value ? " -r" : "",
-                         word.values.empty() ? "" : " -a " + in_quotes(joined(word.values)), in_quotes(word.help));
+                         word.values.empty() ? "" : " -a " + in_quotes(spaced(word.values)), in_quotes(word.help));
     }
   }
   return out;

@@ -167,7 +167,7 @@ cp store.sqlite newer.sqlite && sqlite3 newer.sqlite "UPDATE store SET value = '
 refused 1 "newer.sqlite: version: expected 3, found 9" "$triage" compile fp32 --store newer.sqlite
 cp store.sqlite odd.sqlite && sqlite3 odd.sqlite "UPDATE candidates SET schedule = schedule || '?'"
 refused 1 "odd.sqlite: schedule: found 'direct 1x" "$triage" compile fp32 --store odd.sqlite
-refused 1 "nowhere/store.sqlite" "$triage" tune fp32 --store nowhere/store.sqlite --candidates 2
+refused 2 "--store: expected the directory nowhere, found none" "$triage" tune fp32 --store nowhere/store.sqlite --candidates 2
 [ ! -e x.sqlite ] || fail "a refused tuning left a store"
 
 mkdir bin && cp "$triage" bin/triage

@@ -73,6 +73,7 @@ grep -q little "$work/costs.csv" || fail "expected a row for little in the CSV"
 # Energy: a budget is refused where none was measured, and kept where it was.
 cp -r "$work/run" "$work/energy"
 jq '.energy_source = null | .entries[].energy = null | del(.checksum)' "$work/run/costs.json" > "$work/energy/costs.json"
+jq "del(.costs)" "$work/run/checkpoint/costs.key.json" > "$work/energy/checkpoint/costs.key.json"  # or the edited costs would be measured anew
 printf '[build.budget]\nmean_energy_uj = 150\n' >> "$work/energy/config.toml"
 ! "$triage" build "$work/energy" > "$work/out.txt" 2> "$work/log.txt" || fail "expected a budget without energy to be refused"
 grep -q "budget mean_energy_uj: expected stages whose energy was measured, found none" "$work/log.txt" || fail "$(cat "$work/log.txt")"

@@ -94,6 +94,17 @@ def left_over(root):
     return [str(p.relative_to(root)) for p in pathlib.Path(root).rglob("*") if LEFT_OVER.fullmatch(p.name)]
 
 
+# Kernels and their programs are named by their content: what the plan does not name is waste, and no part of a set.
+BY_CONTENT = re.compile(r"_[0-9a-f]{12}\.(program|so)$|\.proof$")
+
+
+def plan_names(plan):
+    """Text in which the names of all files that a plan uses stand."""
+    text = (plan / "plan.json").read_bytes()
+    programs = [path for path in plan.glob("*.program") if path.name.encode() in text]
+    return text + b"".join(path.read_bytes() for path in programs)
+
+
 def matches(name, patterns):
     return any(pathlib.PurePath(name).match(pattern) and name.count("/") == pattern.count("/") for pattern in patterns)
 
@@ -174,11 +185,14 @@ class Test:
                 (place / "run/plan" / name).unlink()
         return place
 
-    def compare(self, command, old, now, new, pending):
+    def compare(self, command, place, old, new, pending=False):
         """What is lost. new: what a whole run leaves; pending: a complete set that waits for the next command."""
         problems = []
+        now = snapshot(place)
+        in_use = plan_names(place / command.plan)
         for patterns in command.sets:
             names = [name for name in sorted(set(old) | set(new) | set(now)) if matches(name, patterns)]
+            names = [name for name in names if not BY_CONTENT.search(name) or name.split("/")[-1].encode() in in_use]
             kept = [name for name in names if name in old and now.get(name) == old[name]]
             other = [name for name in names if now.get(name) != old.get(name)]
             still_old = [name for name in kept if new.get(name) != old[name]]
@@ -220,7 +234,7 @@ class Test:
         now = snapshot(place)
         left = left_over(place)
         pending = any(name.endswith(".new") for name in left)
-        problems = self.compare(command, old, now, new, pending) + list(self.readable(place, old, now))
+        problems = self.compare(command, place, old, new, pending) + list(self.readable(place, old, now))
         try:
             self.must_work(f"predict {command.plan} image.png", place)
             again = self.call(command.line, place)
@@ -232,7 +246,7 @@ class Test:
             self.must_work(f"predict {command.plan} image.png", place)
         except RuntimeError as error:
             problems.append(str(error))
-        problems += self.compare(command, old, snapshot(place), new, False)
+        problems += self.compare(command, place, old, new)
         if left_over(place):
             problems.append(f"left over after it ran again: {left_over(place)}")
         return problems

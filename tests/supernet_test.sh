@@ -106,7 +106,7 @@ sed 's/seed = 7/seed = 8/' tiny.toml > seed.toml
 "$triage" train seed.toml --run seed > /dev/null 2>&1
 refused "weights: expected $(sha256sum seed/supernet.pt | cut -d' ' -f1), found $(sha256sum run/supernet.pt | cut -d' ' -f1)" \
   "$triage" subnets eval seed --arch largest --store run/subnets_validation.sqlite
-cp -r run mixed && cp seed.toml mixed/config.toml && sed -i 's/16:32:8/16:40:8/' mixed/config.toml
+cp -r run mixed && sed -i 's/16:32:8/16:40:8/' mixed/config.toml
 refused "space: expected 8:12:4-8:16:4,8:16:4?-16:40:8 as in config.toml, found 8:12:4-8:16:4,8:16:4?-16:32:8" \
   "$triage" subnets eval mixed --arch largest
 sed 's/from = "run"/from = "seed"/' pair.toml > leak.toml

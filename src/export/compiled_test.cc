@@ -248,7 +248,7 @@ TEST_P(OldCpus, DieOfWhatIsMadeForNewerOnes) {
 
 INSTANTIATE_TEST_SUITE_P(CompiledTest, OldCpus,
                          ::testing::Values(OldCpu{"sse4", "Nehalem", "avx2"}, OldCpu{"avx2", "Haswell", "avx512"}),
-                         [](const auto& info) { return std::string(info.param.cpu); });
+                         [](const auto& tested) { return std::string(tested.param.cpu); });
 
 }  // namespace
 }  // namespace triage::exporting

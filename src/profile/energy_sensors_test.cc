@@ -82,7 +82,18 @@ TEST(Ina, SaysWhatIsMissing) {
 
 TEST(Sampled, IntegratesAChangingPowerAndEveryWindowOnItsOwn) {
   std::atomic<double> watts = 2;
-  SampledPower source("fake", "nothing", [&] { return watts.load(); }, 0.002);
+  std::atomic<int> reads = 0;
+  SampledPower source(
+      "fake", "nothing",
+      [&] {
+        const double now = watts.load();
+        ++reads;
+        return now;
+      },
+      0.002);
+  const auto two_more_reads = [&] {  // the second began after this call did
+    for (const int seen = reads; reads < seen + 2;) nap(1);
+  };
   const auto window = [&] {  // its seconds: at least 0.1, more where others have the processor
     const double start = steady_seconds();
     source.begin();
@@ -91,8 +102,9 @@ TEST(Sampled, IntegratesAChangingPowerAndEveryWindowOnItsOwn) {
     return steady_seconds() - start;
   };
   const double first = window();
+  two_more_reads();  // or the power of now would count for the end of the window
   watts = 10;
-  nap(20);
+  two_more_reads();
   const double second = window();
   const std::vector<double> joules = source.take_joules();
   ASSERT_EQ(joules.size(), 2u);

@@ -194,7 +194,7 @@ TEST(MeasureLayerCosts, AFileOfAnotherMeasurementIsRefused) {
   options = tiny();
   Json json = read_json(file);
   json["machine"]["cpu"] = "another";
-  write_json(file, json);
+  write_sealed_json(file, json);
   EXPECT_THAT(error(), HasSubstr("layer_costs.json: machine.cpu: found 'another'"));
 }
 

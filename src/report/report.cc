@@ -15,7 +15,7 @@ std::vector<ExampleImage> load_examples(const data::Dataset& dataset, const fs::
   const data::DatasetInfo& info = dataset.info();
   std::vector<ExampleImage> images;
   for (const Example& example : examples) {
-    if (example.index >= dataset.size() || dataset.label(example.index) != example.label) {
+    if (example.index >= dataset.size() || dataset.label(example.index) != static_cast<Label>(example.label)) {
       fail("{}: image {}: results.json says label {}, found {}; this is not the data set that was evaluated",
            file.string(), example.index, example.label,
            example.index < dataset.size() ? std::to_string(dataset.label(example.index)) : "no such image");
