@@ -80,7 +80,7 @@ refused 2 "--costs: expected some of cpu, xnnpack, compiled-untuned, compiled, f
 refused 2 "--costs: expected at least two cost models, found compiled" coopt run --costs compiled
 refused 2 "--costs: expected each cost model once, found 'cpu' again" coopt run --costs cpu,cpu
 refused 2 "--deployed: expected one of --costs (cpu, compiled-untuned), found 'compiled'" coopt run --costs cpu,compiled-untuned
-refused 2 "--at: expected a share such as 90% or 0.9, found '92 points'" coopt run --at "92 points"
+refused 2 "--at: expected a share such as 90%, 90 or 0.9, found '92 points'" coopt run --at "92 points"
 refused 1 "--at: expected at most" coopt run --at 100%
 sed '/^supernet/a axis = "macs"' coopt.toml > macs.toml
 refused 1 "macs.toml: search.axis: expected latency, found macs" "$triage" coopt macs.toml --run macs
