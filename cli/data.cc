@@ -71,9 +71,9 @@ Json describe(const data::Dataset& dataset, const std::string& path) {
 void print_info(const data::Dataset& dataset, const std::string& path) {
   const data::DatasetInfo& info = dataset.info();
   const bool own = info.validation_count > 0;
-  std::printf("%s: %s, %u training, %s%u test images of %dx%dx%d, %zu classes\n", printable_line(path).c_str(),
+  std::printf("%s: %s, %u training%s%u test images of %dx%dx%d, %zu classes\n", printable_line(path).c_str(),
               printable_line(info.name).c_str(), info.train_count,
-              own ? std::format("{} validation and ", info.validation_count).c_str() : "and ", info.test_count,
+              own ? std::format(", {} validation and ", info.validation_count).c_str() : " and ", info.test_count,
               info.height, info.width, info.channels, info.classes.size());
   std::printf("source: %s%s\nsha256: %s (verified)\n", printable_line(info.source).c_str(),
               (info.options.empty() ? "" : " with " + info.options).c_str(), info.sha256.c_str());

@@ -162,7 +162,7 @@ PhotoSet scan_folder(const fs::path& directory, const std::string& name, const P
   if (!fs::is_directory(directory)) fail("{}: no such directory, expected class folders in it", shown(directory));
   PhotoSet set;
   set.name = printable_line(name);
-  set.source = "image folder " + shown(fs::absolute(directory).lexically_normal().filename());
+  set.source = "image folder " + shown((fs::absolute(directory) / "").lexically_normal().parent_path().filename());
   const Entries top = list(directory, report);
   if (!top.files.empty()) report.stray["file beside the folders"] += top.files.size();
   const SplitFolders splits = find_splits(directory, top, report);
