@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "plan/cost_table.h"
 #include "plan/plan.h"
 #include "runtime/backend.h"
 

