@@ -111,7 +111,9 @@ TEST_F(ForkTest, AChildAnswersAsItsParentOrSaysWhyNot) {
           SCOPED_TRACE(std::format("{} threads {} used {} leave {}", engine, threads, used, static_cast<int>(leave)));
           kept().backend = open(engine, threads);
           const std::vector<float> expected = logits(*open(engine, 1));
-          if (used) EXPECT_EQ(logits(*kept().backend), expected);
+          if (used) {
+            EXPECT_EQ(logits(*kept().backend), expected);
+          }
           const bool cut_off = std::string(engine) == "onnxruntime" && threads > 1;
           const auto work = [&] {
             ErrorInfo error;
