@@ -15,8 +15,9 @@ namespace triage::data {
 RawDataset import_cifar10(const fs::path& directory);
 RawDataset import_cifar100(const fs::path& directory);
 
-// MNIST and its kin: {train,t10k}-{images-idx3,labels-idx1}-ubyte, each raw or .gz, also with test instead of t10k, a dot
-// before idx and a prefix ("emnist-letters-"). Fashion-MNIST gets its class names, EMNIST those of its mapping file.
+// MNIST and its kin: {train,t10k}-{images-idx3,labels-idx1}-ubyte, each raw or .gz, also with test instead of t10k, a
+// dot before idx and a prefix ("emnist-letters-"). Fashion-MNIST gets its class names, EMNIST those of its mapping
+// file.
 struct IdxOptions {
   std::string set;                // of several in the directory: a prefix or its end ("letters")
   bool transpose = false;         // the images' rows are columns, as in EMNIST
