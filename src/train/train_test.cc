@@ -179,14 +179,18 @@ std::string meaning_of(const fs::path& file) {
                                         Json(network.classes).dump() + Json(network.normalization.mean).dump()}});
 }
 
-// LibTorch does not look at the archive's checksums: flipped bits of weights were taken as they are.
-TEST(NetworkFile, DamageIsRefused) {
-  const TempDir directory;
-  const fs::path file = directory / "net.pt";
+void save_small_network(const fs::path& file) {
   supernet::NetworkOptions options;
   options.bf16 = false;
   supernet::Network network(plan::SearchSpace::parse("4-8"), plan::InputShape{3, 8, 8}, 2, options, /*seed=*/5);
   save_network(file, *network, network->state(), {{"cat", "dog"}, {{0.5f, 0.5f, 0.5f}, {1, 1, 1}}, {{"data", "x"}}});
+}
+
+// LibTorch does not look at the archive's checksums: flipped bits of weights were taken as they are.
+TEST(NetworkFile, DamageIsRefused) {
+  const TempDir directory;
+  const fs::path file = directory / "net.pt";
+  save_small_network(file);
   const Damage found = damage(file, 300, [&] { return meaning_of(file); });
   EXPECT_EQ(found.taken, std::vector<std::string>());
   EXPECT_GT(found.refused, 100);  // the others pad the archive
@@ -196,10 +200,7 @@ TEST(NetworkFile, DamageIsRefused) {
 TEST(NetworkFile, DamageOfOldFilesIsRefused) {
   const TempDir directory;
   const fs::path file = directory / "net.pt";
-  supernet::NetworkOptions options;
-  options.bf16 = false;
-  supernet::Network network(plan::SearchSpace::parse("4-8"), plan::InputShape{3, 8, 8}, 2, options, /*seed=*/5);
-  save_network(file, *network, network->state(), {{"cat", "dog"}, {{0.5f, 0.5f, 0.5f}, {1, 1, 1}}, {{"data", "x"}}});
+  save_small_network(file);
   Pickled old = unpickle(read_file(file), "net.pt");
   Json about = parse_json(old.texts.at("about"), "about");
   about.erase("checksum");
