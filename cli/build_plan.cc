@@ -257,20 +257,6 @@ std::vector<std::string> choose_point(plan::Plan& plan, const route::ScoreTable&
   return route::plan_warnings(plan, validation, verdicts, route::exits_taken(scores, point.thresholds), options.metric);
 }
 
-// Rows of the plan's costs that the machine disturbed.
-std::vector<std::string> disturbed(const plan::CostTable& costs) {
-  std::vector<std::string> out;
-  for (const plan::CostEntry& entry : costs.entries) {
-    if (entry.stable) continue;
-    out.push_back(
-        std::format("the latency of '{}' was measured on a disturbed machine ({}); 'triage build --remeasure' "
-                    "measures again",
-                    entry.key.stage,
-                    entry.unstable_because.empty() ? "its windows differ by more than 10 %" : entry.unstable_because));
-  }
-  return out;
-}
-
 Json provenance(const Workspace& w, const BuildOptions& options, const std::vector<std::string>& warnings) {
   return {{"command", "triage build"},
           {"config", w.config.name},
@@ -347,7 +333,8 @@ plan::Plan build_plan(const Workspace& w, std::vector<StageSource> sources, cons
   for (std::size_t i = 0; i < plan.stages.size(); ++i) plan.stages[i].exit.temperature = temperatures[i];
   if (plan.stages.size() > 1) attach_routers(w, plan, route_scores, temperatures, directory);
   std::vector<std::string> warnings = choose_point(plan, validation_scores, options, costs.energy_source);
-  for (std::string& text : disturbed(costs)) warnings.push_back(std::move(text));
+  for (const std::string& text : profile::disturbed_rows(costs))
+    warnings.push_back(text + "; 'triage build --remeasure' measures again");
 
   for (std::size_t i = 0; i < plan.stages.size(); ++i) {
     const bool last = i + 1 == plan.stages.size();

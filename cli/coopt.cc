@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/layer_table.h"
 #include "cli/outputs.h"
+#include "cli/run_options.h"
 #include "cli/run_config.h"
 #include "cli/target_options.h"
 #include "core/machine.h"
@@ -170,10 +171,12 @@ int coopt_command(int argc, char** argv) {
       "run that was stopped or killed goes on where it was",
       "triage coopt"};
   std::string config_file, run, figures, picture;
+  std::vector<std::string> settings;
   bool json = false;
   CooptRequest request;
   app.add_option("CONFIG", config_file, "configuration (TOML) with a [search]; its provider is replaced")->required();
   app.add_option("--run", run, "run directory; default: runs/NAME of the configuration")->check(output_directory);
+  add_settings_option(app, settings);
   app.add_option("--costs", request.costs, "cost models: " + joined(kLayerProviders))
       ->delimiter(',')
       ->capture_default_str();
@@ -199,7 +202,7 @@ int coopt_command(int argc, char** argv) {
   install_stop_handler();
   Progress::set_quiet(json);
   report::require_gnuplot();
-  SearchConfig config = load_search_config(config_file);
+  SearchConfig config = load_search_config(config_file, settings);
   if (config.axis == search::CostAxis::macs) {
     fail("{}: search.axis: expected latency, found {}, which is the same under all cost models", config.origin,
          search::to_string(config.axis));

@@ -16,8 +16,15 @@ double now_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// The supernet that a network's weights start from.
+// `text` with the precision in front: a key of the root stands before the first table.
+std::string with_precision(const std::string& text, train::Precision precision) {
+  return std::format("precision = \"{}\"  # auto, on the machine where this run began\n{}", train::to_string(precision),
+                     text);
+}
+
+// The network that a network's weights start from.
 fs::path start_file(const Workspace& workspace, const StageConfig& stage) {
+  if (stage.from.ends_with(".pt")) return stage.from;
   return (stage.from == "supernet" ? workspace.run : fs::path(stage.from)) / "supernet.pt";
 }
 
@@ -55,6 +62,24 @@ train::TrainResult train_stage(const Workspace& workspace, const StageConfig& st
 
 }  // namespace
 
+RunConfig resolve_precision(RunConfig config, const fs::path& run) {
+  if (!config.auto_precision) return config;
+  config.precision = train::fastest_precision(train::device_from_string(config.device));
+  config.auto_precision = false;
+  const fs::path file = run / "config.toml";
+  const std::string text = std::exchange(config.text, with_precision(config.text, config.precision));
+  if (!fs::exists(file)) return config;
+  const std::string kept = read_file(file);
+  for (const train::Precision precision : {train::Precision::bf16, train::Precision::fp32}) {
+    const std::string resolved = with_precision(text, precision);
+    if (kept != resolved && !(kept == text && precision == train::Precision::bf16)) continue;
+    config.precision = precision;
+    config.text = kept;
+    break;
+  }
+  return config;
+}
+
 std::shared_ptr<const train::NetworkFile> start_of(const Workspace& workspace, const StageConfig& stage) {
   if (stage.from.empty()) return nullptr;
   return std::make_shared<train::NetworkFile>(
@@ -69,7 +94,9 @@ Workspace::Workspace(RunConfig run_config, fs::path run_directory)
           dataset, config.splits = data::resolve_splits(dataset.info(), config.route, config.validation, config.seed))),
       normalization(data::measure_normalization(dataset, splits.train)),
       device(train::device_from_string(config.device)),
-      threads(train::set_threads(config.threads)) {}
+      threads(train::set_threads(config.threads)) {
+  if (config.auto_precision) config.precision = train::fastest_precision(device);
+}
 
 void print_split_notes(const Workspace& workspace) {
   for (const std::string& note : workspace.splits.notes)
@@ -144,10 +171,10 @@ std::vector<train::TrainResult> train_stages(const Workspace& workspace) {
 
 void record_step(const fs::path& run, const std::string& step, double seconds) {
   const fs::path file = run / "timing.json";
-  Json timing = fs::exists(file) ? read_json(file) : Json{{"unit", "s"}, {"steps", Json::object()}};
+  Json timing = fs::exists(file) ? read_sealed_json(file) : Json{{"unit", "s"}, {"steps", Json::object()}};
   Json& longest = timing["steps"][step];
   longest = std::max(longest.is_number() ? longest.get<double>() : 0.0, seconds);
-  write_json(file, timing);
+  write_sealed_json(file, timing);
 }
 
 StepTimer::StepTimer(fs::path run, std::string step)
@@ -164,14 +191,14 @@ StepTimer::~StepTimer() {
 
 double total_minutes(const fs::path& run) {
   double seconds = 0;
-  const Json timing = read_json(run / "timing.json");
+  const Json timing = read_sealed_json(run / "timing.json");
   for (const auto& [step, value] : timing.at("steps").items()) seconds += value.get<double>();
   return seconds / 60;
 }
 
 std::optional<double> step_minutes(const fs::path& run, const std::string& step) {
   const fs::path file = run / "timing.json";
-  const Json timing = fs::exists(file) ? read_json(file) : Json{{"steps", Json::object()}};
+  const Json timing = fs::exists(file) ? read_sealed_json(file) : Json{{"steps", Json::object()}};
   const Json& steps = timing.at("steps");
   return steps.contains(step) ? std::optional(steps[step].get<double>() / 60) : std::nullopt;
 }

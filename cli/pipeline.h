@@ -11,10 +11,16 @@
 #include "data/loader.h"
 #include "data/splits.h"
 #include "profile/stages.h"
+#include "route/router_training.h"
 #include "search/plan_solver.h"
 #include "train/trainer.h"
 
 namespace triage::cli {
+
+// What "auto" stands for in a run: what it began with (runs of before that was a choice: bf16), so that one that moves
+// to another machine goes on as it was; in a new run, what this machine is fastest in. The text that is kept says
+// which.
+RunConfig resolve_precision(RunConfig config, const fs::path& run);
 
 // An opened run: its configuration, data and splits. Stages are named by their index in RunConfig::stages.
 struct Workspace {

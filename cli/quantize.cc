@@ -14,6 +14,7 @@
 #include "core/new_directory.h"
 #include "core/progress.h"
 #include "core/text.h"
+#include "core/warning.h"
 #include "export/from_graph.h"
 #include "export/int8_reference.h"
 #include "export/onnx_engine.h"
@@ -113,6 +114,7 @@ class Quantizer {
     const profile::Profile measured = profile::profile_stages(
         plan_, to_, {pixels, static_cast<int>(count), shape.height, shape.width, shape.channels}, options);
     plan::save_cost_table(to_ / "costs.json", measured.table);
+    for (const std::string& text : profile::disturbed_rows(measured.table)) warn(text);
     for (plan::Stage& stage : plan_.stages) {
       const plan::CostEntry* entry = measured.table.find(profile::cost_key(options.provider, &stage, 1, 1));
       if (!entry) fail("{}: expected the cost of stage '{}', found none", to_.string(), stage.name);

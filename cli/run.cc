@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "cli/outputs.h"
 #include "cli/plan_source.h"
+#include "cli/run_options.h"
 #include "core/machine.h"
 #include "core/progress.h"
 #include "evaluate/evaluate.h"
@@ -52,10 +53,10 @@ void record(const Workspace& workspace, const Json& results, const std::string& 
 
 int run_command(int argc, char** argv) {
   CLI::App app{"Trains, builds, evaluates and reports: everything from a configuration to report.html", "triage run"};
-  std::string config_file, run, figures;
+  RunOptions options;
+  std::string figures;
   bool json = false, accuracy_only = false;
-  app.add_option("CONFIG", config_file, "configuration (TOML)")->required();
-  app.add_option("--run", run, "run directory; default: runs/NAME of the configuration")->check(output_directory);
+  options.add_options(app);
   app.add_option("--figures", figures, "record the figures in this results/*.json")->check(figures_file);
   app.add_flag("--accuracy-only", accuracy_only,
                "with --figures: record accuracies, sizes and minutes, not the routing figures");
@@ -67,9 +68,8 @@ int run_command(int argc, char** argv) {
   const std::string command = command_line(argc, argv);
 
   report::require_gnuplot();
-  const RunConfig given = load_run_config(config_file);
-  const fs::path directory = run.empty() ? fs::path("runs") / given.name : fs::path(run);
-  require_output_directory(directory);
+  const RunConfig given = options.load();
+  const fs::path directory = options.directory(given);
   const RunConfig config = resolve_precision(given, directory);
   config.require_stages();
   const Workspace workspace(config, directory);
@@ -77,6 +77,7 @@ int run_command(int argc, char** argv) {
   check_run(workspace);
   check_budgets(workspace);
   evaluate::test_indices(workspace.dataset);  // there are some
+  if (options.dry_run) return tell_dry_run(workspace, json);
   const RunLock lock = open_run(directory, config);
   train_supernet(workspace);
   train_stages(workspace);

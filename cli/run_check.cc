@@ -2,6 +2,7 @@
 #include <set>
 
 #include "cli/pipeline.h"
+#include "core/warning.h"
 
 namespace triage::cli {
 namespace {
@@ -55,6 +56,25 @@ void check_stages(const Workspace& w) {
   }
 }
 
+// A plan asks its networks in the order of the configuration, and each should cost more than the one before.
+void warn_of_order(const Workspace& w) {
+  const data::DatasetInfo& info = w.dataset.info();
+  const auto macs = [&](const StageConfig& stage) {
+    const plan::InputShape input{info.channels, info.height, info.width};
+    return static_cast<double>(
+               plan::arch_cost(stage.space.largest(), input, static_cast<int>(info.classes.size())).macs) /
+           1e6;
+  };
+  for (std::size_t i = 1; i < w.config.stages.size(); ++i) {
+    const StageConfig &before = w.config.stages[i - 1], &stage = w.config.stages[i];
+    if (macs(stage) <= macs(before)) {
+      warn(std::format("{}: stage '{}' is no larger than '{}' before it: {:.2f} against {:.2f} MMAC; a plan asks the "
+                       "cheapest first",
+                       w.config.origin, stage.name, before.name, macs(stage), macs(before)));
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> plan_stage_names(const std::string& name, const std::vector<int>& exits) {
@@ -67,6 +87,7 @@ std::vector<std::string> plan_stage_names(const std::string& name, const std::ve
 void check_run(const Workspace& w) {
   check_data(w);
   check_stages(w);
+  warn_of_order(w);
   if (w.config.supernet) check_training(w, *w.config.supernet);
   for (const StageConfig& stage : w.config.stages) check_training(w, stage);
 }

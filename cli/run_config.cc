@@ -68,7 +68,8 @@ StageConfig read_stage(ConfigSection section) {
   check_layer_names(section, stage);
   stage.features_block = std::min(stage.features_block, static_cast<int>(stage.space.blocks.size()) - 1);
   read_network(section, stage);
-  if (stage.teacher == "supernet" && stage.from.empty()) section.fail_at("teacher", "a stage, or 'from' beside it");
+  if (stage.teacher == "supernet" && (stage.from.empty() || stage.from.ends_with(".pt")))
+    section.fail_at("teacher", "a stage, or a supernet in 'from' beside it");
   return stage;
 }
 
@@ -142,8 +143,8 @@ void RunConfig::require_stages() const {
   if (stages.empty()) fail("{}: expected at least one [[stage]] to build a plan of, found none", origin);
 }
 
-RunConfig load_run_config(const fs::path& file) {
-  const Config parsed = Config::load(file);
+RunConfig load_run_config(const fs::path& file, std::span<const std::string> settings) {
+  const Config parsed = Config::load(file, settings);
   ConfigSection root = parsed.root();
   RunConfig config;
   config.origin = parsed.origin();
@@ -160,8 +161,7 @@ RunConfig load_run_config(const fs::path& file) {
   config.auto_precision = precision == "auto";
   if (!config.auto_precision && precision != "bf16" && precision != "fp32")
     root.fail_at("precision", "auto, bf16 or fp32");
-  config.precision = config.auto_precision ? train::fastest_precision(train::device_from_string(config.device))
-                                           : train::precision_from_string(precision);
+  if (!config.auto_precision) config.precision = train::precision_from_string(precision);
   root.read("threads", config.threads, 0, 1024);
   root.read("checkpoint_seconds", config.checkpoint_seconds, 0, 1e6);
 
@@ -215,32 +215,6 @@ RunConfig load_run_config(const fs::path& file) {
   return config;
 }
 
-namespace {
-
-// `text` with the precision in front: a key of the root stands before the first table.
-std::string with_precision(const std::string& text, train::Precision precision) {
-  return std::format("precision = \"{}\"  # auto, on the machine where this run began\n{}", train::to_string(precision),
-                     text);
-}
-
-}  // namespace
-
-RunConfig resolve_precision(RunConfig config, const fs::path& run) {
-  if (!config.auto_precision) return config;
-  const fs::path file = run / "config.toml";
-  const std::string text = std::exchange(config.text, with_precision(config.text, config.precision));
-  if (!fs::exists(file)) return config;
-  const std::string kept = read_file(file);
-  for (const train::Precision precision : {train::Precision::bf16, train::Precision::fp32}) {
-    const std::string resolved = with_precision(text, precision);
-    if (kept != resolved && !(kept == text && precision == train::Precision::bf16)) continue;
-    config.precision = precision;
-    config.text = kept;
-    break;
-  }
-  return config;
-}
-
 RunConfig run_config_of(const fs::path& run) {
   const fs::path file = run / "config.toml";
   if (!fs::exists(file)) {
@@ -286,8 +260,10 @@ void keep_config(const fs::path& run, const std::string& text, const std::string
   if (fs::exists(file)) {
     if (read_file(file) == text) return;
     if (has_begun(run))
-      fail("{}: this run began with another configuration than {}. Use another --run directory, or delete this one.",
-           file.string(), origin);
+      fail(
+          "{}: this run began with another configuration than {}. Use another --run directory{}, or delete this one.",
+          file.string(), origin,
+          fs::exists(run / "metrics.jsonl") ? std::format(" (--from {} goes on from these networks)", run.string()) : "");
   }
   write_file_atomic(file, text);
 }

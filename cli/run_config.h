@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,7 +12,7 @@
 #include "export/quantize.h"
 #include "plan/plan.h"
 #include "plan/space.h"
-#include "route/router_training.h"
+#include "route/router_options.h"
 #include "search/plan_solver.h"
 #include "train/options.h"
 
@@ -20,7 +21,7 @@ namespace triage::cli {
 struct StageConfig {
   std::string name;         // also the name of its files: NAME.pt, NAME.onnx
   plan::SearchSpace space;  // of one subnet for the stages of a plan
-  std::string from;         // "supernet" (of this run) or a directory with supernet.pt that the weights start from
+  std::string from;         // the weights start from: "supernet" (of this run), a directory with supernet.pt, a NAME.pt
   std::string teacher;     // another stage, or "supernet" (the one of `from`), it is distilled from; empty: labels only
   int features_block = 1;  // its pooled output feeds the router
   plan::Precision inference_precision = plan::Precision::fp32;  // of its stages in the plan
@@ -41,7 +42,7 @@ struct RunConfig {
   std::uint64_t seed = 1;
   std::string device = "auto";  // auto, cpu, cuda
   train::Precision precision = train::Precision::bf16;
-  bool auto_precision = false;  // nothing was asked for: `precision` is what this machine trains fastest in
+  bool auto_precision = false;  // nothing was asked for: it is to be what the machine trains fastest in (pipeline.h)
   int threads = 0;              // of the training; 0: all cores
   std::string data, shift;      // imported data set files; shift: the same classes under distribution shift, optional
   std::optional<data::SplitSize> route, validation;  // as wanted; absent: by the size of the data
@@ -64,12 +65,8 @@ struct RunConfig {
   void require_stages() const;  // throws Error when there is a supernet alone, of which no plan can be built
 };
 
-RunConfig load_run_config(const fs::path& file);
-
-// What "auto" stands for in a run: what it began with (runs of before that was a choice: bf16), so that one that moves
-// to another machine goes on as it was; in a new run, what this machine is fastest in. The text that is kept says
-// which.
-RunConfig resolve_precision(RunConfig config, const fs::path& run);
+// settings: as of Config::load.
+RunConfig load_run_config(const fs::path& file, std::span<const std::string> settings = {});
 
 // The keys of a table of budgets.
 void read_budgets(ConfigSection section, search::Budgets& budgets);

@@ -6,6 +6,7 @@
 #include "cli/ablation.h"
 #include "cli/command.h"
 #include "cli/outputs.h"
+#include "cli/run_options.h"
 #include "cli/search_run.h"
 #include "core/machine.h"
 #include "core/new_files.h"
@@ -128,10 +129,12 @@ int search_command(int argc, char** argv) {
       "or killed goes on where it was, and several processes may work on one",
       "triage search"};
   std::string config_file, run, study_location;
+  std::vector<std::string> settings;
   bool json = false, ablation = false;
   AblationRequest request;
   app.add_option("CONFIG", config_file, "configuration (TOML) with a [search]")->required();
   app.add_option("--run", run, "run directory; default: runs/NAME of the configuration")->check(output_directory);
+  add_settings_option(app, settings);
   app.add_option("--study", study_location,
                  "where trials are kept: a SQLite file (default: RUN/search.sqlite) or a "
                  "PostgreSQL database, postgresql://USER@HOST/DATABASE")
@@ -153,7 +156,7 @@ int search_command(int argc, char** argv) {
   install_stop_handler();
   Progress::set_quiet(json);
   report::require_gnuplot();
-  const SearchConfig config = load_search_config(config_file);
+  const SearchConfig config = load_search_config(config_file, settings);
   const fs::path directory = run.empty() ? fs::path("runs") / config.name : fs::path(run);
   require_output_directory(directory);
   keep_config(directory, config.text, config.origin);

@@ -54,8 +54,8 @@ void read_options(ConfigSection& section, search::SearchOptions& options) {
 
 }  // namespace
 
-SearchConfig load_search_config(const fs::path& file) {
-  const Config parsed = Config::load(file);
+SearchConfig load_search_config(const fs::path& file, std::span<const std::string> settings) {
+  const Config parsed = Config::load(file, settings);
   ConfigSection root = parsed.root();
   SearchConfig config;
   config.origin = parsed.origin();

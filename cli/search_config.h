@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 
 #include "core/file.h"
@@ -27,7 +28,8 @@ struct SearchConfig {
   std::string origin;
 };
 
-SearchConfig load_search_config(const fs::path& file);
+// settings: as of Config::load.
+SearchConfig load_search_config(const fs::path& file, std::span<const std::string> settings = {});
 bool is_search_config(const fs::path& file);  // it has a [search]
 
 }  // namespace triage::cli

@@ -2,8 +2,7 @@
 #include <iostream>
 
 #include "cli/command.h"
-#include "cli/outputs.h"
-#include "cli/pipeline.h"
+#include "cli/run_options.h"
 #include "core/progress.h"
 #include "core/text.h"
 
@@ -12,22 +11,21 @@ namespace triage::cli {
 int train_command(int argc, char** argv) {
   CLI::App app{"Trains every network of a configuration; a run that was stopped or killed goes on where it was",
                "triage train"};
-  std::string config_file, run;
+  RunOptions options;
   bool json = false;
-  app.add_option("CONFIG", config_file, "configuration (TOML)")->required();
-  app.add_option("--run", run, "run directory; default: runs/NAME of the configuration")->check(output_directory);
+  options.add_options(app);
   app.add_flag("--json", json, "result as JSON on stdout, no progress");
-  app.footer("Example: triage train configs/cifar10-pair.toml --run runs/cifar10-pair");
+  app.footer("Example: triage train configs/cifar10-pair.toml --run runs/quick --epochs 2");
   if (!parse_arguments(app, argc, argv)) return 0;
   install_stop_handler();
   Progress::set_quiet(json);
-  const RunConfig given = load_run_config(config_file);
-  const fs::path directory = run.empty() ? fs::path("runs") / given.name : fs::path(run);
-  require_output_directory(directory);
+  const RunConfig given = options.load();
+  const fs::path directory = options.directory(given);
   const RunConfig config = resolve_precision(given, directory);
   const Workspace workspace(config, directory);
   print_split_notes(workspace);
   check_run(workspace);
+  if (options.dry_run) return tell_dry_run(workspace, json);
   const RunLock lock = open_run(directory, config);
   Json out = Json::array();
   const auto tell = [&](const std::string& name, const train::TrainResult& result) {

@@ -68,6 +68,10 @@ expect 1 "diverged at step" "$triage" train "$(changed j.toml 's/^batch = 100/ba
 
 # A run directory of another configuration; damaged checkpoints.
 "$triage" train tiny.toml --run run > /dev/null 2>&1
+expect 2 "--from: expected the finished run of these networks, found no nowhere/" "$triage" train tiny.toml --run new --from nowhere
+expect 2 "--from: expected another run than that of --run, found run for both" "$triage" train tiny.toml --run run --from run
+expect 1 "--set stage.huge.epochs=1: expected a [[stage]] named 'huge', found none" "$triage" run tiny.toml --run new --set stage.huge.epochs=1
+expect 1 "tiny.toml with --set: key 'stage[0].epoch' is unknown" "$triage" train tiny.toml --run new --set stage.little.epoch=1
 expect 1 "began with another configuration" "$triage" train "$(changed k.toml 's/^seed = 7/seed = 8/')" --run run
 cp -r run damaged
 printf 'x' | dd of=damaged/checkpoint/big.ckpt bs=1 seek=5000 conv=notrunc status=none

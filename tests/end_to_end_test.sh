@@ -53,6 +53,30 @@ jq -e '.version == 2 and .test.split == "test" and (.test | [.static[], .operati
   all(.[]; .balanced_accuracy_interval[0] <= .balanced_accuracy and .macro_f1 <= 1 and .top5_accuracy == null)) and
   (.test.latency.alone_us | length == 2)' "$work/run/results.json" > /dev/null || fail "expected balanced accuracy and macro F1 of 4 classes"
 
+# What would be done, without doing it: the files are as they were, and another directory is not made.
+before=$(sums)
+"$triage" train "$work/tiny.toml" --run "$work/dry" --dry-run --json > "$work/dry.json" 2> "$work/log.txt" || fail "$(cat "$work/log.txt")"
+"$triage" run "$work/tiny.toml" --run "$work/run" --dry-run > "$work/dry.txt" 2> "$work/log.txt" || fail "$(cat "$work/log.txt")"
+[ ! -e "$work/dry" ] && [ "$(sums)" = "$before" ] || fail "a dry run wrote something"
+jq -e '(.networks | map([.name, .epochs]) == [["little", 3], ["big", 4]]) and all(.networks[]; .seconds > 0 and .images_per_second > 0 and .mmac > 0)
+  and (.splits | .train + .route + .validation == 1400 and .test == 200) and .training_minutes > 0' "$work/dry.json" > /dev/null ||
+  fail "expected sizes and times: $(cat "$work/dry.json")"
+grep -q "^training: about .* min" "$work/dry.txt" || fail "expected an estimate: $(cat "$work/dry.txt")"
+
+# On from a finished run, shorter and with another learning rate; the run says what it was made with, and resumes.
+longer() { "$triage" train "$work/tiny.toml" --run "$work/longer" --from "$work/run" --epochs 1 --set 'stage.*.lr=0.05' "$@"; }
+longer > /dev/null 2> "$work/log.txt" || fail "$(cat "$work/log.txt")"
+[ "$(grep -c '^epochs = 1$' "$work/longer/config.toml") $(grep -c '^lr = 0.05' "$work/longer/config.toml")" = "2 2" ] ||
+  fail "expected one epoch and the rate for both nets: $(cat "$work/longer/config.toml")"
+jq -es 'length == 2 and all(.[]; .epoch == 1 and .validation_accuracy > 0.6)' "$work/longer/metrics.jsonl" > /dev/null ||
+  fail "expected one epoch on from good weights: $(cat "$work/longer/metrics.jsonl")"
+longer > /dev/null 2> "$work/again.txt"
+! grep -q "epoch" "$work/again.txt" || fail "a finished run trained again"
+code=0
+"$triage" train "$work/tiny.toml" --run "$work/run" --epochs 9 > "$work/out.txt" 2> "$work/log.txt" || code=$?
+[ $code = 1 ] && grep -qF -- "(--from $work/run goes on from these networks)" "$work/log.txt" || fail "expected a way on: $(cat "$work/log.txt")"
+rm -r "$work/longer"
+
 # A plan finds its run's data.
 "$triage" eval "$work/run/plan" --no-latency > "$work/eval.txt" 2> "$work/log.txt" || fail "$(cat "$work/log.txt")"
 grep -q "worst classes: " "$work/eval.txt" || fail "expected the worst classes: $(cat "$work/eval.txt")"

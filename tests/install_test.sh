@@ -13,6 +13,9 @@ quietly cmake --install "$build" --component library --prefix "$work/prefix"
 [ "$(cd "$work/prefix/include" && find . -type f | sort | xargs)" = "$(cd "$source/include" && find . -type f | sort | xargs)" ] ||
   fail "unexpected headers: $(find "$work/prefix/include" -type f)"
 
+quietly cmake --install "$build" --component programs --prefix "$work/programs"
+quietly "$work/programs/bin/triage" doctor --help
+
 # A user's project: the example, and a file that our own flags and include paths would break.
 mkdir "$work/app"
 cp "$source/examples/classify.cc" "$work/app"

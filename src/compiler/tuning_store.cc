@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/machine.h"
 #include "core/sqlite.h"
+#include "core/warning.h"
 
 namespace triage::compiler {
 namespace {
@@ -14,11 +15,29 @@ constexpr const char* kTuningKind = "triage tuning store";
 // 1: keys had rows instead of threads; 2: int8 kernels with tiles of four vectors were several times slower
 constexpr int kTuningVersion = 3;
 constexpr const char* kColumns =
-    "SELECT c.kernel, c.schedule, us, spread, samples, failure, git, date FROM candidates c ";
+    "SELECT kernel, schedule, us, spread, samples, failure, git, date, sha256 FROM candidates ";
 
 template <class Body>
 auto in_store(const std::string& origin, Body&& body) {
   return named_sqlite_errors(origin, "a tuning store", body);
+}
+
+// What a row's checksum is of; a row of before there were any has none.
+std::string candidate_sum(const std::string& machine, const Candidate& row) {
+  const std::string us = row.outcome.us ? std::format("{}", *row.outcome.us) : "none";
+  return sha256_hex(std::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", machine, row.key.text(), row.schedule.text(), us,
+                                row.outcome.spread, row.outcome.samples, row.outcome.failure, row.git, row.date));
+}
+
+struct Tuned {
+  std::string schedule;
+  int effort = 0;
+  std::string git, date;
+};
+
+std::string tuned_sum(const std::string& machine, const std::string& kernel, const Tuned& row) {
+  return sha256_hex(
+      std::format("{}\n{}\n{}\n{}\n{}\n{}", machine, kernel, row.schedule, row.effort, row.git, row.date));
 }
 
 }  // namespace
@@ -31,6 +50,7 @@ struct TuningStore::Impl {
     database.exec("PRAGMA synchronous = NORMAL");
     SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
     if (!database.tableExists("store")) make();
+    for (const char* table : {"candidates", "tuned"}) add_sums(table);
     transaction.commit();
   }
 
@@ -64,6 +84,35 @@ struct TuningStore::Impl {
     insert.exec();
   }
 
+  // Of before rows had checksums.
+  void add_sums(const std::string& table) {
+    SQLite::Statement query(database, "SELECT count(*) FROM pragma_table_info(?) WHERE name = 'sha256'");
+    query.bind(1, table);
+    query.executeStep();
+    if (query.getColumn(0).getInt() > 0) return;
+    query.reset();
+    database.exec("ALTER TABLE " + table + " ADD COLUMN sha256 TEXT NOT NULL DEFAULT ''");
+  }
+
+  void check_sum(const std::string& kernel, const std::string& found, const std::string& expected) const {
+    if (found.empty())
+      warn(origin + ": has rows without a checksum (of before there were any): damage would not be noticed");
+    else if (found != expected)
+      fail("{}: {}: damaged: expected the checksum {}, found {}", origin, kernel, expected, found);
+  }
+
+  std::optional<Tuned> tuned(const std::string& kernel) const {
+    SQLite::Statement query(database,
+                            "SELECT schedule, effort, git, date, sha256 FROM tuned WHERE machine = ? AND kernel = ?");
+    query.bind(1, machine);
+    query.bind(2, kernel);
+    if (!query.executeStep()) return {};
+    Tuned row{query.getColumn(0).getString(), query.getColumn(1).getInt(), query.getColumn(2).getString(),
+              query.getColumn(3).getString()};
+    check_sum(kernel, query.getColumn(4).getString(), tuned_sum(machine, kernel, row));
+    return row;
+  }
+
   Candidate candidate(SQLite::Statement& row) const {
     try {
       Candidate candidate{.key = KernelKey::parse(row.getColumn(0).getString()),
@@ -74,16 +123,19 @@ struct TuningStore::Impl {
       candidate.outcome.failure = row.getColumn(5).getString();
       candidate.git = row.getColumn(6).getString();
       candidate.date = row.getColumn(7).getString();
+      check_sum(candidate.key.text(), row.getColumn(8).getString(), candidate_sum(machine, candidate));
       return candidate;
     } catch (const Error& error) {
       fail("{}: {}", origin, error.what());
     }
   }
 
-  std::vector<Candidate> select(const char* where, const std::string& kernel = {}) const {
+  std::vector<Candidate> select(const char* where, const std::string& kernel = {},
+                                const std::string& schedule = {}) const {
     SQLite::Statement query(database, std::string(kColumns) + where);
     query.bind(1, machine);
     if (!kernel.empty()) query.bind(2, kernel);
+    if (!schedule.empty()) query.bind(3, schedule);
     std::vector<Candidate> found;
     while (query.executeStep()) found.push_back(candidate(query));
     return found;
@@ -115,9 +167,11 @@ void TuningStore::insert(const KernelKey& key, const Schedule& schedule, const O
   in_store(impl_->origin, [&] {
     SQLite::Statement insert(impl_->database,
                              "INSERT INTO candidates (machine, kernel, schedule, us, spread, samples, failure, git, "
-                             "date) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (machine, kernel, schedule) DO "
-                             "UPDATE SET us = excluded.us, spread = excluded.spread, samples = excluded.samples, "
-                             "failure = excluded.failure, git = excluded.git, date = excluded.date");
+                             "date, sha256) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (machine, kernel, "
+                             "schedule) DO UPDATE SET us = excluded.us, spread = excluded.spread, samples = "
+                             "excluded.samples, failure = excluded.failure, git = excluded.git, date = excluded.date, "
+                             "sha256 = excluded.sha256");
+    const Candidate row{key, schedule, outcome, git_revision(), iso_time_now()};
     insert.bind(1, impl_->machine);
     insert.bind(2, key.text());
     insert.bind(3, schedule.text());
@@ -125,8 +179,9 @@ void TuningStore::insert(const KernelKey& key, const Schedule& schedule, const O
     insert.bind(5, outcome.spread);
     insert.bind(6, outcome.samples);
     insert.bind(7, outcome.failure);
-    insert.bind(8, git_revision());
-    insert.bind(9, iso_time_now());
+    insert.bind(8, row.git);
+    insert.bind(9, row.date);
+    insert.bind(10, candidate_sum(impl_->machine, row));
     insert.exec();
   });
 }
@@ -134,14 +189,16 @@ void TuningStore::insert(const KernelKey& key, const Schedule& schedule, const O
 void TuningStore::finish(const KernelKey& key, const Schedule& winner, int effort) {
   in_store(impl_->origin, [&] {
     SQLite::Statement insert(impl_->database,
-                             "INSERT OR REPLACE INTO tuned SELECT machine, kernel, schedule, ?, ?, ? FROM candidates "
-                             "WHERE machine = ? AND kernel = ? AND schedule = ? AND us IS NOT NULL");
+                             "INSERT OR REPLACE INTO tuned SELECT machine, kernel, schedule, ?, ?, ?, ? FROM "
+                             "candidates WHERE machine = ? AND kernel = ? AND schedule = ? AND us IS NOT NULL");
+    const Tuned row{winner.text(), effort, git_revision(), iso_time_now()};
     insert.bind(1, effort);
-    insert.bind(2, git_revision());
-    insert.bind(3, iso_time_now());
-    insert.bind(4, impl_->machine);
-    insert.bind(5, key.text());
-    insert.bind(6, winner.text());
+    insert.bind(2, row.git);
+    insert.bind(3, row.date);
+    insert.bind(4, tuned_sum(impl_->machine, key.text(), row));
+    insert.bind(5, impl_->machine);
+    insert.bind(6, key.text());
+    insert.bind(7, winner.text());
     if (insert.exec() != 1) {
       fail("{}: {}: winner {}: expected a measured candidate", impl_->origin, key.text(), winner.text());
     }
@@ -150,19 +207,20 @@ void TuningStore::finish(const KernelKey& key, const Schedule& winner, int effor
 
 int TuningStore::effort(const KernelKey& key) const {
   return in_store(impl_->origin, [&] {
-    SQLite::Statement query(impl_->database, "SELECT effort FROM tuned WHERE machine = ? AND kernel = ?");
-    query.bind(1, impl_->machine);
-    query.bind(2, key.text());
-    return query.executeStep() ? query.getColumn(0).getInt() : 0;
+    const std::optional<Tuned> tuned = impl_->tuned(key.text());
+    return tuned ? tuned->effort : 0;
   });
 }
 
 std::optional<Candidate> TuningStore::best(const KernelKey& key) const {
   return in_store(impl_->origin, [&]() -> std::optional<Candidate> {
-    std::vector<Candidate> found = impl_->select(
-        "LEFT JOIN (SELECT machine, kernel, schedule, 1 AS won FROM tuned) t USING (machine, kernel, schedule) "
-        "WHERE machine = ? AND kernel = ? AND us IS NOT NULL ORDER BY won DESC, us, id LIMIT 1",
-        key.text());
+    const std::optional<Tuned> tuned = impl_->tuned(key.text());
+    std::vector<Candidate> found;
+    if (tuned)
+      found = impl_->select("WHERE machine = ? AND kernel = ? AND schedule = ? AND us IS NOT NULL", key.text(),
+                            tuned->schedule);
+    if (found.empty())
+      found = impl_->select("WHERE machine = ? AND kernel = ? AND us IS NOT NULL ORDER BY us, id LIMIT 1", key.text());
     if (found.empty()) return {};
     return std::move(found[0]);
   });

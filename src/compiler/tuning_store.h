@@ -3,7 +3,8 @@
 // Rows belong to a machine (target and CPU), a kernel and a schedule; a file holds those of many machines, an object
 // sees those of one. Each insert is a transaction: a process that is killed loses at most the candidate it was at.
 // Several processes may work on one file; one object per thread, and a process forked while it is open must not use its
-// copy. A damaged or foreign file, or one of another version, is refused by name.
+// copy. A damaged or foreign file, or one of another version, is refused by
+// name: rows carry checksums, those of before there were any are taken with a warning.
 #pragma once
 
 #include <memory>

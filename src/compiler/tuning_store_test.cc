@@ -112,6 +112,37 @@ TEST(TuningStore, RefusesAnotherFile) {
   EXPECT_THAT(error_of([&] { TuningStore(directory / "words", kMachine).all(); }), HasSubstr("words: "));
 }
 
+TEST(TuningStore, RefusesADamagedRow) {
+  const TempDir directory;
+  const auto after = [&](const std::string& change) {
+    const fs::path file = directory / "rows.sqlite";
+    fs::remove(file);
+    {
+      TuningStore store(file, kMachine);
+      store.insert(kStoreKey, of_columns(1), {.us = 3});
+      store.insert(kStoreKey, of_columns(2), {.us = 2});
+      store.finish(kStoreKey, of_columns(2), 7);
+    }
+    SQLite::Database(file, SQLite::OPEN_READWRITE).exec(change);
+    return error_of([&] {
+      const TuningStore store(file, kMachine);
+      store.all();
+      store.effort(kStoreKey);
+      store.best(kStoreKey);
+    });
+  };
+  EXPECT_EQ(after("UPDATE candidates SET sha256 = sha256"), "");
+  for (const char* change : {"candidates SET us = 1.5 WHERE us = 3", "candidates SET spread = 0.25", "tuned SET effort = 8",
+                             "candidates SET date = 'today'"}) {
+    EXPECT_THAT(after(std::string("UPDATE ") + change), HasSubstr("rows.sqlite: " + kStoreKey.text() + ": damaged: "))
+        << change;
+  }
+  const std::string other = of_columns(1).text();
+  EXPECT_THAT(after("UPDATE tuned SET schedule = '" + other + "'"), HasSubstr(": damaged: "));
+  // Of before: no column, and a warning.
+  EXPECT_EQ(after("ALTER TABLE candidates DROP COLUMN sha256; ALTER TABLE tuned DROP COLUMN sha256"), "");
+}
+
 TEST(TuningStore, RefusesADamagedFile) {
   const TempDir directory;
   const fs::path file = directory / "tuning.sqlite";

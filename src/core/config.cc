@@ -69,15 +69,81 @@ std::string describe(const toml::node* node) {
   return text.size() <= kShownBytes ? text : text.substr(0, kShownBytes) + "...";
 }
 
+// Where a file has it; of a value that was set, nothing.
+std::string line_of(const toml::node* node) {
+  if (node == nullptr) return {};
+  const auto line = node->source().begin.line;
+  return line > 0 ? std::format(":{}", line) : " with --set";
+}
+
 [[noreturn]] void fail_value(const std::string& origin, const std::string& name, const toml::node* node,
                              const std::string& expected) {
-  const std::string line = node == nullptr ? "" : std::format(":{}", node->source().begin.line);
-  fail("{}{}: key '{}': expected {}, found {}", origin, line, name, expected, describe(node));
+  fail("{}{}: key '{}': expected {}, found {}", origin, line_of(node), name, expected, describe(node));
+}
+
+// The tables that the next part of a setting's key may stand in.
+std::vector<toml::table*> inside(const std::vector<toml::table*>& tables, const std::string& key, const std::string& item,
+                                 bool& list) {
+  std::vector<toml::table*> out;
+  for (toml::table* table : tables) {
+    toml::node* node = table->get(key);
+    if (node == nullptr) node = &table->insert(key, toml::table()).first->second;
+    list = list || node->is_array();
+    if (toml::table* one = node->as_table()) out.push_back(one);
+    if (!node->is_array()) continue;
+    for (toml::node& element : *node->as_array()) {
+      toml::table* one = element.as_table();
+      if (one && (item == "*" || (*one)["name"].value_or(std::string()) == item)) out.push_back(one);
+    }
+  }
+  return out;
+}
+
+void apply(toml::table& root, const std::string& setting) {
+  const auto refuse = [&](const std::string& why) { fail("--set {}: {}", setting, why); };
+  const std::size_t equals = setting.find('=');
+  if (equals == std::string::npos || equals == 0) refuse("expected KEY=VALUE, such as stage.big.epochs=10");
+  check_size(setting, "--set");
+  const std::string value = setting.substr(equals + 1);
+  std::vector<std::string> parts;
+  std::istringstream keys(setting.substr(0, equals));
+  for (std::string part; std::getline(keys, part, '.');) parts.push_back(part);
+  if (std::ranges::any_of(parts, [](const std::string& part) { return part.empty(); }) || setting[equals - 1] == '.')
+    refuse("expected names with dots between them before '='");
+  std::vector<toml::table*> tables{&root};
+  for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
+    bool list = false;
+    tables = inside(tables, parts[i], parts[i + 1], list);
+    if (list && i + 2 >= parts.size()) refuse(std::format("expected a key behind '{}'", parts[i + 1]));
+    if (tables.empty()) {
+      refuse(list ? std::format("expected a [[{}]] named '{}', found none", parts[i], parts[i + 1])
+                  : std::format("expected a table '{}', found a value", parts[i]));
+    }
+    i += list;
+  }
+  toml::table parsed;
+  try {
+    parsed = toml::parse("value = " + value);
+  } catch (const toml::parse_error&) {
+    parsed.clear();
+  }
+  for (toml::table* table : tables) {
+    if (parsed.size() == 1)
+      parsed.begin()->second.visit([&](const auto& node) { table->insert_or_assign(parts.back(), node); });
+    else
+      table->insert_or_assign(parts.back(), value);
+  }
+}
+
+std::string written(const toml::table& table) {
+  std::ostringstream out;
+  out << toml::toml_formatter(table) << '\n';
+  return out.str();
 }
 
 }  // namespace
 
-Config Config::parse(std::string_view text, std::string origin) {
+Config Config::parse(std::string_view text, std::string origin, std::span<const std::string> settings) {
   check_size(text, origin);
   auto state = std::make_shared<State>();
   state->text = text;
@@ -88,12 +154,14 @@ Config Config::parse(std::string_view text, std::string origin) {
     const auto& place = error.source().begin;
     fail("{}:{}:{}: not valid TOML: {}", state->origin, place.line, place.column, error.description());
   }
+  for (const std::string& setting : settings) apply(state->table, setting);
+  if (!settings.empty()) state->text = written(state->table);
   state->add(&state->table, "");
   return Config(std::move(state));
 }
 
-Config Config::load(const fs::path& path) {
-  return parse(read_file(path, {.bytes = kMaxBytes, .pipe = true}), path.string());
+Config Config::load(const fs::path& path, std::span<const std::string> settings) {
+  return parse(read_file(path, {.bytes = kMaxBytes, .pipe = true}), path.string(), settings);
 }
 
 Config::~Config() = default;
@@ -181,8 +249,8 @@ void ConfigSection::read(const char* key, std::vector<int>& value, int low, int 
 void ConfigSection::require(const char* key) {
   if (has(key)) return;
   const bool written = node_->table != nullptr && !node_->path.empty();
-  const std::string line = written ? std::format(":{}", node_->table->source().begin.line) : "";
-  fail("{}{}: key '{}' is missing", node_->state->origin, line, node_->name_of(key));
+  fail("{}{}: key '{}' is missing", node_->state->origin, line_of(written ? node_->table : nullptr),
+       node_->name_of(key));
 }
 
 bool ConfigSection::has(const char* key) const { return node_->find(key) != nullptr; }
@@ -223,7 +291,7 @@ void ConfigSection::finish() const {
     if (node_->asked.contains(key.str())) continue;
     std::string known;
     for (const std::string& name : node_->asked) known += (known.empty() ? "" : ", ") + name;
-    fail("{}:{}: key '{}' is unknown; expected one of: {}", node_->state->origin, key.source().begin.line,
+    fail("{}{}: key '{}' is unknown; expected one of: {}", node_->state->origin, line_of(&value),
          node_->name_of(key.str()), known);
   }
   for (const auto& [key, children] : node_->children) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,13 +18,16 @@ class ConfigSection;
 
 class Config {
  public:
-  static Config parse(std::string_view text, std::string origin);
-  static Config load(const fs::path& path);
+  // settings: "KEY=VALUE", which take the place of what the text says, or are added to it. KEY is dotted; behind a list
+  // of tables ([[stage]]) comes the `name` of one of them, or * for all: "stage.big.epochs=10". VALUE is TOML; what is
+  // none is a string.
+  static Config parse(std::string_view text, std::string origin, std::span<const std::string> settings = {});
+  static Config load(const fs::path& path, std::span<const std::string> settings = {});
   ~Config();
   Config(Config&&) noexcept;
 
   ConfigSection root() const;
-  const std::string& text() const;    // as it was read
+  const std::string& text() const;    // as it was read; with settings: written anew, with them
   const std::string& origin() const;  // the file
 
  private:

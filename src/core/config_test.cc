@@ -22,6 +22,73 @@ name = "little"
 name = "big"
 )";
 
+std::string refused(const std::vector<std::string>& settings) {
+  try {
+    const Config config = Config::parse(kText, "c.toml", settings);
+    ConfigSection root = config.root(), train = root.section("train");
+    int epochs = 0;
+    train.read("epochs", epochs, 1, 1000);
+    for (ConfigSection& stage : root.sections("stage")) {
+      std::string name;
+      stage.read("name", name);
+      stage.finish();
+    }
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
+TEST(Config, SettingsTakeThePlaceOfWhatTheTextSays) {
+  const std::vector<std::string> settings{
+      "seed=4", "train.epochs=3", "stage.big.epochs=10", "stage.*.lr=0.25", "train.augment.shift=1", "data.file=a/b.tds",
+      "name=\"17\"",  "train.tags=[\"x\"]"};
+  const Config config = Config::parse(kText, "c.toml", settings);
+  const auto read = [](const Config& of) {
+    ConfigSection root = of.root(), train = root.section("train"), augment = train.section("augment");
+    std::uint64_t seed = 0;
+    int epochs = 0, shift = 0;
+    std::string file, name, out;
+    std::vector<std::string> tags;
+    root.read("seed", seed);
+    root.read("name", name);
+    root.section("data").read("file", file);
+    train.read("epochs", epochs, 1, 1000);
+    train.read("tags", tags);
+    augment.read("shift", shift, 0, 9);
+    out = std::format("{} {} {} {} {} {}", seed, name, file, epochs, shift, tags.at(0));
+    for (ConfigSection& stage : root.sections("stage")) {
+      double lr = 0;
+      int more = 0;
+      stage.read("lr", lr, 0, 1);
+      stage.read("epochs", more, 0, 99);
+      stage.read("name", name);
+      out += std::format(" {}:{},{}", name, lr, more);
+    }
+    return out;
+  };
+  const std::string expected = "4 17 a/b.tds 3 1 x little:0.25,0 big:0.25,10";
+  EXPECT_EQ(read(config), expected);
+  EXPECT_EQ(read(Config::parse(config.text(), "again.toml")), expected) << "the text that is kept says the same";
+  const Config twice = Config::parse(config.text(), "c.toml", settings);
+  EXPECT_EQ(twice.text(), config.text());
+}
+
+TEST(Config, SettingsThatFitNothingAreNamed) {
+  EXPECT_EQ(refused({"epochs"}), "--set epochs: expected KEY=VALUE, such as stage.big.epochs=10");
+  EXPECT_EQ(refused({"=1"}), "--set =1: expected KEY=VALUE, such as stage.big.epochs=10");
+  EXPECT_EQ(refused({"train..epochs=1"}), "--set train..epochs=1: expected names with dots between them before '='");
+  EXPECT_EQ(refused({"train.=1"}), "--set train.=1: expected names with dots between them before '='");
+  EXPECT_EQ(refused({"stage.huge.epochs=1"}), "--set stage.huge.epochs=1: expected a [[stage]] named 'huge', found none");
+  EXPECT_EQ(refused({"stage.big=1"}), "--set stage.big=1: expected a key behind 'big'");
+  EXPECT_EQ(refused({"seed.x=1"}), "--set seed.x=1: expected a table 'seed', found a value");
+  EXPECT_EQ(refused({"train.epochs=many"}),
+            "c.toml with --set: key 'train.epochs': expected an integer from 1 to 1000, found many");
+  EXPECT_EQ(refused({"stage.big.x=1"}), "c.toml with --set: key 'stage[1].x' is unknown; expected one of: name");
+  EXPECT_EQ(refused({"train.epochs=1]\n[train2]"}),
+            "c.toml with --set: key 'train.epochs': expected an integer from 1 to 1000, found 1]\n[train2]");
+}
+
 TEST(Config, ReadsEveryKindAndKeepsDefaults) {
   const Config config = Config::parse(kText, "c.toml");
   ConfigSection root = config.root(), train = root.section("train");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <format>
 
 #include "core/error.h"
@@ -39,6 +40,7 @@ Json side_json(const Side& side, const ComparisonOptions& how) {
   Json json{{"name", side.plan.name},
             {"mean_us", nullptr},
             {"engine", nullptr},
+            {"stable", nullptr},
             {"agreement", nullptr},
             {"stages", Json::array()}};
   json.update(accuracy_fields(side.table, side.at.labels, side.at.exits, how.bootstrap_rounds, how.seed));
@@ -70,7 +72,11 @@ void run_both(const CompareOptions& options, const std::array<const Side*, 2>& s
   const std::vector<ClassifyRow> both{row_classifier(classifiers[0], dataset, indices),
                                       row_classifier(classifiers[1], dataset, indices)};
   std::array<std::size_t, 2> agreed{}, said{};
+  std::array<std::array<double, 2>, 2> expected_us{};  // by side and half of the run: of the exits its images take
+  std::array<std::vector<double>, 2> path_us{route::path_latency_us(sides[0]->plan),
+                                             route::path_latency_us(sides[1]->plan)};
   const auto count = [&](std::size_t side, std::uint32_t row, const Expected& outcome) {
+    expected_us[side][said[side] < options.real_run.images / 2 ? 0 : 1] += path_us[side][outcome.exit];
     ++said[side];
     agreed[side] += as_scored(*sides[side], row, outcome);
   };
@@ -81,6 +87,9 @@ void run_both(const CompareOptions& options, const std::array<const Side*, 2>& s
     plan["engine"] = classifiers[i].info().engine;
     plan["engine_note"] = classifiers[i].info().engine_note;
     plan["agreement"] = static_cast<double>(agreed[i]) / static_cast<double>(said[i]);
+    // Images that go on take longer: what is compared are times against those expected of the same exits.
+    const double change = times[i].half[1] * expected_us[i][0] / (times[i].half[0] * expected_us[i][1]);
+    plan["stable"] = !(std::abs(change - 1) > kSteady);  // of one image nothing is known
   }
   json["speedup"] = times[1].mean / times[0].mean;
   json["images"] = options.real_run.images;
@@ -173,6 +182,8 @@ std::string readable_comparison(const Json& json) {
                        test["difference_points"].get<double>(), test["interval"][0].get<double>(),
                        test["interval"][1].get<double>(), test["mcnemar_p"].get<double>());
   };
+  if (std::ranges::any_of(json["plans"], [](const Json& plan) { return plan["stable"] == false; }))
+    out += "warning: " + std::string(kDisturbed) + "\n";
   line("first - second", json["points"]);
   for (const Json& stage : json["stages"])
     line("  " + printable_line(stage["a"].get<std::string>()) + " - " + printable_line(stage["b"].get<std::string>()),

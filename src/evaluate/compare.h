@@ -26,12 +26,13 @@ struct CompareOptions {
   RealRunOptions real_run;
 };
 
-// {"plans": [{"name", the fields of accuracy_fields(), "mean_us", "engine", "agreement", "stages": [{"stage",
+// {"plans": [{"name", the fields of accuracy_fields(), "mean_us", "engine", "stable", "agreement", "stages": [{"stage",
 // "precision", the same fields}]}, the other],
 // "points": the plan's accuracy minus the other's with "interval" and "mcnemar_p", "stages": the same of the i-th
 // stages' nets where both have as many, "speedup": the other's measured mean latency over the plan's}. Accuracies come
 // from ONNX Runtime's answers; agreement is the share of images that the engine of the runs gave the same label and
-// exit. mean_us, engine, agreement and speedup are null without latency. Throws Error when a plan or the data set is
+// exit. stable: the later half of the run took as long
+// for the same exits as the earlier one, within kSteady. These and mean_us, engine and speedup are null without latency. Throws Error when a plan or the data set is
 // damaged or they do not fit together.
 Json compare_plans(const CompareOptions& options);
 

@@ -180,9 +180,7 @@ Json evaluate_plan(const EvaluateOptions& wanted) {
       const RealRun run = run_plan(options.plan.string(), plan, dataset, indices, at.expected(), options.real_run);
       eval["latency"] = to_json(run);
       if (!run.stable)
-        eval["warnings"].push_back(
-            "the machine was disturbed while the plan ran: earlier and later images differ by "
-            "more than 10 % in time; measured latencies may be off");
+        eval["warnings"].push_back(kDisturbed);
     }
     return eval;
   };

@@ -11,7 +11,6 @@
 namespace triage::evaluate {
 namespace {
 
-constexpr double kSteady = 0.1;  // of the mean: what two halves of the images may differ by
 
 class Setting {  // one way to run the plan, and what it took
  public:

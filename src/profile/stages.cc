@@ -253,6 +253,17 @@ Profile profile_stages(const plan::Plan& plan, const fs::path& directory, const 
   return profile(plan, directory, images, options, false, progress);
 }
 
+std::vector<std::string> disturbed_rows(const plan::CostTable& table) {
+  std::vector<std::string> out;
+  for (const plan::CostEntry& entry : table.entries) {
+    if (entry.stable) continue;
+    out.push_back(
+        std::format("the latency of '{}' was measured on a disturbed machine ({})", entry.key.stage,
+                    entry.unstable_because.empty() ? "its windows differ by more than 10 %" : entry.unstable_because));
+  }
+  return out;
+}
+
 Json latency_summary(const plan::CostTable& table) {
   int threads = 0;
   for (const plan::CostEntry& entry : table.entries) {

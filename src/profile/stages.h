@@ -65,6 +65,9 @@ Profile profile_plan(const fs::path& plan_directory, const Images& images, const
 Profile profile_stages(const plan::Plan& plan, const fs::path& directory, const Images& images,
                        const ProfileOptions& options, const std::function<void(std::size_t round)>& progress = {});
 
+// What a person should hear of the rows that are not stable, one sentence each.
+std::vector<std::string> disturbed_rows(const plan::CostTable& table);
+
 // latency.json: {"unit": "us", "batch": 1, "threads": t, "engine": ..., "stages": {NAME: {"mean", "median", "p90",
 // "p95", "p99", "first_inference"}}} for the batch-1 entries with the fewest threads.
 Json latency_summary(const plan::CostTable& table);

@@ -15,8 +15,6 @@
 namespace triage::route {
 namespace {
 
-constexpr int kLeastFolds = 3;  // one is held out of the choice, one of the training
-constexpr std::size_t kImagesPerFold = 10;
 
 struct Candidate {
   RouterObjective objective;
@@ -253,23 +251,6 @@ Json make_report(const std::vector<Setting>& settings, const std::vector<Candida
 }
 
 }  // namespace
-
-void read_router_options(ConfigSection& section, RouterTrainingOptions& options) {
-  section.read("hidden", options.hidden, 1, plan::kMaxHidden);
-  section.read("members", options.members, 1, 100);
-  if (options.hidden * options.members > plan::kMaxHidden)
-    section.fail_at("members", std::format("hidden times members of at most {}", plan::kMaxHidden));
-  section.read("folds", options.folds, kLeastFolds, 100);
-  section.read("repeats", options.repeats, 1, 100);
-  section.read("steps", options.steps, options.check_every, 100'000);
-  section.read("learning_rate", options.learning_rate, 1e-6, 10);
-  section.read("evidence", options.evidence, 0, 100);
-  section.finish();
-}
-
-std::size_t least_images(const RouterTrainingOptions& options) {
-  return kImagesPerFold * static_cast<std::size_t>(options.folds);
-}
 
 TrainedRouters train_routers(const ScoreTable& table, std::span<const double> temperatures,
                              std::span<const double> path_latency_us, const RouterTrainingOptions& options) {

@@ -1,6 +1,7 @@
 #include "train/session.h"
 
 #include "train/checkpoint.h"
+#include "train/class_weights.h"
 #include "train/network_file.h"
 
 namespace triage::train {
@@ -25,8 +26,10 @@ Session::Session(const TrainJob& job)
       sgd(parameter_groups(network, job.options)),
       average(network->state()),
       best_state(supernet::clone_state(network->state())),
+      class_weights(train::class_weights(job.options.class_weights, *job.data, job.splits->train)),
       file_(job.run / "checkpoint" / (job.name + ".ckpt")),
       metrics_(job.run / "metrics.jsonl") {
+  if (class_weights) class_weights = class_weights->to(job.device);
   if (job.teacher) {
     auto ask = [teacher = *job.teacher](const at::Tensor& images) mutable {
       const torch::NoGradGuard no_grad;

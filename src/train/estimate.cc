@@ -1,0 +1,63 @@
+#include "train/estimate.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "train/step.h"
+
+namespace triage::train {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr std::size_t kLeastSteps = 3, kForwardImages = 1000;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+double forward_seconds_per_image(const TrainJob& job, supernet::Network& network) {
+  const std::span<const std::uint32_t> all(job.splits->train);
+  const auto some = all.first(std::min(all.size(), kForwardImages));
+  accuracy(network, *job.data, some, job.normalization);  // the first call makes what later ones find
+  const auto start = Clock::now();
+  accuracy(network, *job.data, some, job.normalization);
+  return seconds_since(start) / static_cast<double>(some.size());
+}
+
+}  // namespace
+
+TrainEstimate estimate_training(const TrainJob& with_teacher, double seconds) {
+  TrainJob job = with_teacher;
+  job.teacher = nullptr;
+  const TrainOptions& options = job.options;
+  Session session(job);
+  data::TrainLoader loader(*job.data, job.splits->train, job.normalization, loader_options(job), 0);
+  session.network->train();
+  double step_seconds = 0;
+  auto start = Clock::now();
+  for (std::size_t steps = 0; steps < kLeastSteps || seconds_since(start) < seconds; ++steps) {
+    data::Batch batch = loader.next();
+    train_step(job, session, batch, 0, 0);
+    loader.recycle(std::move(batch));
+    ++session.step;
+    if (steps == 0)
+      start = Clock::now();
+    else
+      step_seconds = seconds_since(start) / static_cast<double>(steps);
+  }
+  const double epochs = options.epochs, images = static_cast<double>(loader.steps_per_epoch()) * options.batch;
+  const double validations = std::max(1.0, std::ceil(epochs / options.validate_every));
+  const double validated = static_cast<double>(job.splits->validation.size()) + kRecalibrationBatches * options.batch;
+  TrainEstimate estimate;
+  estimate.images_per_second = options.batch / step_seconds;
+  estimate.seconds = epochs * images / estimate.images_per_second +
+                     validations * validated * forward_seconds_per_image(job, session.network);
+  if (with_teacher.teacher) {
+    const double asked = options.distill.views > 0 ? std::min<double>(epochs, options.distill.views) : epochs;
+    estimate.seconds += asked * images * forward_seconds_per_image(job, *with_teacher.teacher);
+  }
+  return estimate;
+}
+
+}  // namespace triage::train
