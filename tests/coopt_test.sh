@@ -27,9 +27,9 @@ supernet = "net"
 initial_subnets = 12
 batch = 40
 population = 40
-profile_seconds = 1
+profile_seconds = 0.3
 T
-"$triage" costs net --seconds 1 --out costs.json > /dev/null 2> log.txt || fail "$(cat log.txt)"
+"$triage" costs net --seconds 0.3 --out costs.json > /dev/null 2> log.txt || fail "$(cat log.txt)"
 
 version=$("$triage" --version | awk 'NR == 1 { print $2 }')  # the compiled engine's, too
 # Tables of other providers: a stage's time raised to a power, and scaled, so that other nets look cheap.

@@ -116,12 +116,12 @@ jq -e 'all(.stages[]; .cost.energy_uj > 0)' "$work/plan.json" > /dev/null || fai
 jq -e '.images[0].label | IN("disc", "cross", "triangle", "ring")' "$work/predict.json" > /dev/null || fail "predict gave no label"
 /usr/bin/python3 "$source/tests/onnx_client_test.py" "$work/run/plan" || [ $? = 77 ]
 # Larger images that are not square, in int8: through the same commands.
-"$triage" data generate --out "$work/large.tds" --height 50 --width 38 --train 1000 --test 100 > /dev/null
+"$triage" data generate --out "$work/large.tds" --height 30 --width 22 --train 1000 --test 100 > /dev/null
 sed "s|DATA|$work/large.tds|; s/\"tiny\"/\"large\"/; s/epochs = [34]/epochs = 1\ninference_precision = \"int8\"/" \
   "$source/tests/tiny.toml" > "$work/large.toml"
 "$triage" run "$work/large.toml" --run "$work/large" > /dev/null 2> "$work/log.txt" || fail "$(cat "$work/log.txt")"
-jq -e '.input == {"channels": 3, "height": 50, "width": 38} and all(.stages[]; .precision == "int8")' "$work/large/plan/plan.json" > /dev/null ||
-  fail "expected int8 stages of 50x38 images: $(jq -c '[.input, .stages[].precision]' "$work/large/plan/plan.json")"
+jq -e '.input == {"channels": 3, "height": 30, "width": 22} and all(.stages[]; .precision == "int8")' "$work/large/plan/plan.json" > /dev/null ||
+  fail "expected int8 stages of 30x22 images: $(jq -c '[.input, .stages[].precision]' "$work/large/plan/plan.json")"
 jq -e '.stages | map(.layer_divergence | length) == [3, 4]' "$work/large/int8.json" > /dev/null || fail "expected every layer's divergence"
 jq -e '.test.latency.agreement == 1' "$work/large/results.json" > /dev/null || fail "int8: the real run left at other exits than predicted"
 

@@ -52,7 +52,7 @@ grep -q ',csv,\(true\|false\)$' live_costs.csv || fail "$(cat live_costs.csv)"
 
 # A file that is there when the work is done, by a clock that is an hour slow: a counter of mWh at 7.2 W.
 { echo 'Time,"Energy (mWh)"'; samples 1 '%.2f,%.4f' 'now - 3600 + i / 10, 100 + i / 10 * 2'; } > slow.csv
-"${profile[@]}" --energy-source csv:slow.csv --energy-clock-offset 3600 --energy-seconds 0.8 --json > slow.json 2> log.txt ||
+"${profile[@]}" --energy-source csv:slow.csv --energy-clock-offset 3600 --energy-seconds 0.5 --json > slow.json 2> log.txt ||
   fail "$(cat log.txt)"
 jq -e 'all(.entries[].energy; .gross_uj * .runs / .window_seconds / 1e6 | . > 7.1 and . < 7.3)' slow.json > /dev/null ||
   fail "expected 7.2 W: $(jq -c '.entries[].energy' slow.json)"

@@ -33,6 +33,7 @@ declare -A first=(
   [compare]="nothing nothing --data nothing" [report]="nothing" [export]="nothing"
 )
 options=0
+declare -A as_folder=()  # names of options that were given a directory already: the same check is behind each name
 for command in "${!first[@]}"; do
   for option in $("$triage" $command --help | grep -oE -- '^ +--(out|csv|figures|record|picture|store|study|scores|run|sheet)\b' || true); do
     options=$((options + 1))
@@ -44,7 +45,8 @@ for command in "${!first[@]}"; do
       "data "*" --out") refused "found the directory folder" "$triage" $command $arguments $option folder ;;
       *)
         refused "expected the directory nowhere, found none" "$triage" $command $arguments $option nowhere/x
-        refused "found the directory folder" "$triage" $command $arguments $option folder
+        [ -n "${as_folder[$option]:-}" ] || refused "found the directory folder" "$triage" $command $arguments $option folder
+        as_folder[$option]=1
         ;;
     esac
     [ "$option" != --figures ] || refused "other.json: schema" "$triage" $command $arguments $option other.json

@@ -20,9 +20,11 @@ while read -r program command rest; do
   sub=()
   read -r first _ <<< "$rest"
   case "$command ${first:-}" in "data "[a-z]* | "subnets "[a-z]*) sub=("$first") ;; esac
-  "$triage" "$command" "${sub[@]}" --help > "$work/help.txt" 2>&1 || { problem "'$program $command ${sub[*]:-}': no such command"; continue; }
+  help=$work/help_$command${sub[*]:-}.txt  # each is asked for once
+  [ -e "$help" ] || "$triage" "$command" "${sub[@]}" --help > "$help" 2>&1 ||
+    { problem "'$program $command ${sub[*]:-}': no such command"; continue; }
   for option in $(grep -oE '(^| )--[a-z-]+' <<< "$rest"); do
-    grep -q -- "$option" "$work/help.txt" || problem "'$program $command $rest': '$option' is not an option"
+    grep -q -- "$option" "$help" || problem "'$program $command $rest': '$option' is not an option"
   done
 done < <(commands | sort -u)
 [ "$lines" -ge 10 ] || problem "expected at least 10 commands in README.md and docs/, found $lines"

@@ -103,7 +103,7 @@ jq -e '[.entries[] | select(.provider == "xnnpack")] | length == 2' "$work/xnnpa
 # Away in the middle: reported; the next call measures what is missing and nothing twice.
 measured() { cat "$device"/state/*.jsonl 2> /dev/null | grep -c '"entries"' || true; }
 wait_for_rows() { for _ in $(seq 600); do [ "$(measured)" -lt "$1" ] || return 0; sleep 0.05; done; fail "nothing was measured within 30 s"; }
-long=(--seconds 0.5 --batch 1,2,4,8,16,32)
+long=(--seconds 0.2 --batch 1,2,4,8,16,32)
 profile board "${long[@]}" > /dev/null 2> "$work/log.txt" & call=$!
 wait_for_rows 2
 lose_device
@@ -133,7 +133,7 @@ sed "s|DATA|$work/small.tds|; s/^\(route\|validation\) = .*/\1 = 50/; s/^epochs 
 "$triage" train "$work/tiny.toml" --run "$work/net" > /dev/null 2> "$work/log.txt" || fail "$(cat "$work/log.txt")"
 table=layer_costs_on_patient.json
 mkdir "$work/found"
-costs() { "$triage" costs "$work/net" --seconds 1 --devices "$work/devices.toml" --device patient --out "$work/found/$table"; }
+costs() { "$triage" costs "$work/net" --seconds 0.3 --devices "$work/devices.toml" --device patient --out "$work/found/$table"; }
 costs > /dev/null 2> "$work/log.txt" & call=$!
 wait_for_rows 1
 lose_device
@@ -154,7 +154,7 @@ devices = "$work/devices.toml"
 batch = 20
 population = 20
 most_trials = 60
-profile_seconds = 1
+profile_seconds = 0.3
 SEARCH
 search() { "$triage" search "$work/$1.toml" --run "$work/$2" > /dev/null 2> "$work/log.txt"; }
 search_fails() {  # CONFIGURATION RUN MESSAGE

@@ -19,6 +19,7 @@ refused() {  # 'words' command...: exit code 1 and the words
 "$triage" data generate --out tiny.tds --train 1400 --test 200 > /dev/null
 sed "s|DATA|tiny.tds|" "$source/tests/tiny_supernet.toml" > tiny.toml
 "$triage" train tiny.toml --run net > /dev/null 2> log.txt || fail "$(cat log.txt)"
+quick=(--set build.profile_seconds=0.1 --set router.steps=32 --set router.repeats=1)
 cat > search.toml << 'T'
 name = "tiny-search"
 seed = 3
@@ -30,9 +31,9 @@ batch = 10
 population = 40
 most_trials = 300
 patience = 100
-profile_seconds = 1
+profile_seconds = 0.3
 T
-"$triage" costs net --seconds 1 --out costs.json > /dev/null 2> log.txt || fail "$(cat log.txt)"
+"$triage" costs net --seconds 0.3 --out costs.json > /dev/null 2> log.txt || fail "$(cat log.txt)"
 
 # A table for each provider, number of threads and precision; what is complete is not measured again.
 mkdir combinations && sed 's/^space = .*/space = "8-8-8"/' tiny.toml > combinations/config.toml
@@ -88,10 +89,10 @@ jq -e '.stages | length == 2 and .[1].input == "features" and .[1].source == 0' 
 # A plan's nets trained on together, as a run of its own.
 "$triage" refine exits --epochs 1 --out refined.toml > out.txt 2> log.txt || fail "$(cat log.txt)"
 grep -q '^exits = ' refined.toml || fail "expected exits: $(cat refined.toml)"
-"$triage" run refined.toml --run refined --json > refined.json 2> log.txt || fail "$(cat log.txt)"
+"$triage" run refined.toml "${quick[@]}" --run refined --json > refined.json 2> log.txt || fail "$(cat log.txt)"
 jq -e '.plan.stages | length == 2' refined.json > /dev/null || fail "expected two stages: $(cat refined.json)"
 "$triage" refine whole --accuracy "$(echo "$best * 0.5" | bc -l)" --epochs 1 --out best.toml > out.txt 2> log.txt || fail "$(cat log.txt)"
-"$triage" run best.toml --run best --json > best.json 2> log.txt || fail "$(cat log.txt)"
+"$triage" run best.toml "${quick[@]}" --run best --json > best.json 2> log.txt || fail "$(cat log.txt)"
 code=0
 "$triage" refine whole --out refined.toml > out.txt 2> err.txt || code=$?
 [ $code = 2 ] && grep -q 'expected a file that does not exist yet' err.txt || fail "refine overwrites: $(cat err.txt)"
@@ -114,7 +115,7 @@ jq -e '.seeds | length == 2' ablation/ablation.json > /dev/null || fail "expecte
 [ "$(jq -c . again.json)" = "$(jq -c . ablation/ablation.json)" ] || fail "the ablation is not the same a second time"
 
 # Precision as a gene: int8 nets are scored, on the front where they win, built in int8 and run.
-"$triage" costs net --seconds 1 --precision int8 --out costs_int8.json > /dev/null 2> log.txt || fail "$(cat log.txt)"
+"$triage" costs net --seconds 0.3 --precision int8 --out costs_int8.json > /dev/null 2> log.txt || fail "$(cat log.txt)"
 sed 's/tiny-search/int8/; s/^initial_subnets/precisions = ["fp32", "int8"]\n&/' search.toml > int8.toml
 mkdir int8 && cp costs.json int8/layer_costs.json && cp costs_int8.json int8/layer_costs_int8.json
 "$triage" search int8.toml --run int8 --json > int8.json 2> log.txt || fail "$(cat log.txt)"
@@ -128,7 +129,7 @@ jq -e 'all(.stages[]; .precision == "int8" and .weight_bytes < 4 * .parameters)'
 jq -e '.stages | all(.tried.divergence | length == 3)' int8/int8.json > /dev/null || fail "expected three methods of ranges"
 "$triage" eval int8/plan --data tiny.tds > eval.txt 2> log.txt || fail "$(cat log.txt)"
 "$triage" refine int8 --epochs 1 --out trained8.toml > out.txt 2> log.txt || fail "$(cat log.txt)"
-"$triage" train trained8.toml --run trained8 > /dev/null 2> log.txt || fail "$(cat log.txt)"
+"$triage" train trained8.toml "${quick[@]}" --run trained8 > /dev/null 2> log.txt || fail "$(cat log.txt)"
 for precision in fp32 int8; do
   "$triage" build trained8 --precision $precision --json > plan.json 2> log.txt || fail "$(cat log.txt)"
   jq -e --arg p $precision 'all(.stages[]; .precision == $p)' plan.json > /dev/null || fail "expected $precision"
@@ -153,6 +154,7 @@ refused "no plan keeps the budgets: the closest one, '" "$triage" search impossi
 # Another search, other costs, bad configurations.
 sed 's/^seed = 3/seed = 4/' search.toml > seed.toml
 refused "this run began with another configuration" "$triage" search seed.toml --run whole
+mkdir seed && cp costs.json seed/layer_costs.json
 refused "seed" "$triage" search seed.toml --run seed --study whole/search.sqlite
 refused "'search.axis': expected latency, macs or energy, found 'speed'" "$triage" search <(sed '/^supernet/a axis = "speed"' search.toml) --run bad
 refused "'search.provider': expected cpu, xnnpack, compiled or compiled-untuned, found 'gpu'" "$triage" search <(sed '/^supernet/a provider = "gpu"' search.toml) --run bad

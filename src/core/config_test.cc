@@ -83,10 +83,10 @@ TEST(Config, SettingsThatFitNothingAreNamed) {
   EXPECT_EQ(refused({"stage.big=1"}), "--set stage.big=1: expected a key behind 'big'");
   EXPECT_EQ(refused({"seed.x=1"}), "--set seed.x=1: expected a table 'seed', found a value");
   EXPECT_EQ(refused({"train.epochs=many"}),
-            "c.toml with --set: key 'train.epochs': expected an integer from 1 to 1000, found many");
+            "c.toml with --set: key 'train.epochs': expected an integer from 1 to 1000, found 'many'");
   EXPECT_EQ(refused({"stage.big.x=1"}), "c.toml with --set: key 'stage[1].x' is unknown; expected one of: name");
   EXPECT_EQ(refused({"train.epochs=1]\n[train2]"}),
-            "c.toml with --set: key 'train.epochs': expected an integer from 1 to 1000, found 1]\n[train2]");
+            "c.toml with --set: key 'train.epochs': expected an integer from 1 to 1000, found '''1]\n[train2]'''");
 }
 
 TEST(Config, ReadsEveryKindAndKeepsDefaults) {
