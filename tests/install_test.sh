@@ -4,7 +4,8 @@
 # usage: install_test.sh BUILD_DIR SOURCE_DIR CLASSIFY
 set -euo pipefail
 build=$1 source=$2 classify=$3
-work=$(mktemp -d)
+work=$build/install_test  # always the same place, so that ccache knows what it compiled
+rm -rf "$work" && mkdir "$work"
 trap 'rm -rf "$work"' EXIT
 fail() { echo "install_test: $*" >&2; exit 1; }
 quietly() { "$@" > "$work/out.txt" 2>&1 || fail "$*: $(tail -n 20 "$work/out.txt")"; }

@@ -120,6 +120,9 @@ class Test:
         self.random = random.Random(arguments.seed)
         self.tried = self.lost = self.signalled = 0
 
+    def chosen(self, name):
+        return not self.arguments.only or name in self.arguments.only.split(",")
+
     def call(self, line, cwd, **kill):
         environment = dict(os.environ, TMPDIR=str(self.temporary))
         if kill:
@@ -144,20 +147,25 @@ class Test:
             text = text.replace("epochs = 3", "epochs = 1").replace("epochs = 4", "epochs = 1")
             (base / f"{name}.toml").write_text(text.replace("profile_seconds = 0.2", "profile_seconds = 0.05"))
         (base / "search.toml").write_text(SEARCH)
+        def before(names, line):  # what only these commands need
+            if any(self.chosen(name) for name in names.split()):
+                self.must(line, base)
+
         self.must("run tiny.toml --run run --figures figures.json", base)
-        self.must("eval run/plan --data tiny.tds --no-latency --out results.json --scores scores.bin", base)
         self.must("compile run/plan --untuned", base)
-        self.must("profile run/plan --data tiny.tds --seconds 0.05 --out costs.json --csv costs.csv", base)
-        self.must("tune run/plan --candidates 1 --store store.sqlite", base)
-        self.must("export run/plan --out whole.onnx", base)
-        self.must("train tiny_supernet.toml --run net", base)
-        self.must("costs net --seconds 0.5 --out table.json", base)
-        (base / "found").mkdir()
-        shutil.copy(base / "table.json", base / "found/layer_costs.json")
-        self.must("search search.toml --run found", base)
-        self.must("subnets pack net --out packed", base)
-        self.must("subnets cut net smallest --out cut.onnx", base)
-        self.must("subnets eval net --arch smallest --store answers.sqlite", base)
+        before("eval", "eval run/plan --data tiny.tds --no-latency --out results.json --scores scores.bin")
+        before("profile", "profile run/plan --data tiny.tds --seconds 0.05 --out costs.json --csv costs.csv")
+        before("tune", "tune run/plan --candidates 1 --store store.sqlite")
+        before("export", "export run/plan --out whole.onnx")
+        before("costs search refine pack cut subnets-eval", "train tiny_supernet.toml --run net")
+        if any(self.chosen(name) for name in ("costs", "search", "refine")):
+            self.must("costs net --seconds 0.5 --out table.json", base)
+            (base / "found").mkdir()
+            shutil.copy(base / "table.json", base / "found/layer_costs.json")
+        before("search refine", "search search.toml --run found")
+        before("pack", "subnets pack net --out packed")
+        before("cut", "subnets cut net smallest --out cut.onnx")
+        before("subnets-eval", "subnets eval net --arch smallest --store answers.sqlite")
         self.must("data info tiny.tds --sheet image.png", base)
         for split, count in (("train", 6), ("test", 2)):
             for label in ("a", "b"):
@@ -302,7 +310,7 @@ class Test:
             base = self.prepare()
             failed = False
             for command in COMMANDS:
-                if self.arguments.only and command.name not in self.arguments.only.split(","):
+                if not self.chosen(command.name):
                     continue
                 begun = time.monotonic()
                 calls, killed, problems = self.one_command(base, command)

@@ -92,7 +92,7 @@ grep -q '^exits = ' refined.toml || fail "expected exits: $(cat refined.toml)"
 "$triage" run refined.toml "${quick[@]}" --run refined --json > refined.json 2> log.txt || fail "$(cat log.txt)"
 jq -e '.plan.stages | length == 2' refined.json > /dev/null || fail "expected two stages: $(cat refined.json)"
 "$triage" refine whole --accuracy "$(echo "$best * 0.5" | bc -l)" --epochs 1 --out best.toml > out.txt 2> log.txt || fail "$(cat log.txt)"
-"$triage" run best.toml "${quick[@]}" --run best --json > best.json 2> log.txt || fail "$(cat log.txt)"
+"$triage" train best.toml "${quick[@]}" --run best > out.txt 2> log.txt || fail "$(cat log.txt)"
 code=0
 "$triage" refine whole --out refined.toml > out.txt 2> err.txt || code=$?
 [ $code = 2 ] && grep -q 'expected a file that does not exist yet' err.txt || fail "refine overwrites: $(cat err.txt)"
