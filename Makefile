@@ -14,7 +14,9 @@ CONFIGURE := cmake -DCMAKE_MESSAGE_LOG_LEVEL=WARNING --preset
 build: configure
 	@cmake --build --preset release --parallel $(JOBS)
 
-program: configure
+program:
+	@[ -n "$(TRIAGE_SKIP_SETUP)" ] || scripts/setup program
+	@$(CONFIGURE) release
 	@cmake --build --preset release --parallel $(JOBS) --target triage
 
 configure: setup

@@ -22,8 +22,8 @@ class Trainings {
     if (stage.from != "supernet") job.start = start_of(w_, stage);
     if (!stage.teacher.empty()) job.teacher = &teacher(stage);
     const data::DatasetInfo& info = w_.dataset.info();
-    const plan::ArchCost cost =
-        plan::arch_cost(stage.space.largest(), {info.channels, info.height, info.width}, static_cast<int>(info.classes.size()));
+    const plan::ArchCost cost = plan::arch_cost(stage.space.largest(), {info.channels, info.height, info.width},
+                                                static_cast<int>(info.classes.size()));
     Json out = {{"name", stage.name},
                 {"arch", stage.space.text()},
                 {"mmac", static_cast<double>(cost.macs) / 1e6},
@@ -47,8 +47,9 @@ class Trainings {
                                                            : stage;
     const auto known = teachers_.find(asked.name);
     if (known != teachers_.end()) return known->second;
-    supernet::Network network =
-        stage.teacher == "supernet" && stage.from != "supernet" ? start_of(w_, stage)->network : train::make_network(w_.job(asked));
+    supernet::Network network = stage.teacher == "supernet" && stage.from != "supernet"
+                                    ? start_of(w_, stage)->network
+                                    : train::make_network(w_.job(asked));
     network->to(w_.device);
     network->eval();
     return teachers_.emplace(asked.name, network).first->second;
@@ -98,11 +99,11 @@ std::string readable_dry_run(const Json& answer) {
       answer["precision"].get<std::string>(), answer["device"].get<std::string>(), answer["threads"].get<int>(),
       "network", "MMAC", "parameters", "epochs", "batch", "images/s", "minutes", "architecture");
   for (const Json& network : answer["networks"]) {
-    text += std::format("{:<12} {:>9.2f} {:>11} {:>7} {:>6} {:>9.0f} {:>9.1f}  {}\n", network["name"].get<std::string>(),
-                        network["mmac"].get<double>(), network["parameters"].get<std::uint64_t>(),
-                        network["epochs"].get<int>(), network["batch"].get<int>(),
-                        network.value("images_per_second", 0.0), network["seconds"].get<double>() / 60,
-                        network["arch"].get<std::string>());
+    text +=
+        std::format("{:<12} {:>9.2f} {:>11} {:>7} {:>6} {:>9.0f} {:>9.1f}  {}\n", network["name"].get<std::string>(),
+                    network["mmac"].get<double>(), network["parameters"].get<std::uint64_t>(),
+                    network["epochs"].get<int>(), network["batch"].get<int>(), network.value("images_per_second", 0.0),
+                    network["seconds"].get<double>() / 60, network["arch"].get<std::string>());
   }
   return text + std::format(
                     "training: about {:.1f} min as this machine is now; building, evaluation and report come on top\n"

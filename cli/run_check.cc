@@ -68,9 +68,10 @@ void warn_of_order(const Workspace& w) {
   for (std::size_t i = 1; i < w.config.stages.size(); ++i) {
     const StageConfig &before = w.config.stages[i - 1], &stage = w.config.stages[i];
     if (macs(stage) <= macs(before)) {
-      warn(std::format("{}: stage '{}' is no larger than '{}' before it: {:.2f} against {:.2f} MMAC; a plan asks the "
-                       "cheapest first",
-                       w.config.origin, stage.name, before.name, macs(stage), macs(before)));
+      warn(
+          std::format("{}: stage '{}' is no larger than '{}' before it: {:.2f} against {:.2f} MMAC; a plan asks the "
+                      "cheapest first",
+                      w.config.origin, stage.name, before.name, macs(stage), macs(before)));
     }
   }
 }

@@ -260,10 +260,10 @@ void keep_config(const fs::path& run, const std::string& text, const std::string
   if (fs::exists(file)) {
     if (read_file(file) == text) return;
     if (has_begun(run))
-      fail(
-          "{}: this run began with another configuration than {}. Use another --run directory{}, or delete this one.",
-          file.string(), origin,
-          fs::exists(run / "metrics.jsonl") ? std::format(" (--from {} goes on from these networks)", run.string()) : "");
+      fail("{}: this run began with another configuration than {}. Use another --run directory{}, or delete this one.",
+           file.string(), origin,
+           fs::exists(run / "metrics.jsonl") ? std::format(" (--from {} goes on from these networks)", run.string())
+                                             : "");
   }
   write_file_atomic(file, text);
 }

@@ -132,8 +132,8 @@ TEST(TuningStore, RefusesADamagedRow) {
     });
   };
   EXPECT_EQ(after("UPDATE candidates SET sha256 = sha256"), "no error");
-  for (const char* change : {"candidates SET us = 1.5 WHERE us = 3", "candidates SET spread = 0.25", "tuned SET effort = 8",
-                             "candidates SET date = 'today'"}) {
+  for (const char* change : {"candidates SET us = 1.5 WHERE us = 3", "candidates SET spread = 0.25",
+                             "tuned SET effort = 8", "candidates SET date = 'today'"}) {
     EXPECT_THAT(after(std::string("UPDATE ") + change), HasSubstr("rows.sqlite: " + kStoreKey.text() + ": damaged: "))
         << change;
   }

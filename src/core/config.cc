@@ -82,8 +82,8 @@ std::string line_of(const toml::node* node) {
 }
 
 // The tables that the next part of a setting's key may stand in.
-std::vector<toml::table*> inside(const std::vector<toml::table*>& tables, const std::string& key, const std::string& item,
-                                 bool& list) {
+std::vector<toml::table*> inside(const std::vector<toml::table*>& tables, const std::string& key,
+                                 const std::string& item, bool& list) {
   std::vector<toml::table*> out;
   for (toml::table* table : tables) {
     toml::node* node = table->get(key);

@@ -40,9 +40,9 @@ std::string refused(const std::vector<std::string>& settings) {
 }
 
 TEST(Config, SettingsTakeThePlaceOfWhatTheTextSays) {
-  const std::vector<std::string> settings{
-      "seed=4", "train.epochs=3", "stage.big.epochs=10", "stage.*.lr=0.25", "train.augment.shift=1", "data.file=a/b.tds",
-      "name=\"17\"",  "train.tags=[\"x\"]"};
+  const std::vector<std::string> settings{"seed=4",          "train.epochs=3",        "stage.big.epochs=10",
+                                          "stage.*.lr=0.25", "train.augment.shift=1", "data.file=a/b.tds",
+                                          "name=\"17\"",     "train.tags=[\"x\"]"};
   const Config config = Config::parse(kText, "c.toml", settings);
   const auto read = [](const Config& of) {
     ConfigSection root = of.root(), train = root.section("train"), augment = train.section("augment");
@@ -79,7 +79,8 @@ TEST(Config, SettingsThatFitNothingAreNamed) {
   EXPECT_EQ(refused({"=1"}), "--set =1: expected KEY=VALUE, such as stage.big.epochs=10");
   EXPECT_EQ(refused({"train..epochs=1"}), "--set train..epochs=1: expected names with dots between them before '='");
   EXPECT_EQ(refused({"train.=1"}), "--set train.=1: expected names with dots between them before '='");
-  EXPECT_EQ(refused({"stage.huge.epochs=1"}), "--set stage.huge.epochs=1: expected a [[stage]] named 'huge', found none");
+  EXPECT_EQ(refused({"stage.huge.epochs=1"}),
+            "--set stage.huge.epochs=1: expected a [[stage]] named 'huge', found none");
   EXPECT_EQ(refused({"stage.big=1"}), "--set stage.big=1: expected a key behind 'big'");
   EXPECT_EQ(refused({"seed.x=1"}), "--set seed.x=1: expected a table 'seed', found a value");
   EXPECT_EQ(refused({"train.epochs=many"}),

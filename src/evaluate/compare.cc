@@ -37,12 +37,8 @@ Side open_side(const CompareSide& wanted, const fs::path& alone, const data::Dat
 }
 
 Json side_json(const Side& side, const ComparisonOptions& how) {
-  Json json{{"name", side.plan.name},
-            {"mean_us", nullptr},
-            {"engine", nullptr},
-            {"stable", nullptr},
-            {"agreement", nullptr},
-            {"stages", Json::array()}};
+  Json json{{"name", side.plan.name}, {"mean_us", nullptr},   {"engine", nullptr},
+            {"stable", nullptr},      {"agreement", nullptr}, {"stages", Json::array()}};
   json.update(accuracy_fields(side.table, side.at.labels, side.at.exits, how.bootstrap_rounds, how.seed));
   for (std::size_t s = 0; s < side.plan.stages.size(); ++s) {
     const std::vector<std::uint8_t> exits(side.table.count(), static_cast<std::uint8_t>(s));

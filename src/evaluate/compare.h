@@ -32,8 +32,8 @@ struct CompareOptions {
 // stages' nets where both have as many, "speedup": the other's measured mean latency over the plan's}. Accuracies come
 // from ONNX Runtime's answers; agreement is the share of images that the engine of the runs gave the same label and
 // exit. stable: the later half of the run took as long
-// for the same exits as the earlier one, within kSteady. These and mean_us, engine and speedup are null without latency. Throws Error when a plan or the data set is
-// damaged or they do not fit together.
+// for the same exits as the earlier one, within kSteady. These and mean_us, engine and speedup are null without
+// latency. Throws Error when a plan or the data set is damaged or they do not fit together.
 Json compare_plans(const CompareOptions& options);
 
 // Figures for results/*.json: "NAME.accuracy", "NAME.other_accuracy" (%), "NAME.plan_points", "NAME.plan_speedup", and

@@ -179,8 +179,7 @@ Json evaluate_plan(const EvaluateOptions& wanted) {
       const Operation at = operate(plan, table, verdicts);
       const RealRun run = run_plan(options.plan.string(), plan, dataset, indices, at.expected(), options.real_run);
       eval["latency"] = to_json(run);
-      if (!run.stable)
-        eval["warnings"].push_back(kDisturbed);
+      if (!run.stable) eval["warnings"].push_back(kDisturbed);
     }
     return eval;
   };

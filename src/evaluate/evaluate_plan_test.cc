@@ -1,9 +1,8 @@
-#include "evaluate/evaluate.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "evaluate/class_metrics.h"
+#include "evaluate/evaluate.h"
 #include "route/router_training.h"
 #include "route/synthetic_test.h"
 

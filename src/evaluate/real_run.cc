@@ -11,7 +11,6 @@
 namespace triage::evaluate {
 namespace {
 
-
 class Setting {  // one way to run the plan, and what it took
  public:
   Setting(const ClassifyRow& classify, const std::function<double()>& now_us) : classify_(&classify), now_(&now_us) {}

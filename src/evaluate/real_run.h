@@ -24,7 +24,7 @@ struct RealRunOptions {
   std::string engine = "auto";  // of the measured run, as ClassifierOptions::engine
 };
 
-constexpr double kSteady = 0.1;  // of the mean: what two halves of the images may differ by
+constexpr double kSteady = 0.1;     // of the mean: what two halves of the images may differ by
 constexpr const char* kDisturbed =  // a person hears where they differ by more
     "the machine was disturbed while the plan ran: earlier and later images differ by more than 10 % in time; measured "
     "latencies may be off";

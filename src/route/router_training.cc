@@ -15,7 +15,6 @@
 namespace triage::route {
 namespace {
 
-
 struct Candidate {
   RouterObjective objective;
   bool use_features;

@@ -12,9 +12,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::size_t kLeastSteps = 3, kForwardImages = 1000;
 
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 double forward_seconds_per_image(const TrainJob& job, supernet::Network& network) {
   const std::span<const std::uint32_t> all(job.splits->train);
