@@ -10,7 +10,7 @@
 namespace triage::cli {
 namespace {
 
-constexpr double kSeconds = 1;  // of steps of each network
+constexpr double kSeconds = 0.7;  // of steps of each network
 
 // Networks stand in for teachers that are not trained yet: their answers take as long.
 class Trainings {

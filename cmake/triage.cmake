@@ -16,10 +16,10 @@ if(TRIAGE_FUZZ)  # counters in every library, which libFuzzer follows
   target_compile_options(triage_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
-# Tests and glue: a short build is worth more than fast code.
-add_library(triage_test_options INTERFACE)
-target_compile_options(triage_test_options INTERFACE $<$<CONFIG:Release>:-O1>)
-target_link_libraries(triage_test_options INTERFACE triage_options)
+# Tests, subcommands, mains: a short build is worth more than fast code.
+add_library(triage_glue_options INTERFACE)
+target_compile_options(triage_glue_options INTERFACE $<$<CONFIG:Release>:-O1>)
+target_link_libraries(triage_glue_options INTERFACE triage_options)
 
 function(triage_module name)
   cmake_parse_arguments(arg "" "" "LINK;WITHOUT;ONLY;ALONE" ${ARGN})
@@ -62,7 +62,7 @@ endfunction()
 # once, after it was linked (cmake/list_suites.cmake), since starting one that links LibTorch for each test costs minutes.
 function(triage_test program module)
   add_executable(${program} ${ARGN})
-  target_link_libraries(${program} PRIVATE triage_${module} triage_test_options GTest::gmock GTest::gtest_main)
+  target_link_libraries(${program} PRIVATE triage_${module} triage_glue_options GTest::gmock GTest::gtest_main)
   triage_suites(${program} ${module})
 endfunction()
 
@@ -79,7 +79,7 @@ endfunction()
 # tests/fuzz_driver.cc, which mutates the seeds of tests/fuzz_seeds/<stem>/ for a fixed number of rounds.
 function(triage_fuzz stem source library)
   add_executable(${stem} ${source})
-  target_link_libraries(${stem} PRIVATE ${library} triage_test_options)
+  target_link_libraries(${stem} PRIVATE ${library} triage_glue_options)
   if(TRIAGE_FUZZ)
     target_link_options(${stem} PRIVATE -fsanitize=fuzzer)
     set_property(GLOBAL APPEND PROPERTY triage_fuzzers ${stem})
