@@ -11,7 +11,7 @@
 namespace triage::cli {
 namespace {
 
-struct Options {
+struct RefineOptions {
   std::string run, out, name;
   TargetOptions target;
   int epochs = 24;
@@ -26,7 +26,7 @@ std::string names(const std::vector<int>& blocks) {
 
 // The last net learns from the labels where it is about as large as the supernet's largest, else from that; the nets
 // before it learn from it.
-std::string stage_text(const Options& options, const search::Genome& genome, std::size_t leg,
+std::string stage_text(const RefineOptions& options, const search::Genome& genome, std::size_t leg,
                        const SearchConfig& search, const OpenSupernet& supernet) {
   const search::Leg& net = genome.legs[leg];
   const StageConfig& trained = *supernet.workspace.config.supernet;
@@ -64,7 +64,7 @@ std::string budget_text(const search::Budgets& budgets) {
   return text.empty() ? text : "[build.budget]\n" + text;
 }
 
-std::string config_text(const Options& options, const BuildTarget& target, const search::FrontPoint& point,
+std::string config_text(const RefineOptions& options, const BuildTarget& target, const search::FrontPoint& point,
                         const SearchConfig& search, const OpenSupernet& supernet) {
   const RunConfig& w = supernet.workspace.config;
   std::string text = std::format(
@@ -90,7 +90,7 @@ int refine_command(int argc, char** argv) {
       "Writes the configuration of a run that trains the nets of one of a search's plans on, together, and builds and "
       "evaluates the plan anew",
       "triage refine"};
-  Options options;
+  RefineOptions options;
   app.add_option("RUN", options.run, "run directory of triage search")->required();
   options.target.add_options(app);
   app.add_option("--epochs", options.epochs, "of every net")->capture_default_str()->check(CLI::Range(1, 10000));
