@@ -208,8 +208,7 @@ int coopt_command(int argc, char** argv) {
          search::to_string(config.axis));
   }
   config.provider = request.deployed;
-  const fs::path directory = run.empty() ? fs::path("runs") / config.name : fs::path(run);
-  require_output_directory(directory);
+  const fs::path directory = run_directory(run, config.name);
   keep_config(directory, config.text, config.origin);
   SearchRun opened(config, directory);
   CostModels models;

@@ -4,7 +4,6 @@
 
 #include "cli/run_options.h"
 #include "core/text.h"
-#include "plan/arch.h"
 #include "train/estimate.h"
 
 namespace triage::cli {
@@ -21,9 +20,7 @@ class Trainings {
     train::TrainJob job = w_.job(stage);
     if (stage.from != "supernet") job.start = start_of(w_, stage);
     if (!stage.teacher.empty()) job.teacher = &teacher(stage);
-    const data::DatasetInfo& info = w_.dataset.info();
-    const plan::ArchCost cost = plan::arch_cost(stage.space.largest(), {info.channels, info.height, info.width},
-                                                static_cast<int>(info.classes.size()));
+    const plan::ArchCost cost = w_.cost(stage);
     Json out = {{"name", stage.name},
                 {"arch", stage.space.text()},
                 {"mmac", static_cast<double>(cost.macs) / 1e6},

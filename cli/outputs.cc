@@ -70,4 +70,10 @@ void require_output_file(const fs::path& path) { require(output_file(path)); }
 
 void require_output_directory(const fs::path& path) { require(output_directory(path)); }
 
+fs::path run_directory(const std::string& given, const std::string& name) {
+  const fs::path directory = given.empty() ? fs::path("runs") / name : fs::path(given);
+  require_output_directory(directory);
+  return directory;
+}
+
 }  // namespace triage::cli

@@ -16,4 +16,7 @@ std::string figures_file(const std::string& path);  // what is there can take fi
 void require_output_file(const fs::path& path);
 void require_output_directory(const fs::path& path);
 
+// Of --run, where it was given, else runs/NAME. Throws UsageError where it cannot be written to.
+fs::path run_directory(const std::string& given, const std::string& name);
+
 }  // namespace triage::cli

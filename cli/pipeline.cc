@@ -121,6 +121,12 @@ train::TrainJob Workspace::job(const StageConfig& stage) const {
   return job;
 }
 
+plan::ArchCost Workspace::cost(const StageConfig& stage) const {
+  const data::DatasetInfo& info = dataset.info();
+  return plan::arch_cost(stage.space.largest(), {info.channels, info.height, info.width},
+                         static_cast<int>(info.classes.size()));
+}
+
 void require_images_of(const Workspace& w, const plan::Plan& plan, const fs::path& file) {
   const Json* made = &plan.provenance;  // of a plan that was made from another plan: of that one
   while (!made->contains("data") && made->contains("from") && (*made)["from"].is_object()) made = &(*made)["from"];

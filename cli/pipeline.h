@@ -35,6 +35,7 @@ struct Workspace {
   int threads;  // of training and scoring
 
   train::TrainJob job(const StageConfig& stage) const;  // without its teacher
+  plan::ArchCost cost(const StageConfig& stage) const;  // of its largest subnet, on these images
 };
 
 // What the splits leave a person to know, on stderr.

@@ -39,12 +39,8 @@ void record(const Workspace& workspace, const Json& results, const std::string& 
   }
   figures[prefix + ".minutes"] = {.value = total_minutes(workspace.run), .unit = "min"};
   for (const StageConfig& stage : workspace.config.stages) {
-    const plan::InputShape input{workspace.dataset.info().channels, workspace.dataset.info().height,
-                                 workspace.dataset.info().width};
-    const int classes = static_cast<int>(workspace.dataset.info().classes.size());
-    figures[prefix + "." + stage.name + "_mmac"] = {
-        .value = static_cast<double>(plan::arch_cost(stage.space.largest(), input, classes).macs) / 1e6,
-        .unit = "MMAC"};
+    figures[prefix + "." + stage.name + "_mmac"] = {.value = static_cast<double>(workspace.cost(stage).macs) / 1e6,
+                                                    .unit = "MMAC"};
   }
   record_figures(file, command, figures);
 }

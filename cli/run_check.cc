@@ -58,20 +58,14 @@ void check_stages(const Workspace& w) {
 
 // A plan asks its networks in the order of the configuration, and each should cost more than the one before.
 void warn_of_order(const Workspace& w) {
-  const data::DatasetInfo& info = w.dataset.info();
-  const auto macs = [&](const StageConfig& stage) {
-    const plan::InputShape input{info.channels, info.height, info.width};
-    return static_cast<double>(
-               plan::arch_cost(stage.space.largest(), input, static_cast<int>(info.classes.size())).macs) /
-           1e6;
-  };
+  const auto mmac = [&](const StageConfig& stage) { return static_cast<double>(w.cost(stage).macs) / 1e6; };
   for (std::size_t i = 1; i < w.config.stages.size(); ++i) {
     const StageConfig &before = w.config.stages[i - 1], &stage = w.config.stages[i];
-    if (macs(stage) <= macs(before)) {
+    if (mmac(stage) <= mmac(before)) {
       warn(
           std::format("{}: stage '{}' is no larger than '{}' before it: {:.2f} against {:.2f} MMAC; a plan asks the "
                       "cheapest first",
-                      w.config.origin, stage.name, before.name, macs(stage), macs(before)));
+                      w.config.origin, stage.name, before.name, mmac(stage), mmac(before)));
     }
   }
 }

@@ -49,11 +49,10 @@ RunConfig RunOptions::load() const {
 }
 
 fs::path RunOptions::directory(const RunConfig& loaded) const {
-  const fs::path directory = run.empty() ? fs::path("runs") / loaded.name : fs::path(run);
+  const fs::path directory = run_directory(run, loaded.name);
   std::error_code error;
   if (!from.empty() && fs::equivalent(from, directory, error))
     throw UsageError("--from: expected another run than that of --run, found " + from + " for both");
-  require_output_directory(directory);
   return directory;
 }
 

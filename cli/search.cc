@@ -157,8 +157,7 @@ int search_command(int argc, char** argv) {
   Progress::set_quiet(json);
   report::require_gnuplot();
   const SearchConfig config = load_search_config(config_file, settings);
-  const fs::path directory = run.empty() ? fs::path("runs") / config.name : fs::path(run);
-  require_output_directory(directory);
+  const fs::path directory = run_directory(run, config.name);
   keep_config(directory, config.text, config.origin);
   SearchRun opened(config, directory);
   request.command = command_line(argc, argv);

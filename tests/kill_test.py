@@ -147,8 +147,12 @@ class Test:
             text = text.replace("epochs = 3", "epochs = 1").replace("epochs = 4", "epochs = 1")
             (base / f"{name}.toml").write_text(text.replace("profile_seconds = 0.2", "profile_seconds = 0.05"))
         (base / "search.toml").write_text(SEARCH)
+
+        def needed(names):
+            return any(self.chosen(name) for name in names.split())
+
         def before(names, line):  # what only these commands need
-            if any(self.chosen(name) for name in names.split()):
+            if needed(names):
                 self.must(line, base)
 
         self.must("run tiny.toml --run run --figures figures.json", base)
@@ -158,7 +162,7 @@ class Test:
         before("tune", "tune run/plan --candidates 1 --store store.sqlite")
         before("export", "export run/plan --out whole.onnx")
         before("costs search refine pack cut subnets-eval", "train tiny_supernet.toml --run net")
-        if any(self.chosen(name) for name in ("costs", "search", "refine")):
+        if needed("costs search refine"):
             self.must("costs net --seconds 0.5 --out table.json", base)
             (base / "found").mkdir()
             shutil.copy(base / "table.json", base / "found/layer_costs.json")

@@ -50,7 +50,7 @@ struct TuningStore::Impl {
     database.exec("PRAGMA synchronous = NORMAL");
     SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
     if (!database.tableExists("store")) make();
-    for (const char* table : {"candidates", "tuned"}) add_sums(table);
+    for (const char* table : {"candidates", "tuned"}) add_checksum_column(database, table);
     transaction.commit();
   }
 
@@ -82,16 +82,6 @@ struct TuningStore::Impl {
     insert.bind(1, kTuningKind);
     insert.bind(2, std::to_string(kTuningVersion));
     insert.exec();
-  }
-
-  // Of before rows had checksums.
-  void add_sums(const std::string& table) {
-    SQLite::Statement query(database, "SELECT count(*) FROM pragma_table_info(?) WHERE name = 'sha256'");
-    query.bind(1, table);
-    query.executeStep();
-    if (query.getColumn(0).getInt() > 0) return;
-    query.reset();
-    database.exec("ALTER TABLE " + table + " ADD COLUMN sha256 TEXT NOT NULL DEFAULT ''");
   }
 
   void check_sum(const std::string& kernel, const std::string& found, const std::string& expected) const {

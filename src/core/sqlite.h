@@ -55,4 +55,14 @@ inline void use_write_ahead_log(SQLite::Database& database) {
   }
 }
 
+// The column sha256 of a table of before its rows had checksums: empty there.
+inline void add_checksum_column(SQLite::Database& database, const std::string& table) {
+  SQLite::Statement query(database, "SELECT count(*) FROM pragma_table_info(?) WHERE name = 'sha256'");
+  query.bind(1, table);
+  query.executeStep();
+  const bool there = query.getColumn(0).getInt() > 0;
+  query.reset();
+  if (!there) database.exec("ALTER TABLE " + table + " ADD COLUMN sha256 TEXT NOT NULL DEFAULT ''");
+}
+
 }  // namespace triage

@@ -74,7 +74,7 @@ struct LogitStore::Impl {
     SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
     if (database.tableExists("store")) {
       check_key(store_key);
-      if (!has_checksums()) database.exec("ALTER TABLE subnets ADD COLUMN sha256 TEXT NOT NULL DEFAULT ''");
+      add_checksum_column(database, "subnets");
     } else {
       database.exec("CREATE TABLE store (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID");
       database.exec(
@@ -114,10 +114,6 @@ struct LogitStore::Impl {
             origin, name, expected.get<std::string>(), found);
       }
     }
-  }
-
-  bool has_checksums() const {
-    return database.execAndGet("SELECT count(*) FROM pragma_table_info('subnets') WHERE name = 'sha256'").getInt() > 0;
   }
 
   std::string origin;
