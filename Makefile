@@ -51,7 +51,7 @@ runtime-only: setup
 alone: setup
 	@$(CONFIGURE) check
 	@ln -sfn build/check/compile_commands.json compile_commands.json
-	@ninja -C build/check -j $(JOBS) $$(ninja -C build/check -t targets all | sed -n 's/\.o: .*/.o/p')
+	@ninja -C build/check -k 0 -j $(JOBS) $$(ninja -C build/check -t targets all | sed -n 's/\.o: .*/.o/p')
 
 arm64:
 	@[ -n "$(TRIAGE_SKIP_SETUP)" ] || scripts/setup arm64

@@ -26,12 +26,13 @@ struct Finding {
 };
 
 Finding tool(const std::string& name, const std::vector<std::string>& command, const std::string& advice) {
+  Finding missing{name, "not found", advice};
   try {
     const ProcessResult result = run_process({.command = command, .silence_seconds = 10});
-    if (result.exit_code == 0) return {name, result.output.substr(0, result.output.find('\n')), ""};
-  } catch (const Error&) {  // it is not there
+    return result.exit_code == 0 ? Finding{name, result.output.substr(0, result.output.find('\n')), ""} : missing;
+  } catch (const Error&) {
+    return missing;
   }
-  return {name, "not found", advice};
 }
 
 Finding load() {

@@ -48,7 +48,8 @@ std::set<std::string> files_of_plan(const fs::path& directory) {
       files.insert(stage.onnx);
       if (stage.compiled) files.insert(stage.compiled->file);
     }
-  } catch (const Error&) {  // which stages it has is not known: their files stay
+  } catch (const Error&) {
+    return files;  // which stages it has is not known: their files stay
   }
   return files;
 }

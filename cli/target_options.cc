@@ -1,5 +1,6 @@
 #include "cli/target_options.h"
 
+#include <charconv>
 #include <cmath>
 
 #include "core/error.h"
@@ -14,13 +15,11 @@ struct Quantity {
 
 // None: it does not begin with a finite number.
 std::optional<Quantity> quantity(const std::string& text) {
-  std::size_t used = 0;
-  try {
-    const double value = std::stod(text, &used);
-    if (std::isfinite(value)) return Quantity{value, text.substr(used)};
-  } catch (const std::exception&) {
-  }
-  return std::nullopt;
+  double value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || !std::isfinite(value)) return std::nullopt;
+  return Quantity{value, std::string(rest, end)};
 }
 
 // "150us", "0.15ms": microseconds.

@@ -18,7 +18,8 @@ int exif_orientation(ByteSpan exif) {
       const std::uint32_t value = reader.u16(entry + 8);
       return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
     }
-  } catch (const Undecodable&) {  // a cut EXIF block says nothing of the pixels
+  } catch (const Undecodable&) {
+    return 1;  // a cut EXIF block says nothing of the pixels
   }
   return 1;
 }

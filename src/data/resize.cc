@@ -80,7 +80,7 @@ Image middle(const Image& image, int height, int width) {
 // The whole image as large as it fits, black around it.
 Image padded(const Image& image, int height, int width) {
   const double scale = std::min(static_cast<double>(height) / image.height, static_cast<double>(width) / image.width);
-  const Image inner =
+  Image inner =
       resize(image, std::min(height, rounded(image.height * scale)), std::min(width, rounded(image.width * scale)));
   if (inner.height == height && inner.width == width) return inner;
   const int top = (height - inner.height) / 2, left = (width - inner.width) / 2;

@@ -10,9 +10,14 @@ namespace triage::runtime {
 
 // T has these two, for the pool alone.
 template <class T>
-struct Pooled {
+class Pooled {
+ public:
   std::atomic<bool> in_use{true};
   T* next = nullptr;
+
+ private:
+  friend T;
+  Pooled() = default;
 };
 
 template <class T>
