@@ -22,7 +22,7 @@ Json describe(const plan::ArchSpec& arch, const plan::InputShape& input, int cla
                       {"parameters", layer.parameters}});
   }
   return {{"arch", arch.text()},
-          {"input", plan::to_json(input)},
+          {"input", to_json(input)},
           {"classes", classes},
           {"macs", cost.macs},
           {"parameters", cost.parameters},

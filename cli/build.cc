@@ -77,7 +77,7 @@ int build_command(int argc, char** argv) {
       run, policy, metric, target_options, most_mmac,
       precision.empty() ? std::nullopt : std::optional(plan::precision_from_string(precision, "--precision")), options);
   if (json) {
-    std::cout << dump_json(plan::to_json(plan), 2) << '\n';
+    std::cout << dump_json(to_json(plan), 2) << '\n';
     return 0;
   }
   for (const plan::Stage& stage : plan.stages) {

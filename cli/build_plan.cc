@@ -10,8 +10,8 @@
 #include "core/machine.h"
 #include "core/progress.h"
 #include "core/text.h"
+#include "cost/measured_on.h"
 #include "export/plan_model.h"
-#include "plan/measured_on.h"
 #include "profile/stage_engine.h"
 #include "route/curve.h"
 #include "route/metric.h"
@@ -48,7 +48,7 @@ plan::Plan bare_plan(const Workspace& w, const std::vector<StageSource>& sources
       stage.feature_width = stage.arch.blocks[static_cast<std::size_t>(features)].back();
     }
     stage.precision = source.int8 ? plan::Precision::int8 : plan::Precision::fp32;
-    const plan::StageSize size = plan::stage_size(source.shape(), plan.input, static_cast<int>(plan.classes.size()));
+    const cost::StageSize size = cost::stage_size(source.shape(), plan.input, static_cast<int>(plan.classes.size()));
     stage.macs = size.macs;
     stage.parameters = size.parameters;
     stage.weight_bytes = size.weight_bytes;
@@ -72,9 +72,9 @@ std::vector<std::uint8_t> profile_pixels(const Workspace& w) {
   return pixels;
 }
 
-plan::CostTable costs_of_this_machine(const fs::path& file) {
-  plan::CostTable table = plan::load_cost_table(file);
-  plan::require_measured_on(plan::measured_on(table),
+cost::CostTable costs_of_this_machine(const fs::path& file) {
+  cost::CostTable table = cost::load_cost_table(file);
+  cost::require_measured_on(cost::measured_on(table),
                             {.machine = machine_context(), .engine_version = runtime::onnx_runtime_version()},
                             file.string() + ": 'triage build --remeasure' measures here");
   return table;
@@ -99,12 +99,12 @@ bool are_measured(const Workspace& w, const plan::Plan& bare, int threads) {
 }
 
 // Into `directory`, as the rest of the new plan.
-plan::CostTable measured_costs(const Workspace& w, const plan::Plan& plan, const fs::path& directory,
+cost::CostTable measured_costs(const Workspace& w, const plan::Plan& plan, const fs::path& directory,
                                const BuildOptions& options) {
   const fs::path file = directory / "costs.json", latencies = directory / "latency.json";
   const bool again = options.remeasure || options.energy.source != "auto";
   if (!again && are_measured(w, plan, options.threads)) {
-    plan::CostTable known = costs_of_this_machine(w.run / "costs.json");
+    cost::CostTable known = costs_of_this_machine(w.run / "costs.json");
     write_file_atomic(file, read_file(w.run / "costs.json"));
     write_file_atomic(latencies, read_file(w.run / "latency.json"));
     return known;
@@ -123,12 +123,12 @@ plan::CostTable measured_costs(const Workspace& w, const plan::Plan& plan, const
   const profile::Profile measured = profile::profile_stages(plan, directory, images, profile_options,
                                                             [&](std::size_t round) { progress.update(round); });
   progress.finish();
-  plan::save_cost_table(file, measured.table);
+  cost::save_cost_table(file, measured.table);
   write_json(latencies, profile::latency_summary(measured.table));
   return measured.table;
 }
 
-void attach_energy(plan::Stage& stage, const plan::CostEntry& entry) {
+void attach_energy(plan::Stage& stage, const cost::CostEntry& entry) {
   if (!entry.energy) return;
   if (entry.energy->net_uj > 0) {
     stage.cost->energy_uj = entry.energy->net_uj;
@@ -138,9 +138,9 @@ void attach_energy(plan::Stage& stage, const plan::CostEntry& entry) {
   }
 }
 
-void attach_costs(plan::Plan& plan, const plan::CostTable& table, int threads) {
+void attach_costs(plan::Plan& plan, const cost::CostTable& table, int threads) {
   for (plan::Stage& stage : plan.stages) {
-    const plan::CostEntry* entry =
+    const cost::CostEntry* entry =
         table.find(profile::cost_key(profile::ProfileOptions().provider, &stage, threads, /*batch=*/1));
     if (!entry) fail("costs.json: expected an entry for stage '{}' at {} threads, found none", stage.name, threads);
     stage.cost = plan::StageCost{entry->latency_us, entry->first_inference_us, entry->load_ms};
@@ -320,7 +320,7 @@ plan::Plan build_plan(const Workspace& w, std::vector<StageSource> sources, cons
 
   quantize(w, sources, directory);
   plan::Plan plan = bare_plan(w, sources, options.policy, directory);
-  const plan::CostTable costs = measured_costs(w, plan, directory, options);
+  const cost::CostTable costs = measured_costs(w, plan, directory, options);
   const Json made_from = costs_made_from(plan, options.threads, directory / "costs.json");
   attach_costs(plan, costs, options.threads);
   const route::ScoreTable route_scores = route::score_plan(

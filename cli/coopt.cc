@@ -215,7 +215,7 @@ int coopt_command(int argc, char** argv) {
   for (const std::string& provider : request.costs) {
     models.emplace_back(opened, provider);
     const ProviderCosts &first = models.front().measured, &measured = models.back().measured;
-    plan::require_same_machine(measured.on, first.on, measured.origin + ", beside " + first.origin);
+    cost::require_same_machine(measured.on, first.on, measured.origin + ", beside " + first.origin);
   }
   const Coopt coopt = run_coopt(opened, request, models, deployed);
   const Json written = with_origin(to_json(coopt), models, command_line(argc, argv));

@@ -19,18 +19,18 @@
 namespace triage::cli {
 namespace {
 
-void print_error(const char* what, const plan::PredictionError& error) {
+void print_error(const char* what, const cost::PredictionError& error) {
   if (error.stages == 0) return;
   std::printf("prediction of %d %s: error %.1f %% on average, %.1f %% at most; Kendall's tau %.3f\n", error.stages,
               what, error.mean_percent, error.max_percent, error.kendall_tau);
 }
 
-void print_table(const plan::LayerCostTable& table, const LayerTableSubject& subject,
+void print_table(const cost::LayerCostTable& table, const LayerTableSubject& subject,
                  const profile::LayerCostOptions& options, const fs::path& file) {
   const auto subjects = profile::layer_cost_subjects(subject.space, options);
   std::printf(
-      "%s%s: %zu layers in %td nets, %zu stages measured whole, %d passes\n", plan::setting_text(table.key).c_str(),
-      table.device == plan::kThisMachine ? "" : (" on " + table.device).c_str(), table.layers.size(),
+      "%s%s: %zu layers in %td nets, %zu stages measured whole, %d passes\n", cost::setting_text(table.key).c_str(),
+      table.device == cost::kThisMachine ? "" : (" on " + table.device).c_str(), table.layers.size(),
       std::ranges::count(subjects, true, &profile::LayerCostSubject::profiled), table.stages.size(), options.passes);
   print_error("whole nets", table.whole_error);
   print_error("stages inside a net", table.cut_error);
@@ -38,8 +38,8 @@ void print_table(const plan::LayerCostTable& table, const LayerTableSubject& sub
   print_device_remarks(table);
 }
 
-Json table_json(const plan::LayerCostTable& table, const fs::path& file) {
-  const Json written = plan::to_json(table);
+Json table_json(const cost::LayerCostTable& table, const fs::path& file) {
+  const Json written = to_json(table);
   return {{"file", file.string()},          {"device", table.device},
           {"provider", table.key.provider}, {"precision", table.key.precision},
           {"threads", table.key.threads},   {"layers", table.layers.size()},
@@ -48,13 +48,13 @@ Json table_json(const plan::LayerCostTable& table, const fs::path& file) {
 }
 
 // Of each table, and as "cost.mean_error_percent" and "cost.kendall_tau" the worst of them.
-std::map<std::string, Figure> error_figures(const std::vector<plan::LayerCostTable>& tables) {
+std::map<std::string, Figure> error_figures(const std::vector<cost::LayerCostTable>& tables) {
   std::map<std::string, Figure> figures;
-  for (const plan::LayerCostTable& table : tables) {
-    const plan::PredictionError& error = table.whole_error;
+  for (const cost::LayerCostTable& table : tables) {
+    const cost::PredictionError& error = table.whole_error;
     const Figure percent{.value = error.mean_percent, .unit = "%", .n = error.stages};
     const Figure tau{.value = error.kendall_tau, .unit = "1", .n = error.stages};
-    const std::string prefix = "cost." + plan::setting_text(table.key) + "_";
+    const std::string prefix = "cost." + cost::setting_text(table.key) + "_";
     figures[prefix + "mean_error_percent"] = percent;
     figures[prefix + "kendall_tau"] = tau;
     Figure& worst = figures.try_emplace("cost.mean_error_percent", percent).first->second;
@@ -65,13 +65,13 @@ std::map<std::string, Figure> error_figures(const std::vector<plan::LayerCostTab
   return figures;
 }
 
-plan::MemoryCosts measured_memory(const LayerTableSubject& subject, const std::vector<std::string>& precisions,
+cost::MemoryCosts measured_memory(const LayerTableSubject& subject, const std::vector<std::string>& precisions,
                                   std::uint64_t seed) {
   profile::MemoryCostOptions options{.precisions = {}, .seed = seed};
   for (const std::string& precision : precisions)
     options.precisions.push_back(plan::precision_from_string(precision, "--precision"));
   std::optional<Progress> progress;
-  plan::MemoryCosts costs =
+  cost::MemoryCosts costs =
       profile::measure_memory_costs(subject.space, subject.input, subject.classes, measuring_program(), options,
                                     [&](std::size_t done, std::size_t total) {
                                       if (!progress) progress.emplace("memory", total, "plans", done);
@@ -81,7 +81,7 @@ plan::MemoryCosts measured_memory(const LayerTableSubject& subject, const std::v
   return costs;
 }
 
-void print_memory(const plan::MemoryCosts& costs, const fs::path& file) {
+void print_memory(const cost::MemoryCosts& costs, const fs::path& file) {
   for (const auto& [precision, of] : costs.of) {
     std::printf(
         "%s: peak KB = %.0f + %.0f a stage + %.2f x weights + %.2f x the largest stage's + %.2f x activations; error "
@@ -113,7 +113,7 @@ std::vector<profile::LayerCostOptions> combinations(const profile::LayerCostOpti
 }
 
 // Of each precision, and the worst of them.
-std::map<std::string, Figure> memory_figures(const plan::MemoryCosts& costs) {
+std::map<std::string, Figure> memory_figures(const cost::MemoryCosts& costs) {
   std::map<std::string, Figure> figures;
   for (const auto& [precision, of] : costs.of) {
     const Figure mean{.value = of.error.mean_percent, .unit = "%", .n = of.error.plans};
@@ -206,18 +206,18 @@ int costs_command(int argc, char** argv) {
   if (memory) {
     const fs::path file = out.empty() ? fs::path(directory) / "memory_costs.json" : fs::path(out);
     require_output_file(file);
-    const plan::MemoryCosts costs = measured_memory(subject, precisions, options.seed);
-    write_sealed_json(file, plan::to_json(costs));
+    const cost::MemoryCosts costs = measured_memory(subject, precisions, options.seed);
+    write_sealed_json(file, to_json(costs));
     if (!figures.empty()) record_figures(figures, command, memory_figures(costs));
-    if (json) std::cout << dump_json(plan::to_json(costs), 2) << '\n';
+    if (json) std::cout << dump_json(to_json(costs), 2) << '\n';
     if (!json) print_memory(costs, file);
     return 0;
   }
-  std::vector<plan::LayerCostTable> tables;
+  std::vector<cost::LayerCostTable> tables;
   Json results = Json::array();
   for (const profile::LayerCostOptions& one : combinations(options, providers, threads, precisions)) {
     const std::string name =
-        plan::layer_costs_name(profile::key_of(one), remote.device.empty() ? plan::kThisMachine : remote.device);
+        cost::layer_costs_name(profile::key_of(one), remote.device.empty() ? cost::kThisMachine : remote.device);
     const fs::path file = out.empty() ? fs::path(directory) / name : fs::path(out);
     require_output_file(file);
     tables.push_back(measured_layers(subject, one, file, store, remote));

@@ -32,21 +32,21 @@ profile::FoundEnergy EnergyChoice::find() const {
 
 profile::EnergyOptions EnergyChoice::options() const { return {.idle_seconds = seconds, .window_seconds = seconds}; }
 
-std::string energy_title(const plan::CostTable& table) {
+std::string energy_title(const cost::CostTable& table) {
   return table.energy_source.empty() ? "" : std::format(" {:>10} {:>7}", "energy", "stable");
 }
 
-std::string energy_unit(const plan::CostTable& table) {
+std::string energy_unit(const cost::CostTable& table) {
   return table.energy_source.empty() ? "" : std::format(" {:>10} {:>7}", "uJ/run", "");
 }
 
-std::string energy_cell(const plan::CostTable& table, const plan::CostEntry& entry) {
+std::string energy_cell(const cost::CostTable& table, const cost::CostEntry& entry) {
   if (table.energy_source.empty()) return "";
   if (!entry.energy) return std::format(" {:>10} {:>7}", "n/a", "");
   return std::format(" {:>10.1f} {:>7}", entry.energy->net_uj, entry.energy->stable ? "yes" : "no");
 }
 
-void print_energy_note(const plan::CostTable& table) {
+void print_energy_note(const cost::CostTable& table) {
   if (table.energy_source.empty()) return;
   std::printf("energy: %s\n", table.energy_source.c_str());
   const auto measured = std::ranges::find_if(table.entries, [](const auto& entry) { return entry.energy.has_value(); });

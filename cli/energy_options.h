@@ -4,7 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
-#include "plan/cost_table.h"
+#include "cost/cost_table.h"
 #include "profile/energy.h"
 
 namespace triage::cli {
@@ -23,9 +23,9 @@ struct EnergyChoice {
 };
 
 // A column of the printed table: net energy, "n/a" where there is none, nothing at all when nobody asked for energy.
-std::string energy_title(const plan::CostTable& table);
-std::string energy_unit(const plan::CostTable& table);
-std::string energy_cell(const plan::CostTable& table, const plan::CostEntry& entry);
-void print_energy_note(const plan::CostTable& table);  // where the numbers come from, or why there are none
+std::string energy_title(const cost::CostTable& table);
+std::string energy_unit(const cost::CostTable& table);
+std::string energy_cell(const cost::CostTable& table, const cost::CostEntry& entry);
+void print_energy_note(const cost::CostTable& table);  // where the numbers come from, or why there are none
 
 }  // namespace triage::cli

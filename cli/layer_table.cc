@@ -57,17 +57,17 @@ LayerTableSubject supernet_subject(const fs::path& directory, const std::string&
   return subject;
 }
 
-plan::LayerCostTable measured_layers(const LayerTableSubject& subject, const profile::LayerCostOptions& options,
+cost::LayerCostTable measured_layers(const LayerTableSubject& subject, const profile::LayerCostOptions& options,
                                      const fs::path& file, const std::string& tuning, const RemoteProfile& remote) {
   std::optional<Progress> progress;
-  const std::string title = "layers in " + plan::setting_text(profile::key_of(options)) +
+  const std::string title = "layers in " + cost::setting_text(profile::key_of(options)) +
                             (remote.device.empty() ? "" : " on " + remote.device);
   const auto show = [&](std::uint64_t done, std::uint64_t total) {
     if (!progress) progress.emplace(title, total, "visits", done);
     progress->update(done);
   };
   const auto measure = [&](profile::LayerBench& bench) {
-    plan::LayerCostTable table =
+    cost::LayerCostTable table =
         profile::measure_layer_costs(subject.space, subject.input, subject.classes, options, file, bench, show);
     if (progress) progress->finish();
     return table;
@@ -77,7 +77,7 @@ plan::LayerCostTable measured_layers(const LayerTableSubject& subject, const pro
         *profile::layer_bench_here(subject.input, subject.classes, options, engine_for(subject, options, tuning)));
   }
   profile::Device device{.name = remote.device};  // of which a complete table needs no more
-  if (!fs::exists(file) || !plan::load_layer_costs(file).complete) {
+  if (!fs::exists(file) || !cost::load_layer_costs(file).complete) {
     if (options.provider != "cpu" && options.provider != "xnnpack")
       fail("provider: found {}, expected cpu or xnnpack on device {}", options.provider, remote.device);
     device = profile::find_device(profile::load_devices(remote.devices_file), remote.device, remote.devices_file);
@@ -89,7 +89,7 @@ plan::LayerCostTable measured_layers(const LayerTableSubject& subject, const pro
                                           {.fresh = remote.remeasure, .progress = {}, .say = say}));
 }
 
-void print_device_remarks(const plan::LayerCostTable& table) {
+void print_device_remarks(const cost::LayerCostTable& table) {
   for (const auto& [reason, visits] : table.unstable) {
     std::fprintf(stderr, "costs: %s: %llu of %llu visits are not stable: %s\n", table.device.c_str(),
                  static_cast<unsigned long long>(visits), static_cast<unsigned long long>(table.visits),

@@ -5,7 +5,7 @@
 #include <array>
 
 #include "cli/remote_profile.h"
-#include "plan/layer_costs.h"
+#include "cost/layer_costs.h"
 #include "profile/layer_costs.h"
 
 namespace triage::cli {
@@ -29,10 +29,10 @@ LayerTableSubject supernet_subject(const fs::path& directory, const std::string&
 
 // tuning: the store that tuned kernels take their schedules from. Shows progress and what a device says. Throws as
 // profile::measure_layer_costs(), Error about the devices file.
-plan::LayerCostTable measured_layers(const LayerTableSubject& subject, const profile::LayerCostOptions& options,
+cost::LayerCostTable measured_layers(const LayerTableSubject& subject, const profile::LayerCostOptions& options,
                                      const fs::path& file, const std::string& tuning, const RemoteProfile& remote = {});
 
 // On stderr: visits of a device's table that its state speaks against.
-void print_device_remarks(const plan::LayerCostTable& table);
+void print_device_remarks(const cost::LayerCostTable& table);
 
 }  // namespace triage::cli

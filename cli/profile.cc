@@ -37,12 +37,12 @@ std::vector<std::uint8_t> pick_images(const data::Dataset& dataset, const std::s
   return pixels;
 }
 
-void print_table(const plan::CostTable& table) {
+void print_table(const cost::CostTable& table) {
   std::printf("%-12s %5s %7s %9s %9s %9s %9s %9s %9s %9s %8s %8s  %-6s%s\n", "stage", "batch", "threads", "min", "mean",
               "median", "p90", "p95", "p99", "max", "first", "load", "stable", energy_title(table).c_str());
   std::printf("%-12s %5s %7s %9s %9s %9s %9s %9s %9s %9s %8s %8s  %-6s%s\n", "", "", "", "us/run", "us/run", "us/run",
               "us/run", "us/run", "us/run", "us/run", "us", "ms", "", energy_unit(table).c_str());
-  for (const plan::CostEntry& entry : table.entries) {
+  for (const cost::CostEntry& entry : table.entries) {
     const Summary& s = entry.latency_us;
     std::printf("%-12s %5d %7d %9.1f %9.1f %9.1f %9.1f %9.1f %9.1f %9.1f %8.0f %8.1f  %-6s%s\n",
                 entry.key.stage.c_str(), entry.key.batch, entry.key.threads, s.min, s.mean, s.median, s.p90, s.p95,
@@ -50,7 +50,7 @@ void print_table(const plan::CostTable& table) {
                 energy_cell(table, entry).c_str());
   }
   print_device_remarks(table);
-  if (std::ranges::any_of(table.entries, [](const plan::CostEntry& entry) {
+  if (std::ranges::any_of(table.entries, [](const cost::CostEntry& entry) {
         return !entry.stable && entry.unstable_because.empty();
       })) {
     std::fprintf(stderr,
@@ -60,7 +60,7 @@ void print_table(const plan::CostTable& table) {
   print_energy_note(table);
   if (table.memory.empty()) return;
   std::printf("\npeak memory of a fresh process, KB   weights  activations   loading   running\n");
-  for (const plan::PathMemory& path : table.memory) {
+  for (const cost::PathMemory& path : table.memory) {
     std::printf("leaves at %-22s %10.0f %12.1f %9.0f %9.0f\n", path.stage.c_str(), path.weights_kb, path.activations_kb,
                 path.loaded_kb, path.peak_kb);
   }
@@ -129,22 +129,22 @@ int profile_command(int argc, char** argv) {
     const profile::FoundEnergy source = energy.find();
     if (energy.wanted) options.energy = &source;
     Progress progress("profile", 0, "rounds");
-    plan::CostTable here = profile::profile_plan(plan_directory, images, options, [&](std::size_t round) {
+    cost::CostTable here = profile::profile_plan(plan_directory, images, options, [&](std::size_t round) {
                              progress.update(round);
                            }).table;
     progress.finish();
     return here;
   };
-  plan::CostTable table = remote.device.empty() ? measure_here()
+  cost::CostTable table = remote.device.empty() ? measure_here()
                                                 : measure_remotely(remote, plan_directory, images, options,
                                                                    energy.wanted ? energy.source : std::string());
   if (memory)
     table.memory =
         profile::measure_memory(measuring_program(), plan_directory, images, profile::engine_of(options.provider));
-  if (!out.empty()) plan::save_cost_table(out, table);
-  if (!csv.empty()) write_file_atomic(csv, plan::to_csv(table));
+  if (!out.empty()) cost::save_cost_table(out, table);
+  if (!csv.empty()) write_file_atomic(csv, cost::to_csv(table));
   if (json) {
-    std::cout << dump_json(plan::to_json(table), 2) << '\n';
+    std::cout << dump_json(to_json(table), 2) << '\n';
   } else {
     print_table(table);
   }

@@ -90,7 +90,7 @@ class Quantizer {
     stage.sha256 = sha256_file(to_ / stage.onnx);
     stage.precision = plan::Precision::int8;
     stage.compiled.reset();
-    const plan::StageSize in_int8 = plan::stage_size({.arch = stage.arch,
+    const cost::StageSize in_int8 = cost::stage_size({.arch = stage.arch,
                                                       .first_block = models[i].first_block,
                                                       .last_block = models[i].last_block,
                                                       .carry = models[i].carry_block >= 0,
@@ -113,10 +113,10 @@ class Quantizer {
     const plan::InputShape& shape = plan_.input;
     const profile::Profile measured = profile::profile_stages(
         plan_, to_, {pixels, static_cast<int>(count), shape.height, shape.width, shape.channels}, options);
-    plan::save_cost_table(to_ / "costs.json", measured.table);
+    cost::save_cost_table(to_ / "costs.json", measured.table);
     for (const std::string& text : profile::disturbed_rows(measured.table)) warn(text);
     for (plan::Stage& stage : plan_.stages) {
-      const plan::CostEntry* entry = measured.table.find(profile::cost_key(options.provider, &stage, 1, 1));
+      const cost::CostEntry* entry = measured.table.find(profile::cost_key(options.provider, &stage, 1, 1));
       if (!entry) fail("{}: expected the cost of stage '{}', found none", to_.string(), stage.name);
       stage.cost = plan::StageCost{entry->latency_us, entry->first_inference_us, entry->load_ms};
     }
@@ -160,7 +160,7 @@ int quantize_command(int argc, char** argv) {
   directory.take_over({});
   directory.commit();
   if (json) {
-    std::printf("%s\n", dump_json(plan::to_json(made), 2).c_str());
+    std::printf("%s\n", dump_json(to_json(made), 2).c_str());
   } else {
     for (const plan::Stage& stage : made.stages)
       std::printf("%-16s %8.1f us  %6.0f KB\n", stage.name.c_str(), stage.cost->latency_us.mean,

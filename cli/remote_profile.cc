@@ -19,7 +19,7 @@ void add_remote_options(CLI::App& app, RemoteProfile& remote) {
       ->needs(device);
 }
 
-plan::CostTable measure_remotely(const RemoteProfile& remote, const fs::path& plan_directory,
+cost::CostTable measure_remotely(const RemoteProfile& remote, const fs::path& plan_directory,
                                  const profile::Images& images, const profile::ProfileOptions& options,
                                  const std::string& energy) {
   if (energy.starts_with("csv:")) {
@@ -32,16 +32,16 @@ plan::CostTable measure_remotely(const RemoteProfile& remote, const fs::path& pl
     progress.update(at.rows_done,
                     at.waiting ? "another measurement runs there" : std::format("of {}, round {}", at.rows, at.round));
   };
-  plan::CostTable table = device.measure_plan(
+  cost::CostTable table = device.measure_plan(
       plan_directory, images, {.profile = options, .energy = energy},
       {.fresh = remote.remeasure, .progress = show, .say = [&](const std::string& text) { progress.line(text); }});
   progress.finish();
   return table;
 }
 
-void print_device_remarks(const plan::CostTable& table) {
+void print_device_remarks(const cost::CostTable& table) {
   std::set<std::string> reasons;
-  for (const plan::CostEntry& entry : table.entries) reasons.insert(entry.unstable_because);
+  for (const cost::CostEntry& entry : table.entries) reasons.insert(entry.unstable_because);
   for (const std::string& reason : reasons) {
     if (!reason.empty())
       std::fprintf(stderr, "profile: %s: rows are not stable: %s\n", table.device.c_str(), reason.c_str());

@@ -4,7 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
-#include "plan/cost_table.h"
+#include "cost/cost_table.h"
 #include "profile/stages.h"
 
 namespace triage::cli {
@@ -18,11 +18,11 @@ struct RemoteProfile {
 void add_remote_options(CLI::App& app, RemoteProfile& remote);
 
 // energy: a source on the device, as for profile::Job; empty: not wanted.
-plan::CostTable measure_remotely(const RemoteProfile& remote, const fs::path& plan_directory,
+cost::CostTable measure_remotely(const RemoteProfile& remote, const fs::path& plan_directory,
                                  const profile::Images& images, const profile::ProfileOptions& options,
                                  const std::string& energy);
 
 // What the device did while rows were measured that do not count therefore, on stderr.
-void print_device_remarks(const plan::CostTable& table);
+void print_device_remarks(const cost::CostTable& table);
 
 }  // namespace triage::cli

@@ -21,7 +21,7 @@ void refuse_energy(const SearchConfig& config) {
        energy.source ? "of layers it is not available, of built plans from " + energy.text : energy.text);
 }
 
-plan::LayerCostTable layer_table(const SearchConfig& config, plan::Precision precision, const fs::path& file,
+cost::LayerCostTable layer_table(const SearchConfig& config, plan::Precision precision, const fs::path& file,
                                  const OpenSupernet& supernet) {
   const supernet::Network& network = supernet.trained.network;
   profile::LayerCostOptions options;
@@ -70,23 +70,23 @@ ProviderCosts SearchRun::costs_of(const std::string& provider) {
   SearchConfig asked = config;
   asked.provider = provider;
   const std::vector<plan::ArchSpec> subnets = search::JointSearch::initial_subnets(config.options);
-  std::map<plan::Precision, std::shared_ptr<const plan::CostModel>> models;
-  std::optional<plan::MeasuredOn> on;  // of the first table
+  std::map<plan::Precision, std::shared_ptr<const cost::CostModel>> models;
+  std::optional<cost::MeasuredOn> on;  // of the first table
   std::string origin;
   std::size_t scored = 0, piece = kFirstScored;
   for (const plan::Precision precision : config.options.structures.precisions) {
-    const plan::CostKey key{.provider = provider, .precision = plan::to_string(precision), .threads = config.threads};
-    const fs::path file = run / plan::layer_costs_name(key, config.device.empty() ? plan::kThisMachine : config.device);
+    const cost::CostKey key{.provider = provider, .precision = plan::to_string(precision), .threads = config.threads};
+    const fs::path file = run / cost::layer_costs_name(key, config.device.empty() ? cost::kThisMachine : config.device);
     while (!models.contains(precision)) {
       try {
-        const plan::LayerCostTable table = layer_table(asked, precision, file, supernet);
+        const cost::LayerCostTable table = layer_table(asked, precision, file, supernet);
         if (!on) {
-          on = plan::measured_on(table);
+          on = cost::measured_on(table);
           origin = file.string();
         }
-        plan::require_measured_on(plan::measured_on(table), *on, file.string());
+        cost::require_measured_on(cost::measured_on(table), *on, file.string());
         print_device_remarks(table);
-        models[precision] = std::make_shared<plan::LayerCosts>(table, file.string());
+        models[precision] = std::make_shared<cost::LayerCosts>(table, file.string());
       } catch (const profile::DeviceVanished& vanished) {
         if (scored == subnets.size()) {
           throw profile::DeviceVanished(
@@ -102,7 +102,7 @@ ProviderCosts SearchRun::costs_of(const std::string& provider) {
       }
     }
   }
-  return {plan::PrecisionCosts(std::move(models)), *on, origin};
+  return {cost::PrecisionCosts(std::move(models)), *on, origin};
 }
 
 search::EvaluatorOptions SearchRun::evaluator_options() const {
@@ -114,7 +114,7 @@ search::EvaluatorOptions SearchRun::evaluator_options() const {
           .precisions = config.options.structures.precisions};
 }
 
-Json SearchRun::identity(const Json& search, const plan::CostModel& under) const {
+Json SearchRun::identity(const Json& search, const cost::CostModel& under) const {
   const Json of_supernet = identity_of(supernet);
   return {{"search", search},
           {"supernet", of_supernet["supernet"]},

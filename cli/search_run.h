@@ -3,8 +3,8 @@
 
 #include "cli/search_config.h"
 #include "cli/supernet_answers.h"
-#include "plan/measured_on.h"
-#include "plan/precision_costs.h"
+#include "cost/measured_on.h"
+#include "cost/precision_costs.h"
 
 namespace triage::cli {
 
@@ -15,8 +15,8 @@ struct ShownAxis {
 ShownAxis shown(search::CostAxis axis);
 
 struct ProviderCosts {
-  plan::PrecisionCosts costs;
-  plan::MeasuredOn on;
+  cost::PrecisionCosts costs;
+  cost::MeasuredOn on;
   std::string origin;  // a table's file
 };
 
@@ -32,14 +32,14 @@ class SearchRun {
   SupernetAnswers answers;
   SearchConfig config;
   search::NetPool pool;
-  plan::PrecisionCosts costs;
+  cost::PrecisionCosts costs;
   search::EvaluatorOptions evaluator_options() const;
   search::Evaluator evaluator;
 
   Json identity() const { return identity(search::to_json(config.options)); }  // of the study
   // Of another search on the same answers.
   Json identity(const Json& search) const { return identity(search, costs); }
-  Json identity(const Json& search, const plan::CostModel& under) const;
+  Json identity(const Json& search, const cost::CostModel& under) const;
   // Under which another search may look at the same answers; measured as the constructor does where tables are missing.
   ProviderCosts costs_of(const std::string& provider);
   // Scores the subnets that a search begins with; those that are in the store already cost nothing.

@@ -37,7 +37,7 @@ std::vector<plan::ConvLayer> layers_of_space(const fs::path& directory) {
   const LayerTableSubject supernet = supernet_subject(directory, "", options.exits);
   for (const profile::LayerCostSubject& subject : profile::layer_cost_subjects(supernet.space, options))
     if (subject.profiled)
-      for (const plan::ConvLayer& layer : plan::stage_layers(subject.shape, supernet.input)) layers.push_back(layer);
+      for (const plan::ConvLayer& layer : cost::stage_layers(subject.shape, supernet.input)) layers.push_back(layer);
   return layers;
 }
 

@@ -59,6 +59,11 @@ Summary summary_from_json(const JsonReader& json) {
           .stddev = json.get<double>("stddev")};
 }
 
+Summary latency_from_json(const JsonReader& json) {
+  for (const char* key : {"min", "mean", "median", "p90", "p95", "p99", "max", "stddev"}) json.not_negative(key);
+  return summary_from_json(json);
+}
+
 Interval proportion_interval(std::size_t successes, std::size_t n) {
   if (n == 0) return {0, 1};
   const double count = static_cast<double>(n);

@@ -20,6 +20,7 @@ struct Summary {  // of a sample; all in the sample's unit
 Summary summarize(std::span<const double> sample);  // an empty sample gives zeros
 Json to_json(const Summary& summary);
 Summary summary_from_json(const JsonReader& json);
+Summary latency_from_json(const JsonReader& json);  // refuses what is negative
 
 double percentile(std::span<const double> sorted, double p);  // linear interpolation, p in [0, 100]
 

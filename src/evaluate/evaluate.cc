@@ -118,7 +118,7 @@ Json plan_json(const plan::Plan& plan) {
   Json out{{"name", plan.name},
            {"policy", plan::to_string(plan.policy)},
            {"classes", plan.classes},
-           {"input", plan::to_json(plan.input)},
+           {"input", to_json(plan.input)},
            {"costs_engine", costs_engine(plan)},
            {"warnings", plan.provenance.value("warnings", Json::array())},
            {"stages", Json::array()}};

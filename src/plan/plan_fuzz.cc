@@ -13,8 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   } catch (const Error&) {
     return 0;
   }
-  const std::string written = plan::to_json(plan).dump();  // an exception from here on ends the process
+  const std::string written = to_json(plan).dump();  // an exception from here on ends the process
   const plan::Plan again = plan::plan_from_json(parse_json(written, "plan.json"), "plan.json");
-  if (plan::to_json(again).dump() != written) std::abort();
+  if (to_json(again).dump() != written) std::abort();
   return 0;
 }

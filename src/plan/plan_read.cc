@@ -5,7 +5,6 @@
 
 #include "core/error.h"
 #include "core/new_directory.h"
-#include "plan/cost_table.h"
 #include "plan/plan.h"
 
 namespace triage::plan {

@@ -54,8 +54,8 @@ void summarize_energy(EnergyMeasurement& m, double tolerance) {
 
 }  // namespace
 
-plan::EnergyCost EnergyMeasurement::cost(const std::string& source) const {
-  plan::EnergyCost cost{.gross_uj = gross_uj,
+cost::EnergyCost EnergyMeasurement::cost(const std::string& source) const {
+  cost::EnergyCost cost{.gross_uj = gross_uj,
                         .net_uj = net_uj,
                         .idle_watts = idle.joules / idle.seconds,
                         .source = source,

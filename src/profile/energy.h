@@ -5,7 +5,7 @@
 // meanwhile.
 #pragma once
 
-#include "plan/energy_cost.h"
+#include "cost/energy_cost.h"
 #include "profile/energy_source.h"
 
 namespace triage::profile {
@@ -30,7 +30,7 @@ struct EnergyMeasurement {
   double gross_uj = 0, net_uj = 0;  // per run, over all windows; net may be below 0 when the work is lost in the noise
   double spread = 0;                // of the windows' net energies per run: (largest - smallest) / their mean
   bool stable = false;
-  plan::EnergyCost cost(const std::string& source) const;
+  cost::EnergyCost cost(const std::string& source) const;
 };
 
 struct EnergyTime {  // tests hand in a fake

@@ -56,7 +56,7 @@ TEST(MeasureEnergy, IsNetOfTheIdleMachine) {
   EXPECT_NEAR(measured[1].net_uj, 2000, 1e-6);
   EXPECT_TRUE(measured[0].stable);
   EXPECT_EQ(measured[0].windows.size(), 3u);
-  const plan::EnergyCost cost = measured[0].cost("fake");
+  const cost::EnergyCost cost = measured[0].cost("fake");
   EXPECT_NEAR(cost.idle_watts, 3, 1e-9);
   EXPECT_NEAR(cost.window_seconds, 1.5, 0.01);
   EXPECT_NEAR(static_cast<double>(cost.runs), 1500, 3);

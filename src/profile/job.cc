@@ -15,7 +15,7 @@
 
 #include "core/machine.h"
 #include "core/progress.h"
-#include "plan/measured_on.h"
+#include "cost/measured_on.h"
 #include "profile/stage_engine.h"
 #include "profile/stage_list.h"
 
@@ -84,20 +84,20 @@ class JobStore {
     }
   }
 
-  void add(const plan::CostTable& part) {
-    plan::add_entries(table_, part, file_.empty() ? "measurement" : file_.string());
-    Json json = plan::to_json(part);
+  void add(const cost::CostTable& part) {
+    cost::add_entries(table_, part, file_.empty() ? "measurement" : file_.string());
+    Json json = to_json(part);
     seal(json);
     if (!file_.empty()) append_line(file_, json.dump());
   }
-  const plan::CostTable& table() const { return table_; }
+  const cost::CostTable& table() const { return table_; }
 
  private:
   void read_line(const std::string& line, int number, const std::string& key) {
     const std::string origin = std::format("{}:{}", file_.string(), number);
     Json json = parse_json(line, origin);
     unseal(json, origin);
-    if (number > 1) return plan::add_entries(table_, plan::cost_table_from_json(json, origin), origin);
+    if (number > 1) return cost::add_entries(table_, cost::cost_table_from_json(json, origin), origin);
     const JsonReader reader(json, origin);
     if (reader.get<int>("version") != kJobStateVersion) {
       reader.at("version").fail_here(std::to_string(kJobStateVersion));
@@ -107,7 +107,7 @@ class JobStore {
   }
 
   fs::path file_;
-  plan::CostTable table_;
+  cost::CostTable table_;
 };
 
 // Rows of one number of threads and one batch size, timed in turns.
@@ -124,7 +124,7 @@ std::vector<int> each_once(const std::vector<int>& values) {
   return once;
 }
 
-std::vector<JobPart> missing_parts(const Measurable& what, const Job& job, const plan::CostTable& have) {
+std::vector<JobPart> missing_parts(const Measurable& what, const Job& job, const cost::CostTable& have) {
   const ProfileOptions& options = job.profile;
   std::vector<std::string> rows;
   for (const plan::Stage& stage : what.plan.stages) rows.push_back(stage.name);
@@ -162,7 +162,7 @@ DeviceState state_now(const std::vector<int>& cores) {
   return read_device_state();
 }
 
-plan::CostTable measure_part(const Measurable& what, const fs::path& directory, const Images& images, const Job& job,
+cost::CostTable measure_part(const Measurable& what, const fs::path& directory, const Images& images, const Job& job,
                              const JobPart& part, const std::function<void(std::size_t)>& on_round) {
   ProfileOptions options = job.profile;
   options.threads = {part.threads};
@@ -173,12 +173,12 @@ plan::CostTable measure_part(const Measurable& what, const fs::path& directory, 
   options.energy = job.energy.empty() ? nullptr : &energy;
   const std::string started = iso_time_now();
   const DeviceState before = state_now(options.cores);
-  plan::CostTable table = (what.whole ? profile_plan(directory, images, options, on_round)
+  cost::CostTable table = (what.whole ? profile_plan(directory, images, options, on_round)
                                       : profile_stages(what.plan, directory, images, options, on_round))
                               .table;
   const DeviceState after = state_now(options.cores);
   const std::string reason = unstable_because(before, after, job.limits, options.cores);
-  for (plan::CostEntry& entry : table.entries) {
+  for (cost::CostEntry& entry : table.entries) {
     entry.unstable_because = reason;
     if (!reason.empty()) entry.stable = false;
   }
@@ -193,7 +193,7 @@ plan::CostTable measure_part(const Measurable& what, const fs::path& directory, 
 
 }  // namespace
 
-plan::CostTable run_job(const fs::path& directory, const fs::path& images_file, const Job& job,
+cost::CostTable run_job(const fs::path& directory, const fs::path& images_file, const Job& job,
                         const fs::path& state_file, const ProgressCall& progress) {
   const Measurable what = load_measurable(directory);
   const PixelFile pixels(images_file, what.plan.input);
@@ -206,7 +206,7 @@ plan::CostTable run_job(const fs::path& directory, const fs::path& images_file, 
   }
   JobStore store(state_file, job_key(what, directory, images_file, job));
   if (!store.table().entries.empty()) {
-    plan::require_measured_on(plan::measured_on(store.table()),
+    cost::require_measured_on(cost::measured_on(store.table()),
                               {.machine = machine_context(), .engine_version = engine_version_of(job.profile.provider)},
                               state_file.string());
   }

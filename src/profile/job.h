@@ -4,7 +4,7 @@
 
 #include <functional>
 
-#include "plan/cost_table.h"
+#include "cost/cost_table.h"
 #include "profile/device_state.h"
 #include "profile/stages.h"
 
@@ -40,7 +40,7 @@ struct JobProgress {
 // state_file: what was measured, row by row; what is in it already is not measured again. Empty: nothing is kept. While
 // one job with a state file runs, others whose state files lie in the same directory wait. Throws Error when the file
 // belongs to other stages, images or options, or to a machine that changed since; Interrupted.
-plan::CostTable run_job(const fs::path& directory, const fs::path& images_file, const Job& job,
+cost::CostTable run_job(const fs::path& directory, const fs::path& images_file, const Job& job,
                         const fs::path& state_file, const std::function<void(const JobProgress&)>& progress = {});
 
 }  // namespace triage::profile

@@ -49,7 +49,7 @@ class JobTest : public testing::Test {
     job_.profile.batches = {1, 2};
     job_.interleaved = 2;
   }
-  plan::CostTable run(const std::function<void(const JobProgress&)>& progress = {}) {
+  cost::CostTable run(const std::function<void(const JobProgress&)>& progress = {}) {
     return run_job(directory_.path(), images_, job_, state_, progress);
   }
 
@@ -80,7 +80,7 @@ TEST_F(JobTest, JsonKeepsEverythingAndRefusesWhatItDoesNotKnow) {
 }
 
 TEST_F(JobTest, EveryRowHasItsPlaceAndEveryPartItsStates) {
-  const plan::CostTable table = run();
+  const cost::CostTable table = run();
   EXPECT_EQ(table.entries.size(), 6u);  // (2 stages and the plan) x 2 batch sizes
   for (const int batch : {1, 2}) {
     for (const char* row : {"little", "deeper", "plan"}) {
@@ -90,7 +90,7 @@ TEST_F(JobTest, EveryRowHasItsPlaceAndEveryPartItsStates) {
   ASSERT_EQ(table.states.size(), 4u);  // parts of 2 rows and 1
   EXPECT_EQ(table.states[0]["rows"], (Json{"little", "deeper"}));
   EXPECT_TRUE(table.states[3]["after"].contains("celsius"));
-  EXPECT_EQ(table.device, plan::kThisMachine);
+  EXPECT_EQ(table.device, cost::kThisMachine);
 }
 
 TEST_F(JobTest, WhatWasMeasuredIsNotMeasuredAgain) {
@@ -105,7 +105,7 @@ TEST_F(JobTest, WhatWasMeasuredIsNotMeasuredAgain) {
   EXPECT_EQ(std::ranges::count(kept, '\n'), 3);
   write_file_atomic(state_, kept + R"({"version":1,"machine":{"cp)");  // a line that was not written to its end
   std::size_t first_done = 99, rows = 0;
-  const plan::CostTable table = run([&](const JobProgress& at) {
+  const cost::CostTable table = run([&](const JobProgress& at) {
     first_done = std::min(first_done, at.rows_done);
     rows = at.rows;
   });
@@ -132,7 +132,7 @@ TEST_F(JobTest, RowsInInt8AreFoundAgain) {
             }),
             "gone");
   std::size_t first_done = 99;
-  const plan::CostTable table = run([&](const JobProgress& at) { first_done = std::min(first_done, at.rows_done); });
+  const cost::CostTable table = run([&](const JobProgress& at) { first_done = std::min(first_done, at.rows_done); });
   EXPECT_EQ(first_done, 3u);
   EXPECT_EQ(table.entries.size(), 6u);
   for (const int batch : {1, 2}) {
@@ -182,7 +182,7 @@ TEST_F(JobTest, StagesNeedNoPlan) {
   fs::remove(directory_ / "plan.json");
   EXPECT_THAT(error_of([&] { run(); }), HasSubstr("found neither plan.json nor stages.json"));
   fs::rename(directory_ / "list.json", directory_ / "stages.json");
-  const plan::CostTable table = run();
+  const cost::CostTable table = run();
   EXPECT_EQ(table.entries.size(), 4u);
   EXPECT_EQ(table.find({.stage = "plan"}), nullptr);
 }
@@ -194,12 +194,12 @@ TEST_F(JobTest, OneByOneTheEnginesProfilerCanTimeTheNodes) {
   EXPECT_THAT(error_of([&] { run(); }), HasSubstr("deeper.onnx: measure.settle_runs: found 2, expected 0"));
   fs::remove(state_);
   job_.profile.measure.settle_runs = 0;
-  const plan::CostTable table = run();
+  const cost::CostTable table = run();
   ASSERT_EQ(table.entries.size(), 2u);  // not the plan
   EXPECT_TRUE(table.find({.stage = "little"})->nodes.empty());
-  const plan::CostEntry& deeper = *table.find({.stage = "deeper"});
+  const cost::CostEntry& deeper = *table.find({.stage = "deeper"});
   EXPECT_FALSE(deeper.nodes.empty());
-  const plan::CostTable read = plan::cost_table_from_json(plan::to_json(table), "table");
+  const cost::CostTable read = cost::cost_table_from_json(to_json(table), "table");
   EXPECT_EQ(read.find({.stage = "deeper"})->nodes, deeper.nodes);
   EXPECT_EQ(to_json(run()).dump(), to_json(table).dump());  // from the state file
   job_.profile.by_node = {"huge"};
@@ -229,7 +229,7 @@ TEST_F(JobTest, XnnpackRowsCarryTheProvider) {
     EXPECT_THAT(error_of([&] { run(); }), HasSubstr("provider: found 'xnnpack'"));
     return;
   }
-  const plan::CostTable table = run();
+  const cost::CostTable table = run();
   EXPECT_EQ(table.entries.size(), 4u);  // not the plan: it runs on the CPU provider
   EXPECT_NE(table.find({.stage = "deeper", .provider = "xnnpack", .batch = 2}), nullptr);
 }
@@ -253,7 +253,7 @@ TEST_F(JobTest, CompiledRowsAndTheWholePlan) {
   }
   plan::save_plan(directory_.path(), plan);
   job_.profile.threads = {1, 2};
-  const plan::CostTable table = run();
+  const cost::CostTable table = run();
   EXPECT_EQ(table.entries.size(), 12u);
   for (const char* row : {"little", "deeper", "plan"}) {
     EXPECT_NE(table.find({.stage = row, .engine = "compiled", .provider = "compiled", .threads = 2, .batch = 2}),

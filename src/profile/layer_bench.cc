@@ -42,22 +42,22 @@ class LayerNets {
   LayerNets(const plan::InputShape& input, int classes, const LayerCostOptions& options)
       : images(input, options.seed), input_(input), classes_(classes), options_(options) {}
 
-  std::string onnx(const plan::StageShape& stage) const {
+  std::string onnx(const cost::StageShape& stage) const {
     return random_stage_onnx(stage, input_, classes_, options_.seed);
   }
   LayerVisitTimes times(const LayerCostSubject& subject, const Summary& whole,
-                        std::span<const plan::NodeTime> nodes) const {
+                        std::span<const cost::NodeTime> nodes) const {
     LayerVisitTimes times{.runs = whole.count};
     if (subject.profiled) {
-      times.layers_us = layer_times(nodes, plan::stage_layers(subject.shape, input_), subject.shape.text());
+      times.layers_us = layer_times(nodes, cost::stage_layers(subject.shape, input_), subject.shape.text());
     } else {
       times.whole_us = whole.mean;
     }
     return times;
   }
   // Of the map that a feature stage starts from.
-  std::size_t map_size(const plan::StageShape& stage) const {
-    const plan::ConvLayer first = plan::stage_layers(stage, input_).front();
+  std::size_t map_size(const cost::StageShape& stage) const {
+    const plan::ConvLayer first = cost::stage_layers(stage, input_).front();
     return static_cast<std::size_t>(first.in_channels) * first.height * first.width;
   }
   const LayerCostOptions& options() const { return options_; }
@@ -76,9 +76,9 @@ class LocalBench : public LayerBench {
   LocalBench(const plan::InputShape& input, int classes, const LayerCostOptions& options, NetEngine engine)
       : nets_(input, classes, options), engine_(std::move(engine)) {}
 
-  std::string device() const override { return plan::kThisMachine; }
-  std::optional<plan::MeasuredOn> known() const override {
-    return plan::MeasuredOn{.machine = machine_context(), .engine_version = engine_.version};
+  std::string device() const override { return cost::kThisMachine; }
+  std::optional<cost::MeasuredOn> known() const override {
+    return cost::MeasuredOn{.machine = machine_context(), .engine_version = engine_.version};
   }
   std::size_t most_visits() const override { return 1; }
 
@@ -93,7 +93,7 @@ class LocalBench : public LayerBench {
 
  private:
   Visit time(const LayerCostSubject& subject, const MeasureOptions& measure) const {
-    const plan::StageShape& stage = subject.shape;
+    const cost::StageShape& stage = subject.shape;
     const auto open = [&](const std::string& profile) {
       return engine_.open(nets_.onnx(stage), stage.text(), profile);
     };
@@ -127,7 +127,7 @@ class VisitPlan {
       const std::string number = std::to_string(visits.first + i);
       int source = -1;
       if (subject.shape.first_block > 0) {
-        plan::StageShape before = subject.shape;
+        cost::StageShape before = subject.shape;
         before.first_block = 0;
         before.last_block = subject.shape.first_block;
         before.carry = true;
@@ -144,7 +144,7 @@ class VisitPlan {
   const std::vector<std::string>& profiled() const { return profiled_; }
 
  private:
-  int add(const std::string& name, const plan::StageShape& shape, int source) {
+  int add(const std::string& name, const cost::StageShape& shape, int source) {
     const int index = static_cast<int>(plan_.stages.size());
     plan::Stage stage{.name = name, .arch = shape.arch};
     stage.onnx = std::format("{}.onnx", index);
@@ -171,7 +171,7 @@ class RemoteBench : public LayerBench {
       : nets_(input, classes, options), name_(device.name), device_(std::move(device)), call_(std::move(call)) {}
 
   std::string device() const override { return name_; }
-  std::optional<plan::MeasuredOn> known() const override { return std::nullopt; }
+  std::optional<cost::MeasuredOn> known() const override { return std::nullopt; }
   std::size_t most_visits() const override { return kRemoteVisits; }
 
   LayerVisitAnswer visit(const LayerVisits& visits, const std::function<void(std::size_t)>& done) override {
@@ -189,19 +189,19 @@ class RemoteBench : public LayerBench {
       waits = at.waiting;
       if (done) done(std::min(at.rows_done + at.round, plan.rows().size()));
     };
-    const plan::CostTable table =
+    const cost::CostTable table =
         device_.measure_stages(plan.plan(), plan.directory(), nets_.images.images(), job, call);
     call_.fresh = false;
     return answer_of(table, plan.rows(), visits);
   }
 
  private:
-  LayerVisitAnswer answer_of(const plan::CostTable& table, const std::vector<std::string>& rows,
+  LayerVisitAnswer answer_of(const cost::CostTable& table, const std::vector<std::string>& rows,
                              const LayerVisits& visits) const {
-    LayerVisitAnswer answer{.on = plan::measured_on(table), .states = table.states};
+    LayerVisitAnswer answer{.on = cost::measured_on(table), .states = table.states};
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const auto found =
-          std::ranges::find_if(table.entries, [&](const plan::CostEntry& entry) { return entry.key.stage == rows[i]; });
+          std::ranges::find_if(table.entries, [&](const cost::CostEntry& entry) { return entry.key.stage == rows[i]; });
       if (found == table.entries.end()) fail("{}: expected a row of stage '{}', found none", name_, rows[i]);
       answer.times.push_back(nets_.times(visits.subjects[i], found->latency_us, found->nodes));
       answer.times.back().unstable_because = found->unstable_because;

@@ -7,7 +7,7 @@
 #include <span>
 #include <string>
 
-#include "plan/measured_on.h"
+#include "cost/measured_on.h"
 #include "profile/layer_costs.h"
 #include "profile/remote.h"
 #include "runtime/backend.h"
@@ -28,7 +28,7 @@ struct LayerVisitTimes {
 };
 
 struct LayerVisitAnswer {
-  plan::MeasuredOn on;
+  cost::MeasuredOn on;
   std::vector<LayerVisitTimes> times;  // one for each subject
   Json states = Json::array();         // of the device meanwhile, as in a cost table
 };
@@ -37,7 +37,7 @@ class LayerBench {
  public:
   virtual ~LayerBench() = default;
   virtual std::string device() const = 0;
-  virtual std::optional<plan::MeasuredOn> known() const = 0;  // before the first visit; a remote device has to be asked
+  virtual std::optional<cost::MeasuredOn> known() const = 0;  // before the first visit; a remote device has to be asked
   virtual std::size_t most_visits() const = 0;                // of one call
   // done: how many of these are. Throws what measuring throws; the same call again goes on where that is possible.
   virtual LayerVisitAnswer visit(const LayerVisits& visits, const std::function<void(std::size_t done)>& done) = 0;

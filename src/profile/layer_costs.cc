@@ -58,9 +58,9 @@ MeasureOptions visit_options(const LayerCostOptions& options, std::uint64_t visi
   return measure;
 }
 
-plan::LayerCostTable empty_table(const plan::SearchSpace& space, const plan::InputShape& input, int classes,
+cost::LayerCostTable empty_table(const plan::SearchSpace& space, const plan::InputShape& input, int classes,
                                  const LayerCostOptions& options, const std::string& device) {
-  plan::LayerCostTable table;
+  cost::LayerCostTable table;
   table.device = device;
   table.key = key_of(options);
   table.input = input;
@@ -79,24 +79,24 @@ plan::LayerCostTable empty_table(const plan::SearchSpace& space, const plan::Inp
 }
 
 // Where a table's times come from: known when it begins, or when the first times are there.
-void set_or_require(plan::LayerCostTable& table, const plan::MeasuredOn& on, const std::string& origin) {
-  if (table.visits > 0) return plan::require_measured_on(plan::measured_on(table), on, origin);
+void set_or_require(cost::LayerCostTable& table, const cost::MeasuredOn& on, const std::string& origin) {
+  if (table.visits > 0) return cost::require_measured_on(cost::measured_on(table), on, origin);
   table.device = on.device;
   table.machine = on.machine;
   table.engine_version = on.engine_version;
 }
 
 // The file's table where there is one that fits, else `fresh`.
-plan::LayerCostTable take_up(plan::LayerCostTable fresh, const fs::path& file) {
+cost::LayerCostTable take_up(cost::LayerCostTable fresh, const fs::path& file) {
   if (!fs::exists(file)) return fresh;
-  plan::LayerCostTable table = plan::load_layer_costs(file);
-  plan::require_same_setting(table, fresh.device, fresh.key, file.string());
+  cost::LayerCostTable table = cost::load_layer_costs(file);
+  cost::require_same_setting(table, fresh.device, fresh.key, file.string());
   const auto require = [&](const std::string& field, const Json& found, const Json& expected) {
     if (found == expected) return;
     fail("{}: {}: found {}, expected {}; name another file, or delete this one to measure anew", file.string(), field,
          found.dump(), expected.dump());
   };
-  require("input", plan::to_json(table.input), plan::to_json(fresh.input));
+  require("input", to_json(table.input), to_json(fresh.input));
   require("classes", table.classes, fresh.classes);
   for (const auto& [key, value] : fresh.settings.items()) {
     require("settings." + key, table.settings.contains(key) ? table.settings[key] : Json(), value);
@@ -104,13 +104,13 @@ plan::LayerCostTable take_up(plan::LayerCostTable fresh, const fs::path& file) {
   return table;
 }
 
-void add_visit(const LayerCostSubject& subject, const LayerVisitTimes& times, plan::LayerCostTable& table) {
+void add_visit(const LayerCostSubject& subject, const LayerVisitTimes& times, cost::LayerCostTable& table) {
   ++table.visits;
   if (!times.unstable_because.empty()) ++table.unstable[times.unstable_because];
   if (subject.profiled) {
-    const std::vector<plan::ConvLayer> layers = plan::stage_layers(subject.shape, table.input);
+    const std::vector<plan::ConvLayer> layers = cost::stage_layers(subject.shape, table.input);
     for (std::size_t i = 0; i < layers.size(); ++i)
-      table.layers[plan::key_of(layers[i])].add(times.layers_us[i], times.runs);
+      table.layers[cost::key_of(layers[i])].add(times.layers_us[i], times.runs);
     return;
   }
   const std::string text = subject.shape.text();
@@ -166,14 +166,14 @@ std::vector<LayerCostSubject> layer_cost_subjects(const plan::SearchSpace& space
   return subjects;
 }
 
-plan::CostKey key_of(const LayerCostOptions& options) {
+cost::CostKey key_of(const LayerCostOptions& options) {
   return {.engine = engine_of(options.provider),
           .provider = options.provider,
           .precision = plan::to_string(options.precision),
           .threads = options.threads};
 }
 
-plan::LayerCostTable measure_layer_costs(const plan::SearchSpace& space, const plan::InputShape& input, int classes,
+cost::LayerCostTable measure_layer_costs(const plan::SearchSpace& space, const plan::InputShape& input, int classes,
                                          const LayerCostOptions& options, const fs::path& file,
                                          const LayerCostProgress& progress) {
   check(space, classes, options);
@@ -181,19 +181,19 @@ plan::LayerCostTable measure_layer_costs(const plan::SearchSpace& space, const p
                              *layer_bench_here(input, classes, options, onnx_engine(options)), progress);
 }
 
-plan::LayerCostTable measure_layer_costs(const plan::SearchSpace& space, const plan::InputShape& input, int classes,
+cost::LayerCostTable measure_layer_costs(const plan::SearchSpace& space, const plan::InputShape& input, int classes,
                                          const LayerCostOptions& options, const fs::path& file, LayerBench& bench,
                                          const LayerCostProgress& progress) {
   check(space, classes, options);
   const std::vector<LayerCostSubject> subjects = layer_cost_subjects(space, options);
   const std::uint64_t total = subjects.size() * static_cast<std::uint64_t>(options.passes);
-  plan::LayerCostTable table = take_up(empty_table(space, input, classes, options, bench.device()), file);
+  cost::LayerCostTable table = take_up(empty_table(space, input, classes, options, bench.device()), file);
   if (const auto on = bench.known()) set_or_require(table, *on, file.string());
   if (table.complete) return table;
   const MeasureOptions measure = visit_options(options, total);
   double saved = steady_seconds();
   const auto save = [&] {
-    if (table.visits > 0) plan::save_layer_costs(file, table);
+    if (table.visits > 0) cost::save_layer_costs(file, table);
     saved = steady_seconds();
   };
   try {
@@ -223,7 +223,7 @@ plan::LayerCostTable measure_layer_costs(const plan::SearchSpace& space, const p
     save();
     throw;
   }
-  plan::fit_layer_costs(table, file.string());
+  cost::fit_layer_costs(table, file.string());
   table.complete = true;
   save();
   if (progress) progress(total, total);

@@ -1,4 +1,4 @@
-// Measures plan::LayerCostTable: every layer of a search space in the middle of whole nets, and some stages as wholes.
+// Measures cost::LayerCostTable: every layer of a search space in the middle of whole nets, and some stages as wholes.
 //
 // Layers are timed by ONNX Runtime's profiler in as few nets as hold them all (covering.h); no layer runs alone, so no
 // time is spent on bringing its input into the engine's layout. Stages are timed as the runtime runs them
@@ -8,7 +8,7 @@
 
 #include <functional>
 
-#include "plan/layer_costs.h"
+#include "cost/layer_costs.h"
 #include "plan/space.h"
 
 namespace triage::profile {
@@ -30,7 +30,7 @@ struct LayerCostOptions {
   std::uint64_t seed = 1;
 };
 
-plan::CostKey key_of(const LayerCostOptions& options);  // what layer_costs_name() names the table after
+cost::CostKey key_of(const LayerCostOptions& options);  // what layer_costs_name() names the table after
 
 using LayerCostProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
@@ -39,16 +39,16 @@ using LayerCostProgress = std::function<void(std::uint64_t done, std::uint64_t t
 // device, is refused. progress gets how many visits of how many are done, first at the beginning. Throws Interrupted
 // when the user asked to stop, DeviceError and DeviceVanished of the bench: the file has what was measured until then,
 // and the same call goes on.
-plan::LayerCostTable measure_layer_costs(const plan::SearchSpace& space, const plan::InputShape& input, int classes,
+cost::LayerCostTable measure_layer_costs(const plan::SearchSpace& space, const plan::InputShape& input, int classes,
                                          const LayerCostOptions& options, const fs::path& file,
                                          const LayerCostProgress& progress = {});
-plan::LayerCostTable measure_layer_costs(const plan::SearchSpace& space, const plan::InputShape& input, int classes,
+cost::LayerCostTable measure_layer_costs(const plan::SearchSpace& space, const plan::InputShape& input, int classes,
                                          const LayerCostOptions& options, const fs::path& file, LayerBench& bench,
                                          const LayerCostProgress& progress = {});
 
 // What it measures. profiled: its layers, else as a whole.
 struct LayerCostSubject {
-  plan::StageShape shape;
+  cost::StageShape shape;
   bool profiled = false, held_out = false;
 };
 std::vector<LayerCostSubject> layer_cost_subjects(const plan::SearchSpace& space, const LayerCostOptions& options);

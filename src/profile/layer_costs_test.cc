@@ -35,8 +35,8 @@ LayerCostOptions tiny() {
 struct Killed {};
 
 // Every stage that a plan with nets of the space can have.
-std::vector<plan::StageShape> all_stages() {
-  std::vector<plan::StageShape> stages;
+std::vector<cost::StageShape> all_stages() {
+  std::vector<cost::StageShape> stages;
   for (const plan::ArchSpec& arch : kSpace.sample_distinct(1000, 1)) {
     stages.push_back({.arch = arch});
     stages.push_back({.arch = arch, .last_block = 1});
@@ -48,7 +48,7 @@ std::vector<plan::StageShape> all_stages() {
 
 TEST(RandomStage, AnswersWithNumbersOfTheirUsualSize) {
   for (const char* arch : {"8-16,16-32,32-32", "8,8,8,8,8,8,8,8,8,8,8,8,8,8,8,8"}) {  // deep: nothing fades or grows
-    const plan::StageShape stage{.arch = plan::ArchSpec::parse(arch), .carry = true};
+    const cost::StageShape stage{.arch = plan::ArchSpec::parse(arch), .carry = true};
     const auto backend = runtime::make_onnx_backend(random_stage_onnx(stage, {}, kClasses, 1), "random", {});
     std::vector<float> image(backend->shape().input_size), logits(kClasses), carry(backend->shape().carry_size);
     for (std::size_t i = 0; i < image.size(); ++i) image[i] = static_cast<float>(i * 37 % 256) / 255;
@@ -72,7 +72,7 @@ TEST(LayerCostSubjects, AreNetsToProfileNetsAndCutStages) {
   std::set<std::string> cuts, held_out_cuts;
   int profiled = 0, whole = 0, held_out = 0;
   for (const LayerCostSubject& subject : layer_cost_subjects(space, options)) {
-    const plan::StageShape& shape = subject.shape;
+    const cost::StageShape& shape = subject.shape;
     const std::string cut = std::format("{}:{}{}", shape.first_block, shape.end_block(), shape.carry ? "+" : "");
     const bool is_cut = cut != "0:4";
     profiled += subject.profiled;
@@ -91,7 +91,7 @@ TEST(MeasureLayerCosts, EveryStageOfTheSpaceCanBePredicted) {
   const TempDir directory;
   const fs::path file = directory / "layer_costs.json";
   std::uint64_t last = 0, visits = 0;
-  const plan::LayerCostTable measured =
+  const cost::LayerCostTable measured =
       measure_layer_costs(kSpace, kInput, kClasses, tiny(), file, [&](std::uint64_t done, std::uint64_t total) {
         last = done;
         visits = total;
@@ -100,15 +100,15 @@ TEST(MeasureLayerCosts, EveryStageOfTheSpaceCanBePredicted) {
   EXPECT_EQ(measured.layers.size(), 2u + 4 + 4);
   EXPECT_EQ(measured.stages.size(), 6u + 6);
   for (const auto& [key, time] : measured.layers) EXPECT_GE(time.samples_us.size(), 4u) << key.text();  // 2 nets, twice
-  for (const plan::MeasuredStage& stage : measured.stages) EXPECT_EQ(stage.time.samples_us.size(), 2u);
+  for (const cost::MeasuredStage& stage : measured.stages) EXPECT_EQ(stage.time.samples_us.size(), 2u);
   EXPECT_GT(measured.whole_error.stages, 0);
-  for (const auto& [key, time] : plan::load_layer_costs(file).layers)  // the same now and the next time
+  for (const auto& [key, time] : cost::load_layer_costs(file).layers)  // the same now and the next time
     EXPECT_EQ(time.samples_us, measured.layers.at(key).samples_us);
 
-  const plan::LayerCosts costs(plan::load_layer_costs(file), file.string());
+  const cost::LayerCosts costs(cost::load_layer_costs(file), file.string());
   int known = 0;
-  for (const plan::StageShape& stage : all_stages()) {
-    const plan::StageExpense expense = costs.stage(stage);
+  for (const cost::StageShape& stage : all_stages()) {
+    const cost::StageExpense expense = costs.stage(stage);
     EXPECT_TRUE(std::isfinite(expense.latency_us) && expense.latency_us > 0) << stage.text();
     EXPECT_GT(costs.predict(stage).latency_us, 0) << stage.text();
     known += expense.measured;
@@ -124,11 +124,11 @@ TEST(MeasureLayerCosts, StagesInInt8HaveATableOfTheirOwn) {
   const fs::path file = directory / "layer_costs_int8.json";
   LayerCostOptions options = tiny();
   options.precision = plan::Precision::int8;
-  EXPECT_EQ(file.filename(), plan::layer_costs_name(key_of(options)));
+  EXPECT_EQ(file.filename(), cost::layer_costs_name(key_of(options)));
   measure_layer_costs(kSpace, kInput, kClasses, options, file);
-  const plan::LayerCosts costs(plan::load_layer_costs(file), file.string());
+  const cost::LayerCosts costs(cost::load_layer_costs(file), file.string());
   int known = 0;
-  for (plan::StageShape stage : all_stages()) {
+  for (cost::StageShape stage : all_stages()) {
     stage.precision = plan::Precision::int8;
     known += costs.stage(stage).measured;
     EXPECT_GT(costs.predict(stage).latency_us, 0) << stage.text();
@@ -150,13 +150,13 @@ TEST(MeasureLayerCosts, GoesOnWhereItWasKilled) {
     };
   };
   EXPECT_THROW(measure_layer_costs(kSpace, kInput, kClasses, tiny(), file, kill_at(9)), Killed);
-  const plan::LayerCostTable part = plan::load_layer_costs(file);
+  const cost::LayerCostTable part = cost::load_layer_costs(file);
   EXPECT_FALSE(part.complete);
   EXPECT_EQ(part.visits, 9u);
   EXPECT_THROW(measure_layer_costs(kSpace, kInput, kClasses, tiny(), file, kill_at(30)), Killed);
 
   std::vector<std::uint64_t> seen;
-  const plan::LayerCostTable table = measure_layer_costs(
+  const cost::LayerCostTable table = measure_layer_costs(
       kSpace, kInput, kClasses, tiny(), file, [&](std::uint64_t done, std::uint64_t) { seen.push_back(done); });
   EXPECT_EQ(seen.front(), 30u);
   EXPECT_TRUE(table.complete);
@@ -166,7 +166,7 @@ TEST(MeasureLayerCosts, GoesOnWhereItWasKilled) {
     EXPECT_TRUE(std::equal(time.samples_us.begin(), time.samples_us.end(), samples.begin()));
   }
   std::size_t stage_samples = 0;
-  for (const plan::MeasuredStage& stage : table.stages) stage_samples += stage.time.samples_us.size();
+  for (const cost::MeasuredStage& stage : table.stages) stage_samples += stage.time.samples_us.size();
   EXPECT_EQ(stage_samples, 12u * 2);
 
   seen.clear();  // a finished one is not measured again
@@ -202,14 +202,14 @@ TEST(MeasureLayerCosts, AFileOfAnotherMeasurementIsRefused) {
 class FakeBench : public LayerBench {
  public:
   std::string device() const override { return "pi5"; }
-  std::optional<plan::MeasuredOn> known() const override { return std::nullopt; }
+  std::optional<cost::MeasuredOn> known() const override { return std::nullopt; }
   std::size_t most_visits() const override { return 5; }
   LayerVisitAnswer visit(const LayerVisits& visits, const std::function<void(std::size_t)>& done) override {
     if (calls_ == gone_after) throw DeviceVanished(DeviceProblem::vanished, "pi5: connection lost");
     ++calls_;
     LayerVisitAnswer answer{.on = {"pi5", {{"cpu", cpu}, {"flags", "asimd"}}, "1.21"}};
     for (const LayerCostSubject& subject : visits.subjects) {
-      const std::vector<plan::ConvLayer> layers = plan::stage_layers(subject.shape, kInput);
+      const std::vector<plan::ConvLayer> layers = cost::stage_layers(subject.shape, kInput);
       LayerVisitTimes times{.runs = 7};
       for (const plan::ConvLayer& layer : layers) {
         times.whole_us += 1 + 1e-3 * static_cast<double>(layer.macs);
@@ -231,7 +231,7 @@ class FakeBench : public LayerBench {
 
 TEST(MeasureLayerCosts, ADeviceThatVanishedIsComeBackTo) {
   const TempDir directory;
-  const fs::path file = directory.path() / plan::layer_costs_name({}, "pi5");
+  const fs::path file = directory.path() / cost::layer_costs_name({}, "pi5");
   std::vector<std::uint64_t> seen;
   const auto measure = [&](FakeBench& bench) {
     seen.clear();
@@ -244,14 +244,14 @@ TEST(MeasureLayerCosts, ADeviceThatVanishedIsComeBackTo) {
   EXPECT_FALSE(fs::exists(file));  // nothing was measured
   bench.gone_after = 3;
   EXPECT_THAT(error_of([&] { measure(bench); }), HasSubstr("pi5: connection lost; 15 of "));
-  EXPECT_EQ(plan::load_layer_costs(file).visits, 15u);
+  EXPECT_EQ(cost::load_layer_costs(file).visits, 15u);
   FakeBench other;
   other.cpu = "Cortex-A72";
   EXPECT_THAT(error_of([&] { measure(other); }),
               HasSubstr("layer_costs_on_pi5.json: machine.cpu: found 'Cortex-A76', where the costs were measured, "
                         "expected 'Cortex-A72'"));
   bench.gone_after = -1;
-  const plan::LayerCostTable table = measure(bench);
+  const cost::LayerCostTable table = measure(bench);
   EXPECT_EQ(seen.front(), 15u);
   EXPECT_TRUE(table.complete);
   EXPECT_EQ(table.device, "pi5");
@@ -265,7 +265,7 @@ TEST(MeasureLayerCosts, ADeviceThatVanishedIsComeBackTo) {
   EXPECT_LT(table.whole_error.max_percent, 0.1);
 
   bench.gone_after = 0;  // a complete table needs its device no more, and is of no other
-  EXPECT_EQ(plan::to_json(measure(bench)), plan::to_json(table));
+  EXPECT_EQ(to_json(measure(bench)), to_json(table));
   EXPECT_TRUE(seen.empty());
   EXPECT_THAT(error_of([&] { measure_layer_costs(kSpace, kInput, kClasses, tiny(), file); }),
               HasSubstr("device: found 'pi5', where the costs were measured, expected 'this machine'"));
@@ -278,11 +278,11 @@ TEST(MeasureLayerCosts, XnnpackHasATableOfItsOwn) {
   const TempDir directory;
   LayerCostOptions options = tiny();
   options.provider = "xnnpack";
-  const fs::path file = directory.path() / plan::layer_costs_name(key_of(options));
+  const fs::path file = directory.path() / cost::layer_costs_name(key_of(options));
   EXPECT_EQ(file.filename(), "layer_costs_xnnpack.json");
   measure_layer_costs(kSpace, kInput, kClasses, options, file);
-  const plan::LayerCosts costs(plan::load_layer_costs(file), file.string());
-  for (const plan::StageShape& stage : all_stages()) EXPECT_GT(costs.predict(stage).latency_us, 0) << stage.text();
+  const cost::LayerCosts costs(cost::load_layer_costs(file), file.string());
+  for (const cost::StageShape& stage : all_stages()) EXPECT_GT(costs.predict(stage).latency_us, 0) << stage.text();
   EXPECT_EQ(costs.identity()["provider"], "xnnpack");
 }
 

@@ -71,7 +71,7 @@ ObservedMemory observe_memory(const fs::path& plan_directory, int exit, const Im
   return memory;
 }
 
-plan::PathMemory measure_path_memory(const fs::path& program, const fs::path& plan_directory, std::size_t exit,
+cost::PathMemory measure_path_memory(const fs::path& program, const fs::path& plan_directory, std::size_t exit,
                                      const Images& images, const std::string& engine) {
   const plan::Plan plan = plan::load_plan(plan_directory);
   const TemporaryDirectory directory("memory");
@@ -82,7 +82,7 @@ plan::PathMemory measure_path_memory(const fs::path& program, const fs::path& pl
   if (engine != "onnxruntime") command.insert(command.end(), {"--engine", engine});
   const ProcessResult result = run_checked({.command = command});
   const ObservedMemory seen = observed_memory_from_json(parse_json(result.output, program.string()), program.string());
-  plan::PathMemory path{.stage = plan.stages.at(exit).name,
+  cost::PathMemory path{.stage = plan.stages.at(exit).name,
                         .empty_kb = seen.empty_kb,
                         .loaded_kb = seen.loaded_kb,
                         .peak_kb = seen.peak_kb};
@@ -94,10 +94,10 @@ plan::PathMemory measure_path_memory(const fs::path& program, const fs::path& pl
   return path;
 }
 
-std::vector<plan::PathMemory> measure_memory(const fs::path& program, const fs::path& plan_directory,
+std::vector<cost::PathMemory> measure_memory(const fs::path& program, const fs::path& plan_directory,
                                              const Images& images, const std::string& engine) {
   const std::size_t exits = plan::load_plan(plan_directory).stages.size();
-  std::vector<plan::PathMemory> paths;
+  std::vector<cost::PathMemory> paths;
   for (std::size_t exit = 0; exit < exits; ++exit)
     paths.push_back(measure_path_memory(program, plan_directory, exit, images, engine));
   return paths;

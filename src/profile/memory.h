@@ -7,7 +7,7 @@
 
 #include <string>
 
-#include "plan/cost_table.h"
+#include "cost/cost_table.h"
 #include "plan/plan.h"
 #include "profile/stages.h"
 
@@ -30,10 +30,10 @@ ObservedMemory observe_memory(const fs::path& plan_directory, int exit, const Im
 
 // The path on which every image leaves at stage `exit`, in a fresh process of its own; `program` is triage-measure.
 // Throws Error with what the program said.
-plan::PathMemory measure_path_memory(const fs::path& program, const fs::path& plan_directory, std::size_t exit,
+cost::PathMemory measure_path_memory(const fs::path& program, const fs::path& plan_directory, std::size_t exit,
                                      const Images& images, const std::string& engine = "onnxruntime");
 // All of a plan's paths.
-std::vector<plan::PathMemory> measure_memory(const fs::path& program, const fs::path& plan_directory,
+std::vector<cost::PathMemory> measure_memory(const fs::path& program, const fs::path& plan_directory,
                                              const Images& images, const std::string& engine = "onnxruntime");
 
 }  // namespace triage::profile

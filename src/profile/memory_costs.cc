@@ -20,13 +20,13 @@ constexpr int kMemoryImages = 8;
 constexpr double kKb = 1024;
 
 // A plan of these nets, the smaller one first, in `directory`.
-plan::Plan write_plan(const fs::path& directory, const std::vector<plan::StageShape>& nets,
+plan::Plan write_plan(const fs::path& directory, const std::vector<cost::StageShape>& nets,
                       const plan::InputShape& input, int classes, std::uint64_t seed) {
   plan::Plan plan{.name = "memory", .input = input};
   plan.policy = plan::PolicyKind::confidence;
   for (int c = 0; c < classes; ++c) plan.classes.push_back(std::to_string(c));
-  for (const plan::StageShape& shape : nets) {
-    const plan::StageSize size = plan::stage_size(shape, input, classes);
+  for (const cost::StageShape& shape : nets) {
+    const cost::StageSize size = cost::stage_size(shape, input, classes);
     plan::Stage stage{.name = std::format("net{}", plan.stages.size() + 1), .arch = shape.arch};
     stage.onnx = stage.name + ".onnx";
     stage.precision = shape.precision;
@@ -43,9 +43,9 @@ plan::Plan write_plan(const fs::path& directory, const std::vector<plan::StageSh
   return plan;
 }
 
-plan::MemoryError error_of(const plan::MemoryFit& fit, const std::vector<plan::MemoryTerms>& plans,
+cost::MemoryError error_of(const cost::MemoryFit& fit, const std::vector<cost::MemoryTerms>& plans,
                            const std::vector<double>& peaks) {
-  plan::MemoryError error{.plans = static_cast<int>(plans.size())};
+  cost::MemoryError error{.plans = static_cast<int>(plans.size())};
   for (std::size_t i = 0; i < plans.size(); ++i) {
     const double percent = 100 * std::abs(fit.predict_kb(plans[i]) / peaks[i] - 1);
     error.mean_percent += percent / static_cast<double>(plans.size());
@@ -56,7 +56,7 @@ plan::MemoryError error_of(const plan::MemoryFit& fit, const std::vector<plan::M
 
 }  // namespace
 
-plan::MemoryCosts measure_memory_costs(const plan::SearchSpace& space, const plan::InputShape& input, int classes,
+cost::MemoryCosts measure_memory_costs(const plan::SearchSpace& space, const plan::InputShape& input, int classes,
                                        const fs::path& program, const MemoryCostOptions& options,
                                        const std::function<void(std::size_t, std::size_t)>& progress) {
   const std::vector<plan::ArchSpec> nets =
@@ -68,22 +68,22 @@ plan::MemoryCosts measure_memory_costs(const plan::SearchSpace& space, const pla
   for (std::uint8_t& pixel : pixels) pixel = static_cast<std::uint8_t>(rng.below(256));
   const Images images{pixels, kMemoryImages, input.height, input.width, input.channels};
 
-  plan::MemoryCosts costs{.machine = machine_context(), .engine_version = runtime::onnx_runtime_version()};
+  cost::MemoryCosts costs{.machine = machine_context(), .engine_version = runtime::onnx_runtime_version()};
   const std::size_t total = options.precisions.size() * 2 * nets.size();
   std::size_t done = 0;
   for (const plan::Precision precision : options.precisions) {
-    std::vector<plan::MemoryTerms> fitted, held_out;
+    std::vector<cost::MemoryTerms> fitted, held_out;
     std::vector<double> fitted_kb, held_out_kb;
     for (std::size_t i = 0; i < 2 * nets.size(); ++i) {  // each net alone, and behind one of about half its place
       if (progress) progress(done++, total);
       if (stop_requested()) throw Interrupted(std::format("stopped after {} of {} plans", done - 1, total));
       const std::size_t large = i / 2;
-      std::vector<plan::StageShape> stages{{.arch = nets[large], .precision = precision}};
+      std::vector<cost::StageShape> stages{{.arch = nets[large], .precision = precision}};
       if (i % 2 == 1) stages.insert(stages.begin(), {.arch = nets[large / 2], .precision = precision});
       const TemporaryDirectory directory("memory");
       const plan::Plan plan = write_plan(directory.path(), stages, input, classes, options.seed);
-      const plan::PathMemory path = measure_path_memory(program, directory.path(), plan.stages.size() - 1, images);
-      plan::MemoryTerms terms{.weights_kb = path.weights_kb,
+      const cost::PathMemory path = measure_path_memory(program, directory.path(), plan.stages.size() - 1, images);
+      cost::MemoryTerms terms{.weights_kb = path.weights_kb,
                               .activations_kb = path.activations_kb,
                               .stages = static_cast<int>(plan.stages.size())};
       for (const plan::Stage& stage : plan.stages)
@@ -92,7 +92,7 @@ plan::MemoryCosts measure_memory_costs(const plan::SearchSpace& space, const pla
       (held ? held_out : fitted).push_back(terms);
       (held ? held_out_kb : fitted_kb).push_back(path.peak_kb);
     }
-    const plan::MemoryFit fit = plan::fit_memory(fitted, fitted_kb);
+    const cost::MemoryFit fit = cost::fit_memory(fitted, fitted_kb);
     costs.of[precision] = {fit, error_of(fit, held_out, held_out_kb)};
   }
   if (progress) progress(total, total);

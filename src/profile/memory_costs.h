@@ -1,9 +1,9 @@
-// Measures plan::MemoryCosts: plans with random weights, of all sizes of a search space, each in a fresh process.
+// Measures cost::MemoryCosts: plans with random weights, of all sizes of a search space, each in a fresh process.
 #pragma once
 
 #include <functional>
 
-#include "plan/memory_costs.h"
+#include "cost/memory_costs.h"
 #include "plan/space.h"
 
 namespace triage::profile {
@@ -16,7 +16,7 @@ struct MemoryCostOptions {
 
 // program: triage-measure. progress gets how many plans of how many are done. Throws Error with what the program said,
 // Interrupted.
-plan::MemoryCosts measure_memory_costs(const plan::SearchSpace& space, const plan::InputShape& input, int classes,
+cost::MemoryCosts measure_memory_costs(const plan::SearchSpace& space, const plan::InputShape& input, int classes,
                                        const fs::path& program, const MemoryCostOptions& options,
                                        const std::function<void(std::size_t done, std::size_t total)>& progress = {});
 

@@ -56,7 +56,7 @@ TEST_F(MemoryTest, EveryPathIsAProcessOfItsOwn) {
                     "#!/bin/sh\n[ \"$3\" = --memory ] || exit 3\n"
                     "echo \"{\\\"empty_kb\\\": 9000, \\\"loaded_kb\\\": 50, \\\"peak_kb\\\": 6$4}\"\n");
   fs::permissions(program, fs::perms::owner_all);
-  const std::vector<plan::PathMemory> paths = measure_memory(program, directory_.path(), images());
+  const std::vector<cost::PathMemory> paths = measure_memory(program, directory_.path(), images());
   ASSERT_EQ(paths.size(), 2u);
   EXPECT_EQ(paths[0].stage, "little");
   EXPECT_EQ(paths[0].peak_kb, 60);

@@ -68,7 +68,7 @@ bool is_nameless_convolution(const std::string& node) {
 // their neighbours in the plain layout: a change back is made for the layer that follows, one to blocks is made
 // because of the layer before, whose pool could not take them. Convolutions without a name are those of the layers that
 // have none by name, in order, as layers follow one another.
-std::vector<int> owners(std::span<const plan::NodeTime> nodes, const std::vector<plan::ConvLayer>& layers) {
+std::vector<int> owners(std::span<const cost::NodeTime> nodes, const std::vector<plan::ConvLayer>& layers) {
   std::vector<int> owner(nodes.size(), -1);
   for (std::size_t n = 0; n < nodes.size(); ++n) {
     const auto found =
@@ -81,7 +81,7 @@ std::vector<int> owners(std::span<const plan::NodeTime> nodes, const std::vector
     while (layer < static_cast<int>(layers.size()) &&
            std::ranges::any_of(
                nodes,
-               [&](const plan::NodeTime& node) {
+               [&](const cost::NodeTime& node) {
                  return is_convolution_of(node.name, layers[static_cast<std::size_t>(layer)].name());
                })) {
       ++layer;
@@ -97,9 +97,9 @@ std::vector<int> owners(std::span<const plan::NodeTime> nodes, const std::vector
 
 }  // namespace
 
-std::vector<plan::NodeTime> node_times(std::string_view profile, std::size_t skip, const std::string& origin) {
+std::vector<cost::NodeTime> node_times(std::string_view profile, std::size_t skip, const std::string& origin) {
   const std::vector<NodeRuns> nodes = read_nodes(profile, origin);
-  std::vector<plan::NodeTime> times;
+  std::vector<cost::NodeTime> times;
   for (const NodeRuns& node : nodes) {
     const std::size_t runs = node.us.size();
     if (runs <= skip || runs != nodes.front().us.size()) {
@@ -113,7 +113,7 @@ std::vector<plan::NodeTime> node_times(std::string_view profile, std::size_t ski
   return times;
 }
 
-std::vector<double> layer_times(std::span<const plan::NodeTime> nodes, const std::vector<plan::ConvLayer>& layers,
+std::vector<double> layer_times(std::span<const cost::NodeTime> nodes, const std::vector<plan::ConvLayer>& layers,
                                 const std::string& origin) {
   const std::vector<int> owner = owners(nodes, layers);
   std::vector<double> times(layers.size());

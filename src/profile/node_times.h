@@ -7,19 +7,19 @@
 #include <vector>
 
 #include "core/temporary.h"
+#include "cost/cost_table.h"
 #include "plan/arch.h"
-#include "plan/cost_table.h"
 
 namespace triage::profile {
 
 // profile: the JSON that ONNX Runtime wrote. skip: runs at the beginning that do not count. Every node's mean over the
 // other runs, in the order of the graph. Throws Error naming `origin` and the node when its runs are not all there.
-std::vector<plan::NodeTime> node_times(std::string_view profile, std::size_t skip, const std::string& origin);
+std::vector<cost::NodeTime> node_times(std::string_view profile, std::size_t skip, const std::string& origin);
 
 // layers: of the profiled stage. Nodes bear the names of export/stage_model.h, with endings of the engine's own. The
 // result is µs of each layer: its convolution and pool and the changes of memory layout that they bring along. Throws
 // Error naming `origin` and the layer when its convolution is not there.
-std::vector<double> layer_times(std::span<const plan::NodeTime> nodes, const std::vector<plan::ConvLayer>& layers,
+std::vector<double> layer_times(std::span<const cost::NodeTime> nodes, const std::vector<plan::ConvLayer>& layers,
                                 const std::string& origin);
 
 // A directory for the profiles of one session after another, removed in the end.

@@ -71,17 +71,17 @@ JobProgress progress_from_json(const std::string& text, const std::string& origi
 
 }  // namespace
 
-plan::CostTable RemoteDevice::measure_plan(const fs::path& plan_directory, const Images& images, const Job& job,
+cost::CostTable RemoteDevice::measure_plan(const fs::path& plan_directory, const Images& images, const Job& job,
                                            const RemoteCall& call) const {
   return measure(ship(ssh_.device(), {plan::load_plan(plan_directory), true}, plan_directory, images, job), call);
 }
 
-plan::CostTable RemoteDevice::measure_stages(const plan::Plan& plan, const fs::path& directory, const Images& images,
+cost::CostTable RemoteDevice::measure_stages(const plan::Plan& plan, const fs::path& directory, const Images& images,
                                              const Job& job, const RemoteCall& call) const {
   return measure(ship(ssh_.device(), {plan, false}, directory, images, job), call);
 }
 
-plan::CostTable RemoteDevice::measure(const Shipment& shipment, const RemoteCall& call) const {
+cost::CostTable RemoteDevice::measure(const Shipment& shipment, const RemoteCall& call) const {
   const Device& device = ssh_.device();
   std::size_t most_rows = 0;
   bool fresh = call.fresh;
@@ -105,7 +105,7 @@ plan::CostTable RemoteDevice::measure(const Shipment& shipment, const RemoteCall
   }
 }
 
-plan::CostTable RemoteDevice::attempt(const Shipment& shipment, const RemoteCall& call, std::size_t& most_rows,
+cost::CostTable RemoteDevice::attempt(const Shipment& shipment, const RemoteCall& call, std::size_t& most_rows,
                                       bool& fresh) const {
   copy_what_is_missing(shipment, call);
   check_version(ssh_.device(),
@@ -115,7 +115,7 @@ plan::CostTable RemoteDevice::attempt(const Shipment& shipment, const RemoteCall
                 shipment.job.profile.provider);
   if (fresh) forget(shipment);
   fresh = false;
-  plan::CostTable table = run(shipment, call, most_rows);
+  cost::CostTable table = run(shipment, call, most_rows);
   table.device = ssh_.device().name;
   try {
     forget(shipment);
@@ -158,7 +158,7 @@ void RemoteDevice::copy_what_is_missing(const Shipment& shipment, const RemoteCa
   }
 }
 
-plan::CostTable RemoteDevice::run(const Shipment& shipment, const RemoteCall& call, std::size_t& most_rows) const {
+cost::CostTable RemoteDevice::run(const Shipment& shipment, const RemoteCall& call, std::size_t& most_rows) const {
   std::string names;
   for (const ShippedFile& file : shipment.plan) names += file.sha256 + " " + file.name + "\n";
   FrameReader reader;
@@ -184,7 +184,7 @@ plan::CostTable RemoteDevice::run(const Shipment& shipment, const RemoteCall& ca
                                                               reader.inside() ? "the answer ended in the middle"
                                                                               : "it ended without an answer"));
   }
-  return plan::cost_table_from_json(parse_json(*result, ssh_.name()), ssh_.name());
+  return cost::cost_table_from_json(parse_json(*result, ssh_.name()), ssh_.name());
 }
 
 void RemoteDevice::forget(const Shipment& shipment) const {

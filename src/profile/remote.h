@@ -32,17 +32,17 @@ class RemoteDevice {
   // Both block until everything is measured. Where the job names no cores, the device's are used; its priority replaces
   // Job::nice. The table carries the device's name. Throw DeviceVanished (come back later), DeviceError (retrying does
   // not help), Error (bad plan, images or options), Interrupted (the same call goes on).
-  plan::CostTable measure_plan(const fs::path& plan_directory, const Images& images, const Job& job,
+  cost::CostTable measure_plan(const fs::path& plan_directory, const Images& images, const Job& job,
                                const RemoteCall& call = {}) const;
   // Stages alone, without routers and thresholds: their files lie in `directory`.
-  plan::CostTable measure_stages(const plan::Plan& plan, const fs::path& directory, const Images& images,
+  cost::CostTable measure_stages(const plan::Plan& plan, const fs::path& directory, const Images& images,
                                  const Job& job, const RemoteCall& call = {}) const;
 
  private:
-  plan::CostTable measure(const Shipment& shipment, const RemoteCall& call) const;
-  plan::CostTable attempt(const Shipment& shipment, const RemoteCall& call, std::size_t& most_rows, bool& fresh) const;
+  cost::CostTable measure(const Shipment& shipment, const RemoteCall& call) const;
+  cost::CostTable attempt(const Shipment& shipment, const RemoteCall& call, std::size_t& most_rows, bool& fresh) const;
   void copy_what_is_missing(const Shipment& shipment, const RemoteCall& call) const;
-  plan::CostTable run(const Shipment& shipment, const RemoteCall& call, std::size_t& most_rows) const;
+  cost::CostTable run(const Shipment& shipment, const RemoteCall& call, std::size_t& most_rows) const;
   void forget(const Shipment& shipment) const;
 
   Ssh ssh_;

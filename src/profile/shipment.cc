@@ -53,7 +53,7 @@ Shipment ship(const Device& device, Measurable what, const fs::path& directory, 
     stage.onnx = file.name = file.sha256 + ".onnx";
     shipment.plan.push_back(std::move(file));
   }
-  Json list = what.whole ? plan::to_json(what.plan) : stage_list_to_json(what.plan);
+  Json list = what.whole ? to_json(what.plan) : stage_list_to_json(what.plan);
   seal(list);
   shipment.plan.push_back(shipped_bytes(list.dump(), what.whole ? "plan.json" : "stages.json"));
   if (shipment.job.profile.cores.empty()) shipment.job.profile.cores = device.cores;

@@ -19,7 +19,7 @@ std::string engine_version_of(const std::string& provider) {
   return provider == kCompiledProvider ? runtime::compiled_engine_version() : runtime::onnx_runtime_version();
 }
 
-plan::CostKey cost_key(const std::string& provider, const plan::Stage* stage, int threads, int batch) {
+cost::CostKey cost_key(const std::string& provider, const plan::Stage* stage, int threads, int batch) {
   return {.stage = stage ? stage->name : kWholePlan,
           .engine = engine_of(provider),
           .provider = provider,

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "plan/cost_table.h"
+#include "cost/cost_table.h"
 #include "plan/plan.h"
 #include "runtime/backend.h"
 
@@ -16,12 +16,12 @@ inline constexpr const char* kCompiledProvider = "compiled";
 inline constexpr const char* kWholePlan = "plan";  // the row of all stages together
 
 std::vector<std::string> providers();                        // that this program has
-std::string engine_of(const std::string& provider);          // plan::CostKey::engine, ClassifierOptions::engine
-std::string engine_version_of(const std::string& provider);  // plan::CostTable::engine_version
+std::string engine_of(const std::string& provider);          // cost::CostKey::engine, ClassifierOptions::engine
+std::string engine_version_of(const std::string& provider);  // cost::CostTable::engine_version
 bool runs_plans(const std::string& provider);                // Classifier can use it
 
 // Of a stage's row. stage: null for the whole plan, whose precision is always written as fp32.
-plan::CostKey cost_key(const std::string& provider, const plan::Stage* stage, int threads, int batch);
+cost::CostKey cost_key(const std::string& provider, const plan::Stage* stage, int threads, int batch);
 
 // The file that the provider runs. Throws Error when the stage was not compiled and should be.
 fs::path stage_file(const plan::Stage& stage, const fs::path& directory, const std::string& provider);

@@ -35,10 +35,8 @@ plan::Stage listed_stage(const JsonReader& json, int index) {
 }  // namespace
 
 Json stage_list_to_json(const plan::Plan& plan) {
-  Json json = {{"version", kStageListVersion},
-               {"name", plan.name},
-               {"input", plan::to_json(plan.input)},
-               {"stages", Json::array()}};
+  Json json = {
+      {"version", kStageListVersion}, {"name", plan.name}, {"input", to_json(plan.input)}, {"stages", Json::array()}};
   for (const plan::Stage& stage : plan.stages) {
     const bool features = stage.input == plan::StageInput::features;
     Json listed = {{"name", stage.name}, {"onnx", stage.onnx}, {"input", features ? "features" : "image"}};

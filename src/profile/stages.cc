@@ -122,19 +122,19 @@ class PlanRunner {
 };
 
 struct Subjects {
-  std::vector<plan::CostKey> keys;
+  std::vector<cost::CostKey> keys;
   std::vector<double> load_ms;
   std::vector<Callable> callables;
 
   template <class Runner>
-  void add(const std::shared_ptr<Runner>& runner, double runner_load_ms, plan::CostKey key) {
+  void add(const std::shared_ptr<Runner>& runner, double runner_load_ms, cost::CostKey key) {
     load_ms.push_back(runner_load_ms);
     callables.push_back([runner, batch = key.batch](std::size_t run) { runner->run(run, batch); });
     keys.push_back(std::move(key));
   }
 };
 
-void add_energy(plan::CostTable& table, const std::vector<Callable>& callables, const ProfileOptions& options,
+void add_energy(cost::CostTable& table, const std::vector<Callable>& callables, const ProfileOptions& options,
                 const std::function<void(std::size_t done)>& progress) {
   table.energy_source = options.energy->text;
   if (!options.energy->source) return;
@@ -253,9 +253,9 @@ Profile profile_stages(const plan::Plan& plan, const fs::path& directory, const 
   return profile(plan, directory, images, options, false, progress);
 }
 
-std::vector<std::string> disturbed_rows(const plan::CostTable& table) {
+std::vector<std::string> disturbed_rows(const cost::CostTable& table) {
   std::vector<std::string> out;
-  for (const plan::CostEntry& entry : table.entries) {
+  for (const cost::CostEntry& entry : table.entries) {
     if (entry.stable) continue;
     out.push_back(
         std::format("the latency of '{}' was measured on a disturbed machine ({})", entry.key.stage,
@@ -264,15 +264,15 @@ std::vector<std::string> disturbed_rows(const plan::CostTable& table) {
   return out;
 }
 
-Json latency_summary(const plan::CostTable& table) {
+Json latency_summary(const cost::CostTable& table) {
   int threads = 0;
-  for (const plan::CostEntry& entry : table.entries) {
+  for (const cost::CostEntry& entry : table.entries) {
     if (entry.key.batch == 1 && (threads == 0 || entry.key.threads < threads)) threads = entry.key.threads;
   }
   if (threads == 0) fail("latency summary: no entry with batch 1 in the cost table");
   const std::string engine = table.entries.front().key.engine;
   Json stages = Json::object();
-  for (const plan::CostEntry& entry : table.entries) {
+  for (const cost::CostEntry& entry : table.entries) {
     if (entry.key.batch != 1 || entry.key.threads != threads) continue;
     const Summary& s = entry.latency_us;
     stages[entry.key.stage] = {{"mean", s.mean}, {"median", s.median}, {"p90", s.p90},

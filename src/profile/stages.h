@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "plan/cost_table.h"
+#include "cost/cost_table.h"
 #include "plan/plan.h"
 #include "profile/energy.h"
 #include "profile/latency.h"
@@ -50,7 +50,7 @@ struct ProfileOptions {
 };
 
 struct Profile {
-  plan::CostTable table;
+  cost::CostTable table;
   std::vector<Measurement> evidence;  // one per table entry, same order
 };
 
@@ -66,10 +66,10 @@ Profile profile_stages(const plan::Plan& plan, const fs::path& directory, const 
                        const ProfileOptions& options, const std::function<void(std::size_t round)>& progress = {});
 
 // What a person should hear of the rows that are not stable, one sentence each.
-std::vector<std::string> disturbed_rows(const plan::CostTable& table);
+std::vector<std::string> disturbed_rows(const cost::CostTable& table);
 
 // latency.json: {"unit": "us", "batch": 1, "threads": t, "engine": ..., "stages": {NAME: {"mean", "median", "p90",
 // "p95", "p99", "first_inference"}}} for the batch-1 entries with the fewest threads.
-Json latency_summary(const plan::CostTable& table);
+Json latency_summary(const cost::CostTable& table);
 
 }  // namespace triage::profile

@@ -81,7 +81,7 @@ TEST_F(StagesTest, EveryStageBatchAndThreadCountGetsItsRow) {
   for (const char* stage : {"little", "deeper", "big", "plan"}) {
     for (const int threads : {1, 2}) {
       for (const int batch : {1, 4}) {
-        const plan::CostEntry* entry = profile.table.find({.stage = stage, .threads = threads, .batch = batch});
+        const cost::CostEntry* entry = profile.table.find({.stage = stage, .threads = threads, .batch = batch});
         ASSERT_NE(entry, nullptr) << stage << " " << threads << " " << batch;
         EXPECT_GE(entry->latency_us.count, 9u);
         EXPECT_LE(entry->latency_us.count, 30u);
@@ -125,14 +125,14 @@ TEST_F(StagesTest, EnergyIsMeasuredWithTheSourceThatIsThere) {
   options_.energy_options = {.rest_seconds = 0, .idle_seconds = 0.05, .window_seconds = 0.02};
   const Profile without = profile_plan(directory_, images_, options_);
   EXPECT_EQ(without.table.energy_source, "not available: none");
-  for (const plan::CostEntry& entry : without.table.entries) EXPECT_FALSE(entry.energy);
+  for (const cost::CostEntry& entry : without.table.entries) EXPECT_FALSE(entry.energy);
 
   std::vector<EnergyCounter> counters{{.name = "clock", .read = [] { return 5 * steady_seconds(); }}};
   energy = {std::make_unique<CounterSource>("fake", "a clock", counters), "fake: a clock"};
   const Profile with = profile_plan(directory_, images_, options_);
   EXPECT_EQ(with.table.energy_source, "fake: a clock");
   EXPECT_EQ(with.table.entries.size(), 4u);
-  for (const plan::CostEntry& entry : with.table.entries) {
+  for (const cost::CostEntry& entry : with.table.entries) {
     ASSERT_TRUE(entry.energy);
     EXPECT_GE(entry.energy->window_seconds, 0.06);
     EXPECT_NEAR(entry.energy->gross_uj * static_cast<double>(entry.energy->runs) / entry.energy->window_seconds, 5e6,

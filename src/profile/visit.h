@@ -12,7 +12,7 @@ using OpenSession = std::function<std::unique_ptr<runtime::Backend>(const std::s
 
 struct Visit {
   Measurement measured;               // under the profiler when `nodes` are there
-  std::vector<plan::NodeTime> nodes;  // empty: not asked for
+  std::vector<cost::NodeTime> nodes;  // empty: not asked for
   double load_ms = 0;
 };
 

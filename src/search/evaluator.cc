@@ -13,7 +13,7 @@ constexpr double kKb = 1024;
 
 }  // namespace
 
-Evaluator::Evaluator(NetPool& pool, const plan::CostModel& costs, const EvaluatorOptions& options)
+Evaluator::Evaluator(NetPool& pool, const cost::CostModel& costs, const EvaluatorOptions& options)
     : pool_(pool), costs_(costs), options_(options), levels_(make_levels()) {}
 
 CostLevels Evaluator::make_levels() const {
@@ -32,11 +32,11 @@ CostLevels Evaluator::make_levels() const {
   return {low * options_.lowest, high * static_cast<double>(options_.most_stages), options_.levels};
 }
 
-const StageBill& Evaluator::stage_bill(const plan::StageShape& stage) const {
+const StageBill& Evaluator::stage_bill(const cost::StageShape& stage) const {
   const auto [place, fresh] = bills_.try_emplace(stage.text());
   if (fresh) {
-    const plan::StageExpense expense = costs_.stage(stage);
-    const plan::StageSize size = plan::stage_size(stage, options_.input, options_.classes);
+    const cost::StageExpense expense = costs_.stage(stage);
+    const cost::StageSize size = cost::stage_size(stage, options_.input, options_.classes);
     if (!(expense.latency_us > 0)) {
       fail("stage {}: expected a latency above 0 us, found {}", stage.text(), expense.latency_us);
     }
@@ -51,7 +51,7 @@ Bill Evaluator::bill(const Genome& genome) const {
   double activations = 0, weights = 0;
   for (const GenomeStage& stage : stages_of(genome)) {
     bill.stages.push_back(stage_bill(stage.shape));
-    const plan::StageSize size = plan::stage_size(stage.shape, options_.input, options_.classes);
+    const cost::StageSize size = cost::stage_size(stage.shape, options_.input, options_.classes);
     activations = std::max(activations, static_cast<double>(size.activation_bytes));
     weights += static_cast<double>(size.weight_bytes);
   }

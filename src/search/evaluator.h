@@ -31,7 +31,7 @@ struct PlanRun {
 class Evaluator {
  public:
   // Throws Error when the axis or a budget is energy and the costs have none.
-  Evaluator(NetPool& pool, const plan::CostModel& costs, const EvaluatorOptions& options);
+  Evaluator(NetPool& pool, const cost::CostModel& costs, const EvaluatorOptions& options);
 
   // Asks the pool for nets that it does not know yet.
   std::vector<OperatingPoint> evaluate(const Genome& genome) const;
@@ -46,7 +46,7 @@ class Evaluator {
   const EvaluatorOptions& options() const { return options_; }
   const CostLevels& levels() const { return levels_; }
   // What this stage costs, from memory where it was asked before.
-  const StageBill& stage_bill(const plan::StageShape& stage) const;
+  const StageBill& stage_bill(const cost::StageShape& stage) const;
 
  private:
   struct Stages {  // as the solver takes them
@@ -57,7 +57,7 @@ class Evaluator {
   Stages stages(const Genome& genome) const;
 
   NetPool& pool_;
-  const plan::CostModel& costs_;
+  const cost::CostModel& costs_;
   EvaluatorOptions options_;
   mutable std::map<std::string, StageBill> bills_;
   mutable bool has_energy_ = true;

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "plan/cost_model.h"
+#include "cost/cost_model.h"
 #include "plan/plan.h"
 #include "plan/space.h"
 
@@ -39,7 +39,7 @@ struct Genome {
 
 // A stage of the plan that a genome stands for.
 struct GenomeStage {
-  plan::StageShape shape;
+  cost::StageShape shape;
   plan::ArchSpec net;  // the blocks that its answer comes from, those of earlier stages included
 };
 std::vector<GenomeStage> stages_of(const Genome& genome);

@@ -11,11 +11,11 @@ namespace triage::search {
 namespace {
 
 // Costs whose large nets are cheaper, or dearer, than FakeCosts has them.
-class BentCosts : public plan::CostModel {
+class BentCosts : public cost::CostModel {
  public:
   explicit BentCosts(double power) : power_(power) {}
-  plan::StageExpense stage(const plan::StageShape& stage) const override {
-    const plan::StageSize size = plan::stage_size(stage, {}, 4);
+  cost::StageExpense stage(const cost::StageShape& stage) const override {
+    const cost::StageSize size = cost::stage_size(stage, {}, 4);
     return {.latency_us = 5 + 50 * std::pow(static_cast<double>(size.macs) / 5e5, power_)};
   }
   Json identity() const override { return {{"power", power_}}; }
@@ -118,9 +118,9 @@ TEST(Regret, ThresholdsOfARefinedFrontLieCloser) {
 
 // Of all points below the first level the most accurate one would be kept, however dear.
 TEST(Regret, PlansCheaperThanTheSmallestExitHaveLevelsToo) {
-  class Odd : public plan::CostModel {
+  class Odd : public cost::CostModel {
    public:
-    plan::StageExpense stage(const plan::StageShape& stage) const override {
+    cost::StageExpense stage(const cost::StageShape& stage) const override {
       const std::string text = stage.text();
       return {.latency_us = text == "4-8-8-16" ? 30 : text == "8-16-32,32-64,64" ? 40 : 100};
     }

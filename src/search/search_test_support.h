@@ -54,10 +54,10 @@ class FakeAnswers : public AnswerSource {
   std::vector<Label> route_labels_, validation_labels_;
 };
 
-class FakeCosts : public plan::CostModel {
+class FakeCosts : public cost::CostModel {
  public:
-  plan::StageExpense stage(const plan::StageShape& stage) const override {
-    const plan::StageSize size = plan::stage_size(stage, {}, 4);
+  cost::StageExpense stage(const cost::StageShape& stage) const override {
+    const cost::StageSize size = cost::stage_size(stage, {}, 4);
     return {.latency_us = 5 + static_cast<double>(size.macs) / 1e4 + (stage.carry ? 1 : 0)};
   }
   Json identity() const override { return {{"device", "made up"}}; }

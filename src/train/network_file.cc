@@ -14,7 +14,7 @@ Json describe(const supernet::NetworkImpl& network, const NetworkAbout& about) {
   return {{"kind", "triage network"},
           {"version", kNetworkVersion},
           {"space", network.space().text()},
-          {"input", plan::to_json(network.input())},
+          {"input", to_json(network.input())},
           {"classes", about.classes},
           {"exits", options.exits},
           {"features_block", options.features_block},

@@ -1,9 +1,9 @@
-#include "plan/memory_costs.h"
+#include "cost/memory_costs.h"
 
 #include "core/error.h"
-#include "plan/relative_fit.h"
+#include "cost/relative_fit.h"
 
-namespace triage::plan {
+namespace triage::cost {
 namespace {
 
 constexpr std::pair<const char*, double MemoryFit::*> kFitFields[] = {
@@ -37,7 +37,7 @@ Json to_json(const MemoryCosts& costs) {
   for (const auto& [precision, of] : costs.of) {
     Json fit = Json::object();
     for (const auto& [name, member] : kFitFields) fit[name] = of.fit.*member;
-    json["precisions"][to_string(precision)] = {
+    json["precisions"][plan::to_string(precision)] = {
         {"fit", fit},
         {"error",
          {{"plans", of.error.plans}, {"mean_percent", of.error.mean_percent}, {"max_percent", of.error.max_percent}}}};
@@ -57,7 +57,7 @@ MemoryCosts memory_costs_from_json(const Json& json, const std::string& origin) 
   if (!precisions.json().is_object()) precisions.fail_here("an object");
   for (const auto& [name, value] : precisions.json().items()) {
     const JsonReader of = precisions.at(name.c_str()), fit = of.at("fit"), error = of.at("error");
-    MemoryCosts::Of& entry = costs.of[precision_from_string(name, precisions.where())];
+    MemoryCosts::Of& entry = costs.of[plan::precision_from_string(name, precisions.where())];
     for (const auto& [field, member] : kFitFields) entry.fit.*member = fit.not_negative(field);
     entry.error = {error.get_in("plans", 0, 1 << 20), error.not_negative("mean_percent"),
                    error.not_negative("max_percent")};
@@ -65,4 +65,4 @@ MemoryCosts memory_costs_from_json(const Json& json, const std::string& origin) 
   return costs;
 }
 
-}  // namespace triage::plan
+}  // namespace triage::cost

@@ -1,4 +1,4 @@
-#include "plan/layer_costs.h"
+#include "cost/layer_costs.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,12 +6,12 @@
 #include "core/rng.h"
 #include "core/test_support.h"
 
-namespace triage::plan {
+namespace triage::cost {
 namespace {
 
 using testing::HasSubstr;
 
-const InputShape kInput{.channels = 3, .height = 8, .width = 8};
+const plan::InputShape kInput{.channels = 3, .height = 8, .width = 8};
 constexpr const char* kOrigin = "layer_costs.json";
 
 TimedRuns timed(double us) { return {.samples_us = {us - 1, us, us + 50}, .runs = 300}; }
@@ -39,7 +39,7 @@ LayerCostTable three_layers() {
   return table;
 }
 
-StageShape shape(const char* arch) { return {.arch = ArchSpec::parse(arch)}; }
+StageShape shape(const char* arch) { return {.arch = plan::ArchSpec::parse(arch)}; }
 
 TEST(LayerFit, RecoversTheCoefficientsThatMadeTheTimes) {
   const LayerFit truth{.scale = 0.9,
@@ -108,11 +108,12 @@ TEST(StageTerms, CountMapsWhereTheStageBeginsAndEnds) {
   EXPECT_TRUE(net.image);
   EXPECT_EQ(net.head_kb, 0.5);  // 8 channels of 4x4
   EXPECT_EQ(net.carry_in_kb + net.carry_out_kb, 0);
-  const StageTerms first = stage_terms({.arch = ArchSpec::parse("4-8,8"), .last_block = 1, .carry = true}, kInput);
+  const StageTerms first =
+      stage_terms({.arch = plan::ArchSpec::parse("4-8,8"), .last_block = 1, .carry = true}, kInput);
   EXPECT_EQ(first.layers, 1);
   EXPECT_EQ(first.head_kb, 1);  // 4 channels of 8x8
   EXPECT_EQ(first.carry_out_kb, 1);
-  const StageTerms second = stage_terms({.arch = ArchSpec::parse("4-8"), .first_block = 1}, kInput);
+  const StageTerms second = stage_terms({.arch = plan::ArchSpec::parse("4-8"), .first_block = 1}, kInput);
   EXPECT_FALSE(second.image);
   EXPECT_EQ(second.head_kb, 0.5);  // behind the pool
   EXPECT_EQ(second.carry_in_kb, 1);
@@ -140,7 +141,7 @@ TEST(LayerCosts, AStageThatWasMeasuredWholeCostsThat) {
   const LayerCosts costs(table, kOrigin);
   EXPECT_TRUE(costs.stage(shape("4-8")).measured);
   EXPECT_EQ(costs.stage(shape("4-8")).latency_us, 99);
-  EXPECT_EQ(costs.stage({.arch = ArchSpec::parse("4-8"), .last_block = 2}).latency_us, 99);  // the same stage
+  EXPECT_EQ(costs.stage({.arch = plan::ArchSpec::parse("4-8"), .last_block = 2}).latency_us, 99);  // the same stage
   EXPECT_FALSE(costs.predict(shape("4-8")).measured);
   EXPECT_NE(costs.predict(shape("4-8")).latency_us, 99);
 }
@@ -171,8 +172,8 @@ TEST(FitLayerCosts, FitsToOneHalfAndTellsTheErrorOnTheOther) {
   };
   add(shape("4-8"), 42, false);
   add(shape("4-8,8"), 72, false);
-  add({.arch = ArchSpec::parse("4-8"), .last_block = 1}, 22, false);
-  add({.arch = ArchSpec::parse("4-8,8"), .last_block = 1}, 22 * 1.1, true);
+  add({.arch = plan::ArchSpec::parse("4-8"), .last_block = 1}, 22, false);
+  add({.arch = plan::ArchSpec::parse("4-8,8"), .last_block = 1}, 22 * 1.1, true);
   fit_layer_costs(table, kOrigin);
   EXPECT_EQ(table.whole_error.stages, 0);
   EXPECT_EQ(table.cut_error.stages, 1);
@@ -194,7 +195,7 @@ class LayerCostsFileTest : public testing::Test {
     table_ = three_layers();
     table_.stages.push_back({.shape = shape("4-8"), .held_out = true, .time = timed(99)});
     table_.stages.push_back(
-        {.shape = {.arch = ArchSpec::parse("4-8,8"), .last_block = 1, .carry = true}, .time = timed(22.123)});
+        {.shape = {.arch = plan::ArchSpec::parse("4-8,8"), .last_block = 1, .carry = true}, .time = timed(22.123)});
     table_.whole_error = {.stages = 1, .mean_percent = 1.5, .max_percent = 1.5, .kendall_tau = 0};
     json_ = to_json(table_);
   }
@@ -308,4 +309,4 @@ TEST(LayerCostsName, SaysWhatIsNotUsual) {
 }
 
 }  // namespace
-}  // namespace triage::plan
+}  // namespace triage::cost

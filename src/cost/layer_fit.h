@@ -5,9 +5,9 @@
 
 #include <span>
 
-#include "plan/cost_model.h"
+#include "cost/cost_model.h"
 
-namespace triage::plan {
+namespace triage::cost {
 
 // What the formula reads of a stage. Maps in KiB, fp32.
 struct StageTerms {
@@ -16,7 +16,7 @@ struct StageTerms {
   bool image = true;  // the stage begins at the image
   double head_kb = 0, carry_in_kb = 0, carry_out_kb = 0;
 };
-StageTerms stage_terms(const StageShape& stage, const InputShape& input);  // but layers_us
+StageTerms stage_terms(const StageShape& stage, const plan::InputShape& input);  // but layers_us
 
 struct LayerFit {  // nothing is negative
   double scale = 1, per_layer_us = 0, fixed_us = 0, image_us = 0;
@@ -30,4 +30,4 @@ struct LayerFit {  // nothing is negative
 // are explained with as few of them as possible. Throws Error without stages or where a time is not above 0.
 LayerFit fit_layers(std::span<const StageTerms> stages, std::span<const double> measured_us);
 
-}  // namespace triage::plan
+}  // namespace triage::cost

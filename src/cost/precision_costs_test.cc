@@ -1,10 +1,10 @@
-#include "plan/precision_costs.h"
+#include "cost/precision_costs.h"
 
 #include <gtest/gtest.h>
 
 #include "core/test_support.h"
 
-namespace triage::plan {
+namespace triage::cost {
 namespace {
 
 class Flat : public CostModel {  // the same for every stage
@@ -19,34 +19,27 @@ class Flat : public CostModel {  // the same for every stage
 
 TEST(PrecisionCosts, EachPrecisionHasItsModel) {
   const PrecisionCosts costs(
-      {{Precision::fp32, std::make_shared<Flat>(3)}, {Precision::int8, std::make_shared<Flat>(1)}});
-  StageShape stage{.arch = ArchSpec::parse("8-16")};
+      {{plan::Precision::fp32, std::make_shared<Flat>(3)}, {plan::Precision::int8, std::make_shared<Flat>(1)}});
+  StageShape stage{.arch = plan::ArchSpec::parse("8-16")};
   EXPECT_EQ(costs.stage(stage).latency_us, 3);
-  stage.precision = Precision::int8;
+  stage.precision = plan::Precision::int8;
   EXPECT_EQ(costs.stage(stage).latency_us, 1);
   EXPECT_EQ(costs.identity(), (Json{{"fp32", {{"us", 3.0}}}, {"int8", {{"us", 1.0}}}}));
 }
 
 TEST(PrecisionCosts, AMissingPrecisionIsNamed) {
-  const PrecisionCosts costs({{Precision::fp32, std::make_shared<Flat>(3)}});
-  const StageShape stage{.arch = ArchSpec::parse("8-16"), .precision = Precision::int8};
+  const PrecisionCosts costs({{plan::Precision::fp32, std::make_shared<Flat>(3)}});
+  const StageShape stage{.arch = plan::ArchSpec::parse("8-16"), .precision = plan::Precision::int8};
   EXPECT_EQ(error_of([&] { costs.stage(stage); }),
             "stage '8-16/int8': expected costs in int8, found none in that precision");
   EXPECT_EQ(costs.identity(), (Json{{"us", 3.0}}));  // alone: as the model itself
   EXPECT_NE(error_of([] { PrecisionCosts none({}); }).find("found none"), std::string::npos);
 }
 
-TEST(Precision, WordsGoThereAndBack) {
-  for (const Precision precision : {Precision::fp32, Precision::int8})
-    EXPECT_EQ(precision_from_string(to_string(precision), "here"), precision);
-  EXPECT_EQ(error_of([] { precision_from_string("bf16", "plan.json: stages[0].precision"); }),
-            "plan.json: stages[0].precision: expected fp32 or int8, found 'bf16'");
-}
-
 TEST(StageSize, Int8IsAByteAWeight) {
-  StageShape stage{.arch = ArchSpec::parse("8-16")};
+  StageShape stage{.arch = plan::ArchSpec::parse("8-16")};
   const StageSize fp32 = stage_size(stage, {}, 10);
-  stage.precision = Precision::int8;
+  stage.precision = plan::Precision::int8;
   const StageSize int8 = stage_size(stage, {}, 10);
   EXPECT_EQ(fp32.weight_bytes, fp32.parameters * 4);
   // 3x3 weights in bytes, a scale and a bias of four bytes each for 8 and 16 channels, the head of 16 inputs in fp32
@@ -55,4 +48,4 @@ TEST(StageSize, Int8IsAByteAWeight) {
 }
 
 }  // namespace
-}  // namespace triage::plan
+}  // namespace triage::cost

@@ -1,10 +1,10 @@
-#include "plan/cost_table.h"
+#include "cost/cost_table.h"
 
 #include <algorithm>
 
 #include "core/error.h"
 
-namespace triage::plan {
+namespace triage::cost {
 namespace {
 
 constexpr int kMaxThreads = 4096, kMaxBatch = 1 << 20;
@@ -92,11 +92,6 @@ std::string csv_text(const std::string& text) {
 
 }  // namespace
 
-Summary latency_from_json(const JsonReader& json) {
-  for (const char* key : {"min", "mean", "median", "p90", "p95", "p99", "max", "stddev"}) json.not_negative(key);
-  return summary_from_json(json);
-}
-
 const CostEntry* CostTable::find(const CostKey& key) const {
   const auto found = std::ranges::find(entries, key, &CostEntry::key);
   return found == entries.end() ? nullptr : &*found;
@@ -182,4 +177,4 @@ std::string to_csv(const CostTable& table) {
   return csv;
 }
 
-}  // namespace triage::plan
+}  // namespace triage::cost

@@ -1,12 +1,12 @@
-#include "plan/memory_costs.h"
+#include "cost/memory_costs.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/test_support.h"
-#include "plan/relative_fit.h"
+#include "cost/relative_fit.h"
 
-namespace triage::plan {
+namespace triage::cost {
 namespace {
 
 using testing::HasSubstr;
@@ -33,11 +33,11 @@ TEST(MemoryCosts, FileGoesThereAndBack) {
   MemoryCosts costs;
   costs.machine = {{"cpu", "a cpu"}};
   costs.engine_version = "1.2.3";
-  costs.of[Precision::fp32] = {{9000, 400, 2.5, 2, 1.5}, {6, 2, 3.5}};
-  costs.of[Precision::int8] = {{9500, 500, 6.5, 0, 0}, {6, 1, 2.5}};
+  costs.of[plan::Precision::fp32] = {{9000, 400, 2.5, 2, 1.5}, {6, 2, 3.5}};
+  costs.of[plan::Precision::int8] = {{9500, 500, 6.5, 0, 0}, {6, 1, 2.5}};
   const MemoryCosts read = memory_costs_from_json(to_json(costs), "memory_costs.json");
   EXPECT_EQ(to_json(read), to_json(costs));
-  EXPECT_EQ(read.of.at(Precision::int8).fit.per_weight, 6.5);
+  EXPECT_EQ(read.of.at(plan::Precision::int8).fit.per_weight, 6.5);
   Json json = to_json(costs);
   json["precisions"]["int4"] = json["precisions"]["int8"];
   EXPECT_THAT(error_of([&] { memory_costs_from_json(json, "memory_costs.json"); }),
@@ -55,4 +55,4 @@ TEST(FitRelative, RefusesWhatCannotBeFitted) {
 }
 
 }  // namespace
-}  // namespace triage::plan
+}  // namespace triage::cost

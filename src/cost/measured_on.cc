@@ -1,8 +1,8 @@
-#include "plan/measured_on.h"
+#include "cost/measured_on.h"
 
 #include "core/error.h"
 
-namespace triage::plan {
+namespace triage::cost {
 
 MeasuredOn measured_on(const CostTable& table) { return {table.device, table.machine, table.engine_version}; }
 
@@ -46,4 +46,4 @@ void add_entries(CostTable& table, const CostTable& other, const std::string& or
   for (const Json& state : other.states) table.states.push_back(state);
 }
 
-}  // namespace triage::plan
+}  // namespace triage::cost

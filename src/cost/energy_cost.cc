@@ -1,6 +1,6 @@
-#include "plan/energy_cost.h"
+#include "cost/energy_cost.h"
 
-namespace triage::plan {
+namespace triage::cost {
 
 Json to_json(const std::optional<EnergyCost>& energy) {
   if (!energy) return nullptr;
@@ -40,4 +40,4 @@ std::string energy_csv(const std::optional<EnergyCost>& energy) {
                      energy->window_seconds, energy->runs, energy->source, energy->stable);
 }
 
-}  // namespace triage::plan
+}  // namespace triage::cost

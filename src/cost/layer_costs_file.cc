@@ -1,9 +1,9 @@
 // layer_costs.json: reading and writing.
 #include <set>
 
-#include "plan/layer_costs.h"
+#include "cost/layer_costs.h"
 
-namespace triage::plan {
+namespace triage::cost {
 namespace {
 
 constexpr int kMostThreads = 4096;
@@ -34,10 +34,10 @@ Json layer_to_json(const LayerKey& key, const TimedRuns& time) {
 }
 
 LayerKey layer_from_json(const JsonReader& json) {
-  return {.in_channels = json.get_in("in_channels", 1, kMaxWidth),
-          .out_channels = json.get_in("out_channels", 1, kMaxWidth),
-          .height = json.get_in("height", 1, kMaxSide),
-          .width = json.get_in("width", 1, kMaxSide),
+  return {.in_channels = json.get_in("in_channels", 1, plan::kMaxWidth),
+          .out_channels = json.get_in("out_channels", 1, plan::kMaxWidth),
+          .height = json.get_in("height", 1, plan::kMaxSide),
+          .width = json.get_in("width", 1, plan::kMaxSide),
           .pool = json.get<bool>("pool")};
 }
 
@@ -52,11 +52,11 @@ Json stage_to_json(const MeasuredStage& stage) {
   return json;
 }
 
-MeasuredStage stage_from_json(const JsonReader& json, const InputShape& input, Precision precision) {
+MeasuredStage stage_from_json(const JsonReader& json, const plan::InputShape& input, plan::Precision precision) {
   MeasuredStage stage;
   StageShape& shape = stage.shape;
   try {
-    shape.arch = ArchSpec::parse(json.get<std::string>("arch"));
+    shape.arch = plan::ArchSpec::parse(json.get<std::string>("arch"));
     conv_layers(shape.arch, input);
   } catch (const Error& error) {
     fail("{}: {}", json.where(), error.what());
@@ -156,8 +156,8 @@ LayerCostTable layer_costs_from_json(const Json& json, const std::string& origin
                .precision = reader.get<std::string>("precision"),
                .threads = reader.get_in("threads", 1, kMostThreads)};
   table.engine_version = reader.get<std::string>("engine_version");
-  table.input = input_shape_from_json(reader.at("input"));
-  table.classes = reader.get_in("classes", 1, kMaxClasses);
+  table.input = plan::input_shape_from_json(reader.at("input"));
+  table.classes = reader.get_in("classes", 1, plan::kMaxClasses);
   table.settings = object_from(reader, "settings");
   table.provenance = object_from(reader, "provenance");
   table.visits = reader.get<std::uint64_t>("visits");
@@ -182,7 +182,7 @@ LayerCostTable layer_costs_from_json(const Json& json, const std::string& origin
       fail("{}: expected one entry per layer, found a second one for {}", layers.at(i).where(), key.text());
     }
   }
-  const Precision precision = precision_from_string(table.key.precision, reader.at("precision").where());
+  const plan::Precision precision = plan::precision_from_string(table.key.precision, reader.at("precision").where());
   std::set<std::string> seen;
   for (std::size_t i = 0; i < stages.size(); ++i) {
     table.stages.push_back(stage_from_json(stages.at(i), table.input, precision));
@@ -203,4 +203,4 @@ void save_layer_costs(const fs::path& file, const LayerCostTable& table) {
   write_sealed_json(file, json);
 }
 
-}  // namespace triage::plan
+}  // namespace triage::cost

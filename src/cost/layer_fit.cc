@@ -1,8 +1,8 @@
-#include "plan/layer_fit.h"
+#include "cost/layer_fit.h"
 
-#include "plan/relative_fit.h"
+#include "cost/relative_fit.h"
 
-namespace triage::plan {
+namespace triage::cost {
 namespace {
 
 // The values that the coefficients multiply.
@@ -22,9 +22,9 @@ double map_kb(int channels, int height, int width) {
 
 }  // namespace
 
-StageTerms stage_terms(const StageShape& stage, const InputShape& input) {
-  const std::vector<ConvLayer> layers = stage_layers(stage, input);
-  const ConvLayer &first = layers.front(), &last = layers.back();
+StageTerms stage_terms(const StageShape& stage, const plan::InputShape& input) {
+  const std::vector<plan::ConvLayer> layers = stage_layers(stage, input);
+  const plan::ConvLayer &first = layers.front(), &last = layers.back();
   const int shrink = last.pool ? 2 : 1;
   StageTerms terms{.layers = static_cast<int>(layers.size()), .image = stage.first_block == 0};
   terms.head_kb = map_kb(last.out_channels, last.height / shrink, last.width / shrink);
@@ -46,4 +46,4 @@ LayerFit fit_layers(std::span<const StageTerms> stages, std::span<const double> 
   return {best[0], best[1], best[2], best[3], best[4], best[5], best[6]};
 }
 
-}  // namespace triage::plan
+}  // namespace triage::cost

@@ -1,9 +1,9 @@
 // Where costs were measured: numbers of one device say nothing about another, nor about the same one after it changed.
 #pragma once
 
-#include "plan/cost_table.h"
+#include "cost/cost_table.h"
 
-namespace triage::plan {
+namespace triage::cost {
 
 struct MeasuredOn {
   std::string device = kThisMachine;
@@ -23,4 +23,4 @@ void require_same_text(const std::string& origin, const std::string& field, cons
 // is there already. A table without entries takes over the other's device as well.
 void add_entries(CostTable& table, const CostTable& other, const std::string& origin);
 
-}  // namespace triage::plan
+}  // namespace triage::cost

@@ -1,11 +1,11 @@
-#include "plan/cost_table.h"
+#include "cost/cost_table.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/test_support.h"
 
-namespace triage::plan {
+namespace triage::cost {
 namespace {
 
 using testing::HasSubstr;
@@ -135,4 +135,4 @@ TEST(CostTable, CsvCarriesTheMachine) {
 }
 
 }  // namespace
-}  // namespace triage::plan
+}  // namespace triage::cost

@@ -1,16 +1,16 @@
-#include "plan/cost_model.h"
+#include "cost/cost_model.h"
 
 #include <gtest/gtest.h>
 
 #include "core/test_support.h"
 
-namespace triage::plan {
+namespace triage::cost {
 namespace {
 
-const ArchSpec kArch = ArchSpec::parse("8-16,16-32");
+const plan::ArchSpec kArch = plan::ArchSpec::parse("8-16,16-32");
 
 TEST(StageSize, OfAllBlocksIsTheNets) {
-  const ArchCost net = arch_cost(kArch, {}, 10);
+  const plan::ArchCost net = plan::arch_cost(kArch, {}, 10);
   const StageSize stage = stage_size({.arch = kArch}, {}, 10);
   EXPECT_EQ(stage.macs, net.macs);
   EXPECT_EQ(stage.parameters, net.parameters);
@@ -20,7 +20,7 @@ TEST(StageSize, OfAllBlocksIsTheNets) {
 TEST(StageSize, OfPartsAddsUpToTheNetAndTheFirstPartsHead) {
   const StageSize first = stage_size({.arch = kArch, .last_block = 2, .carry = true}, {}, 10);
   const StageSize second = stage_size({.arch = kArch, .first_block = 2}, {}, 10);
-  EXPECT_EQ(first.macs + second.macs, arch_cost(kArch, {}, 10).macs + 16 * 10);
+  EXPECT_EQ(first.macs + second.macs, plan::arch_cost(kArch, {}, 10).macs + 16 * 10);
 }
 
 TEST(StageShape, TextTellsItsPart) {
@@ -34,4 +34,4 @@ TEST(StageShape, BlocksThatDoNotExistAreRefused) {
 }
 
 }  // namespace
-}  // namespace triage::plan
+}  // namespace triage::cost

@@ -1,6 +1,6 @@
 // Map: normal_equations() of rows divided by what was measured; solve() is least squares with a subset of the
 // coefficients; fit_relative() tries every subset.
-#include "plan/relative_fit.h"
+#include "cost/relative_fit.h"
 
 #include <bit>
 #include <cmath>
@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 
-namespace triage::plan {
+namespace triage::cost {
 namespace {
 
 constexpr std::size_t kMostTerms = 16;
@@ -114,4 +114,4 @@ std::vector<double> fit_relative(std::span<const Row> rows, std::span<const doub
   return best;
 }
 
-}  // namespace triage::plan
+}  // namespace triage::cost

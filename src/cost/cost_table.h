@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "core/statistics.h"
+#include "cost/energy_cost.h"
 #include "plan/arch.h"
-#include "plan/energy_cost.h"
 
-namespace triage::plan {
+namespace triage::cost {
 
 inline constexpr int kCostTableVersion = 1;
 inline constexpr const char* kThisMachine = "this machine";
@@ -56,7 +56,6 @@ struct CostTable {
   const CostEntry* find(const CostKey& key) const;
 };
 
-Summary latency_from_json(const JsonReader& json);  // a Summary of which nothing is negative
 
 Json to_json(const CostTable& table);
 CostTable cost_table_from_json(const Json& json, const std::string& origin);
@@ -64,4 +63,4 @@ CostTable load_cost_table(const fs::path& file);
 void save_cost_table(const fs::path& file, const CostTable& table);
 std::string to_csv(const CostTable& table);
 
-}  // namespace triage::plan
+}  // namespace triage::cost

@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-namespace triage::plan {
+namespace triage::cost {
 
 // Coefficients c >= 0 that minimise the sum over i of (rows[i] . c / measured[i] - 1)^2, exactly: every subset of them
 // is tried, so there may be 16 at most. A larger subset must be better. All rows are equally long, all measured values
@@ -12,4 +12,4 @@ namespace triage::plan {
 std::vector<double> fit_relative(std::span<const std::vector<double>> rows, std::span<const double> measured,
                                  const char* what);
 
-}  // namespace triage::plan
+}  // namespace triage::cost

@@ -1,10 +1,10 @@
-#include "plan/cost_model.h"
+#include "cost/cost_model.h"
 
 #include <algorithm>
 
 #include "core/error.h"
 
-namespace triage::plan {
+namespace triage::cost {
 
 std::string StageShape::text() const {
   std::string text = arch.text();
@@ -12,23 +12,24 @@ std::string StageShape::text() const {
     text += std::format("[{}:{}]", first_block, end_block());
   }
   if (carry) text += "+carry";
-  return precision == Precision::fp32 ? text : text + "/" + to_string(precision);
+  return precision == plan::Precision::fp32 ? text : text + "/" + plan::to_string(precision);
 }
 
-std::vector<ConvLayer> stage_layers(const StageShape& stage, const InputShape& input) {
+std::vector<plan::ConvLayer> stage_layers(const StageShape& stage, const plan::InputShape& input) {
   const int blocks = static_cast<int>(stage.arch.blocks.size()), end = stage.end_block();
   if (stage.first_block < 0 || stage.first_block >= end || end > blocks) {
     fail("stage '{}': expected blocks in [0, {}), found [{}, {})", stage.arch.text(), blocks, stage.first_block, end);
   }
-  std::vector<ConvLayer> layers = conv_layers(stage.arch, input);
-  std::erase_if(layers, [&](const ConvLayer& layer) { return layer.block < stage.first_block || layer.block >= end; });
+  std::vector<plan::ConvLayer> layers = plan::conv_layers(stage.arch, input);
+  std::erase_if(layers,
+                [&](const plan::ConvLayer& layer) { return layer.block < stage.first_block || layer.block >= end; });
   return layers;
 }
 
-StageSize stage_size(const StageShape& stage, const InputShape& input, int classes) {
+StageSize stage_size(const StageShape& stage, const plan::InputShape& input, int classes) {
   StageSize size;
-  const bool int8 = stage.precision == Precision::int8;
-  for (const ConvLayer& layer : stage_layers(stage, input)) {
+  const bool int8 = stage.precision == plan::Precision::int8;
+  for (const plan::ConvLayer& layer : stage_layers(stage, input)) {
     size.macs += layer.macs;
     size.parameters += layer.parameters;
     const std::int64_t elements = std::int64_t{layer.height} * layer.width * (layer.in_channels + layer.out_channels);
@@ -43,4 +44,4 @@ StageSize stage_size(const StageShape& stage, const InputShape& input, int class
   return size;
 }
 
-}  // namespace triage::plan
+}  // namespace triage::cost

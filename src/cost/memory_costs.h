@@ -11,7 +11,7 @@
 #include "core/json.h"
 #include "plan/precision.h"
 
-namespace triage::plan {
+namespace triage::cost {
 
 inline constexpr int kMemoryCostVersion = 1;
 
@@ -42,9 +42,9 @@ struct MemoryCosts {
     MemoryFit fit;
     MemoryError error;
   };
-  std::map<Precision, Of> of;
+  std::map<plan::Precision, Of> of;
 };
 Json to_json(const MemoryCosts& costs);
 MemoryCosts memory_costs_from_json(const Json& json, const std::string& origin);
 
-}  // namespace triage::plan
+}  // namespace triage::cost

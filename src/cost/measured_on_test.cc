@@ -1,11 +1,11 @@
-#include "plan/measured_on.h"
+#include "cost/measured_on.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/test_support.h"
 
-namespace triage::plan {
+namespace triage::cost {
 namespace {
 
 CostTable table_of(const std::string& device, const std::string& cpu, const std::string& stage) {
@@ -52,4 +52,4 @@ TEST(AddEntries, ATableHoldsOneDeviceAndEachRowOnce) {
 }
 
 }  // namespace
-}  // namespace triage::plan
+}  // namespace triage::cost

@@ -1,11 +1,11 @@
-#include "plan/layer_costs.h"
+#include "cost/layer_costs.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "core/error.h"
 
-namespace triage::plan {
+namespace triage::cost {
 namespace {
 
 using LayerTimes = std::map<LayerKey, double>;
@@ -16,10 +16,10 @@ LayerTimes layer_times(const LayerCostTable& table) {
   return times;
 }
 
-StageTerms terms_of(const StageShape& stage, const InputShape& input, const LayerTimes& times,
+StageTerms terms_of(const StageShape& stage, const plan::InputShape& input, const LayerTimes& times,
                     const std::string& origin) {
   StageTerms terms = stage_terms(stage, input);
-  for (const ConvLayer& layer : stage_layers(stage, input)) {
+  for (const plan::ConvLayer& layer : stage_layers(stage, input)) {
     const auto found = times.find(key_of(layer));
     if (found == times.end()) {
       fail("{}: layers: expected {}, which is {} of stage '{}', found none of {}", origin, key_of(layer).text(),
@@ -53,7 +53,7 @@ std::string LayerKey::text() const {
   return std::format("{} -> {} channels at {}x{}{}", in_channels, out_channels, height, width, pool ? ", pool" : "");
 }
 
-LayerKey key_of(const ConvLayer& layer) {
+LayerKey key_of(const plan::ConvLayer& layer) {
   return {layer.in_channels, layer.out_channels, layer.height, layer.width, layer.pool};
 }
 
@@ -110,7 +110,7 @@ LayerCosts::LayerCosts(LayerCostTable table, std::string origin)
 }
 
 StageExpense LayerCosts::stage(const StageShape& stage) const {
-  if (to_string(stage.precision) != table_.key.precision) {
+  if (plan::to_string(stage.precision) != table_.key.precision) {
     fail("{}: precision: found {}, expected that of stage '{}', {}", origin_, table_.key.precision, stage.text(),
          to_string(stage.precision));
   }
@@ -137,4 +137,4 @@ Json LayerCosts::identity() const {
   return json;
 }
 
-}  // namespace triage::plan
+}  // namespace triage::cost

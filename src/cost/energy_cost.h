@@ -6,7 +6,7 @@
 
 #include "core/json.h"
 
-namespace triage::plan {
+namespace triage::cost {
 
 struct EnergyCost {                 // µJ per run of the entry's batch, means over all windows
   double gross_uj = 0, net_uj = 0;  // all that the source saw; without what it saw of the idle machine
@@ -25,4 +25,4 @@ std::optional<EnergyCost> energy_from_json(const JsonReader& json, const std::st
 std::string energy_csv_header();                                  // ",energy_gross_uj,...", to stand behind others
 std::string energy_csv(const std::optional<EnergyCost>& energy);  // empty columns: not available
 
-}  // namespace triage::plan
+}  // namespace triage::cost

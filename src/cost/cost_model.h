@@ -7,15 +7,15 @@
 #include "plan/arch.h"
 #include "plan/precision.h"
 
-namespace triage::plan {
+namespace triage::cost {
 
 // The part of a net that a stage runs: its blocks [first_block, last_block), then a head of its own.
 struct StageShape {
-  ArchSpec arch;
+  plan::ArchSpec arch;
   int first_block = 0;  // 0: reads the image; else the map of block first_block - 1, which another stage carries over
   int last_block = -1;  // -1: to the end
   bool carry = false;   // hands the map of its last block to a later stage
-  Precision precision = Precision::fp32;
+  plan::Precision precision = plan::Precision::fp32;
 
   int end_block() const { return last_block < 0 ? static_cast<int>(arch.blocks.size()) : last_block; }
   std::string text() const;  // "24-64,64-192[0:2]+carry/int8"; the blocks where they are not all, precision unless fp32
@@ -28,10 +28,10 @@ struct StageSize {
   std::int64_t weight_bytes = 0;          // int8: a byte a weight, and for each channel its scale and 32-bit bias
   std::int64_t activation_bytes = 0;      // the largest input + output of one convolution
 };
-StageSize stage_size(const StageShape& stage, const InputShape& input, int classes);
+StageSize stage_size(const StageShape& stage, const plan::InputShape& input, int classes);
 
 // The layers that a stage runs, as conv_layers() of the whole net gives them.
-std::vector<ConvLayer> stage_layers(const StageShape& stage, const InputShape& input);
+std::vector<plan::ConvLayer> stage_layers(const StageShape& stage, const plan::InputShape& input);
 
 struct StageExpense {  // of one image, batch 1
   double latency_us = 0;
@@ -48,4 +48,4 @@ class CostModel {
   virtual Json identity() const = 0;
 };
 
-}  // namespace triage::plan
+}  // namespace triage::cost

@@ -9,11 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "plan/cost_table.h"
-#include "plan/layer_fit.h"
-#include "plan/measured_on.h"
+#include "cost/cost_table.h"
+#include "cost/layer_fit.h"
+#include "cost/measured_on.h"
 
-namespace triage::plan {
+namespace triage::cost {
 
 inline constexpr int kLayerCostVersion = 1;
 
@@ -23,7 +23,7 @@ struct LayerKey {                                                // all that a l
   std::string text() const;  // "32 -> 64 channels at 16x16, pool"
   auto operator<=>(const LayerKey&) const = default;
 };
-LayerKey key_of(const ConvLayer& layer);
+LayerKey key_of(const plan::ConvLayer& layer);
 
 struct TimedRuns {
   std::vector<double> samples_us;                    // means over many runs each, of different nets and passes
@@ -49,7 +49,7 @@ struct LayerCostTable {
   Json machine = Json::object();      // core/machine.h
   std::string engine_version;
   CostKey key;  // `stage` is empty
-  InputShape input;
+  plan::InputShape input;
   int classes = 0;
   Json settings = Json::object();    // what was asked for: a table is only taken up with the same
   Json provenance = Json::object();  // git, date: evidence, nothing depends on it
@@ -99,4 +99,4 @@ class LayerCosts : public CostModel {
   std::map<std::string, double> stage_us_;  // by StageShape::text()
 };
 
-}  // namespace triage::plan
+}  // namespace triage::cost
