@@ -18,7 +18,7 @@
 #include "core/machine.h"
 #include "core/statistics.h"
 #include "core/temporary.h"
-#include "profile/random_model.h"
+#include "costing/random_model.h"
 #include "runtime/compiled_backend.h"
 
 namespace {
@@ -72,7 +72,7 @@ class Contest {
  public:
   Contest(const Options& options, const std::string& arch, plan::Precision precision, int threads) : threads_(threads) {
     const fs::path file = directory_.path() / "stage.onnx";
-    write_file_atomic(file, profile::random_stage_onnx({.arch = plan::ArchSpec::parse(arch), .precision = precision},
+    write_file_atomic(file, costing::random_stage_onnx({.arch = plan::ArchSpec::parse(arch), .precision = precision},
                                                        kInput, kClasses, /*seed=*/1));
     const compiler::Target target = compiler::this_cpu();
     const compiler::TuningStore store(options.store, compiler::tuning_machine(target, cpu_name()));

@@ -12,7 +12,7 @@
 #include "core/text.h"
 #include "cost/measured_on.h"
 #include "export/plan_model.h"
-#include "profile/stage_engine.h"
+#include "measure/stage_engine.h"
 #include "route/curve.h"
 #include "route/metric.h"
 #include "route/plan_warnings.h"
@@ -110,21 +110,21 @@ cost::CostTable measured_costs(const Workspace& w, const plan::Plan& plan, const
     return known;
   }
   const std::vector<std::uint8_t> pixels = profile_pixels(w);
-  const profile::Images images{pixels, static_cast<int>(pixels.size() / w.dataset.image_bytes()), plan.input.height,
+  const measure::Images images{pixels, static_cast<int>(pixels.size() / w.dataset.image_bytes()), plan.input.height,
                                plan.input.width, plan.input.channels};
-  profile::ProfileOptions profile_options;
+  measure::ProfileOptions profile_options;
   profile_options.threads = {options.threads};
   profile_options.measure.max_seconds = w.config.profile_seconds * 3;
   profile_options.measure.min_seconds = w.config.profile_seconds;
-  const profile::FoundEnergy energy = options.energy.find();
+  const measure::FoundEnergy energy = options.energy.find();
   profile_options.energy = &energy;
   profile_options.energy_options = options.energy.options();
   Progress progress("measure", 0, "rounds");
-  const profile::Profile measured = profile::profile_stages(plan, directory, images, profile_options,
+  const measure::Profile measured = measure::profile_stages(plan, directory, images, profile_options,
                                                             [&](std::size_t round) { progress.update(round); });
   progress.finish();
   cost::save_cost_table(file, measured.table);
-  write_json(latencies, profile::latency_summary(measured.table));
+  write_json(latencies, measure::latency_summary(measured.table));
   return measured.table;
 }
 
@@ -141,7 +141,7 @@ void attach_energy(plan::Stage& stage, const cost::CostEntry& entry) {
 void attach_costs(plan::Plan& plan, const cost::CostTable& table, int threads) {
   for (plan::Stage& stage : plan.stages) {
     const cost::CostEntry* entry =
-        table.find(profile::cost_key(profile::ProfileOptions().provider, &stage, threads, /*batch=*/1));
+        table.find(measure::cost_key(measure::ProfileOptions().provider, &stage, threads, /*batch=*/1));
     if (!entry) fail("costs.json: expected an entry for stage '{}' at {} threads, found none", stage.name, threads);
     stage.cost = plan::StageCost{entry->latency_us, entry->first_inference_us, entry->load_ms};
     attach_energy(stage, *entry);
@@ -333,7 +333,7 @@ plan::Plan build_plan(const Workspace& w, std::vector<StageSource> sources, cons
   for (std::size_t i = 0; i < plan.stages.size(); ++i) plan.stages[i].exit.temperature = temperatures[i];
   if (plan.stages.size() > 1) attach_routers(w, plan, route_scores, temperatures, directory);
   std::vector<std::string> warnings = choose_point(plan, validation_scores, options, costs.energy_source);
-  for (const std::string& text : profile::disturbed_rows(costs))
+  for (const std::string& text : measure::disturbed_rows(costs))
     warnings.push_back(text + "; 'triage build --remeasure' measures again");
 
   for (std::size_t i = 0; i < plan.stages.size(); ++i) {

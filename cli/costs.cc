@@ -14,7 +14,7 @@
 #include "cli/run_config.h"
 #include "core/machine.h"
 #include "core/progress.h"
-#include "profile/memory_costs.h"
+#include "costing/memory_costs.h"
 
 namespace triage::cli {
 namespace {
@@ -26,12 +26,12 @@ void print_error(const char* what, const cost::PredictionError& error) {
 }
 
 void print_table(const cost::LayerCostTable& table, const LayerTableSubject& subject,
-                 const profile::LayerCostOptions& options, const fs::path& file) {
-  const auto subjects = profile::layer_cost_subjects(subject.space, options);
+                 const costing::LayerCostOptions& options, const fs::path& file) {
+  const auto subjects = costing::layer_cost_subjects(subject.space, options);
   std::printf(
       "%s%s: %zu layers in %td nets, %zu stages measured whole, %d passes\n", cost::setting_text(table.key).c_str(),
       table.device == cost::kThisMachine ? "" : (" on " + table.device).c_str(), table.layers.size(),
-      std::ranges::count(subjects, true, &profile::LayerCostSubject::profiled), table.stages.size(), options.passes);
+      std::ranges::count(subjects, true, &costing::LayerCostSubject::profiled), table.stages.size(), options.passes);
   print_error("whole nets", table.whole_error);
   print_error("stages inside a net", table.cut_error);
   std::printf("%s\n", file.c_str());
@@ -67,12 +67,12 @@ std::map<std::string, Figure> error_figures(const std::vector<cost::LayerCostTab
 
 cost::MemoryCosts measured_memory(const LayerTableSubject& subject, const std::vector<std::string>& precisions,
                                   std::uint64_t seed) {
-  profile::MemoryCostOptions options{.precisions = {}, .seed = seed};
+  costing::MemoryCostOptions options{.precisions = {}, .seed = seed};
   for (const std::string& precision : precisions)
     options.precisions.push_back(plan::precision_from_string(precision, "--precision"));
   std::optional<Progress> progress;
   cost::MemoryCosts costs =
-      profile::measure_memory_costs(subject.space, subject.input, subject.classes, measuring_program(), options,
+      costing::measure_memory_costs(subject.space, subject.input, subject.classes, measuring_program(), options,
                                     [&](std::size_t done, std::size_t total) {
                                       if (!progress) progress.emplace("memory", total, "plans", done);
                                       progress->update(done);
@@ -94,15 +94,15 @@ void print_memory(const cost::MemoryCosts& costs, const fs::path& file) {
 }
 
 // Every combination of what was asked for, in this order.
-std::vector<profile::LayerCostOptions> combinations(const profile::LayerCostOptions& options,
+std::vector<costing::LayerCostOptions> combinations(const costing::LayerCostOptions& options,
                                                     const std::vector<std::string>& providers,
                                                     const std::vector<int>& threads,
                                                     const std::vector<std::string>& precisions) {
-  std::vector<profile::LayerCostOptions> all;
+  std::vector<costing::LayerCostOptions> all;
   for (const std::string& provider : providers) {
     for (const int count : threads) {
       for (const std::string& precision : precisions) {
-        profile::LayerCostOptions& one = all.emplace_back(options);
+        costing::LayerCostOptions& one = all.emplace_back(options);
         one.provider = provider;
         one.threads = count;
         one.precision = plan::precision_from_string(precision, "--precision");
@@ -138,7 +138,7 @@ int costs_command(int argc, char** argv) {
   RemoteProfile remote;
   std::string store = TuningOptions().store;
   bool memory = false;
-  profile::LayerCostOptions options;
+  costing::LayerCostOptions options;
   bool json = false;
   auto* const dir = app.add_option("DIR", directory, "run or zoo directory whose config.toml has a [supernet]");
   app.add_option("--space", space_text, "a search space instead")->excludes(dir);
@@ -215,9 +215,9 @@ int costs_command(int argc, char** argv) {
   }
   std::vector<cost::LayerCostTable> tables;
   Json results = Json::array();
-  for (const profile::LayerCostOptions& one : combinations(options, providers, threads, precisions)) {
+  for (const costing::LayerCostOptions& one : combinations(options, providers, threads, precisions)) {
     const std::string name =
-        cost::layer_costs_name(profile::key_of(one), remote.device.empty() ? cost::kThisMachine : remote.device);
+        cost::layer_costs_name(costing::key_of(one), remote.device.empty() ? cost::kThisMachine : remote.device);
     const fs::path file = out.empty() ? fs::path(directory) / name : fs::path(out);
     require_output_file(file);
     tables.push_back(measured_layers(subject, one, file, store, remote));

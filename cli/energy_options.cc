@@ -26,11 +26,11 @@ void EnergyChoice::add_options(CLI::App& app) {
       ->check(CLI::Range(0.0, 86400.0));
 }
 
-profile::FoundEnergy EnergyChoice::find() const {
-  return wanted ? profile::find_energy(source, places) : profile::FoundEnergy{};
+measure::FoundEnergy EnergyChoice::find() const {
+  return wanted ? measure::find_energy(source, places) : measure::FoundEnergy{};
 }
 
-profile::EnergyOptions EnergyChoice::options() const { return {.idle_seconds = seconds, .window_seconds = seconds}; }
+measure::EnergyOptions EnergyChoice::options() const { return {.idle_seconds = seconds, .window_seconds = seconds}; }
 
 std::string energy_title(const cost::CostTable& table) {
   return table.energy_source.empty() ? "" : std::format(" {:>10} {:>7}", "energy", "stable");

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "cost/cost_table.h"
-#include "profile/energy.h"
+#include "measure/energy.h"
 
 namespace triage::cli {
 
@@ -13,13 +13,13 @@ struct EnergyChoice {
   bool wanted = true;
   std::string source = "auto";
   double seconds = 2;
-  profile::EnergyPlaces places;
+  measure::EnergyPlaces places;
 
   void add_flag(CLI::App& app);     // --energy: not wanted without it, and the other options need it
   void add_options(CLI::App& app);  // --energy-source and what belongs to it
   // Neither source nor text when energy is not wanted. Throws Error when a source that was named is not available.
-  profile::FoundEnergy find() const;
-  profile::EnergyOptions options() const;
+  measure::FoundEnergy find() const;
+  measure::EnergyOptions options() const;
 };
 
 // A column of the printed table: net energy, "n/a" where there is none, nothing at all when nobody asked for energy.

@@ -5,15 +5,15 @@
 #include "cli/kernels_program.h"
 #include "cli/run_config.h"
 #include "core/progress.h"
-#include "profile/compiled_nets.h"
-#include "profile/layer_bench.h"
+#include "costing/compiled_nets.h"
+#include "costing/layer_bench.h"
 #include "runtime/compiled_backend.h"
 
 namespace triage::cli {
 namespace {
 
-std::shared_ptr<profile::CompiledNets> compiled_nets(const LayerTableSubject& subject,
-                                                     const profile::LayerCostOptions& options,
+std::shared_ptr<costing::CompiledNets> compiled_nets(const LayerTableSubject& subject,
+                                                     const costing::LayerCostOptions& options,
                                                      const std::string& tuning) {
   const compiler::Target target = compiler::this_cpu();
   const compiler::ScheduleOf guess = [target](const compiler::KernelKey& key) { return default_schedule(key, target); };
@@ -22,17 +22,17 @@ std::shared_ptr<profile::CompiledNets> compiled_nets(const LayerTableSubject& su
     fail(
         "provider compiled: expected the tuning store {}, found none; 'triage tune' makes it, provider {} does without",
         tuning, kCompiledUntuned);
-  return std::make_shared<profile::CompiledNets>(
-      profile::NetsToCompile{subject.space, subject.input, subject.classes, options},
+  return std::make_shared<costing::CompiledNets>(
+      costing::NetsToCompile{subject.space, subject.input, subject.classes, options},
       compiler::CompileOptions{.target = target, .threads = options.threads, .program = kernels_program()},
       tuned ? tuned_schedules({.store = tuning, .threads = options.threads}) : guess);
 }
 
-profile::NetEngine engine_for(const LayerTableSubject& subject, const profile::LayerCostOptions& options,
+costing::NetEngine engine_for(const LayerTableSubject& subject, const costing::LayerCostOptions& options,
                               const std::string& tuning) {
-  if (options.provider != kCompiled && options.provider != kCompiledUntuned) return profile::onnx_engine(options);
+  if (options.provider != kCompiled && options.provider != kCompiledUntuned) return costing::onnx_engine(options);
   return {.version = runtime::compiled_engine_version(),
-          .open = [=, nets = std::shared_ptr<profile::CompiledNets>()](const std::string& onnx, const std::string&,
+          .open = [=, nets = std::shared_ptr<costing::CompiledNets>()](const std::string& onnx, const std::string&,
                                                                        const std::string& profile) mutable {
             if (!nets) nets = compiled_nets(subject, options, tuning);  // a complete table needs none
             return nets->open(onnx, profile);
@@ -57,35 +57,35 @@ LayerTableSubject supernet_subject(const fs::path& directory, const std::string&
   return subject;
 }
 
-cost::LayerCostTable measured_layers(const LayerTableSubject& subject, const profile::LayerCostOptions& options,
+cost::LayerCostTable measured_layers(const LayerTableSubject& subject, const costing::LayerCostOptions& options,
                                      const fs::path& file, const std::string& tuning, const RemoteProfile& remote) {
   std::optional<Progress> progress;
-  const std::string title = "layers in " + cost::setting_text(profile::key_of(options)) +
+  const std::string title = "layers in " + cost::setting_text(costing::key_of(options)) +
                             (remote.device.empty() ? "" : " on " + remote.device);
   const auto show = [&](std::uint64_t done, std::uint64_t total) {
     if (!progress) progress.emplace(title, total, "visits", done);
     progress->update(done);
   };
-  const auto measure = [&](profile::LayerBench& bench) {
+  const auto measure = [&](costing::LayerBench& bench) {
     cost::LayerCostTable table =
-        profile::measure_layer_costs(subject.space, subject.input, subject.classes, options, file, bench, show);
+        costing::measure_layer_costs(subject.space, subject.input, subject.classes, options, file, bench, show);
     if (progress) progress->finish();
     return table;
   };
   if (remote.device.empty()) {
     return measure(
-        *profile::layer_bench_here(subject.input, subject.classes, options, engine_for(subject, options, tuning)));
+        *costing::layer_bench_here(subject.input, subject.classes, options, engine_for(subject, options, tuning)));
   }
-  profile::Device device{.name = remote.device};  // of which a complete table needs no more
+  remote::Device device{.name = remote.device};  // of which a complete table needs no more
   if (!fs::exists(file) || !cost::load_layer_costs(file).complete) {
     if (options.provider != "cpu" && options.provider != "xnnpack")
       fail("provider: found {}, expected cpu or xnnpack on device {}", options.provider, remote.device);
-    device = profile::find_device(profile::load_devices(remote.devices_file), remote.device, remote.devices_file);
+    device = remote::find_device(remote::load_devices(remote.devices_file), remote.device, remote.devices_file);
   }
   const auto say = [&](const std::string& text) {
     if (progress) progress->line(text);
   };
-  return measure(*profile::layer_bench_on(device, subject.input, subject.classes, options,
+  return measure(*costing::layer_bench_on(device, subject.input, subject.classes, options,
                                           {.fresh = remote.remeasure, .progress = {}, .say = say}));
 }
 

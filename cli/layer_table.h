@@ -6,7 +6,7 @@
 
 #include "cli/remote_profile.h"
 #include "cost/layer_costs.h"
-#include "profile/layer_costs.h"
+#include "costing/layer_costs.h"
 
 namespace triage::cli {
 
@@ -28,8 +28,8 @@ void use_data(const fs::path& file, LayerTableSubject& subject);
 LayerTableSubject supernet_subject(const fs::path& directory, const std::string& data, std::vector<int>& exits);
 
 // tuning: the store that tuned kernels take their schedules from. Shows progress and what a device says. Throws as
-// profile::measure_layer_costs(), Error about the devices file.
-cost::LayerCostTable measured_layers(const LayerTableSubject& subject, const profile::LayerCostOptions& options,
+// costing::measure_layer_costs(), Error about the devices file.
+cost::LayerCostTable measured_layers(const LayerTableSubject& subject, const costing::LayerCostOptions& options,
                                      const fs::path& file, const std::string& tuning, const RemoteProfile& remote = {});
 
 // On stderr: visits of a device's table that its state speaks against.

@@ -10,7 +10,7 @@
 #include "data/dataset.h"
 #include "data/loader.h"
 #include "data/splits.h"
-#include "profile/stages.h"
+#include "measure/stages.h"
 #include "route/router_training.h"
 #include "search/plan_solver.h"
 #include "train/trainer.h"

@@ -12,9 +12,9 @@
 #include "core/progress.h"
 #include "core/rng.h"
 #include "data/dataset.h"
-#include "profile/memory.h"
-#include "profile/stage_engine.h"
-#include "profile/stages.h"
+#include "measure/memory.h"
+#include "measure/stage_engine.h"
+#include "measure/stages.h"
 
 namespace triage::cli {
 namespace {
@@ -72,7 +72,7 @@ int profile_command(int argc, char** argv) {
   CLI::App app{"Measures the latency (and energy) of a plan: every stage alone and the whole plan, on real images"};
   std::string plan_directory, data_file, out, csv, images_from = "test";
   RemoteProfile remote;
-  profile::ProfileOptions options;
+  measure::ProfileOptions options;
   EnergyChoice energy;
   bool json = false, memory = false;
   app.add_option("plan", plan_directory, "Plan directory")->required()->type_name("PLAN");
@@ -118,7 +118,7 @@ int profile_command(int argc, char** argv) {
   if (json) Progress::set_quiet(true);
   const data::Dataset dataset = data::Dataset::open(data_of_plan(plan_directory, data_file));
   const std::vector<std::uint8_t> pixels = pick_images(dataset, images_from);
-  const profile::Images images{.pixels = pixels,
+  const measure::Images images{.pixels = pixels,
                                .count = static_cast<int>(pixels.size() / dataset.image_bytes()),
                                .height = dataset.info().height,
                                .width = dataset.info().width,
@@ -126,10 +126,10 @@ int profile_command(int argc, char** argv) {
 
   options.energy_options = energy.options();
   const auto measure_here = [&] {
-    const profile::FoundEnergy source = energy.find();
+    const measure::FoundEnergy source = energy.find();
     if (energy.wanted) options.energy = &source;
     Progress progress("profile", 0, "rounds");
-    cost::CostTable here = profile::profile_plan(plan_directory, images, options, [&](std::size_t round) {
+    cost::CostTable here = measure::profile_plan(plan_directory, images, options, [&](std::size_t round) {
                              progress.update(round);
                            }).table;
     progress.finish();
@@ -140,7 +140,7 @@ int profile_command(int argc, char** argv) {
                                                                    energy.wanted ? energy.source : std::string());
   if (memory)
     table.memory =
-        profile::measure_memory(measuring_program(), plan_directory, images, profile::engine_of(options.provider));
+        measure::measure_memory(measuring_program(), plan_directory, images, measure::engine_of(options.provider));
   if (!out.empty()) cost::save_cost_table(out, table);
   if (!csv.empty()) write_file_atomic(csv, cost::to_csv(table));
   if (json) {

@@ -18,7 +18,7 @@
 #include "export/from_graph.h"
 #include "export/int8_reference.h"
 #include "export/onnx_engine.h"
-#include "profile/stage_engine.h"
+#include "measure/stage_engine.h"
 
 namespace triage::cli {
 namespace {
@@ -107,16 +107,16 @@ class Quantizer {
       const std::uint8_t* image = w_.dataset.image(index);
       pixels.insert(pixels.end(), image, image + w_.dataset.image_bytes());
     }
-    profile::ProfileOptions options;
+    measure::ProfileOptions options;
     options.measure.max_seconds = w_.config.profile_seconds * 3;
     options.measure.min_seconds = w_.config.profile_seconds;
     const plan::InputShape& shape = plan_.input;
-    const profile::Profile measured = profile::profile_stages(
+    const measure::Profile measured = measure::profile_stages(
         plan_, to_, {pixels, static_cast<int>(count), shape.height, shape.width, shape.channels}, options);
     cost::save_cost_table(to_ / "costs.json", measured.table);
-    for (const std::string& text : profile::disturbed_rows(measured.table)) warn(text);
+    for (const std::string& text : measure::disturbed_rows(measured.table)) warn(text);
     for (plan::Stage& stage : plan_.stages) {
-      const cost::CostEntry* entry = measured.table.find(profile::cost_key(options.provider, &stage, 1, 1));
+      const cost::CostEntry* entry = measured.table.find(measure::cost_key(options.provider, &stage, 1, 1));
       if (!entry) fail("{}: expected the cost of stage '{}', found none", to_.string(), stage.name);
       stage.cost = plan::StageCost{entry->latency_us, entry->first_inference_us, entry->load_ms};
     }

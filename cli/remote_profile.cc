@@ -4,8 +4,8 @@
 #include <set>
 
 #include "core/progress.h"
-#include "profile/devices.h"
-#include "profile/remote.h"
+#include "remote/devices.h"
+#include "remote/remote.h"
 
 namespace triage::cli {
 
@@ -20,15 +20,15 @@ void add_remote_options(CLI::App& app, RemoteProfile& remote) {
 }
 
 cost::CostTable measure_remotely(const RemoteProfile& remote, const fs::path& plan_directory,
-                                 const profile::Images& images, const profile::ProfileOptions& options,
+                                 const measure::Images& images, const measure::ProfileOptions& options,
                                  const std::string& energy) {
   if (energy.starts_with("csv:")) {
     throw UsageError("--energy-source: expected a source of the device, found a meter's file on this machine");
   }
-  const std::vector<profile::Device> devices = profile::load_devices(remote.devices_file);
-  const profile::RemoteDevice device(profile::find_device(devices, remote.device, remote.devices_file));
+  const std::vector<remote::Device> devices = remote::load_devices(remote.devices_file);
+  const remote::RemoteDevice device(remote::find_device(devices, remote.device, remote.devices_file));
   Progress progress("profile " + remote.device, 0, "rows");
-  const auto show = [&](const profile::JobProgress& at) {
+  const auto show = [&](const measure::JobProgress& at) {
     progress.update(at.rows_done,
                     at.waiting ? "another measurement runs there" : std::format("of {}, round {}", at.rows, at.round));
   };

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "cost/cost_table.h"
-#include "profile/stages.h"
+#include "measure/stages.h"
 
 namespace triage::cli {
 
@@ -17,9 +17,9 @@ struct RemoteProfile {
 
 void add_remote_options(CLI::App& app, RemoteProfile& remote);
 
-// energy: a source on the device, as for profile::Job; empty: not wanted.
+// energy: a source on the device, as for measure::Job; empty: not wanted.
 cost::CostTable measure_remotely(const RemoteProfile& remote, const fs::path& plan_directory,
-                                 const profile::Images& images, const profile::ProfileOptions& options,
+                                 const measure::Images& images, const measure::ProfileOptions& options,
                                  const std::string& energy);
 
 // What the device did while rows were measured that do not count therefore, on stderr.

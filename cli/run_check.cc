@@ -89,7 +89,7 @@ void check_run(const Workspace& w) {
 
 void check_budgets(const Workspace& w) {
   if (!w.config.budgets.mean_energy_uj) return;
-  if (const profile::FoundEnergy energy = profile::find_energy("auto"); !energy.source) {
+  if (const measure::FoundEnergy energy = measure::find_energy("auto"); !energy.source) {
     fail("{}: build.budget.mean_energy_uj: expected a source of energy to hold it against, found {}", w.config.origin,
          energy.text);
   }

@@ -4,8 +4,8 @@
 
 #include "cli/layer_table.h"
 #include "core/progress.h"
-#include "profile/energy_source.h"
-#include "profile/ssh.h"
+#include "measure/energy_source.h"
+#include "remote/ssh.h"
 
 namespace triage::cli {
 namespace {
@@ -15,7 +15,7 @@ constexpr std::size_t kFirstScored = 16;  // subnets, before it comes back to a 
 // Layers are measured by time alone: a search by energy is refused before it costs minutes.
 void refuse_energy(const SearchConfig& config) {
   if (config.axis != search::CostAxis::energy && !config.budgets.mean_energy_uj) return;
-  const profile::FoundEnergy energy = profile::find_energy("auto");
+  const measure::FoundEnergy energy = measure::find_energy("auto");
   fail("{}: {}: expected a cost that the search can predict, found energy ({})", config.origin,
        config.axis == search::CostAxis::energy ? "search.axis" : "search.budget.mean_energy_uj",
        energy.source ? "of layers it is not available, of built plans from " + energy.text : energy.text);
@@ -24,7 +24,7 @@ void refuse_energy(const SearchConfig& config) {
 cost::LayerCostTable layer_table(const SearchConfig& config, plan::Precision precision, const fs::path& file,
                                  const OpenSupernet& supernet) {
   const supernet::Network& network = supernet.trained.network;
-  profile::LayerCostOptions options;
+  costing::LayerCostOptions options;
   options.precision = precision;
   options.provider = config.provider;
   options.threads = config.threads;
@@ -87,9 +87,9 @@ ProviderCosts SearchRun::costs_of(const std::string& provider) {
         cost::require_measured_on(cost::measured_on(table), *on, file.string());
         print_device_remarks(table);
         models[precision] = std::make_shared<cost::LayerCosts>(table, file.string());
-      } catch (const profile::DeviceVanished& vanished) {
+      } catch (const remote::DeviceVanished& vanished) {
         if (scored == subnets.size()) {
-          throw profile::DeviceVanished(
+          throw remote::DeviceVanished(
               vanished.problem,
               std::format("{}; all {} subnets that the search begins with are scored, its trials need these costs",
                           vanished.what(), subnets.size()));

@@ -33,9 +33,9 @@ std::vector<KernelKey> kernels_of_layers(const std::vector<plan::ConvLayer>& lay
 // Every layer that subnets of the supernet have.
 std::vector<plan::ConvLayer> layers_of_space(const fs::path& directory) {
   std::vector<plan::ConvLayer> layers;
-  profile::LayerCostOptions options{.cover = 1};
+  costing::LayerCostOptions options{.cover = 1};
   const LayerTableSubject supernet = supernet_subject(directory, "", options.exits);
-  for (const profile::LayerCostSubject& subject : profile::layer_cost_subjects(supernet.space, options))
+  for (const costing::LayerCostSubject& subject : costing::layer_cost_subjects(supernet.space, options))
     if (subject.profiled)
       for (const plan::ConvLayer& layer : cost::stage_layers(subject.shape, supernet.input)) layers.push_back(layer);
   return layers;

@@ -1,0 +1,47 @@
+#include "costing/compiled_nets.h"
+
+#include "core/error.h"
+#include "core/progress.h"
+#include "costing/random_model.h"
+#include "runtime/compiled_backend.h"
+
+namespace triage::costing {
+namespace {
+
+constexpr const char* kLibrary = "kernels.so";
+
+}  // namespace
+
+CompiledNets::CompiledNets(NetsToCompile nets, compiler::CompileOptions compile, compiler::ScheduleOf schedule_of)
+    : nets_(std::move(nets)), compile_(std::move(compile)), schedule_of_(std::move(schedule_of)) {}
+
+runtime::StageProgram CompiledNets::program_of(const std::string& onnx, compiler::KernelLibrary& library) const {
+  const fs::path file = directory_.path() / "net.onnx";
+  write_file_atomic(file, onnx);
+  return compile_stage(compiler::read_stage(file), compile_.threads, schedule_of_, library);
+}
+
+void CompiledNets::compile_all() {
+  compiler::KernelLibrary library(compile_.target);
+  for (const LayerCostSubject& subject : layer_cost_subjects(nets_.space, nets_.options)) {
+    if (stop_requested()) throw Interrupted("stopped while kernels were compiled; the same command begins with that");
+    program_of(random_stage_onnx(subject.shape, nets_.input, nets_.classes, nets_.options.seed), library);
+  }
+  library.write(directory_.path() / kLibrary, compile_.program);
+  library_sha256_ = sha256_file(directory_.path() / kLibrary);
+}
+
+std::unique_ptr<runtime::Backend> CompiledNets::open(const std::string& onnx, const std::string& profile) {
+  if (!library_sha256_) compile_all();
+  compiler::KernelLibrary library(compile_.target);  // its kernels are in the one that was compiled
+  runtime::StageProgram program = program_of(onnx, library);
+  program.library = kLibrary;
+  program.library_sha256 = *library_sha256_;
+  const fs::path file = directory_.path() / "net.program";
+  save_program(file, program);
+  auto backend = runtime::open_compiled(file.string(), {.threads = compile_.threads, .profile = profile});
+  if (!backend) fail("{}", backend.error().message);
+  return std::move(*backend);
+}
+
+}  // namespace triage::costing
