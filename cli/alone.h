@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/subnets.h"
+#include "cli/open_supernet.h"
 
 namespace triage::cli {
 

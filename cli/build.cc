@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "cli/command.h"
+#include "cli/energy_options.h"
 #include "cli/front_plan.h"
 #include "cli/target_options.h"
 #include "core/progress.h"
@@ -67,7 +68,7 @@ int build_command(int argc, char** argv) {
   app.add_option("--most-mmac", most_mmac, "at most so many million multiply-adds in the mean")
       ->check(CLI::PositiveNumber);
   app.add_flag("--remeasure", options.remeasure, "measure latencies and energy again");
-  options.energy.add_options(app);
+  add_energy_options(app, options.energy);
   app.add_flag("--json", json, "the plan as JSON on stdout");
   app.footer("Example: triage build runs/cifar10-pair --latency 250us");
   if (!parse_arguments(app, argc, argv)) return 0;

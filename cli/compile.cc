@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "cli/kernels_program.h"
 #include "cli/plan_data.h"
+#include "cli/tuning_options.h"
 #include "core/text.h"
 
 namespace triage::cli {
@@ -17,7 +18,7 @@ int compile_command(int argc, char** argv) {
   KernelsRequest request;
   bool json = false;
   app.add_option("PLAN", plan, "plan directory")->required();
-  request.tuning.add_options(app);
+  add_tuning_options(app, request.tuning);
   app.add_flag("--untuned", request.untuned, "schedules without a search, whatever the store has");
   app.add_flag("--json", json, "for machines");
   app.footer("Example: triage compile runs/cifar10-pair/plan --store tuning.sqlite");

@@ -11,6 +11,7 @@
 #include "cli/layer_table.h"
 #include "cli/measuring_program.h"
 #include "cli/outputs.h"
+#include "cli/remote_options.h"
 #include "cli/run_config.h"
 #include "core/machine.h"
 #include "core/progress.h"

@@ -5,32 +5,27 @@
 
 namespace triage::cli {
 
-void EnergyChoice::add_flag(CLI::App& app) {
-  wanted = false;
-  app.add_flag("--energy", wanted, "Measure energy per run, too, where this machine tells it");
+void add_energy_flag(CLI::App& app, EnergyChoice& choice) {
+  choice.wanted = false;
+  app.add_flag("--energy", choice.wanted, "Measure energy per run, too, where this machine tells it");
 }
 
-void EnergyChoice::add_options(CLI::App& app) {
+void add_energy_options(CLI::App& app, EnergyChoice& choice) {
   CLI::Option* flag = app.get_option_no_throw("--energy");
   const auto add = [&](const char* name, auto& value, const char* help) {
     CLI::Option* option = app.add_option(name, value, help)->capture_default_str();
     return flag ? option->needs(flag) : option;
   };
-  add("--energy-source", source,
+  add("--energy-source", choice.source,
       "auto, rapl, perf, ina, pmic, or csv:FILE of an external meter (columns time and power_w, power_mw, energy_j or "
       "energy_mwh)");
-  add("--energy-seconds", seconds, "Length of the idle window and of each of a row's three windows")
+  add("--energy-seconds", choice.seconds, "Length of the idle window and of each of a row's three windows")
       ->check(CLI::Range(0.1, 3600.0));
-  add("--energy-clock-offset", places.meter_clock_offset, "Seconds to add to the times of a meter's file");
-  add("--energy-wait", places.meter_wait_seconds, "Longest time to wait until a meter's file covers the measurement, s")
+  add("--energy-clock-offset", choice.places.meter_clock_offset, "Seconds to add to the times of a meter's file");
+  add("--energy-wait", choice.places.meter_wait_seconds,
+      "Longest time to wait until a meter's file covers the measurement, s")
       ->check(CLI::Range(0.0, 86400.0));
 }
-
-measure::FoundEnergy EnergyChoice::find() const {
-  return wanted ? measure::find_energy(source, places) : measure::FoundEnergy{};
-}
-
-measure::EnergyOptions EnergyChoice::options() const { return {.idle_seconds = seconds, .window_seconds = seconds}; }
 
 std::string energy_title(const cost::CostTable& table) {
   return table.energy_source.empty() ? "" : std::format(" {:>10} {:>7}", "energy", "stable");

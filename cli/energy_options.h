@@ -4,23 +4,13 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
+#include "cli/energy_choice.h"
 #include "cost/cost_table.h"
-#include "measure/energy.h"
 
 namespace triage::cli {
 
-struct EnergyChoice {
-  bool wanted = true;
-  std::string source = "auto";
-  double seconds = 2;
-  measure::EnergyPlaces places;
-
-  void add_flag(CLI::App& app);     // --energy: not wanted without it, and the other options need it
-  void add_options(CLI::App& app);  // --energy-source and what belongs to it
-  // Neither source nor text when energy is not wanted. Throws Error when a source that was named is not available.
-  measure::FoundEnergy find() const;
-  measure::EnergyOptions options() const;
-};
+void add_energy_flag(CLI::App& app, EnergyChoice& choice);     // --energy: not wanted without it, the others need it
+void add_energy_options(CLI::App& app, EnergyChoice& choice);  // --energy-source and what belongs to it
 
 // A column of the printed table: net energy, "n/a" where there is none, nothing at all when nobody asked for energy.
 std::string energy_title(const cost::CostTable& table);

@@ -1,9 +1,9 @@
 // From a point of a search's front to the stages of a plan.
 #pragma once
 
+#include "cli/open_supernet.h"
 #include "cli/plan_source.h"
 #include "cli/search_config.h"
-#include "cli/subnets.h"
 #include "search/front.h"
 
 namespace triage::cli {

@@ -1,6 +1,5 @@
 #include "cli/kernels_program.h"
 
-#include "cli/outputs.h"
 #include "compiler/tuning_store.h"
 #include "core/error.h"
 #include "core/machine.h"
@@ -24,14 +23,6 @@ fs::path kernels_program() {
   const fs::path program = fs::read_symlink("/proc/self/exe").parent_path() / "triage-kernels";
   if (!fs::exists(program)) fail("kernels: expected {}, found none", program.string());
   return program;
-}
-
-void TuningOptions::add_options(CLI::App& app) {
-  app.add_option("--store", store, "SQLite file of measured schedules, shared by all networks")
-      ->capture_default_str()
-      ->check(output_file);
-  app.add_option("--target", target, "CPU: this, vnni, avx512, avx2, sse4, arm64, arm64-plain")->capture_default_str();
-  app.add_option("--threads", threads, "that share a stage's maps")->capture_default_str()->check(CLI::Range(1, 64));
 }
 
 compiler::ScheduleOf tuned_schedules(const TuningOptions& options) {

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "cli/energy_options.h"
+#include "cli/energy_choice.h"
 #include "cli/run_config.h"
 #include "data/dataset.h"
 #include "data/loader.h"

@@ -8,7 +8,7 @@
 #include "cli/measuring_program.h"
 #include "cli/outputs.h"
 #include "cli/plan_data.h"
-#include "cli/remote_profile.h"
+#include "cli/remote_options.h"
 #include "core/progress.h"
 #include "core/rng.h"
 #include "data/dataset.h"
@@ -101,8 +101,8 @@ int profile_command(int argc, char** argv) {
       ->check(CLI::Range(0.01, 3600.0))
       ->capture_default_str();
   app.add_flag("--memory", memory, "Peak memory of every path, too, each in a fresh process");
-  energy.add_flag(app);
-  energy.add_options(app);
+  add_energy_flag(app, energy);
+  add_energy_options(app, energy);
   add_remote_options(app, remote);
   app.add_option("--out", out, "Write the cost table here (JSON)")->check(output_file);
   app.add_option("--csv", csv, "Write the cost table here (CSV)")->check(output_file);

@@ -9,16 +9,6 @@
 
 namespace triage::cli {
 
-void add_remote_options(CLI::App& app, RemoteProfile& remote) {
-  CLI::Option* const device =
-      app.add_option("--device", remote.device, "Measure on this device of the devices file, not on this machine");
-  app.add_option("--devices", remote.devices_file, "The devices file (docs/devices.md)")
-      ->needs(device)
-      ->capture_default_str();
-  app.add_flag("--remeasure", remote.remeasure, "Forget what an interrupted measurement left on the device")
-      ->needs(device);
-}
-
 cost::CostTable measure_remotely(const RemoteProfile& remote, const fs::path& plan_directory,
                                  const measure::Images& images, const measure::ProfileOptions& options,
                                  const std::string& energy) {

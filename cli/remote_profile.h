@@ -1,7 +1,6 @@
-// Measuring on another device: the options of `triage profile` and `triage costs`, and the former's call.
+// Measuring on another device.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 
 #include "cost/cost_table.h"
@@ -14,8 +13,6 @@ struct RemoteProfile {
   std::string devices_file = "devices.toml";
   bool remeasure = false;
 };
-
-void add_remote_options(CLI::App& app, RemoteProfile& remote);
 
 // energy: a source on the device, as for measure::Job; empty: not wanted.
 cost::CostTable measure_remotely(const RemoteProfile& remote, const fs::path& plan_directory,

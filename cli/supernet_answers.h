@@ -6,7 +6,7 @@
 #include <map>
 #include <optional>
 
-#include "cli/subnets.h"
+#include "cli/open_supernet.h"
 #include "export/parity.h"
 #include "search/exit_net.h"
 

@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/kernels_program.h"
 #include "cli/layer_table.h"
+#include "cli/tuning_options.h"
 #include "compiler/tune_job.h"
 #include "core/progress.h"
 
@@ -83,7 +84,7 @@ int tune_command(int argc, char** argv) {
       ->delimiter(',')
       ->check(CLI::IsMember({"fp32", "int8"}))
       ->capture_default_str();
-  tuning.add_options(app);
+  add_tuning_options(app, tuning);
   app.add_option("--candidates", job.options.candidates, "measured for a kernel, at most")
       ->capture_default_str()
       ->check(CLI::Range(1, 100'000));
