@@ -3,9 +3,9 @@
 
 #include "cli/command.h"
 #include "cli/energy_options.h"
-#include "cli/front_plan.h"
 #include "cli/target_options.h"
 #include "core/progress.h"
+#include "workflow/build/front_plan.h"
 
 namespace triage::cli {
 namespace {
@@ -17,30 +17,30 @@ search::Budgets limited(search::Budgets budgets, std::optional<double> most_mmac
 
 plan::Plan build(const fs::path& run, const std::string& policy, const std::string& metric,
                  const TargetOptions& target_options, std::optional<double> most_mmac,
-                 std::optional<plan::Precision> precision, BuildOptions options) {
-  const BuildTarget target = target_options.target();
+                 std::optional<plan::Precision> precision, workflow::BuildOptions options) {
+  const workflow::BuildTarget target = target_options.target();
   const bool chosen = !policy.empty();
   if (chosen) options.policy = plan::policy_from_string(policy, "--policy");
   if (!metric.empty()) options.metric = plan::metric_from_string(metric, "--metric");
-  if (is_search_config(run / "config.toml")) {
+  if (workflow::is_search_config(run / "config.toml")) {
     options.target = target;
-    const RunLock lock(run);
-    const SearchConfig config = load_search_config(run / "config.toml");
+    const workflow::RunLock lock(run);
+    const workflow::SearchConfig config = workflow::load_search_config(run / "config.toml");
     options.budgets = limited(config.budgets, most_mmac);
     if (precision)
       throw UsageError("--precision: of a search's plans the search decides; found one for " + run.string());
-    return build_from_front(config, run, options, chosen);
+    return workflow::build_from_front(config, run, options, chosen);
   }
-  const RunConfig config = resolve_precision(run_config_of(run), run);
+  const workflow::RunConfig config = workflow::resolve_precision(workflow::run_config_of(run), run);
   if (!chosen) options.policy = config.policy;
   if (metric.empty()) options.metric = config.metric;
   options.target = target_options.given() ? target : config.target;
   options.budgets = limited(config.budgets, most_mmac);
-  const RunLock lock = open_run(run, config);
-  const Workspace workspace(config, run);
-  std::vector<StageSource> stages = trained_stages(workspace);
-  for (StageSource& stage : stages) stage.precision = precision.value_or(stage.precision);
-  return build_plan(workspace, std::move(stages), options);
+  const workflow::RunLock lock = workflow::open_run(run, config);
+  const workflow::Workspace workspace(config, run);
+  std::vector<workflow::StageSource> stages = workflow::trained_stages(workspace);
+  for (workflow::StageSource& stage : stages) stage.precision = precision.value_or(stage.precision);
+  return workflow::build_plan(workspace, std::move(stages), options);
 }
 
 }  // namespace
@@ -52,7 +52,7 @@ int build_command(int argc, char** argv) {
   TargetOptions target_options;
   std::optional<double> most_mmac;
   bool json = false;
-  BuildOptions options;
+  workflow::BuildOptions options;
   app.add_option("RUN", run, "run directory of triage train or triage search")->required();
   target_options.add_options(app);
   app.add_option("--policy", policy, "learned, confidence, entropy or margin; default: the configuration's");

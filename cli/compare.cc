@@ -5,8 +5,8 @@
 
 #include "cli/command.h"
 #include "cli/outputs.h"
-#include "cli/plan_data.h"
 #include "core/progress.h"
+#include "workflow/config/plan_data.h"
 
 namespace triage::cli {
 
@@ -47,7 +47,7 @@ int compare_command(int argc, char** argv) {
   if (!parse_arguments(app, argc, argv)) return 0;
   if (!figures.empty() && as->empty() && speedup->empty())
     throw UsageError("--figures: expected --as NAME or --speedup-as KEY as well");
-  options.data = data_of_plan(options.plan.plan, data);
+  options.data = workflow::data_of_plan(options.plan.plan, data);
   Progress::set_quiet(json);
   options.latency = !no_latency;
   const std::string command = command_line(argc, argv);

@@ -2,10 +2,10 @@
 #include <cstdio>
 
 #include "cli/command.h"
-#include "cli/kernels_program.h"
-#include "cli/plan_data.h"
 #include "cli/tuning_options.h"
 #include "core/text.h"
+#include "workflow/build/kernels_program.h"
+#include "workflow/config/plan_data.h"
 
 namespace triage::cli {
 
@@ -15,7 +15,7 @@ int compile_command(int argc, char** argv) {
       "directory. Schedules come from the store that 'triage tune' fills, or are good guesses",
       "triage compile"};
   std::string plan;
-  KernelsRequest request;
+  workflow::KernelsRequest request;
   bool json = false;
   app.add_option("PLAN", plan, "plan directory")->required();
   add_tuning_options(app, request.tuning);
@@ -25,13 +25,14 @@ int compile_command(int argc, char** argv) {
   if (!parse_arguments(app, argc, argv)) return 0;
 
   const compiler::Target target = compiler::target_from_name(request.tuning.target);
-  const compiler::CompiledPlan compiled = make_kernels(plan, request);
+  const compiler::CompiledPlan compiled = workflow::make_kernels(plan, request);
   if (json) {
     const Json result{{"library", compiled.library.string()}, {"kernels", compiled.kernels}, {"target", target.text()}};
     std::printf("%s\n", dump_json(result, 2).c_str());
   } else {
     std::printf("%s: %zu kernels for %s\n", compiled.library.c_str(), compiled.kernels, target.text().c_str());
-    if (config_of_plan(plan)) std::printf("next: triage eval %s --engine compiled\n", shell_word(plan).c_str());
+    if (workflow::config_of_plan(plan))
+      std::printf("next: triage eval %s --engine compiled\n", shell_word(plan).c_str());
   }
   return 0;
 }

@@ -7,15 +7,15 @@
 #include <iostream>
 
 #include "cli/command.h"
-#include "cli/layer_table.h"
 #include "cli/outputs.h"
-#include "cli/run_config.h"
 #include "cli/run_options.h"
 #include "cli/target_options.h"
 #include "core/machine.h"
 #include "core/new_files.h"
 #include "core/progress.h"
 #include "report/gnuplot.h"
+#include "workflow/config/run_config.h"
+#include "workflow/search/layer_table.h"
 
 namespace triage::cli {
 namespace {
@@ -26,15 +26,15 @@ constexpr std::size_t kUsualTargets = 4;  // rows of the table where none are as
 
 struct CostModel {
   std::string name;
-  ProviderCosts measured;
+  workflow::ProviderCosts measured;
   search::Evaluator coarse, fine;  // of a search; of regret
 
-  CostModel(SearchRun& opened, const std::string& provider)
+  CostModel(workflow::SearchRun& opened, const std::string& provider)
       : name(provider),
         measured(opened.costs_of(provider)),
         coarse(opened.pool, measured.costs, opened.evaluator_options()),
         fine(opened.pool, measured.costs, fine_options(opened)) {}
-  static search::EvaluatorOptions fine_options(const SearchRun& opened) {
+  static search::EvaluatorOptions fine_options(const workflow::SearchRun& opened) {
     search::EvaluatorOptions options = opened.evaluator_options();
     options.levels = search::kRegretLevels;
     options.lowest = search::kRegretLowest;
@@ -60,8 +60,9 @@ std::string joined(const auto& names) {
 std::size_t check_request(const CooptRequest& request) {
   const std::vector<std::string>& costs = request.costs;
   for (std::size_t i = 0; i < costs.size(); ++i) {
-    if (std::ranges::find(kLayerProviders, costs[i]) == kLayerProviders.end())
-      throw UsageError(std::format("--costs: expected some of {}, found '{}'", joined(kLayerProviders), costs[i]));
+    if (std::ranges::find(workflow::kLayerProviders, costs[i]) == workflow::kLayerProviders.end())
+      throw UsageError(
+          std::format("--costs: expected some of {}, found '{}'", joined(workflow::kLayerProviders), costs[i]));
     if (std::ranges::find(costs, costs[i]) != costs.begin() + static_cast<std::ptrdiff_t>(i))
       throw UsageError(std::format("--costs: expected each cost model once, found '{}' again", costs[i]));
   }
@@ -76,7 +77,7 @@ std::size_t check_request(const CooptRequest& request) {
 }
 
 // Its searches see the same subnets: what differs is what they believe about costs.
-std::vector<search::Front> search_seed(SearchRun& opened, const CostModels& models,
+std::vector<search::Front> search_seed(workflow::SearchRun& opened, const CostModels& models,
                                        const search::SearchOptions& options) {
   const fs::path directory = opened.run / "coopt";
   fs::create_directories(directory);
@@ -113,7 +114,8 @@ std::vector<double> targets_of(const CooptRequest& request, const std::vector<do
   return targets;
 }
 
-Coopt run_coopt(SearchRun& opened, const CooptRequest& request, const CostModels& models, std::size_t deployed) {
+Coopt run_coopt(workflow::SearchRun& opened, const CooptRequest& request, const CostModels& models,
+                std::size_t deployed) {
   Coopt coopt{.models = request.costs,
               .deployed = deployed,
               .axis = opened.config.axis,
@@ -177,7 +179,7 @@ int coopt_command(int argc, char** argv) {
   app.add_option("CONFIG", config_file, "configuration (TOML) with a [search]; its provider is replaced")->required();
   app.add_option("--run", run, "run directory; default: runs/NAME of the configuration")->check(output_directory);
   add_settings_option(app, settings);
-  app.add_option("--costs", request.costs, "cost models: " + joined(kLayerProviders))
+  app.add_option("--costs", request.costs, "cost models: " + joined(workflow::kLayerProviders))
       ->delimiter(',')
       ->capture_default_str();
   app.add_option("--deployed", request.deployed, "the one of them whose costs the plans really have")
@@ -202,19 +204,19 @@ int coopt_command(int argc, char** argv) {
   install_stop_handler();
   Progress::set_quiet(json);
   report::require_gnuplot();
-  SearchConfig config = load_search_config(config_file, settings);
+  workflow::SearchConfig config = workflow::load_search_config(config_file, settings);
   if (config.axis == search::CostAxis::macs) {
     fail("{}: search.axis: expected latency, found {}, which is the same under all cost models", config.origin,
          search::to_string(config.axis));
   }
   config.provider = request.deployed;
   const fs::path directory = run_directory(run, config.name);
-  keep_config(directory, config.text, config.origin);
-  SearchRun opened(config, directory);
+  workflow::keep_config(directory, config.text, config.origin);
+  workflow::SearchRun opened(config, directory);
   CostModels models;
   for (const std::string& provider : request.costs) {
     models.emplace_back(opened, provider);
-    const ProviderCosts &first = models.front().measured, &measured = models.back().measured;
+    const workflow::ProviderCosts &first = models.front().measured, &measured = models.back().measured;
     cost::require_same_machine(measured.on, first.on, measured.origin + ", beside " + first.origin);
   }
   const Coopt coopt = run_coopt(opened, request, models, deployed);

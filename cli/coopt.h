@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "cli/search_run.h"
 #include "core/machine.h"
 #include "search/regret.h"
+#include "workflow/search/search_run.h"
 
 namespace triage::cli {
 

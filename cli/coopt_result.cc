@@ -107,7 +107,7 @@ Json to_json(const Coopt& coopt) {
 }
 
 void print_coopt(const Coopt& coopt) {
-  const ShownAxis axis = shown(coopt.axis);
+  const workflow::ShownAxis axis = workflow::shown(coopt.axis);
   const CooptSeed& first = coopt.seeds[0];
   const std::string truth = coopt.models[coopt.deployed];
   std::printf(
@@ -143,7 +143,7 @@ void print_coopt(const Coopt& coopt) {
 }
 
 void draw_coopt(const Coopt& coopt, const fs::path& file) {
-  const ShownAxis axis = shown(coopt.axis);
+  const workflow::ShownAxis axis = workflow::shown(coopt.axis);
   report::CooptPicture picture{.cost_title = std::format("{}, costs of '{}'", axis.title, coopt.models[coopt.deployed]),
                                .models = {},
                                .seeds = static_cast<int>(coopt.seeds.size())};

@@ -7,15 +7,15 @@
 #include <optional>
 
 #include "cli/command.h"
-#include "cli/kernels_program.h"
-#include "cli/layer_table.h"
-#include "cli/measuring_program.h"
 #include "cli/outputs.h"
 #include "cli/remote_options.h"
-#include "cli/run_config.h"
 #include "core/machine.h"
 #include "core/progress.h"
 #include "costing/memory_costs.h"
+#include "workflow/build/kernels_program.h"
+#include "workflow/config/run_config.h"
+#include "workflow/device/measuring_program.h"
+#include "workflow/search/layer_table.h"
 
 namespace triage::cli {
 namespace {
@@ -26,7 +26,7 @@ void print_error(const char* what, const cost::PredictionError& error) {
               what, error.mean_percent, error.max_percent, error.kendall_tau);
 }
 
-void print_table(const cost::LayerCostTable& table, const LayerTableSubject& subject,
+void print_table(const cost::LayerCostTable& table, const workflow::LayerTableSubject& subject,
                  const costing::LayerCostOptions& options, const fs::path& file) {
   const auto subjects = costing::layer_cost_subjects(subject.space, options);
   std::printf(
@@ -36,7 +36,7 @@ void print_table(const cost::LayerCostTable& table, const LayerTableSubject& sub
   print_error("whole nets", table.whole_error);
   print_error("stages inside a net", table.cut_error);
   std::printf("%s\n", file.c_str());
-  print_device_remarks(table);
+  workflow::print_device_remarks(table);
 }
 
 Json table_json(const cost::LayerCostTable& table, const fs::path& file) {
@@ -66,15 +66,15 @@ std::map<std::string, Figure> error_figures(const std::vector<cost::LayerCostTab
   return figures;
 }
 
-cost::MemoryCosts measured_memory(const LayerTableSubject& subject, const std::vector<std::string>& precisions,
-                                  std::uint64_t seed) {
+cost::MemoryCosts measured_memory(const workflow::LayerTableSubject& subject,
+                                  const std::vector<std::string>& precisions, std::uint64_t seed) {
   costing::MemoryCostOptions options{.precisions = {}, .seed = seed};
   for (const std::string& precision : precisions)
     options.precisions.push_back(plan::precision_from_string(precision, "--precision"));
   std::optional<Progress> progress;
   cost::MemoryCosts costs =
-      costing::measure_memory_costs(subject.space, subject.input, subject.classes, measuring_program(), options,
-                                    [&](std::size_t done, std::size_t total) {
+      costing::measure_memory_costs(subject.space, subject.input, subject.classes, workflow::measuring_program(),
+                                    options, [&](std::size_t done, std::size_t total) {
                                       if (!progress) progress.emplace("memory", total, "plans", done);
                                       progress->update(done);
                                     });
@@ -136,8 +136,8 @@ int costs_command(int argc, char** argv) {
   std::string directory, space_text, data, out, figures;
   std::vector<std::string> precisions{"fp32"}, providers{"cpu"};
   std::vector<int> threads{1};
-  RemoteProfile remote;
-  std::string store = TuningOptions().store;
+  workflow::RemoteProfile remote;
+  std::string store = workflow::TuningOptions().store;
   bool memory = false;
   costing::LayerCostOptions options;
   bool json = false;
@@ -162,7 +162,8 @@ int costs_command(int argc, char** argv) {
                  "what runs the layers, several separated by commas, a table each: cpu and xnnpack of ONNX Runtime, "
                  "compiled (kernels with the schedules of --store), compiled-untuned")
       ->delimiter(',')
-      ->check(CLI::IsMember(std::vector<std::string>(kLayerProviders.begin(), kLayerProviders.end())))
+      ->check(
+          CLI::IsMember(std::vector<std::string>(workflow::kLayerProviders.begin(), workflow::kLayerProviders.end())))
       ->capture_default_str();
   app.add_option("--store", store, "of measured schedules, which 'triage tune' fills")
       ->capture_default_str()
@@ -197,12 +198,12 @@ int costs_command(int argc, char** argv) {
   install_stop_handler();
   Progress::set_quiet(json);
 
-  LayerTableSubject subject;
+  workflow::LayerTableSubject subject;
   if (directory.empty()) {
     subject.space = plan::SearchSpace::parse(space_text);
-    if (!data.empty()) use_data(data, subject);
+    if (!data.empty()) workflow::use_data(data, subject);
   } else {
-    subject = supernet_subject(directory, data, options.exits);
+    subject = workflow::supernet_subject(directory, data, options.exits);
   }
   if (memory) {
     const fs::path file = out.empty() ? fs::path(directory) / "memory_costs.json" : fs::path(out);
@@ -221,7 +222,7 @@ int costs_command(int argc, char** argv) {
         cost::layer_costs_name(costing::key_of(one), remote.device.empty() ? cost::kThisMachine : remote.device);
     const fs::path file = out.empty() ? fs::path(directory) / name : fs::path(out);
     require_output_file(file);
-    tables.push_back(measured_layers(subject, one, file, store, remote));
+    tables.push_back(workflow::measured_layers(subject, one, file, store, remote));
     results.push_back(table_json(tables.back(), file));
     if (!json) print_table(tables.back(), subject, one, file);
   }

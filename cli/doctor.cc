@@ -6,7 +6,6 @@
 #include <iostream>
 
 #include "cli/command.h"
-#include "cli/kernels_program.h"
 #include "core/machine.h"
 #include "core/process.h"
 #include "core/text.h"
@@ -14,6 +13,7 @@
 #include "runtime/backend.h"
 #include "train/trainer.h"
 #include "triage/classifier.h"
+#include "workflow/build/kernels_program.h"
 
 namespace triage::cli {
 namespace {
@@ -59,7 +59,7 @@ Finding memory() {
 
 Finding kernels() {
   try {
-    return {"triage-kernels", kernels_program().string(), ""};
+    return {"triage-kernels", workflow::kernels_program().string(), ""};
   } catch (const Error& error) {
     return {"triage-kernels", error.what(), "'triage compile' and 'tune' need it: make builds it beside triage"};
   }

@@ -14,11 +14,11 @@ constexpr double kSeconds = 0.7;  // of steps of each network
 // Networks stand in for teachers that are not trained yet: their answers take as long.
 class Trainings {
  public:
-  explicit Trainings(const Workspace& workspace) : w_(workspace) {}
+  explicit Trainings(const workflow::Workspace& workspace) : w_(workspace) {}
 
-  Json of(const StageConfig& stage) {
+  Json of(const workflow::StageConfig& stage) {
     train::TrainJob job = w_.job(stage);
-    if (stage.from != "supernet") job.start = start_of(w_, stage);
+    if (stage.from != "supernet") job.start = workflow::start_of(w_, stage);
     if (!stage.teacher.empty()) job.teacher = &teacher(stage);
     const plan::ArchCost cost = w_.cost(stage);
     Json out = {{"name", stage.name},
@@ -38,25 +38,25 @@ class Trainings {
   }
 
  private:
-  supernet::Network& teacher(const StageConfig& stage) {
-    const StageConfig& asked = stage.teacher != "supernet" ? w_.config.stage(stage.teacher)
-                               : stage.from == "supernet"  ? *w_.config.supernet
-                                                           : stage;
+  supernet::Network& teacher(const workflow::StageConfig& stage) {
+    const workflow::StageConfig& asked = stage.teacher != "supernet" ? w_.config.stage(stage.teacher)
+                                         : stage.from == "supernet"  ? *w_.config.supernet
+                                                                     : stage;
     const auto known = teachers_.find(asked.name);
     if (known != teachers_.end()) return known->second;
     supernet::Network network = stage.teacher == "supernet" && stage.from != "supernet"
-                                    ? start_of(w_, stage)->network
+                                    ? workflow::start_of(w_, stage)->network
                                     : train::make_network(w_.job(asked));
     network->to(w_.device);
     network->eval();
     return teachers_.emplace(asked.name, network).first->second;
   }
 
-  const Workspace& w_;
+  const workflow::Workspace& w_;
   std::map<std::string, supernet::Network> teachers_;
 };
 
-Json dry_run(const Workspace& w) {
+Json dry_run(const workflow::Workspace& w) {
   const data::DatasetInfo& info = w.dataset.info();
   Json out = {{"run", w.run.string()},
               {"data",
@@ -75,12 +75,12 @@ Json dry_run(const Workspace& w) {
               {"networks", Json::array()}};
   Trainings trainings(w);
   double seconds = 0;
-  const auto add = [&](const StageConfig& stage) {
+  const auto add = [&](const workflow::StageConfig& stage) {
     out["networks"].push_back(trainings.of(stage));
     seconds += out["networks"].back()["seconds"].get<double>();
   };
   if (w.config.supernet) add(*w.config.supernet);
-  for (const StageConfig& stage : w.config.stages) add(stage);
+  for (const workflow::StageConfig& stage : w.config.stages) add(stage);
   out["training_minutes"] = seconds / 60;
   return out;
 }
@@ -110,7 +110,7 @@ std::string readable_dry_run(const Json& answer) {
 
 }  // namespace
 
-int tell_dry_run(const Workspace& workspace, bool json) {
+int tell_dry_run(const workflow::Workspace& workspace, bool json) {
   const Json answer = dry_run(workspace);
   std::fputs((json ? dump_json(answer, 2) + "\n" : printable(readable_dry_run(answer))).c_str(), stdout);
   return 0;

@@ -5,12 +5,12 @@
 
 namespace triage::cli {
 
-void add_energy_flag(CLI::App& app, EnergyChoice& choice) {
+void add_energy_flag(CLI::App& app, workflow::EnergyChoice& choice) {
   choice.wanted = false;
   app.add_flag("--energy", choice.wanted, "Measure energy per run, too, where this machine tells it");
 }
 
-void add_energy_options(CLI::App& app, EnergyChoice& choice) {
+void add_energy_options(CLI::App& app, workflow::EnergyChoice& choice) {
   CLI::Option* flag = app.get_option_no_throw("--energy");
   const auto add = [&](const char* name, auto& value, const char* help) {
     CLI::Option* option = app.add_option(name, value, help)->capture_default_str();

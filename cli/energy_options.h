@@ -4,13 +4,14 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
-#include "cli/energy_choice.h"
 #include "cost/cost_table.h"
+#include "workflow/device/energy_choice.h"
 
 namespace triage::cli {
 
-void add_energy_flag(CLI::App& app, EnergyChoice& choice);     // --energy: not wanted without it, the others need it
-void add_energy_options(CLI::App& app, EnergyChoice& choice);  // --energy-source and what belongs to it
+void add_energy_flag(CLI::App& app,
+                     workflow::EnergyChoice& choice);  // --energy: not wanted without it, the others need it
+void add_energy_options(CLI::App& app, workflow::EnergyChoice& choice);  // --energy-source and what belongs to it
 
 // A column of the printed table: net energy, "n/a" where there is none, nothing at all when nobody asked for energy.
 std::string energy_title(const cost::CostTable& table);

@@ -3,9 +3,9 @@
 
 #include "cli/command.h"
 #include "cli/outputs.h"
-#include "cli/plan_data.h"
 #include "core/progress.h"
 #include "evaluate/evaluate.h"
+#include "workflow/config/plan_data.h"
 
 namespace triage::cli {
 namespace {
@@ -22,7 +22,7 @@ std::map<std::string, Figure> named_figures(const Json& results, const std::stri
 
 // The images of a split that was cut out of the training images, as the run cut it.
 evaluate::SplitIndices images_of(const std::string& split, const fs::path& plan) {
-  const std::optional<RunConfig> config = config_of_plan(plan);
+  const std::optional<workflow::RunConfig> config = workflow::config_of_plan(plan);
   if (!config) {
     throw UsageError(
         std::format("--split {}: expected the config.toml that says how the data was split in {} or one "
@@ -84,7 +84,7 @@ int eval_command(int argc, char** argv) {
   if (!test && !record.empty())
     throw UsageError("--figures: expected figures of the test split, found --split " + options.split);
   if (!test) options.indices = images_of(options.split, options.plan);
-  options.data = data_of_plan(options.plan, data);
+  options.data = workflow::data_of_plan(options.plan, data);
   if (!metric.empty()) options.metric = plan::metric_from_string(metric, "--metric");
   if (json) Progress::set_quiet(true);
   options.latency = !no_latency;

@@ -5,9 +5,7 @@
 
 #include "cli/command.h"
 #include "cli/energy_options.h"
-#include "cli/measuring_program.h"
 #include "cli/outputs.h"
-#include "cli/plan_data.h"
 #include "cli/remote_options.h"
 #include "core/progress.h"
 #include "core/rng.h"
@@ -15,6 +13,8 @@
 #include "measure/memory.h"
 #include "measure/stage_engine.h"
 #include "measure/stages.h"
+#include "workflow/config/plan_data.h"
+#include "workflow/device/measuring_program.h"
 
 namespace triage::cli {
 namespace {
@@ -49,7 +49,7 @@ void print_table(const cost::CostTable& table) {
                 s.p99, s.max, entry.first_inference_us, entry.load_ms, entry.stable ? "yes" : "no",
                 energy_cell(table, entry).c_str());
   }
-  print_device_remarks(table);
+  workflow::print_device_remarks(table);
   if (std::ranges::any_of(table.entries, [](const cost::CostEntry& entry) {
         return !entry.stable && entry.unstable_because.empty();
       })) {
@@ -71,9 +71,9 @@ void print_table(const cost::CostTable& table) {
 int profile_command(int argc, char** argv) {
   CLI::App app{"Measures the latency (and energy) of a plan: every stage alone and the whole plan, on real images"};
   std::string plan_directory, data_file, out, csv, images_from = "test";
-  RemoteProfile remote;
+  workflow::RemoteProfile remote;
   measure::ProfileOptions options;
-  EnergyChoice energy;
+  workflow::EnergyChoice energy;
   bool json = false, memory = false;
   app.add_option("plan", plan_directory, "Plan directory")->required()->type_name("PLAN");
   app.add_option("--data", data_file,
@@ -116,7 +116,7 @@ int profile_command(int argc, char** argv) {
 
   install_stop_handler();
   if (json) Progress::set_quiet(true);
-  const data::Dataset dataset = data::Dataset::open(data_of_plan(plan_directory, data_file));
+  const data::Dataset dataset = data::Dataset::open(workflow::data_of_plan(plan_directory, data_file));
   const std::vector<std::uint8_t> pixels = pick_images(dataset, images_from);
   const measure::Images images{.pixels = pixels,
                                .count = static_cast<int>(pixels.size() / dataset.image_bytes()),
@@ -135,12 +135,13 @@ int profile_command(int argc, char** argv) {
     progress.finish();
     return here;
   };
-  cost::CostTable table = remote.device.empty() ? measure_here()
-                                                : measure_remotely(remote, plan_directory, images, options,
-                                                                   energy.wanted ? energy.source : std::string());
+  cost::CostTable table = remote.device.empty()
+                              ? measure_here()
+                              : workflow::measure_remotely(remote, plan_directory, images, options,
+                                                           energy.wanted ? energy.source : std::string());
   if (memory)
-    table.memory =
-        measure::measure_memory(measuring_program(), plan_directory, images, measure::engine_of(options.provider));
+    table.memory = measure::measure_memory(workflow::measuring_program(), plan_directory, images,
+                                           measure::engine_of(options.provider));
   if (!out.empty()) cost::save_cost_table(out, table);
   if (!csv.empty()) write_file_atomic(csv, cost::to_csv(table));
   if (json) {

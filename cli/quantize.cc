@@ -3,11 +3,11 @@
 
 #include "cli/command.h"
 #include "cli/outputs.h"
-#include "cli/plan_data.h"
-#include "cli/quantize_plan.h"
 #include "core/new_directory.h"
 #include "core/progress.h"
 #include "core/text.h"
+#include "workflow/build/quantize_plan.h"
+#include "workflow/config/plan_data.h"
 
 namespace triage::cli {
 namespace {
@@ -41,12 +41,11 @@ int quantize_command(int argc, char** argv) {
   Progress::set_quiet(json);
 
   const fs::path from(plan);
-  RunConfig config = run_config_of(config_directory(from));
+  workflow::RunConfig config = workflow::run_config_of(config_directory(from));
   if (!data.empty()) config.data = data;
-  const Workspace workspace(config, out);
+  const workflow::Workspace workspace(config, out);
   NewDirectory directory(out);
-  if (!any_data) require_images_of(workspace, plan::load_plan(from), from / "plan.json");
-  const plan::Plan made = quantize_plan(workspace, from, directory.path());
+  const plan::Plan made = workflow::quantize_plan(workspace, from, directory.path(), any_data);
   directory.take_over({});
   directory.commit();
   if (json) {
@@ -56,7 +55,7 @@ int quantize_command(int argc, char** argv) {
       std::printf("%-16s %8.1f us  %6.0f KB\n", stage.name.c_str(), stage.cost->latency_us.mean,
                   static_cast<double>(stage.weight_bytes) / 1024);
     std::printf("%s\nnext: triage eval %s%s\n", (fs::path(out) / "plan.json").c_str(), shell_word(out).c_str(),
-                data_option(out, workspace.config.data).c_str());
+                workflow::data_option(out, workspace.config.data).c_str());
   }
   return 0;
 }

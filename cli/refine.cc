@@ -2,11 +2,11 @@
 #include <cstdio>
 
 #include "cli/command.h"
-#include "cli/front_plan.h"
 #include "cli/outputs.h"
 #include "cli/target_options.h"
 #include "core/machine.h"
 #include "core/text.h"
+#include "workflow/build/front_plan.h"
 
 namespace triage::cli {
 namespace {
@@ -27,20 +27,20 @@ std::string names(const std::vector<int>& blocks) {
 // The last net learns from the labels where it is about as large as the supernet's largest, else from that; the nets
 // before it learn from it.
 std::string stage_text(const RefineOptions& options, const search::Genome& genome, std::size_t leg,
-                       const SearchConfig& search, const OpenSupernet& supernet) {
+                       const workflow::SearchConfig& search, const workflow::OpenSupernet& supernet) {
   const search::Leg& net = genome.legs[leg];
-  const StageConfig& trained = *supernet.workspace.config.supernet;
+  const workflow::StageConfig& trained = *supernet.workspace.config.supernet;
   const supernet::Network& from = supernet.trained.network;
   const auto macs = [&](const plan::ArchSpec& arch) {
     return plan::arch_cost(arch, from->input(), from->classes()).macs;
   };
   const bool last = leg + 1 == genome.legs.size();
-  const std::string teacher = !last                                                   ? net_name(genome.legs.size() - 1)
+  const std::string teacher = !last ? workflow::net_name(genome.legs.size() - 1)
                               : 2 * macs(net.arch) < macs(supernet.space().largest()) ? "supernet"
                                                                                       : "";
   std::string text = std::format(
       "\n[[stage]]  # {:.1f} MMAC\nname = \"{}\"\narch = \"{}\"\nfrom = \"{}\"\ninference_precision = \"{}\"\n",
-      static_cast<double>(macs(net.arch)) / 1e6, net_name(leg), net.arch.text(), search.supernet,
+      static_cast<double>(macs(net.arch)) / 1e6, workflow::net_name(leg), net.arch.text(), search.supernet,
       plan::to_string(net.precision));
   if (!teacher.empty()) text += std::format("teacher = \"{}\"\n", teacher);
   if (!net.early.empty()) text += std::format("exits = [{}]\nexit_weight = 1\nexit_gradient = 0.3\n", names(net.early));
@@ -64,9 +64,10 @@ std::string budget_text(const search::Budgets& budgets) {
   return text.empty() ? text : "[build.budget]\n" + text;
 }
 
-std::string config_text(const RefineOptions& options, const BuildTarget& target, const search::FrontPoint& point,
-                        const SearchConfig& search, const OpenSupernet& supernet) {
-  const RunConfig& w = supernet.workspace.config;
+std::string config_text(const RefineOptions& options, const workflow::BuildTarget& target,
+                        const search::FrontPoint& point, const workflow::SearchConfig& search,
+                        const workflow::OpenSupernet& supernet) {
+  const workflow::RunConfig& w = supernet.workspace.config;
   std::string text = std::format(
       "# {}\n# A plan of the search '{}', whose nets, as cut, reach {:.2f} % on the validation split at {:.1f} us "
       "predicted.\n# Written by 'triage refine'; train, build and evaluate it with 'triage run'.\n"
@@ -102,17 +103,17 @@ int refine_command(int argc, char** argv) {
   if (!parse_arguments(app, argc, argv)) return 0;
   const fs::path out = options.out;
   if (fs::exists(out)) throw UsageError("--out: expected a file that does not exist yet, found " + out.string());
-  const SearchConfig search = load_search_config(fs::path(options.run) / "config.toml");
-  const search::Front front = front_of(options.run);
+  const workflow::SearchConfig search = workflow::load_search_config(fs::path(options.run) / "config.toml");
+  const search::Front front = workflow::front_of(options.run);
   options.name = out.stem();
-  const BuildTarget target = options.target.target();
-  const search::FrontPoint& point = point_of(front, target);
-  const OpenSupernet supernet(search.supernet);
-  require_supernet_of(front, supernet, options.run);
+  const workflow::BuildTarget target = options.target.target();
+  const search::FrontPoint& point = workflow::point_of(front, target);
+  const workflow::OpenSupernet supernet(search.supernet);
+  workflow::require_supernet_of(front, supernet, options.run);
   const std::string text = config_text(options, target, point, search, supernet);
   AtomicFile file(out);
   file.write(text.data(), text.size());
-  load_run_config(file.temporary());  // what is written can be read
+  workflow::load_run_config(file.temporary());  // what is written can be read
   file.commit();
   std::printf("%s\n%s\nnext: triage run %s --run %s\n", point.genome.text().c_str(), out.c_str(),
               shell_word(out.string()).c_str(), shell_word("runs/" + options.name).c_str());

@@ -2,7 +2,7 @@
 
 namespace triage::cli {
 
-void add_remote_options(CLI::App& app, RemoteProfile& remote) {
+void add_remote_options(CLI::App& app, workflow::RemoteProfile& remote) {
   CLI::Option* const device =
       app.add_option("--device", remote.device, "Measure on this device of the devices file, not on this machine");
   app.add_option("--devices", remote.devices_file, "The devices file (docs/devices.md)")

@@ -3,10 +3,10 @@
 
 #include <CLI/CLI.hpp>
 
-#include "cli/remote_profile.h"
+#include "workflow/device/remote_profile.h"
 
 namespace triage::cli {
 
-void add_remote_options(CLI::App& app, RemoteProfile& remote);  // --device, --devices, --remeasure
+void add_remote_options(CLI::App& app, workflow::RemoteProfile& remote);  // --device, --devices, --remeasure
 
 }  // namespace triage::cli

@@ -3,7 +3,6 @@
 
 #include "cli/command.h"
 #include "cli/outputs.h"
-#include "cli/plan_source.h"
 #include "cli/run_options.h"
 #include "core/machine.h"
 #include "core/progress.h"
@@ -11,12 +10,13 @@
 #include "evaluate/operation.h"
 #include "report/gnuplot.h"
 #include "report/report.h"
+#include "workflow/build/plan_source.h"
 
 namespace triage::cli {
 namespace {
 
-Json evaluate_run(const Workspace& workspace, const std::string& command) {
-  const StepTimer timer(workspace.run, "eval");
+Json evaluate_run(const workflow::Workspace& workspace, const std::string& command) {
+  const workflow::StepTimer timer(workspace.run, "eval");
   evaluate::EvaluateOptions options;
   options.plan = workspace.run / "plan";
   options.data = workspace.config.data;
@@ -29,7 +29,7 @@ Json evaluate_run(const Workspace& workspace, const std::string& command) {
 }
 
 // results/*.json: what this run measured, under the configuration's first name ("cifar10" of "cifar10-pair").
-void record(const Workspace& workspace, const Json& results, const std::string& file, bool routing,
+void record(const workflow::Workspace& workspace, const Json& results, const std::string& file, bool routing,
             const std::string& command) {
   const std::string prefix = workspace.config.name.substr(0, workspace.config.name.find('-'));
   std::map<std::string, Figure> figures;
@@ -37,8 +37,8 @@ void record(const Workspace& workspace, const Json& results, const std::string& 
     const std::string dataset = workspace.dataset.info().name + ".";
     figures[key.starts_with(dataset) ? prefix + "." + key.substr(dataset.size()) : key] = figure;
   }
-  figures[prefix + ".minutes"] = {.value = total_minutes(workspace.run), .unit = "min"};
-  for (const StageConfig& stage : workspace.config.stages) {
+  figures[prefix + ".minutes"] = {.value = workflow::total_minutes(workspace.run), .unit = "min"};
+  for (const workflow::StageConfig& stage : workspace.config.stages) {
     figures[prefix + "." + stage.name + "_mmac"] = {.value = static_cast<double>(workspace.cost(stage).macs) / 1e6,
                                                     .unit = "MMAC"};
   }
@@ -64,24 +64,24 @@ int run_command(int argc, char** argv) {
   const std::string command = command_line(argc, argv);
 
   report::require_gnuplot();
-  const RunConfig given = options.load();
+  const workflow::RunConfig given = options.load();
   const fs::path directory = options.directory(given);
-  const RunConfig config = resolve_precision(given, directory);
+  const workflow::RunConfig config = workflow::resolve_precision(given, directory);
   config.require_stages();
-  const Workspace workspace(config, directory);
-  print_split_notes(workspace);
-  check_run(workspace);
-  check_budgets(workspace);
+  const workflow::Workspace workspace(config, directory);
+  workflow::print_split_notes(workspace);
+  workflow::check_run(workspace);
+  workflow::check_budgets(workspace);
   evaluate::test_indices(workspace.dataset);  // there are some
   if (options.dry_run) return tell_dry_run(workspace, json);
-  const RunLock lock = open_run(directory, config);
-  train_supernet(workspace);
-  train_stages(workspace);
-  build_plan(workspace, trained_stages(workspace),
+  const workflow::RunLock lock = workflow::open_run(directory, config);
+  workflow::train_supernet(workspace);
+  workflow::train_stages(workspace);
+  build_plan(workspace, workflow::trained_stages(workspace),
              {.policy = config.policy, .target = config.target, .metric = config.metric, .budgets = config.budgets});
   const Json results = evaluate_run(workspace, command);
   {
-    const StepTimer timer(directory, "report");
+    const workflow::StepTimer timer(directory, "report");
     const report::ReportFiles files = report::write_report(directory, {.data = config.data});
     for (const std::string& note : files.notes) std::fprintf(stderr, "report: %s\n", note.c_str());
   }
@@ -90,7 +90,7 @@ int run_command(int argc, char** argv) {
     std::cout << dump_json(results, 2) << '\n';
   else
     std::cout << evaluate::readable(results)
-              << std::format("all steps: {:.1f} min\nreport: {}\n", total_minutes(directory),
+              << std::format("all steps: {:.1f} min\nreport: {}\n", workflow::total_minutes(directory),
                              (directory / "report.html").string());
   return 0;
 }

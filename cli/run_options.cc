@@ -7,7 +7,7 @@ namespace triage::cli {
 namespace {
 
 // One setting that makes a network start from what a finished run made of it.
-std::string start_setting(const std::string& table, const StageConfig& stage, const fs::path& from) {
+std::string start_setting(const std::string& table, const workflow::StageConfig& stage, const fs::path& from) {
   const fs::path file = from / (stage.name == "supernet" ? "supernet.pt" : stage.name + "_best.pt");
   if (!fs::exists(file))
     throw UsageError(std::format("--from: expected the finished run of these networks, found no {}", file.string()));
@@ -36,19 +36,19 @@ void RunOptions::add_options(CLI::App& app) {
   app.add_flag("--dry-run", dry_run, "say the sizes of everything and how long training will take; write nothing");
 }
 
-RunConfig RunOptions::load() const {
-  const RunConfig given = load_run_config(config, settings);
+workflow::RunConfig RunOptions::load() const {
+  const workflow::RunConfig given = workflow::load_run_config(config, settings);
   std::vector<std::string> all = settings;
-  const auto change = [&](const std::string& table, const StageConfig& stage) {
+  const auto change = [&](const std::string& table, const workflow::StageConfig& stage) {
     if (epochs > 0 && stage.train.epochs > 0) all.push_back(std::format("{}.epochs={}", table, epochs));
     if (!from.empty()) all.push_back(start_setting(table, stage, from));
   };
   if (given.supernet) change("supernet", *given.supernet);
-  for (const StageConfig& stage : given.stages) change("stage." + stage.name, stage);
-  return all.size() == settings.size() ? given : load_run_config(config, all);
+  for (const workflow::StageConfig& stage : given.stages) change("stage." + stage.name, stage);
+  return all.size() == settings.size() ? given : workflow::load_run_config(config, all);
 }
 
-fs::path RunOptions::directory(const RunConfig& loaded) const {
+fs::path RunOptions::directory(const workflow::RunConfig& loaded) const {
   const fs::path directory = run_directory(run, loaded.name);
   std::error_code error;
   if (!from.empty() && fs::equivalent(from, directory, error))

@@ -3,17 +3,17 @@
 #include <cstdio>
 #include <iostream>
 
-#include "cli/ablation.h"
 #include "cli/command.h"
 #include "cli/outputs.h"
 #include "cli/run_options.h"
-#include "cli/search_run.h"
 #include "core/machine.h"
 #include "core/new_files.h"
 #include "core/progress.h"
 #include "core/text.h"
 #include "report/front.h"
 #include "report/gnuplot.h"
+#include "workflow/search/search_run.h"
+#include "workflow/study/ablation.h"
 
 namespace triage::cli {
 namespace {
@@ -40,9 +40,9 @@ std::string precision_of_nets(const search::Genome& genome) {
   return text;
 }
 
-void draw(const SearchRun& opened, const search::Front& front, const fs::path& file) {
+void draw(const workflow::SearchRun& opened, const search::Front& front, const fs::path& file) {
   report::FrontPicture picture;
-  const ShownAxis axis = shown(front.axis);
+  const workflow::ShownAxis axis = workflow::shown(front.axis);
   picture.cost_title = (front.axis == search::CostAxis::latency ? "predicted " : "") + std::string(axis.title);
   const auto point = [&](const search::FrontPoint& p) {
     return report::FrontPicture::Point{search::on_axis(p.cost, front.axis) / axis.scale, p.accuracy};
@@ -87,7 +87,7 @@ void draw(const SearchRun& opened, const search::Front& front, const fs::path& f
   report::draw_front(picture, file);
 }
 
-search::Front write_front(const SearchRun& opened, search::JointSearch& search) {
+search::Front write_front(const workflow::SearchRun& opened, search::JointSearch& search) {
   search::Front front = search.front();
   front.identity = opened.identity();
   NewFiles files(opened.run, "front");
@@ -97,7 +97,7 @@ search::Front write_front(const SearchRun& opened, search::JointSearch& search) 
   return front;
 }
 
-void print(const search::Front& front, const search::SearchStatus& status, const SearchRun& opened) {
+void print(const search::Front& front, const search::SearchStatus& status, const workflow::SearchRun& opened) {
   const bool several = opened.config.options.structures.precisions.size() > 1;
   const fs::path& run = opened.run;
   std::printf("%9s %9s %9s %9s  %s%s\n", "accuracy", "mean us", "p90 us", "MMAC",
@@ -116,8 +116,8 @@ void print(const search::Front& front, const search::SearchStatus& status, const
 
 std::string note_of(const search::SearchStatus& status, search::CostAxis axis) {
   return std::format("{} subnets  hypervolume {:.4f}  best {:.2f} % at {:.1f} {}  {:.1f} min", status.subnets,
-                     status.hypervolume, 100 * status.best_accuracy, status.best_cost / shown(axis).scale,
-                     shown(axis).unit, status.minutes);
+                     status.hypervolume, 100 * status.best_accuracy, status.best_cost / workflow::shown(axis).scale,
+                     workflow::shown(axis).unit, status.minutes);
 }
 
 }  // namespace
@@ -131,7 +131,7 @@ int search_command(int argc, char** argv) {
   std::string config_file, run, study_location;
   std::vector<std::string> settings;
   bool json = false, ablation = false;
-  AblationRequest request;
+  workflow::AblationRequest request;
   app.add_option("CONFIG", config_file, "configuration (TOML) with a [search]")->required();
   app.add_option("--run", run, "run directory; default: runs/NAME of the configuration")->check(output_directory);
   add_settings_option(app, settings);
@@ -156,14 +156,14 @@ int search_command(int argc, char** argv) {
   install_stop_handler();
   Progress::set_quiet(json);
   report::require_gnuplot();
-  const SearchConfig config = load_search_config(config_file, settings);
+  const workflow::SearchConfig config = workflow::load_search_config(config_file, settings);
   const fs::path directory = run_directory(run, config.name);
-  keep_config(directory, config.text, config.origin);
-  SearchRun opened(config, directory);
+  workflow::keep_config(directory, config.text, config.origin);
+  workflow::SearchRun opened(config, directory);
   request.command = command_line(argc, argv);
   if (ablation) {
     request.json = json;
-    run_ablation(opened, request);
+    workflow::run_ablation(opened, request);
     return 0;
   }
   search::Study study(study_location.empty() ? (directory / "search.sqlite").string() : study_location, config.name,

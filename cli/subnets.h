@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cli/command.h"
-#include "cli/open_supernet.h"
+#include "workflow/search/open_supernet.h"
 
 namespace triage::cli {
 

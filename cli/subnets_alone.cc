@@ -3,9 +3,9 @@
 #include <cstdio>
 
 #include "cli/command.h"
-#include "cli/run_config.h"
 #include "cli/subnet_choice.h"
 #include "cli/subnets.h"
+#include "workflow/config/run_config.h"
 
 namespace triage::cli {
 namespace {
@@ -34,10 +34,10 @@ std::string size_line(const std::string& key, const data::SplitSize& size) {
   return key_line(key, size.share > 0 ? Json(size.share) : Json(size.images));
 }
 
-std::string stage_text(const StageConfig& supernet, const plan::ArchSpec& subnet) {
+std::string stage_text(const workflow::StageConfig& supernet, const plan::ArchSpec& subnet) {
   const Json options = train::to_json(supernet.train), defaults = train::to_json(train::TrainOptions{});
   std::string text = "\n[[stage]]\n" + key_line("name", name_of(subnet)) + key_line("arch", subnet.text());
-  if (supernet.features_block != StageConfig{}.features_block) {
+  if (supernet.features_block != workflow::StageConfig{}.features_block) {
     text += key_line("features_block", supernet.features_block);
   }
   text += changed_keys(options, defaults);
@@ -59,9 +59,9 @@ int subnets_alone(int argc, char** argv) {
       "Example: triage subnets alone configs/cifar10-supernet.toml --arch largest --random 10 > "
       "configs/cifar10-supernet-alone.toml");
   if (!parse_arguments(app, argc, argv)) return 0;
-  const RunConfig config = load_run_config(file);
+  const workflow::RunConfig config = workflow::load_run_config(file);
   if (!config.supernet) fail("{}: expected a [supernet], found none", file);
-  const StageConfig& supernet = *config.supernet;
+  const workflow::StageConfig& supernet = *config.supernet;
   std::string text = key_line("name", name.empty() ? config.name + "-alone" : name) + key_line("seed", config.seed);
   if (config.device != "auto") text += key_line("device", config.device);
   if (!config.auto_precision) text += key_line("precision", train::to_string(config.precision));

@@ -3,7 +3,6 @@
 #include <cstdio>
 #include <iostream>
 
-#include "cli/alone.h"
 #include "cli/command.h"
 #include "cli/outputs.h"
 #include "core/machine.h"
@@ -11,6 +10,7 @@
 #include "core/statistics.h"
 #include "report/gnuplot.h"
 #include "report/subnets.h"
+#include "workflow/study/alone.h"
 
 namespace triage::cli {
 namespace {
@@ -21,7 +21,7 @@ struct Pair {  // of one subnet
   plan::ArchSpec arch;
   std::int64_t macs = 0;
   std::string origin;                                     // where the net trained alone comes from
-  Right alone, inherited;                                 // test images
+  workflow::Right alone, inherited;                       // test images
   double alone_validation = 0, inherited_validation = 0;  // for the picture, beside other subnets' validation accuracy
 };
 
@@ -48,22 +48,23 @@ Figure gap(std::span<const Pair> pairs) {
 }
 
 // Every net once: of two with the same architecture the one named first.
-std::vector<AloneNet> collect(const OpenSupernet& supernet, const LabelledSplit& test, const LabelledSplit& validation,
-                              const std::vector<std::string>& sources) {
-  std::vector<AloneNet> nets;
+std::vector<workflow::AloneNet> collect(const workflow::OpenSupernet& supernet, const workflow::LabelledSplit& test,
+                                        const workflow::LabelledSplit& validation,
+                                        const std::vector<std::string>& sources) {
+  std::vector<workflow::AloneNet> nets;
   for (const std::string& source : sources) {
-    for (AloneNet& net : alone_nets(supernet, test, validation, source)) {
-      if (std::ranges::find(nets, net.arch, &AloneNet::arch) == nets.end()) nets.push_back(std::move(net));
+    for (workflow::AloneNet& net : workflow::alone_nets(supernet, test, validation, source)) {
+      if (std::ranges::find(nets, net.arch, &workflow::AloneNet::arch) == nets.end()) nets.push_back(std::move(net));
     }
   }
   return nets;
 }
 
-std::vector<Pair> compare(const OpenSupernet& supernet, const LabelledSplit& test, const LabelledSplit& validation,
-                          std::span<const AloneNet> nets) {
+std::vector<Pair> compare(const workflow::OpenSupernet& supernet, const workflow::LabelledSplit& test,
+                          const workflow::LabelledSplit& validation, std::span<const workflow::AloneNet> nets) {
   const train::SubnetCutter cutter = supernet.cutter();
   std::vector<Pair> pairs;
-  for (const AloneNet& net : nets) {
+  for (const workflow::AloneNet& net : nets) {
     supernet::Network cut = cutter.cut(net.arch);
     pairs.push_back({.arch = net.arch,
                      .macs = plan::arch_cost(net.arch, cut->input(), cut->classes()).macs,
@@ -71,22 +72,22 @@ std::vector<Pair> compare(const OpenSupernet& supernet, const LabelledSplit& tes
                      .alone = net.test,
                      .inherited = test.ask(cut),
                      .alone_validation = net.validation,
-                     .inherited_validation = share(validation.ask(cut))});
+                     .inherited_validation = workflow::share(validation.ask(cut))});
   }
   return pairs;
 }
 
 // Points that the last exit loses by training the others beside it: of the subnets compared, in this supernet against
 // one that has no other exits and is otherwise trained alike.
-Figure exits_gap(const OpenSupernet& supernet, std::span<const Pair> pairs, const fs::path& without) {
-  const OpenSupernet plain(without);
+Figure exits_gap(const workflow::OpenSupernet& supernet, std::span<const Pair> pairs, const fs::path& without) {
+  const workflow::OpenSupernet plain(without);
   Json expected = supernet.trained.identity, found = plain.trained.identity;
   for (Json* identity : {&expected, &found}) (*identity)["supernet"].erase("exits");
   if (expected != found || !plain.trained.network->options().exits.empty()) {
     fail("{}: expected a supernet trained as {} but without exits, found {}", plain.file.string(),
          supernet.file.string(), plain.trained.identity.dump());
   }
-  const LabelledSplit test(plain, "test");
+  const workflow::LabelledSplit test(plain, "test");
   const train::SubnetCutter cutter = plain.cutter();
   std::vector<Pair> against(pairs.begin(), pairs.end());
   for (Pair& pair : against) {
@@ -96,16 +97,16 @@ Figure exits_gap(const OpenSupernet& supernet, std::span<const Pair> pairs, cons
   return gap(against);
 }
 
-Figure accuracy_figure(const Right& right) {
+Figure accuracy_figure(const workflow::Right& right) {
   const auto count = static_cast<std::size_t>(std::ranges::count(right, 1));
   const Interval interval = proportion_interval(count, right.size());
-  return {.value = 100 * share(right),
+  return {.value = 100 * workflow::share(right),
           .unit = "%",
           .interval = Interval{100 * interval.low, 100 * interval.high},
           .n = static_cast<int>(right.size())};
 }
 
-std::map<std::string, Figure> figures(const OpenSupernet& supernet, const LabelledSplit& test,
+std::map<std::string, Figure> figures(const workflow::OpenSupernet& supernet, const workflow::LabelledSplit& test,
                                       std::span<const Pair> pairs) {
   supernet::Network largest = supernet.cutter().cut(supernet.space().largest());
   std::map<std::string, Figure> result{{"largest.accuracy", accuracy_figure(test.ask(largest))}};
@@ -114,11 +115,11 @@ std::map<std::string, Figure> figures(const OpenSupernet& supernet, const Labell
   for (const Pair& pair : pairs) {
     if (pair.arch == supernet.space().largest()) {
       result["largest.gap_points"] = gap({&pair, 1});
-      result["largest.accuracy_alone"] = {.value = 100 * share(pair.alone), .unit = "%"};
+      result["largest.accuracy_alone"] = {.value = 100 * workflow::share(pair.alone), .unit = "%"};
     } else {
       others.push_back(pair);
-      alone.push_back(share(pair.alone));
-      inherited.push_back(share(pair.inherited));
+      alone.push_back(workflow::share(pair.alone));
+      inherited.push_back(workflow::share(pair.inherited));
     }
   }
   if (others.empty()) return result;
@@ -154,24 +155,24 @@ int subnets_compare(int argc, char** argv) {
   if (!picture.empty()) report::require_gnuplot();
   for (int i = 0; i < argc; ++i) command += std::string(" ") + argv[i];
 
-  const OpenSupernet supernet{fs::path(directory)};
-  const LabelledSplit test(supernet, "test"), validation(supernet, "validation");
-  const std::vector<AloneNet> nets = collect(supernet, test, validation, sources);
-  if (!record.empty()) write_record(record, nets);
+  const workflow::OpenSupernet supernet{fs::path(directory)};
+  const workflow::LabelledSplit test(supernet, "test"), validation(supernet, "validation");
+  const std::vector<workflow::AloneNet> nets = collect(supernet, test, validation, sources);
+  if (!record.empty()) workflow::write_record(record, nets);
   const std::vector<Pair> pairs = compare(supernet, test, validation, nets);
   if (pairs.empty() && !sources.empty()) fail("{}: expected nets trained alone in the runs, found none", directory);
   std::map<std::string, Figure> measured = figures(supernet, test, pairs);
   if (!without_exits.empty() && pairs.empty()) throw UsageError("--without-exits: expected --alone beside it");
   if (!without_exits.empty()) measured["exits.last_exit_gap_points"] = exits_gap(supernet, pairs, without_exits);
-  if (const auto minutes = step_minutes(supernet.directory, "train supernet"))
+  if (const auto minutes = workflow::step_minutes(supernet.directory, "train supernet"))
     measured["train.minutes"] = {.value = *minutes, .unit = "min"};
 
   Json results = {{"subnets", Json::array()}, {"figures", Json::object()}};
   for (const Pair& pair : pairs) {
     results["subnets"].push_back({{"arch", pair.arch.text()},
                                   {"macs", pair.macs},
-                                  {"alone", share(pair.alone)},
-                                  {"inherited", share(pair.inherited)},
+                                  {"alone", workflow::share(pair.alone)},
+                                  {"inherited", workflow::share(pair.inherited)},
                                   {"alone_validation", pair.alone_validation},
                                   {"inherited_validation", pair.inherited_validation},
                                   {"origin", pair.origin}});
@@ -180,7 +181,7 @@ int subnets_compare(int argc, char** argv) {
   if (!figures_file.empty()) record_figures(figures_file, command, measured);
   if (!picture.empty()) {
     report::SubnetPicture drawn;
-    for (const search::SubnetAnswers& subnet : open_store(supernet, "validation").list()) {
+    for (const search::SubnetAnswers& subnet : workflow::open_store(supernet, "validation").list()) {
       drawn.sampled.push_back({static_cast<double>(subnet.macs), subnet.accuracy.back()});
     }
     for (const Pair& pair : pairs) {
@@ -194,7 +195,7 @@ int subnets_compare(int argc, char** argv) {
   }
   std::printf("%-44s %8s %10s %10s %7s   test images\n", "subnet", "MMAC", "alone", "inherited", "lost");
   for (const Pair& pair : pairs) {
-    const double alone = 100 * share(pair.alone), inherited = 100 * share(pair.inherited);
+    const double alone = 100 * workflow::share(pair.alone), inherited = 100 * workflow::share(pair.inherited);
     std::printf("%-44s %8.2f %9.2f%% %9.2f%% %7.2f\n", pair.arch.text().c_str(), static_cast<double>(pair.macs) / 1e6,
                 alone, inherited, alone - inherited);
   }

@@ -3,11 +3,11 @@
 
 #include "cli/command.h"
 #include "cli/outputs.h"
-#include "cli/plan_source.h"
 #include "cli/subnet_choice.h"
 #include "cli/subnets.h"
 #include "core/new_directory.h"
 #include "core/new_files.h"
+#include "workflow/build/plan_source.h"
 
 namespace triage::cli {
 
@@ -31,12 +31,12 @@ int subnets_cut(int argc, char** argv) {
   require_output_file(onnx);
   require_output_file(weights);
 
-  const OpenSupernet supernet(directory, train::Precision::fp32);
+  const workflow::OpenSupernet supernet(directory, train::Precision::fp32);
   const plan::ArchSpec subnet = subnet_of(supernet.space(), text);
   supernet::Network network = supernet.cutter(recalibration).cut(subnet);
 
   // As if a stage followed: the file has features.
-  const std::vector<StageSource> stages{{onnx.stem(), network}, {"next", network}};
+  const std::vector<workflow::StageSource> stages{{onnx.stem(), network}, {"next", network}};
   NewFiles files(onnx.parent_path(), onnx.stem());
   write_file_atomic(files.path() / onnx.filename(),
                     stage_file(supernet.workspace, stages, 0, std::nullopt, plan::PolicyKind::confidence));
@@ -59,7 +59,7 @@ int subnets_pack(int argc, char** argv) {
   app.footer("Example: triage subnets pack runs/cifar10-supernet --out zoo/cifar10-supernet");
   if (!parse_arguments(app, argc, argv)) return 0;
 
-  const OpenSupernet supernet(directory, train::Precision::fp32);
+  const workflow::OpenSupernet supernet(directory, train::Precision::fp32);
   NewDirectory made(out);
   const fs::path packed = fs::path(out) / "supernet.pt";
   train::save_network(made.path() / "supernet.pt", *supernet.trained.network, supernet.trained.network->state(),

@@ -22,13 +22,13 @@ struct Options {
 };
 
 // Asks every subnet that is not in the store; returns seconds for each of those.
-std::vector<double> ask(const OpenSupernet& supernet, const Options& options, const std::vector<plan::ArchSpec>& wanted,
-                        search::LogitStore& store) {
+std::vector<double> ask(const workflow::OpenSupernet& supernet, const Options& options,
+                        const std::vector<plan::ArchSpec>& wanted, search::LogitStore& store) {
   std::vector<plan::ArchSpec> missing;
   std::ranges::copy_if(wanted, std::back_inserter(missing), [&](const auto& subnet) { return !store.has(subnet); });
   std::vector<double> seconds;
   if (missing.empty()) return seconds;
-  const Workspace& w = supernet.workspace;
+  const workflow::Workspace& w = supernet.workspace;
   const train::SubnetCutter cutter = supernet.cutter(options.recalibration);
   const train::ImageBatches images(w.dataset, supernet.split(options.split), supernet.trained.normalization,
                                    *supernet.trained.network);
@@ -79,9 +79,9 @@ int subnets_eval(int argc, char** argv) {
   install_stop_handler();
   Progress::set_quiet(options.json);
 
-  const OpenSupernet supernet{fs::path(options.directory)};
+  const workflow::OpenSupernet supernet{fs::path(options.directory)};
   const std::vector<plan::ArchSpec> wanted = options.choice.subnets(supernet.space());
-  search::LogitStore store = open_store(supernet, options.split, options.recalibration, options.store);
+  search::LogitStore store = workflow::open_store(supernet, options.split, options.recalibration, options.store);
   std::vector<double> seconds = ask(supernet, options, wanted, store);
 
   Json results = {{"supernet", supernet.trained.sha256},

@@ -69,8 +69,8 @@ void TargetOptions::add_options(CLI::App& app) {
       ->excludes(drop);
 }
 
-BuildTarget TargetOptions::target() const {
-  BuildTarget target;
+workflow::BuildTarget TargetOptions::target() const {
+  workflow::BuildTarget target;
   if (!latency.empty()) target.latency_us = parse_latency(latency);
   if (!accuracy.empty()) target.accuracy = parse_share("--accuracy", accuracy);
   if (!max_drop.empty()) target.max_drop = parse_drop(max_drop);

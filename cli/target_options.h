@@ -4,7 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
-#include "cli/run_config.h"
+#include "workflow/config/run_config.h"
 
 namespace triage::cli {
 
@@ -18,7 +18,7 @@ struct TargetOptions {
 
   void add_options(CLI::App& app);  // --latency, --accuracy, --max-drop, --knee
   bool given() const { return knee || !latency.empty() || !accuracy.empty() || !max_drop.empty(); }
-  BuildTarget target() const;  // throws UsageError for what is no time with a unit or no share
+  workflow::BuildTarget target() const;  // throws UsageError for what is no time with a unit or no share
 };
 
 }  // namespace triage::cli

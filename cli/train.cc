@@ -19,14 +19,14 @@ int train_command(int argc, char** argv) {
   if (!parse_arguments(app, argc, argv)) return 0;
   install_stop_handler();
   Progress::set_quiet(json);
-  const RunConfig given = options.load();
+  const workflow::RunConfig given = options.load();
   const fs::path directory = options.directory(given);
-  const RunConfig config = resolve_precision(given, directory);
-  const Workspace workspace(config, directory);
-  print_split_notes(workspace);
-  check_run(workspace);
+  const workflow::RunConfig config = workflow::resolve_precision(given, directory);
+  const workflow::Workspace workspace(config, directory);
+  workflow::print_split_notes(workspace);
+  workflow::check_run(workspace);
   if (options.dry_run) return tell_dry_run(workspace, json);
-  const RunLock lock = open_run(directory, config);
+  const workflow::RunLock lock = workflow::open_run(directory, config);
   Json out = Json::array();
   const auto tell = [&](const std::string& name, const train::TrainResult& result) {
     out.push_back({{"stage", name},
@@ -39,8 +39,8 @@ int train_command(int argc, char** argv) {
                 100 * result.validation_accuracy, 100 * result.best_validation_accuracy, result.seconds,
                 result.images_per_second);
   };
-  if (const auto result = train_supernet(workspace)) tell("supernet", *result);
-  const std::vector<train::TrainResult> results = train_stages(workspace);
+  if (const auto result = workflow::train_supernet(workspace)) tell("supernet", *result);
+  const std::vector<train::TrainResult> results = workflow::train_stages(workspace);
   for (std::size_t i = 0; i < results.size(); ++i) tell(config.stages[i].name, results[i]);
   if (json)
     std::cout << dump_json(out, 2) << '\n';

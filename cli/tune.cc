@@ -4,11 +4,11 @@
 #include <cstdio>
 
 #include "cli/command.h"
-#include "cli/kernels_program.h"
-#include "cli/layer_table.h"
 #include "cli/tuning_options.h"
 #include "compiler/tune_job.h"
 #include "core/progress.h"
+#include "workflow/build/kernels_program.h"
+#include "workflow/search/layer_table.h"
 
 namespace triage::cli {
 namespace {
@@ -35,7 +35,7 @@ std::vector<KernelKey> kernels_of_layers(const std::vector<plan::ConvLayer>& lay
 std::vector<plan::ConvLayer> layers_of_space(const fs::path& directory) {
   std::vector<plan::ConvLayer> layers;
   costing::LayerCostOptions options{.cover = 1};
-  const LayerTableSubject supernet = supernet_subject(directory, "", options.exits);
+  const workflow::LayerTableSubject supernet = workflow::supernet_subject(directory, "", options.exits);
   for (const costing::LayerCostSubject& subject : costing::layer_cost_subjects(supernet.space, options))
     if (subject.profiled)
       for (const plan::ConvLayer& layer : cost::stage_layers(subject.shape, supernet.input)) layers.push_back(layer);
@@ -75,7 +75,7 @@ int tune_command(int argc, char** argv) {
   std::vector<std::string> precisions{"int8"};
   double minutes = 0;
   bool json = false;
-  TuningOptions tuning;
+  workflow::TuningOptions tuning;
   compiler::TuneJob job;
   auto* of_directory = app.add_option("DIR", directory, "plan directory, or run or zoo directory of a supernet");
   app.add_option("--arch", arch, "instead: widths, as in 'triage arch'; input 3x32x32")->excludes(of_directory);
@@ -115,7 +115,7 @@ int tune_command(int argc, char** argv) {
   job.keys.erase(std::ranges::unique(job.keys).begin(), job.keys.end());
   Progress progress("tune", 0, "candidates");
   std::uint64_t measured = 0;
-  const auto tuned = run_tune_job(job, kernels_program(), [&](const compiler::TuneProgress& at) {
+  const auto tuned = run_tune_job(job, workflow::kernels_program(), [&](const compiler::TuneProgress& at) {
     progress.update(++measured,
                     std::format("{}: {} of {}, best {:.2f} us", at.key.text(), at.measured, at.wanted, at.best_us));
   });

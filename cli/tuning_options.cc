@@ -4,7 +4,7 @@
 
 namespace triage::cli {
 
-void add_tuning_options(CLI::App& app, TuningOptions& options) {
+void add_tuning_options(CLI::App& app, workflow::TuningOptions& options) {
   app.add_option("--store", options.store, "SQLite file of measured schedules, shared by all networks")
       ->capture_default_str()
       ->check(output_file);

@@ -3,10 +3,10 @@
 
 #include <CLI/CLI.hpp>
 
-#include "cli/kernels_program.h"
+#include "workflow/build/kernels_program.h"
 
 namespace triage::cli {
 
-void add_tuning_options(CLI::App& app, TuningOptions& options);  // --store, --target, --threads
+void add_tuning_options(CLI::App& app, workflow::TuningOptions& options);  // --store, --target, --threads
 
 }  // namespace triage::cli

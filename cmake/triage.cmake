@@ -1,4 +1,4 @@
-# One CMake target per folder under src/.
+# One CMake target per folder under src/, with its sub-folders.
 #   triage_module(name LINK libs...)   library triage_<name> from *.cc, its tests from *_test.cc,
 #                                      its fuzz targets from *_fuzz.cc
 #     WITHOUT stems..., ONLY stems...  where a folder makes two libraries: not these files, no others
@@ -23,7 +23,7 @@ target_link_libraries(triage_glue_options INTERFACE triage_options)
 
 function(triage_module name)
   cmake_parse_arguments(arg "" "" "LINK;WITHOUT;ONLY;ALONE" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS *.cc)
+  file(GLOB sources CONFIGURE_DEPENDS *.cc */*.cc)
   if(arg_WITHOUT)
     list(JOIN arg_WITHOUT "|" stems)
     list(FILTER sources EXCLUDE REGEX "/(${stems})(_test|_fuzz)?\\.cc$")

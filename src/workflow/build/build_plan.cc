@@ -1,0 +1,358 @@
+// From trained networks to a plan.
+//   1 export every stage without a score, prove it equal to LibTorch or to the integer arithmetic, hash it
+//   2 measure every stage (costs.json) and ask every stage about the route and validation splits (scores/)
+//   3 fit temperatures and routers on the route split, choose thresholds on the validation split
+//   4 export again with the scores, write plan.json, compose the single-file model
+// All of it beside the old plan, whose place it takes in the end: until then nothing of before changes.
+#include "core/machine.h"
+#include "core/progress.h"
+#include "core/text.h"
+#include "cost/measured_on.h"
+#include "export/plan_model.h"
+#include "measure/stage_engine.h"
+#include "route/curve.h"
+#include "route/metric.h"
+#include "route/plan_warnings.h"
+#include "route/temperature.h"
+#include "runtime/backend.h"
+#include "search/plan_solver.h"
+#include "workflow/build/kernels_program.h"
+#include "workflow/build/plan_source.h"
+#include "workflow/run/new_plan.h"
+
+namespace triage::workflow {
+namespace {
+
+constexpr std::size_t kProfileImages = 512;
+
+// Stage entries with files, hashes and sizes; nothing measured or routed yet.
+plan::Plan bare_plan(const Workspace& w, const std::vector<StageSource>& sources, plan::PolicyKind policy,
+                     const fs::path& directory) {
+  const data::DatasetInfo& info = w.dataset.info();
+  plan::Plan plan;
+  plan.name = w.config.name;
+  plan.input = {info.channels, info.height, info.width};
+  plan.fit = info.fit;
+  plan.classes = info.classes;
+  plan.policy = policy;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const StageSource& source = sources[i];
+    plan::Stage stage;
+    stage.name = source.name;
+    stage.arch = source.network->arch();
+    stage.input = source.source < 0 ? plan::StageInput::image : plan::StageInput::features;
+    stage.source = source.source;
+    stage.onnx = source.name + ".onnx";
+    const int features = source.network->options().features_block;
+    if (i + 1 < sources.size() && features >= source.first_block && features < source.end_block()) {
+      stage.feature_width = stage.arch.blocks[static_cast<std::size_t>(features)].back();
+    }
+    stage.precision = source.int8 ? plan::Precision::int8 : plan::Precision::fp32;
+    const cost::StageSize size = cost::stage_size(source.shape(), plan.input, static_cast<int>(plan.classes.size()));
+    stage.macs = size.macs;
+    stage.parameters = size.parameters;
+    stage.weight_bytes = size.weight_bytes;
+    stage.activation_bytes = size.activation_bytes;
+    const std::string bytes = stage_file(w, sources, i, std::nullopt, policy);
+    write_file_atomic(directory / stage.onnx, bytes);
+    stage.sha256 = sha256_hex(bytes);
+    check_stage_parity(w, sources, i, directory);
+    plan.stages.push_back(std::move(stage));
+  }
+  return plan;
+}
+
+// The first validation images, as one block.
+std::vector<std::uint8_t> profile_pixels(const Workspace& w) {
+  std::vector<std::uint8_t> pixels;
+  for (std::size_t i = 0; i < std::min(kProfileImages, w.splits.validation.size()); ++i) {
+    const std::uint8_t* image = w.dataset.image(w.splits.validation[i]);
+    pixels.insert(pixels.end(), image, image + w.dataset.image_bytes());
+  }
+  return pixels;
+}
+
+cost::CostTable costs_of_this_machine(const fs::path& file) {
+  cost::CostTable table = cost::load_cost_table(file);
+  cost::require_measured_on(cost::measured_on(table),
+                            {.machine = machine_context(), .engine_version = runtime::onnx_runtime_version()},
+                            file.string() + ": 'triage build --remeasure' measures here");
+  return table;
+}
+
+// RUN/checkpoint/costs.key.json: what costs.json was measured of, and the very file that this speaks of.
+fs::path costs_key(const fs::path& run) { return run / "checkpoint" / "costs.key.json"; }
+
+Json costs_made_from(const plan::Plan& bare, int threads, const fs::path& costs) {
+  std::vector<std::string> hashes;
+  for (const plan::Stage& stage : bare.stages) hashes.push_back(stage.sha256);
+  return {{"stages", hashes}, {"threads", threads}, {"costs", sha256_file(costs)}};
+}
+
+bool are_measured(const Workspace& w, const plan::Plan& bare, int threads) {
+  const fs::path file = w.run / "costs.json", key = costs_key(w.run);
+  if (!fs::exists(file) || !fs::exists(w.run / "latency.json") || !fs::exists(key)) return false;
+  Json wanted = costs_made_from(bare, threads, file);
+  const Json found = read_json(key);
+  if (!found.contains("costs")) wanted.erase("costs");  // of a run of before
+  return found == wanted;
+}
+
+// Into `directory`, as the rest of the new plan.
+cost::CostTable measured_costs(const Workspace& w, const plan::Plan& plan, const fs::path& directory,
+                               const BuildOptions& options) {
+  const fs::path file = directory / "costs.json", latencies = directory / "latency.json";
+  const bool again = options.remeasure || options.energy.source != "auto";
+  if (!again && are_measured(w, plan, options.threads)) {
+    cost::CostTable known = costs_of_this_machine(w.run / "costs.json");
+    write_file_atomic(file, read_file(w.run / "costs.json"));
+    write_file_atomic(latencies, read_file(w.run / "latency.json"));
+    return known;
+  }
+  const std::vector<std::uint8_t> pixels = profile_pixels(w);
+  const measure::Images images{pixels, static_cast<int>(pixels.size() / w.dataset.image_bytes()), plan.input.height,
+                               plan.input.width, plan.input.channels};
+  measure::ProfileOptions profile_options;
+  profile_options.threads = {options.threads};
+  profile_options.measure.max_seconds = w.config.profile_seconds * 3;
+  profile_options.measure.min_seconds = w.config.profile_seconds;
+  const measure::FoundEnergy energy = options.energy.find();
+  profile_options.energy = &energy;
+  profile_options.energy_options = options.energy.options();
+  Progress progress("measure", 0, "rounds");
+  const measure::Profile measured = measure::profile_stages(plan, directory, images, profile_options,
+                                                            [&](std::size_t round) { progress.update(round); });
+  progress.finish();
+  cost::save_cost_table(file, measured.table);
+  write_json(latencies, measure::latency_summary(measured.table));
+  return measured.table;
+}
+
+void attach_energy(plan::Stage& stage, const cost::CostEntry& entry) {
+  if (!entry.energy) return;
+  if (entry.energy->net_uj > 0) {
+    stage.cost->energy_uj = entry.energy->net_uj;
+  } else {
+    std::fprintf(stderr, "build: the energy of stage '%s' is lost in the idle machine's noise; the plan has none\n",
+                 stage.name.c_str());
+  }
+}
+
+void attach_costs(plan::Plan& plan, const cost::CostTable& table, int threads) {
+  for (plan::Stage& stage : plan.stages) {
+    const cost::CostEntry* entry =
+        table.find(measure::cost_key(measure::ProfileOptions().provider, &stage, threads, /*batch=*/1));
+    if (!entry) fail("costs.json: expected an entry for stage '{}' at {} threads, found none", stage.name, threads);
+    stage.cost = plan::StageCost{entry->latency_us, entry->first_inference_us, entry->load_ms};
+    attach_energy(stage, *entry);
+  }
+}
+
+void attach_routers(const Workspace& w, plan::Plan& plan, const route::ScoreTable& table,
+                    const std::vector<double>& temperatures, const fs::path& directory) {
+  const route::TrainedRouters trained =
+      route::train_routers(table, temperatures, route::path_latency_us(plan), w.config.router);
+  for (std::size_t i = 0; i < trained.routers.size(); ++i) plan.stages[i].exit.router = trained.routers[i];
+  route::save_router_pt(directory / "router.pt", trained.routers);
+  write_json(directory / "router.json", trained.report);
+}
+
+search::Bill bill_of(const plan::Plan& plan) {
+  search::Bill bill{.has_energy = true};
+  double weights = 0, activations = 0;
+  for (const plan::Stage& stage : plan.stages) {
+    bill.stages.push_back(
+        {stage.cost->latency_us.mean, static_cast<double>(stage.macs), stage.cost->energy_uj.value_or(0)});
+    bill.has_energy = bill.has_energy && stage.cost->energy_uj.has_value();
+    weights += static_cast<double>(stage.weight_bytes);
+    activations = std::max(activations, static_cast<double>(stage.activation_bytes));
+  }
+  bill.model_kb = weights / 1024;
+  bill.memory_kb = bill.model_kb + activations / 1024;
+  return bill;
+}
+
+// The share of images that leaves at each stage.
+std::vector<double> shares_at(const route::ExitScores& scores, const route::CurvePoint& point, std::size_t stages) {
+  if (stages == 1) return {1};
+  std::vector<double> shares(stages);
+  const std::vector<std::uint8_t> taken = route::exits_taken(scores, point.thresholds);
+  for (const std::uint8_t exit : taken) shares[exit] += 1;
+  for (double& share : shares) share /= static_cast<double>(taken.size());
+  return shares;
+}
+
+// Points of the curve that keep the budgets at the costs that were measured.
+std::vector<route::CurvePoint> allowed(const plan::Plan& plan, const route::ExitScores& scores,
+                                       const std::vector<route::CurvePoint>& curve, const search::Budgets& budgets,
+                                       const std::string& energy_source) {
+  if (budgets == search::Budgets{}) return curve;
+  const search::Bill bill = bill_of(plan);
+  if (budgets.mean_energy_uj && !bill.has_energy) {
+    fail("plan '{}': budget mean_energy_uj: expected stages whose energy was measured, found none ({})", plan.name,
+         energy_source.empty() ? "costs.json was written before energy was measured; --remeasure does" : energy_source);
+  }
+  std::vector<route::CurvePoint> kept;
+  double least = std::numeric_limits<double>::infinity();
+  std::string closest;
+  for (const route::CurvePoint& point : curve) {
+    std::vector<double> reach = shares_at(scores, point, plan.stages.size());
+    for (std::size_t j = reach.size() - 1; j-- > 0;) reach[j] += reach[j + 1];
+    std::string worst;
+    const double broken = search::violation(search::plan_cost(bill, reach), budgets, &worst);
+    if (broken == 0) kept.push_back(point);
+    if (broken < least) {
+      least = broken;
+      closest = worst;
+    }
+  }
+  if (kept.empty()) {
+    throw OverBudget(
+        std::format("plan '{}': as measured no thresholds keep the budgets; the closest need {}", plan.name, closest));
+  }
+  return kept;
+}
+
+// The one point that a plan of one stage has.
+route::CurvePoint only_point(const plan::Plan& plan, const route::Verdicts& verdicts,
+                             const std::vector<double>& values) {
+  return {.accuracy = route::valued_accuracy(verdicts.correct[0], values),
+          .latency_us = plan.stages[0].cost->latency_us.mean};
+}
+
+// last: accuracy of the last net alone.
+const route::CurvePoint& aimed_at(const plan::Plan& plan, const std::vector<route::CurvePoint>& curve, double last,
+                                  const BuildOptions& options) {
+  constexpr double kRounding = 1e-9;
+  if (options.target.max_drop) return route::cheapest(curve, last - *options.target.max_drop - kRounding);
+  if (options.target.accuracy) return route::cheapest(curve, *options.target.accuracy);
+  if (options.target.latency_us) return route::most_accurate(curve, *options.target.latency_us);
+  if (options.reach.empty()) return route::knee(curve);
+  double latency = 0;
+  for (std::size_t i = 0; i < plan.stages.size(); ++i)
+    latency += options.reach[i] * plan.stages[i].cost->latency_us.mean;
+  return route::most_accurate(curve, latency * (1 + kRounding));
+}
+
+// Thresholds and what they promise, from the validation split; what a user should hear of it.
+std::vector<std::string> choose_point(plan::Plan& plan, const route::ScoreTable& validation,
+                                      const BuildOptions& options, const std::string& energy_source) {
+  const route::Verdicts verdicts = route::verdicts(validation);
+  const bool single = plan.stages.size() == 1;
+  const route::ExitScores scores = single ? route::ExitScores{} : route::policy_scores(plan, plan.policy, validation);
+  const std::vector<double> path = route::path_latency_us(plan);
+  const std::vector<double> values = route::image_values(options.metric, validation.labels);
+  const std::vector<route::CurvePoint> whole = single
+                                                   ? std::vector{only_point(plan, verdicts, values)}
+                                                   : route::CurveMaker(verdicts.correct, scores, path, values).curve();
+  const std::vector<route::CurvePoint> curve = allowed(plan, scores, whole, options.budgets, energy_source);
+  const double last = route::valued_accuracy(verdicts.correct.back(), values);
+  const route::CurvePoint& point = single ? curve.front() : aimed_at(plan, curve, last, options);
+  plan.predicted = {.metric = options.metric,
+                    .accuracy = point.accuracy,
+                    .mean_latency_us = point.latency_us,
+                    .exit_share = shares_at(scores, point, plan.stages.size())};
+  for (std::size_t i = 0; i + 1 < plan.stages.size(); ++i) plan.stages[i].exit.threshold = point.thresholds[i];
+  if (single) return {};
+  return route::plan_warnings(plan, validation, verdicts, route::exits_taken(scores, point.thresholds), options.metric);
+}
+
+Json provenance(const Workspace& w, const BuildOptions& options, const std::vector<std::string>& warnings) {
+  return {{"command", "triage build"},
+          {"config", w.config.name},
+          {"seed", w.config.seed},
+          {"data", {{"name", w.dataset.info().name}, {"sha256", w.dataset.info().sha256}}},
+          {"splits",
+           {{"train", w.splits.train.size()},
+            {"route", w.splits.route.size()},
+            {"validation", w.splits.validation.size()},
+            {"test", w.splits.test.size()}}},
+          {"engine", "onnxruntime " + runtime::onnx_runtime_version()},
+          {"threads", options.threads},
+          {"warnings", warnings},
+          {"machine", machine_context()},
+          {"git", git_revision()},
+          {"date", iso_time_now()}};
+}
+
+void quantize(const Workspace& w, std::vector<StageSource>& sources, const fs::path& directory) {
+  const auto wanted = std::ranges::count(sources, plan::Precision::int8, &StageSource::precision);
+  if (wanted == 0) return;
+  Progress progress("quantise", static_cast<std::uint64_t>(wanted), "stages");
+  write_json(directory / "int8.json",
+             quantize_stages(w, sources, static_cast<std::size_t>(w.config.int8_images), true, &progress));
+  progress.finish();
+}
+
+std::string schedules_of(const KernelsRequest& request) {
+  if (request.untuned) return "default schedules";
+  const std::string& store = request.tuning.store;
+  return fs::exists(store) ? "schedules of " + store : "default schedules (" + store + " is not here)";
+}
+
+// A plan that had kernels gets them again, for the same target; one that cannot has none, and this is said.
+void compile_as_before(const fs::path& before, const fs::path& made) {
+  std::string target = "this";
+  try {
+    const std::optional<KernelsRequest> request = kernels_request_of(before);
+    if (!request) return;
+    target = request->tuning.target;
+    const std::size_t kernels = make_kernels(made, *request).kernels;
+    std::fprintf(stderr, "build: the plan before was compiled; so is this one: %zu kernels for target %s, %s\n",
+                 kernels, target.c_str(), schedules_of(*request).c_str());
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const Error& error) {
+    std::fprintf(stderr,
+                 "warning: the plan before was compiled, this one is not: %s\n"
+                 "         'triage compile %s --target %s' makes its kernels\n",
+                 error.what(), before.c_str(), target.c_str());
+  }
+}
+
+}  // namespace
+
+plan::Plan build_plan(const Workspace& w, std::vector<StageSource> sources, const BuildOptions& options) {
+  const StepTimer timer(w.run, "build");
+  NewPlan made(w.run);
+  const fs::path &directory = made.directory(), scores = w.run / "scores";
+  fs::create_directories(scores);
+
+  quantize(w, sources, directory);
+  plan::Plan plan = bare_plan(w, sources, options.policy, directory);
+  const cost::CostTable costs = measured_costs(w, plan, directory, options);
+  const Json made_from = costs_made_from(plan, options.threads, directory / "costs.json");
+  attach_costs(plan, costs, options.threads);
+  const route::ScoreTable route_scores = route::score_plan(
+      plan, directory, w.dataset, w.splits.route, scores / "route.bin", w.threads, {.label = "score route split"});
+  const route::ScoreTable validation_scores =
+      route::score_plan(plan, directory, w.dataset, w.splits.validation, scores / "validation.bin", w.threads,
+                        {.label = "score validation split"});
+
+  const std::vector<double> temperatures = route::fit_temperatures(route_scores);
+  for (std::size_t i = 0; i < plan.stages.size(); ++i) plan.stages[i].exit.temperature = temperatures[i];
+  if (plan.stages.size() > 1) attach_routers(w, plan, route_scores, temperatures, directory);
+  std::vector<std::string> warnings = choose_point(plan, validation_scores, options, costs.energy_source);
+  for (const std::string& text : measure::disturbed_rows(costs))
+    warnings.push_back(text + "; 'triage build --remeasure' measures again");
+
+  for (std::size_t i = 0; i < plan.stages.size(); ++i) {
+    const bool last = i + 1 == plan.stages.size();
+    plan::Stage& stage = plan.stages[i];
+    const std::optional<plan::Exit> exit = last ? std::nullopt : std::optional(stage.exit);
+    const std::string bytes = stage_file(w, sources, i, exit, plan.policy);
+    write_file_atomic(directory / stage.onnx, bytes);
+    stage.sha256 = sha256_hex(bytes);
+    check_stage_parity(w, sources, i, directory);
+  }
+  plan.provenance = provenance(w, options, warnings);
+  plan::save_plan(directory, plan);
+  exporting::save_model(directory / "plan.onnx", exporting::compose_plan(directory));
+  compile_as_before(w.run / "plan", directory);
+  made.publish();
+  write_json(costs_key(w.run), made_from);
+  for (const std::string& text : warnings) std::fprintf(stderr, "build: warning: %s\n", printable(text).c_str());
+  return plan::load_plan(w.run / "plan");
+}
+
+}  // namespace triage::workflow

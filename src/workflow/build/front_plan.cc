@@ -1,0 +1,84 @@
+#include "workflow/build/front_plan.h"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace triage::workflow {
+
+std::string net_name(std::size_t leg) { return std::format("net{}", leg + 1); }
+
+search::Front front_of(const fs::path& run) {
+  const fs::path file = run / "front.json";
+  if (!fs::exists(file))
+    fail("{}: expected the front of a search, found none; run 'triage search' first", file.string());
+  return search::load_front(file);
+}
+
+void require_supernet_of(const search::Front& front, const OpenSupernet& supernet, const fs::path& run) {
+  const Json here = identity_of(supernet);
+  for (const auto& [key, value] : here.items()) {
+    if (!front.identity.contains(key) || front.identity[key] == value) continue;
+    fail("{}: was found with another supernet or other data than {}: {}: expected {}, found {}",
+         (run / "front.json").string(), supernet.directory.string(), key, front.identity[key].dump(), value.dump());
+  }
+}
+
+const search::FrontPoint& point_of(const search::Front& front, const BuildTarget& target) {
+  if (target.latency_us) return search::most_accurate_below(front, search::CostAxis::latency, *target.latency_us);
+  if (target.max_drop) {
+    if (front.singles.empty()) fail("--max-drop: expected nets alone in the front to drop from, found none");
+    const double best = std::ranges::max(front.singles, {}, &search::FrontPoint::accuracy).accuracy;
+    return search::cheapest_above(front, best - *target.max_drop);
+  }
+  return target.accuracy ? search::cheapest_above(front, *target.accuracy) : search::knee_of(front);
+}
+
+std::vector<StageSource> cut_stages(const OpenSupernet& supernet, const search::Genome& genome) {
+  const train::SubnetCutter cutter = supernet.cutter();
+  std::vector<StageSource> stages;
+  for (std::size_t i = 0; i < genome.legs.size(); ++i) {
+    const search::Leg& leg = genome.legs[i];
+    add_stages(stages, net_name(i), cutter.cut(leg.arch), leg.early, leg.precision);
+  }
+  return stages;
+}
+
+// A device's times say nothing about what is measured here: of its front comes the point, thresholds included, and no
+// budget of time holds.
+void use_front_of_device(const SearchConfig& config, const fs::path& run, BuildOptions& options) {
+  options.target = {};
+  options.budgets.mean_latency_us.reset();
+  options.budgets.p90_latency_us.reset();
+  options.budgets.worst_latency_us.reset();
+  std::fprintf(stderr,
+               "build: the front's latencies are of %s; those in the plan are measured on this machine, and budgets of "
+               "latency are not checked. 'triage profile %s --data FILE --device %s' measures the plan there\n",
+               config.device.c_str(), (run / "plan").c_str(), config.device.c_str());
+}
+
+plan::Plan build_from_front(const SearchConfig& config, const fs::path& run, BuildOptions options, bool any_policy) {
+  search::Front front = front_of(run);
+  const OpenSupernet supernet(config.supernet, train::Precision::fp32);
+  require_supernet_of(front, supernet, run);
+  Workspace workspace(run_config_of(config.supernet), run);
+  workspace.config.name = config.name;
+  options.threads = config.threads;
+  const BuildTarget target = options.target;
+  if (!config.device.empty()) use_front_of_device(config, run, options);
+  while (true) {
+    const search::FrontPoint& point = point_of(front, target);
+    if (!any_policy) options.policy = point.genome.policy;
+    options.reach = options.target.latency_us || options.target.accuracy || options.target.max_drop
+                        ? std::vector<double>{}
+                        : point.reach;
+    std::fprintf(stderr, "building %s\n", point.genome.text().c_str());
+    try {
+      return build_plan(workspace, cut_stages(supernet, point.genome), options);
+    } catch (const OverBudget& error) {
+      std::fprintf(stderr, "%s; trying another point of the front\n", error.what());
+    }
+    front.points.erase(front.points.begin() + (&point - front.points.data()));
+  }
+}
+
+}  // namespace triage::workflow

@@ -1,0 +1,71 @@
+#include "workflow/build/kernels_program.h"
+
+#include "compiler/tuning_store.h"
+#include "core/error.h"
+#include "core/machine.h"
+
+namespace triage::workflow {
+
+namespace {
+
+// What --target calls it; "this" where it is none of those.
+std::string name_of_target(const std::string& architecture, const std::vector<std::string>& features) {
+  for (const char* name : {"vnni", "avx512", "avx2", "sse4", "arm64", "arm64-plain"}) {
+    const compiler::Target target = compiler::target_from_name(name);
+    if (target.architecture == architecture && target.features == features) return name;
+  }
+  return "this";
+}
+
+}  // namespace
+
+fs::path kernels_program() {
+  const fs::path program = fs::read_symlink("/proc/self/exe").parent_path() / "triage-kernels";
+  if (!fs::exists(program)) fail("kernels: expected {}, found none", program.string());
+  return program;
+}
+
+compiler::ScheduleOf tuned_schedules(const TuningOptions& options) {
+  const compiler::Target target = compiler::target_from_name(options.target);
+  std::shared_ptr<compiler::TuningStore> store;
+  if (fs::exists(options.store))
+    store = std::make_shared<compiler::TuningStore>(options.store, tuning_machine(target, cpu_name()));
+  return [store, target](const compiler::KernelKey& key) {
+    if (!store) return default_schedule(key, target);
+    if (const auto best = store->best(key)) return best->schedule;
+    for (const compiler::Candidate& similar : store->nearest(key, 5))
+      if (allowed(key, similar.schedule)) return similar.schedule;
+    return default_schedule(key, target);
+  };
+}
+
+compiler::CompiledPlan make_kernels(const fs::path& directory, const KernelsRequest& request) {
+  const TuningOptions& tuning = request.tuning;
+  const compiler::Target target = compiler::target_from_name(tuning.target);
+  const compiler::ScheduleOf guess = [&](const compiler::KernelKey& key) { return default_schedule(key, target); };
+  const compiler::CompileOptions options{.target = target, .threads = tuning.threads, .program = kernels_program()};
+  Json made_by = {{"target", tuning.target}, {"threads", tuning.threads}};
+  if (!request.untuned) made_by["store"] = tuning.store;
+  return compile_plan(directory, options, request.untuned ? guess : tuned_schedules(tuning), made_by);
+}
+
+std::optional<KernelsRequest> kernels_request_of(const fs::path& directory) {
+  if (!fs::exists(directory / "plan.json")) return std::nullopt;
+  const plan::Plan plan = plan::load_plan(directory);
+  const auto compiled = std::ranges::find_if(plan.stages, [](const auto& stage) { return stage.compiled.has_value(); });
+  if (compiled == plan.stages.end()) return std::nullopt;
+  KernelsRequest request;
+  if (plan.provenance.contains(compiler::kMadeKernels)) {
+    const JsonReader made_by(plan.provenance[compiler::kMadeKernels], (directory / "plan.json").string());
+    request.tuning.target = made_by.get<std::string>("target");
+    request.tuning.threads = made_by.get_in("threads", 1, 64);
+    request.untuned = !made_by.has("store");
+    if (!request.untuned) request.tuning.store = made_by.get<std::string>("store");
+  } else {
+    const runtime::StageProgram program = runtime::load_program(directory / compiled->compiled->file);
+    request.tuning.target = name_of_target(program.architecture, program.features);
+  }
+  return request;
+}
+
+}  // namespace triage::workflow

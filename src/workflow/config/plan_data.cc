@@ -1,0 +1,48 @@
+#include "workflow/config/plan_data.h"
+
+#include "core/text.h"
+#include "workflow/config/search_config.h"
+
+namespace triage::workflow {
+namespace {
+
+std::optional<fs::path> directory_with_config(const fs::path& plan) {
+  const fs::path above = fs::weakly_canonical(plan).parent_path();
+  for (const fs::path& directory : {plan, above}) {
+    if (fs::exists(directory / "config.toml")) return directory;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<RunConfig> config_of_plan(const fs::path& plan) {
+  const std::optional<fs::path> directory = directory_with_config(plan);
+  if (!directory) return std::nullopt;
+  if (!is_search_config(*directory / "config.toml")) return run_config_of(*directory);
+  return run_config_of(load_search_config(*directory / "config.toml").supernet);
+}
+
+fs::path data_of_plan(const fs::path& plan, const std::string& given) {
+  if (!given.empty()) return given;
+  if (!fs::exists(plan)) fail("{}: expected a plan directory, found nothing there", plan.string());
+  const std::optional<RunConfig> config = config_of_plan(plan);
+  if (!config) {
+    throw UsageError(
+        std::format("--data is needed: expected a config.toml that names the data set in {} or one directory "
+                    "up, found none",
+                    plan.string()));
+  }
+  if (!fs::exists(config->data)) {
+    throw UsageError(std::format("--data is needed: {} names the data set '{}', which is not there from here",
+                                 config->origin, config->data));
+  }
+  return config->data;
+}
+
+std::string data_option(const fs::path& plan, const std::string& data) {
+  const std::optional<RunConfig> config = config_of_plan(plan);
+  return config && config->data == data ? std::string() : " --data " + shell_word(data);
+}
+
+}  // namespace triage::workflow

@@ -1,0 +1,35 @@
+// Configuration of `triage search`: docs/configuration.md explains every key, configs/cifar10-search.toml is an
+// example.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+
+#include "core/file.h"
+#include "search/joint_search.h"
+
+namespace triage::workflow {
+
+struct SearchConfig {
+  std::string name;
+  std::string supernet;                  // directory with supernet.pt and config.toml
+  int threads = 1;                       // of the engine, for the costs
+  std::string provider = "cpu";          // likewise
+  std::string tuning = "tuning.sqlite";  // store of schedules, for provider compiled
+  std::string device;                    // whose costs count; empty: this machine's
+  std::string devices_file = "devices.toml";
+  double profile_seconds = 90;  // of timed runs while the layers are measured
+  search::CostAxis axis = search::CostAxis::latency;
+  search::Budgets budgets;
+  std::optional<search::Genome> hand_picked;  // a plan made without a search, for comparison
+  search::SearchOptions options;              // structures without space and exits: the supernet tells
+  std::string text;                           // of the file, kept in the run directory as config.toml
+  std::string origin;
+};
+
+// settings: as of Config::load.
+SearchConfig load_search_config(const fs::path& file, std::span<const std::string> settings = {});
+bool is_search_config(const fs::path& file);  // it has a [search]
+
+}  // namespace triage::workflow

@@ -1,0 +1,10 @@
+// triage-measure, which stands beside this program.
+#pragma once
+
+#include "core/file.h"
+
+namespace triage::workflow {
+
+fs::path measuring_program();  // throws Error where it does not stand there
+
+}  // namespace triage::workflow

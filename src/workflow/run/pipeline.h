@@ -1,0 +1,96 @@
+// The steps from a configuration to a plan, each resumable: what a step has finished is found again in the run
+// directory and not repeated.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "data/dataset.h"
+#include "data/loader.h"
+#include "data/splits.h"
+#include "measure/stages.h"
+#include "route/router_training.h"
+#include "search/plan_solver.h"
+#include "train/trainer.h"
+#include "workflow/config/run_config.h"
+#include "workflow/device/energy_choice.h"
+
+namespace triage::workflow {
+
+// What "auto" stands for in a run: what it began with (runs of before that was a choice: bf16), so that one that moves
+// to another machine goes on as it was; in a new run, what this machine is fastest in. The text that is kept says
+// which.
+RunConfig resolve_precision(RunConfig config, const fs::path& run);
+
+// An opened run: its configuration, data and splits. Stages are named by their index in RunConfig::stages.
+struct Workspace {
+  Workspace(RunConfig run_config, fs::path run_directory);
+
+  RunConfig config;  // its splits in images
+  fs::path run;
+  data::Dataset dataset;
+  data::Splits splits;
+  data::Normalization normalization;  // of the train split
+  at::Device device;
+  int threads;  // of training and scoring
+
+  train::TrainJob job(const StageConfig& stage) const;  // without its teacher
+  plan::ArchCost cost(const StageConfig& stage) const;  // of its largest subnet, on these images
+};
+
+// What the splits leave a person to know, on stderr.
+void print_split_notes(const Workspace& workspace);
+
+// Of the plan's stages that a network makes which answers behind the blocks `exits` (rising), too: "NAME_exit0", ...,
+// "NAME".
+std::vector<std::string> plan_stage_names(const std::string& name, const std::vector<int>& exits);
+
+// Throws Error for what training, building or evaluating would refuse hours later: too few classes or images, stages
+// that do not fit the images or their start, names that two stages of the plan would have.
+void check_run(const Workspace& workspace);
+void check_budgets(const Workspace& workspace);  // the same for limits of the plan that nothing here can measure
+
+// Throws Error unless the nets of a plan (its provenance says it) were trained and routed on these images, split so.
+// file: plan.json, for the message.
+void require_images_of(const Workspace& workspace, const plan::Plan& plan, const fs::path& file);
+
+// What a stage's weights start from; null: nothing. A supernet of this run must have been trained.
+std::shared_ptr<const train::NetworkFile> start_of(const Workspace& workspace, const StageConfig& stage);
+
+// Trains the supernet where there is one.
+std::optional<train::TrainResult> train_supernet(const Workspace& workspace);
+
+// Trains every stage, teachers first. Results in the order of RunConfig::stages.
+std::vector<train::TrainResult> train_stages(const Workspace& workspace);
+
+struct BuildOptions {
+  plan::PolicyKind policy = plan::PolicyKind::learned;
+  BuildTarget target;
+  plan::Metric metric = plan::Metric::accuracy;  // that the target and the choice of the point are in
+  std::vector<double> reach;  // of a front's point: the target is its cost at the costs that were measured
+  search::Budgets budgets;    // hard limits on what was measured
+  int threads = 1;            // of the engine, for the measured costs
+  bool remeasure = false;     // measure costs again although costs.json is there
+  EnergyChoice energy;        // one whose source is named measures again
+};
+
+// RUN/timing.json: seconds of a named step. What is repeated counts once, with its longest time (the later ones find
+// things done). Training keeps its own time over all parts of a run that was interrupted or killed.
+void record_step(const fs::path& run, const std::string& step, double seconds);
+
+// Records the time from construction to destruction, unless that is by an exception.
+class StepTimer {
+ public:
+  StepTimer(fs::path run, std::string step);
+  ~StepTimer();
+
+ private:
+  fs::path run_;
+  std::string step_;
+  double start_;
+  int exceptions_;
+};
+double total_minutes(const fs::path& run);
+std::optional<double> step_minutes(const fs::path& run, const std::string& step);  // none: it was not recorded
+
+}  // namespace triage::workflow

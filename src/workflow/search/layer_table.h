@@ -1,0 +1,38 @@
+// A table of layer costs, of this machine or a device: measured, taken up where it was, or read. What `triage costs`
+// and `triage search` share.
+#pragma once
+
+#include <array>
+
+#include "cost/layer_costs.h"
+#include "costing/layer_costs.h"
+#include "workflow/device/remote_profile.h"
+
+namespace triage::workflow {
+
+inline constexpr const char* kCompiled = "compiled";                 // providers besides ONNX Runtime's: tuned kernels
+inline constexpr const char* kCompiledUntuned = "compiled-untuned";  // and kernels whose schedules were guessed
+
+inline constexpr std::array kLayerProviders{"cpu", "xnnpack", kCompiledUntuned, kCompiled};
+
+struct LayerTableSubject {
+  plan::SearchSpace space;
+  plan::InputShape input;
+  int classes = 10;
+};
+
+// Shape and classes of a data set file.
+void use_data(const fs::path& file, LayerTableSubject& subject);
+// The supernet of a run or zoo directory; it need not be trained yet. Takes its exits where none were asked for. data:
+// a data set file in place of the configuration's, or empty.
+LayerTableSubject supernet_subject(const fs::path& directory, const std::string& data, std::vector<int>& exits);
+
+// tuning: the store that tuned kernels take their schedules from. Shows progress and what a device says. Throws as
+// costing::measure_layer_costs(), Error about the devices file.
+cost::LayerCostTable measured_layers(const LayerTableSubject& subject, const costing::LayerCostOptions& options,
+                                     const fs::path& file, const std::string& tuning, const RemoteProfile& remote = {});
+
+// On stderr: visits of a device's table that its state speaks against.
+void print_device_remarks(const cost::LayerCostTable& table);
+
+}  // namespace triage::workflow

@@ -1,0 +1,63 @@
+#include "workflow/search/open_supernet.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace triage::workflow {
+
+OpenSupernet::OpenSupernet(const fs::path& run, std::optional<train::Precision> precision)
+    : workspace(run_config_of(run), run),
+      directory(run),
+      file(run / "supernet.pt"),
+      trained(train::load_network(file, precision.value_or(workspace.config.precision))) {
+  train::require_images_of(trained, workspace.dataset, workspace.splits, workspace.config.seed, file);
+  if (workspace.config.supernet && workspace.config.supernet->space != space()) {
+    fail("{}: space: expected {} as in config.toml, found {}", file.string(), workspace.config.supernet->space.text(),
+         space().text());
+  }
+}
+
+Json identity_of(const OpenSupernet& supernet) {
+  const Workspace& w = supernet.workspace;
+  const data::SplitOptions& splits = w.config.splits;
+  Json drawn = {{"route", splits.route}, {"validation", splits.validation}, {"seed", splits.seed}};
+  if (!w.splits.drawn.empty()) drawn["drawn"] = w.splits.drawn;
+  return {{"supernet", supernet.trained.sha256}, {"data", w.dataset.info().sha256}, {"splits", drawn}};
+}
+
+const std::vector<std::uint32_t>& OpenSupernet::split(const std::string& name) const {
+  if (name == "validation") return workspace.splits.validation;
+  if (name == "route") return workspace.splits.route;
+  if (name == "test") return workspace.splits.test;
+  throw UsageError("--split: expected validation, route or test, found '" + name + "'");
+}
+
+train::SubnetCutter OpenSupernet::cutter(const train::RecalibrationOptions& options) const {
+  return {trained.network, workspace.dataset, workspace.splits.train, trained.normalization, options};
+}
+
+std::vector<Label> labels_of(const data::Dataset& dataset, const std::vector<std::uint32_t>& indices) {
+  std::vector<Label> labels(indices.size());
+  std::ranges::transform(indices, labels.begin(), [&](std::uint32_t index) { return dataset.label(index); });
+  return labels;
+}
+
+search::LogitStore open_store(const OpenSupernet& supernet, const std::string& split,
+                              const train::RecalibrationOptions& recalibration, const fs::path& file,
+                              plan::Precision precision) {
+  const Workspace& w = supernet.workspace;
+  const data::SplitOptions& splits = w.config.splits;
+  const std::string int8 =
+      precision == plan::Precision::int8 ? ", int8 " + exporting::to_json(w.config.int8).dump() : std::string();
+  const search::StoreKey key{
+      supernet.trained.sha256, w.dataset.info().sha256,
+      std::format("{} of route={} validation={} seed={}{}", split, splits.route, splits.validation, splits.seed,
+                  w.splits.drawn.empty() ? "" : ", " + w.splits.drawn),
+      std::format("{} images, seed {}", recalibration.images, recalibration.seed) + int8};
+  return {
+      file.empty() ? supernet.directory / std::format("subnets_{}{}.sqlite", split, int8.empty() ? "" : "_int8") : file,
+      key, supernet.trained.network->classes(), labels_of(w.dataset, supernet.split(split))};
+}
+
+}  // namespace triage::workflow

@@ -1,0 +1,147 @@
+#include "workflow/search/search_run.h"
+
+#include <cstdio>
+
+#include "core/progress.h"
+#include "measure/energy_source.h"
+#include "remote/ssh.h"
+#include "workflow/search/layer_table.h"
+
+namespace triage::workflow {
+namespace {
+
+constexpr std::size_t kFirstScored = 16;  // subnets, before it comes back to a device; then twice as many
+
+// Layers are measured by time alone: a search by energy is refused before it costs minutes.
+void refuse_energy(const SearchConfig& config) {
+  if (config.axis != search::CostAxis::energy && !config.budgets.mean_energy_uj) return;
+  const measure::FoundEnergy energy = measure::find_energy("auto");
+  fail("{}: {}: expected a cost that the search can predict, found energy ({})", config.origin,
+       config.axis == search::CostAxis::energy ? "search.axis" : "search.budget.mean_energy_uj",
+       energy.source ? "of layers it is not available, of built plans from " + energy.text : energy.text);
+}
+
+cost::LayerCostTable layer_table(const SearchConfig& config, plan::Precision precision, const fs::path& file,
+                                 const OpenSupernet& supernet) {
+  const supernet::Network& network = supernet.trained.network;
+  costing::LayerCostOptions options;
+  options.precision = precision;
+  options.provider = config.provider;
+  options.threads = config.threads;
+  options.seconds = config.profile_seconds;
+  options.exits = network->options().exits;
+  return measured_layers({.space = supernet.space(), .input = network->input(), .classes = network->classes()}, options,
+                         file, config.tuning, {.device = config.device, .devices_file = config.devices_file});
+}
+
+// A search's structures: what the configuration says and what the supernet has.
+SearchConfig complete_config(SearchConfig config, const OpenSupernet& supernet, const SupernetAnswers& answers) {
+  config.options.structures.space = supernet.space();
+  config.options.structures.input = supernet.trained.network->input();
+  config.options.structures.exits = answers.exits();
+  return config;
+}
+
+}  // namespace
+
+ShownAxis shown(search::CostAxis axis) {
+  switch (axis) {
+    case search::CostAxis::latency:
+      return {1, "us", "mean latency (us)"};
+    case search::CostAxis::macs:
+      return {1e6, "MMAC", "mean multiply-adds (million)"};
+    case search::CostAxis::energy:
+      break;
+  }
+  return {1, "uJ", "mean energy (uJ)"};
+}
+
+SearchRun::SearchRun(SearchConfig search_config, fs::path run_directory)
+    : run(std::move(run_directory)),
+      supernet(search_config.supernet),
+      answers(supernet),
+      config(complete_config(std::move(search_config), supernet, answers)),
+      pool(answers, supernet.space(), answers.exits()),
+      costs(costs_of(config.provider).costs),
+      evaluator(pool, costs, evaluator_options()) {}
+
+ProviderCosts SearchRun::costs_of(const std::string& provider) {
+  refuse_energy(config);
+  SearchConfig asked = config;
+  asked.provider = provider;
+  const std::vector<plan::ArchSpec> subnets = search::JointSearch::initial_subnets(config.options);
+  std::map<plan::Precision, std::shared_ptr<const cost::CostModel>> models;
+  std::optional<cost::MeasuredOn> on;  // of the first table
+  std::string origin;
+  std::size_t scored = 0, piece = kFirstScored;
+  for (const plan::Precision precision : config.options.structures.precisions) {
+    const cost::CostKey key{.provider = provider, .precision = plan::to_string(precision), .threads = config.threads};
+    const fs::path file = run / cost::layer_costs_name(key, config.device.empty() ? cost::kThisMachine : config.device);
+    while (!models.contains(precision)) {
+      try {
+        const cost::LayerCostTable table = layer_table(asked, precision, file, supernet);
+        if (!on) {
+          on = cost::measured_on(table);
+          origin = file.string();
+        }
+        cost::require_measured_on(cost::measured_on(table), *on, file.string());
+        print_device_remarks(table);
+        models[precision] = std::make_shared<cost::LayerCosts>(table, file.string());
+      } catch (const remote::DeviceVanished& vanished) {
+        if (scored == subnets.size()) {
+          throw remote::DeviceVanished(
+              vanished.problem,
+              std::format("{}; all {} subnets that the search begins with are scored, its trials need these costs",
+                          vanished.what(), subnets.size()));
+        }
+        std::fprintf(stderr, "search: %s; it scores subnets and comes back\n", vanished.what());
+        const std::size_t last = std::min(subnets.size(), scored + piece);
+        score(config.options, subnets, scored, last);
+        scored = last;
+        piece *= 2;
+      }
+    }
+  }
+  return {cost::PrecisionCosts(std::move(models)), *on, origin};
+}
+
+search::EvaluatorOptions SearchRun::evaluator_options() const {
+  return {.input = supernet.trained.network->input(),
+          .classes = answers.classes(),
+          .axis = config.axis,
+          .budgets = config.budgets,
+          .most_stages = config.options.structures.most_stages,
+          .precisions = config.options.structures.precisions};
+}
+
+Json SearchRun::identity(const Json& search, const cost::CostModel& under) const {
+  const Json of_supernet = identity_of(supernet);
+  return {{"search", search},
+          {"supernet", of_supernet["supernet"]},
+          {"data", of_supernet["data"]},
+          {"splits", of_supernet["splits"]},
+          {"costs", under.identity()},
+          {"axis", search::to_string(config.axis)},
+          {"budgets", search::to_json(config.budgets)}};
+}
+
+void SearchRun::score_initial(const search::SearchOptions& options) {
+  const std::vector<plan::ArchSpec> subnets = search::JointSearch::initial_subnets(options);
+  score(options, subnets, 0, subnets.size());
+}
+
+void SearchRun::score(const search::SearchOptions& options, const std::vector<plan::ArchSpec>& subnets,
+                      std::size_t first, std::size_t last) {
+  Progress progress("score subnets", subnets.size(), "subnets", first);
+  for (std::size_t done = first; done < last;) {
+    for (const plan::Precision precision : options.structures.precisions) pool.add(subnets[done], precision);
+    progress.update(++done);
+    if (stop_requested() && done < subnets.size()) {
+      throw Interrupted(
+          std::format("stopped after {} of {} subnets; the same command goes on from here", done, subnets.size()));
+    }
+  }
+  progress.finish();
+}
+
+}  // namespace triage::workflow

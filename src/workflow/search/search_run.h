@@ -1,0 +1,54 @@
+// An opened search: its supernet, answers, costs and study. What `triage search` and `triage build` of its run share.
+#pragma once
+
+#include "cost/measured_on.h"
+#include "cost/precision_costs.h"
+#include "workflow/config/search_config.h"
+#include "workflow/search/supernet_answers.h"
+
+namespace triage::workflow {
+
+struct ShownAxis {
+  double scale;  // a cost over this is shown in `unit`
+  const char *unit, *title;
+};
+ShownAxis shown(search::CostAxis axis);
+
+struct ProviderCosts {
+  cost::PrecisionCosts costs;
+  cost::MeasuredOn on;
+  std::string origin;  // a table's file
+};
+
+class SearchRun {
+ public:
+  // Measures the layers' costs in each precision where RUN/layer_costs*.json is not complete. While the configuration's
+  // device is away it scores the subnets that a search begins with, some at a time, and comes back to the device;
+  // throws DeviceVanished when it is still away and all are scored: nothing that was measured or scored is lost.
+  SearchRun(SearchConfig search_config, fs::path run_directory);
+
+  fs::path run;
+  OpenSupernet supernet;
+  SupernetAnswers answers;
+  SearchConfig config;
+  search::NetPool pool;
+  cost::PrecisionCosts costs;
+  search::EvaluatorOptions evaluator_options() const;
+  search::Evaluator evaluator;
+
+  Json identity() const { return identity(search::to_json(config.options)); }  // of the study
+  // Of another search on the same answers.
+  Json identity(const Json& search) const { return identity(search, costs); }
+  Json identity(const Json& search, const cost::CostModel& under) const;
+  // Under which another search may look at the same answers; measured as the constructor does where tables are missing.
+  ProviderCosts costs_of(const std::string& provider);
+  // Scores the subnets that a search begins with; those that are in the store already cost nothing.
+  void score_initial() { score_initial(config.options); }
+  void score_initial(const search::SearchOptions& options);
+
+ private:
+  void score(const search::SearchOptions& options, const std::vector<plan::ArchSpec>& subnets, std::size_t first,
+             std::size_t last);
+};
+
+}  // namespace triage::workflow

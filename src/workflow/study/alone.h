@@ -1,0 +1,40 @@
+// Nets trained alone, to be held against a supernet's subnets: asked from the weights of a run, or read from a record
+// of what such nets answered, which outlives the run (results/supernet_alone.json; docs/formats.md).
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "workflow/search/open_supernet.h"
+
+namespace triage::workflow {
+
+// Which images of a split the last exit labels right, 1 or 0 each.
+using Right = std::vector<char>;
+double share(const Right& right);
+
+struct LabelledSplit {
+  LabelledSplit(const OpenSupernet& supernet, const std::string& name);
+  Right ask(supernet::Network& network) const;
+
+  std::vector<Label> labels;
+  train::ImageBatches images;
+};
+
+struct AloneNet {
+  plan::ArchSpec arch;
+  std::string origin;  // the file it comes from
+  Json identity;       // of its training (train::identity_of)
+  Right test;
+  double validation = 0;  // accuracy
+};
+
+// source: a run directory, or a record. Nets that can't be compared, for another recipe or a space that they are not
+// in, are named on stderr and left out. Throws Error for nets trained on other images than the supernet.
+std::vector<AloneNet> alone_nets(const OpenSupernet& supernet, const LabelledSplit& test,
+                                 const LabelledSplit& validation, const fs::path& source);
+
+void write_record(const fs::path& file, std::span<const AloneNet> nets);
+
+}  // namespace triage::workflow
