@@ -56,7 +56,6 @@ struct CostTable {
   const CostEntry* find(const CostKey& key) const;
 };
 
-
 Json to_json(const CostTable& table);
 CostTable cost_table_from_json(const Json& json, const std::string& origin);
 CostTable load_cost_table(const fs::path& file);
