@@ -9,9 +9,10 @@
 
 namespace triage::cli {
 
-void add_energy_flag(CLI::App& app,
-                     workflow::EnergyChoice& choice);  // --energy: not wanted without it, the others need it
-void add_energy_options(CLI::App& app, workflow::EnergyChoice& choice);  // --energy-source and what belongs to it
+// --energy: not wanted without it, and the other options need it.
+void add_energy_flag(CLI::App& app, workflow::EnergyChoice& choice);
+// --energy-source and what belongs to it.
+void add_energy_options(CLI::App& app, workflow::EnergyChoice& choice);
 
 // A column of the printed table: net energy, "n/a" where there is none, nothing at all when nobody asked for energy.
 std::string energy_title(const cost::CostTable& table);
