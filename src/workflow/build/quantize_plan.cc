@@ -20,12 +20,13 @@ constexpr std::size_t kCheckedImages = 16, kTimedImages = 256;
 
 class Quantizer {
  public:
-  Quantizer(const Workspace& workspace, const fs::path& from, fs::path to)
+  Quantizer(const Workspace& workspace, const fs::path& from, fs::path to, bool any_data)
       : w_(workspace), from_(from), to_(std::move(to)), plan_(plan::load_plan(from)) {
     const data::DatasetInfo& info = w_.dataset.info();
     const plan::InputShape shape{info.channels, info.height, info.width};
     if (shape != plan_.input || info.classes != plan_.classes)
       fail("{}: found images or classes that differ from those of plan '{}'", w_.config.data, plan_.name);
+    if (!any_data) require_images_of(w_, plan_, from_ / "plan.json");
     count_ = std::min<std::size_t>(static_cast<std::size_t>(w_.config.int8_images), w_.splits.route.size());
     images_ = network_inputs(w_, std::span(w_.splits.route).first(count_));
   }
@@ -117,9 +118,7 @@ class Quantizer {
 }  // namespace
 
 plan::Plan quantize_plan(const Workspace& workspace, const fs::path& from, const fs::path& to, bool any_data) {
-  Quantizer quantizer(workspace, from, to);
-  if (!any_data) require_images_of(workspace, plan::load_plan(from), from / "plan.json");
-  return quantizer.run();
+  return Quantizer(workspace, from, to, any_data).run();
 }
 
 }  // namespace triage::workflow
