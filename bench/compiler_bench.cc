@@ -13,11 +13,11 @@
 
 #include "bench/product_peak.h"
 #include "compiler/compile_stage.h"
-#include "compiler/tune_job.h"
-#include "compiler/tuning_store.h"
-#include "core/machine.h"
-#include "core/statistics.h"
-#include "core/temporary.h"
+#include "compiler/tuning/tune_job.h"
+#include "compiler/tuning/tuning_store.h"
+#include "core/files/temporary.h"
+#include "core/statistics/statistics.h"
+#include "core/system/machine.h"
 #include "costing/random_model.h"
 #include "runtime/compiled_backend.h"
 

@@ -15,7 +15,7 @@
 #include <cstdlib>
 #include <functional>
 
-#include "supernet/conv3x3_bf16.h"
+#include "supernet/kernels/conv3x3_bf16.h"
 
 namespace {
 

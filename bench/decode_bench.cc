@@ -19,8 +19,8 @@
 #include <thread>
 
 #include "core/error.h"
-#include "core/machine.h"
-#include "data/load_images.h"
+#include "core/system/machine.h"
+#include "data/image/load_images.h"
 
 namespace {
 

@@ -3,7 +3,7 @@
 #include <benchmark/benchmark.h>
 
 #include "data/augment.h"
-#include "data/import.h"
+#include "data/import/import.h"
 
 namespace {
 

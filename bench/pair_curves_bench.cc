@@ -8,9 +8,9 @@
 #include <cstdio>
 #include <string_view>
 
-#include "core/machine.h"
 #include "core/rng.h"
-#include "search/pair_curves.h"
+#include "core/system/machine.h"
+#include "search/solve/pair_curves.h"
 
 namespace {
 

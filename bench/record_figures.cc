@@ -4,7 +4,7 @@
 #include <exception>
 
 #include "core/error.h"
-#include "core/machine.h"
+#include "core/system/machine.h"
 
 int main(int argc, char** argv) {
   if (argc < 6 || argc % 3 != 0) {

@@ -13,9 +13,9 @@
 #include <limits>
 #include <numeric>
 
-#include "core/machine.h"
 #include "core/progress.h"
-#include "core/statistics.h"
+#include "core/statistics/statistics.h"
+#include "core/system/machine.h"
 #include "data/loader.h"
 #include "data/splits.h"
 #include "evaluate/evaluate.h"

@@ -9,8 +9,8 @@
 #include <numeric>
 #include <string_view>
 
-#include "core/machine.h"
 #include "core/rng.h"
+#include "core/system/machine.h"
 #include "runtime/executor.h"
 #include "runtime/fake_backend.h"
 

@@ -11,7 +11,7 @@
 #include <cstdio>
 #include <numeric>
 
-#include "core/machine.h"
+#include "core/system/machine.h"
 #include "supernet/sgd.h"
 #include "train/sandwich.h"
 #include "train/subnets.h"

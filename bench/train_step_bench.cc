@@ -15,8 +15,8 @@
 #include <memory>
 #include <numeric>
 
-#include "core/machine.h"
-#include "data/import.h"
+#include "core/system/machine.h"
+#include "data/import/import.h"
 #include "data/loader.h"
 #include "supernet/network.h"
 #include "supernet/sgd.h"

@@ -5,7 +5,7 @@
 
 #include <cstdio>
 
-#include "core/file.h"
+#include "core/files/file.h"
 #include "plan/plan.h"
 #include "runtime/test_models.h"
 

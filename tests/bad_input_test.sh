@@ -103,7 +103,7 @@ expect 1 "version" "$triage" predict cut run/easiest.png
 expect 1 "classes" "$triage" eval run/plan --data other.tds
 expect 1 "results.json" "$triage" report run
 
-# Data sets. What the importers refuse record by record is in src/data/import_test.cc; here: what the user sees.
+# Data sets. What the importers refuse record by record is in src/data/import/import_test.cc; here: what the user sees.
 expect 2 "PATH is missing" "$triage" data import cifar10 --out x.tds
 expect 2 "cifar11" "$triage" data get cifar11 --out x.tds
 expect 1 "nowhere" "$triage" data import idx nowhere --out x.tds

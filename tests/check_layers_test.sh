@@ -4,7 +4,7 @@ set -euo pipefail
 check=$(cd "$(dirname "$0")/.." && pwd)/scripts/check_layers
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
-mkdir -p "$tree"/{include/triage,cli,apps/triage-{kernels,measure},src/{core,plan,data,runtime,compiler,codegen,route,export,measure,costing,evaluate}}
+mkdir -p "$tree"/{include/triage,apps/{triage/program,triage-kernels,triage-measure},src/{core,plan,data,runtime,compiler,codegen,route,exporting,measure,costing,evaluate}}
 put() { printf '%s\n' "${@:2}" > "$tree/$1"; }
 put include/triage/api.h '#include <vector>' '#include "triage/result.h"'
 put src/core/a.h '#include <string>'
@@ -13,12 +13,12 @@ put src/route/heavy.h '#include <torch/torch.h>' '#include "plan/p.h"'
 put src/route/light.h '#include "plan/p.h"'
 put src/evaluate/e.cc '#include "route/light.h"' '#include "triage/api.h"'
 put src/data/d.cc '#include "core/a.h"'
-put src/costing/layer_costs.h '#include "export/x.h"'
+put src/costing/layer_costs.h '#include "exporting/x.h"'
 put src/measure/p.h '#include "runtime/r.h"'
 put apps/triage-measure/main.cc '#include "measure/p.h"' '#include "triage/api.h"'
 put src/codegen/k.h '#include "plan/p.h"'
 put apps/triage-kernels/main.cc '#include "codegen/k.h"'
-put cli/main.cc '#include "route/heavy.h"' '#include "cli/command.h"'
+put apps/triage/program/main.cc '#include "route/heavy.h"' '#include "apps/triage/program/command.h"'
 "$check" "$tree"
 
 refuses() {  # FILE INCLUDE MESSAGE: the check fails and says MESSAGE about FILE when it includes that
@@ -39,16 +39,16 @@ refuses include/triage/api.h '"core/a.h"' 'a public header may include nothing o
 refuses src/core/x.cc '"plan/p.h"' 'core may not include plan'
 refuses src/data/x.cc '"plan/p.h"' 'data may not include plan'
 refuses src/runtime/x.cc '"data/d.h"' 'runtime may not include data'
-refuses src/evaluate/x.cc '<torch/torch.h>' 'only supernet, train, export, route and workflow may include LibTorch'
+refuses src/evaluate/x.cc '<torch/torch.h>' 'only supernet, train, exporting, route and workflow may include LibTorch'
 refuses src/evaluate/x.cc '"route/heavy.h"' 'evaluate would include LibTorch through it'
 refuses src/evaluate/x.cc '"e.h"' 'expected "module/file.h"'
-refuses src/evaluate/x.cc '"cli/command.h"' 'evaluate may not include cli'
-refuses src/measure/x.cc '"export/x.h"' 'measure may not include export'
+refuses src/evaluate/x.cc '"apps/triage/program/command.h"' 'evaluate may not include apps/triage'
+refuses src/measure/x.cc '"exporting/x.h"' 'measure may not include exporting'
 refuses src/measure/x.cc '"costing/layer_costs.h"' 'measure may not include costing'
-refuses apps/triage-measure/x.cc '"data/d.h"' 'triage-measure may not include data'
-refuses apps/triage-measure/x.cc '"costing/layer_costs.h"' 'triage-measure may not include costing'
+refuses apps/triage-measure/x.cc '"data/d.h"' 'apps/triage-measure may not include data'
+refuses apps/triage-measure/x.cc '"costing/layer_costs.h"' 'apps/triage-measure may not include costing'
 refuses src/compiler/x.cc '"codegen/k.h"' 'compiler may not include codegen'
-refuses cli/x.cc '"codegen/k.h"' 'cli may not include codegen'
-refuses apps/triage-kernels/x.cc '"data/d.h"' 'triage-kernels may not include data'
+refuses apps/triage/x.cc '"codegen/k.h"' 'apps/triage may not include codegen'
+refuses apps/triage-kernels/x.cc '"data/d.h"' 'apps/triage-kernels may not include data'
 "$check" "$tree"
 echo "layer check: good tree passes, 15 bad ones are refused"

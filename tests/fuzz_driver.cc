@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/file.h"
+#include "core/files/file.h"
 #include "core/rng.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);

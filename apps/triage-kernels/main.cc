@@ -6,9 +6,9 @@
 #include <iterator>
 
 #include "codegen/build_library.h"
-#include "compiler/tune_job.h"
-#include "core/machine.h"
+#include "compiler/tuning/tune_job.h"
 #include "core/progress.h"
+#include "core/system/machine.h"
 
 namespace {
 

@@ -6,12 +6,12 @@
 #include <cstdio>
 #include <exception>
 
-#include "core/machine.h"
 #include "core/progress.h"
+#include "core/system/machine.h"
 #include "measure/frame.h"
 #include "measure/job.h"
-#include "measure/memory.h"
-#include "measure/stage_engine.h"
+#include "measure/stages/memory.h"
+#include "measure/stages/stage_engine.h"
 #include "runtime/backend.h"
 #include "triage/classifier.h"
 

@@ -7,8 +7,8 @@
 #include "codegen/machine_code.h"
 #include "codegen/with_halide.h"
 #include "core/error.h"
-#include "core/process.h"
-#include "core/temporary.h"
+#include "core/files/temporary.h"
+#include "core/system/process.h"
 #include "runtime/kernel_abi.h"
 
 namespace triage::codegen {

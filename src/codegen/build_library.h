@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "compiler/kernel_library.h"
+#include "compiler/kernel/kernel_library.h"
 
 namespace triage::codegen {
 

@@ -3,7 +3,7 @@
 
 #include "codegen/codegen_test_support.h"
 #include "codegen/with_halide.h"
-#include "core/file.h"
+#include "core/files/file.h"
 #include "core/test_support.h"
 
 namespace triage::codegen {

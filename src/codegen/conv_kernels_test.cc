@@ -9,7 +9,7 @@
 #include "codegen/codegen_test_support.h"
 #include "codegen/kernel_code.h"
 #include "codegen/machine_code.h"
-#include "compiler/pack.h"
+#include "compiler/kernel/pack.h"
 #include "core/rng.h"
 #include "runtime/program_workspace.h"
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "codegen/kernel_code.h"
-#include "compiler/winograd.h"
+#include "compiler/kernel/winograd.h"
 
 namespace triage::codegen {
 

@@ -8,8 +8,8 @@
 
 #include "codegen/build_library.h"
 #include "compiler/compiler_test_support.h"
-#include "core/file.h"
-#include "core/process.h"
+#include "core/files/file.h"
+#include "core/system/process.h"
 #include "core/test_support.h"
 
 namespace triage::codegen {

@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "compiler/dot_types.h"
-#include "compiler/edge_key.h"
-#include "compiler/schedule.h"
+#include "compiler/kernel/dot_types.h"
+#include "compiler/kernel/edge_key.h"
+#include "compiler/kernel/schedule.h"
 
 namespace triage::codegen {
 

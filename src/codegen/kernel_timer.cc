@@ -4,7 +4,7 @@
 #include "codegen/build_library.h"
 #include "codegen/machine_code.h"
 #include "codegen/with_halide.h"
-#include "compiler/pack.h"
+#include "compiler/kernel/pack.h"
 
 namespace triage::codegen {
 

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <set>
 
-#include "compiler/dot_types.h"
-#include "compiler/pack.h"
+#include "compiler/kernel/dot_types.h"
+#include "compiler/kernel/pack.h"
 #include "core/error.h"
-#include "core/temporary.h"
+#include "core/files/temporary.h"
 
 namespace triage::compiler {
 namespace {

@@ -4,7 +4,7 @@
 #include <functional>
 #include <vector>
 
-#include "compiler/kernel_library.h"
+#include "compiler/kernel/kernel_library.h"
 #include "compiler/stage_graph.h"
 #include "plan/plan.h"
 #include "runtime/stage_program.h"

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "compiler/kernel_key.h"
+#include "compiler/kernel/kernel_key.h"
 #include "compiler/target.h"
 #include "core/error.h"
 #include "core/rng.h"

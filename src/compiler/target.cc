@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "core/machine.h"
+#include "core/system/machine.h"
 
 namespace triage::compiler {
 namespace {

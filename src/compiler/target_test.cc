@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "compiler/compiler_test_support.h"
-#include "core/machine.h"
+#include "core/system/machine.h"
 #include "core/test_support.h"
 
 namespace triage::compiler {

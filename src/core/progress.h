@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "core/stop.h"
+#include "core/system/stop.h"
 
 namespace triage {
 

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/files/temporary.h"
 #include "core/rng.h"
-#include "core/temporary.h"
 
 namespace triage {
 

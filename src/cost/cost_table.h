@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "core/statistics.h"
+#include "core/statistics/statistics.h"
 #include "cost/energy_cost.h"
 #include "plan/arch.h"
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "compiler/compile_stage.h"
-#include "core/temporary.h"
+#include "core/files/temporary.h"
 #include "costing/layer_costs.h"
 #include "runtime/backend.h"
 

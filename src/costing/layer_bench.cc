@@ -4,12 +4,12 @@
 
 #include <algorithm>
 
-#include "core/machine.h"
+#include "core/files/temporary.h"
 #include "core/rng.h"
-#include "core/temporary.h"
+#include "core/system/machine.h"
 #include "costing/random_model.h"
-#include "measure/node_times.h"
-#include "measure/visit.h"
+#include "measure/stages/node_times.h"
+#include "measure/stages/visit.h"
 #include "runtime/onnx_backend.h"
 
 namespace triage::costing {

@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/machine.h"
 #include "core/progress.h"
 #include "core/rng.h"
+#include "core/system/machine.h"
 #include "costing/covering.h"
 #include "costing/layer_bench.h"
-#include "measure/stage_engine.h"
+#include "measure/stages/stage_engine.h"
 
 namespace triage::costing {
 namespace {

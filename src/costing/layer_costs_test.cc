@@ -6,7 +6,7 @@
 #include <cmath>
 #include <set>
 
-#include "core/machine.h"
+#include "core/system/machine.h"
 #include "core/test_support.h"
 #include "costing/layer_bench.h"
 #include "costing/random_model.h"

@@ -4,13 +4,13 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "core/machine.h"
+#include "core/files/temporary.h"
 #include "core/progress.h"
 #include "core/rng.h"
-#include "core/temporary.h"
+#include "core/system/machine.h"
 #include "costing/covering.h"
 #include "costing/random_model.h"
-#include "measure/memory.h"
+#include "measure/stages/memory.h"
 #include "runtime/backend.h"
 
 namespace triage::costing {

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "core/rng.h"
-#include "export/stage_model.h"
+#include "exporting/stage_model.h"
 
 namespace triage::costing {
 namespace {

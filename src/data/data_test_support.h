@@ -9,8 +9,8 @@
 #include "core/progress.h"
 #include "core/test_support.h"
 #include "data/dataset.h"
-#include "data/image.h"
-#include "data/import.h"
+#include "data/image/image.h"
+#include "data/import/import.h"
 
 namespace triage::data {
 

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "core/file.h"
-#include "core/fit.h"
+#include "core/files/file.h"
 #include "core/label.h"
+#include "core/statistics/fit.h"
 
 namespace triage::data {
 

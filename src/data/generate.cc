@@ -6,9 +6,9 @@
 #include <numbers>
 
 #include "core/error.h"
-#include "core/limits.h"
 #include "core/rng.h"
-#include "data/import.h"
+#include "core/system/limits.h"
+#include "data/import/import.h"
 
 namespace triage::data {
 namespace {

@@ -4,7 +4,7 @@
 #include <ranges>
 
 #include "core/rng.h"
-#include "core/statistics.h"
+#include "core/statistics/statistics.h"
 
 namespace triage::evaluate {
 namespace {

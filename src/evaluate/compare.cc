@@ -6,8 +6,8 @@
 #include <format>
 
 #include "core/error.h"
-#include "core/limits.h"
-#include "core/temporary.h"
+#include "core/files/temporary.h"
+#include "core/system/limits.h"
 #include "core/text.h"
 #include "evaluate/class_metrics.h"
 #include "evaluate/operation.h"

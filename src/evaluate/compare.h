@@ -5,7 +5,7 @@
 #include <string>
 
 #include "core/json.h"
-#include "core/machine.h"
+#include "core/system/machine.h"
 #include "evaluate/policies.h"
 #include "evaluate/real_run.h"
 

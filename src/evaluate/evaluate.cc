@@ -5,7 +5,7 @@
 #include <map>
 #include <numeric>
 
-#include "core/limits.h"
+#include "core/system/limits.h"
 #include "core/text.h"
 #include "evaluate/calibration.h"
 #include "evaluate/class_metrics.h"

@@ -3,7 +3,7 @@
 
 #include "evaluate/class_metrics.h"
 #include "evaluate/evaluate.h"
-#include "route/router_training.h"
+#include "route/router/router_training.h"
 #include "route/synthetic_test.h"
 
 namespace triage::evaluate {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "core/file.h"
+#include "core/files/file.h"
 
 namespace triage::evaluate {
 

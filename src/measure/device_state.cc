@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <sstream>
 
-#include "core/process.h"
+#include "core/system/process.h"
 #include "measure/latency.h"
 
 namespace triage::measure {

@@ -13,11 +13,11 @@
 #include <cstring>
 #include <thread>
 
-#include "core/machine.h"
 #include "core/progress.h"
+#include "core/system/machine.h"
 #include "cost/measured_on.h"
-#include "measure/stage_engine.h"
-#include "measure/stage_list.h"
+#include "measure/stages/stage_engine.h"
+#include "measure/stages/stage_list.h"
 
 namespace triage::measure {
 namespace {

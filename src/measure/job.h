@@ -6,7 +6,7 @@
 
 #include "cost/cost_table.h"
 #include "measure/device_state.h"
-#include "measure/stages.h"
+#include "measure/stages/stages.h"
 
 namespace triage::measure {
 

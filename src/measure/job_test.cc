@@ -6,9 +6,9 @@
 #include <regex>
 #include <thread>
 
-#include "core/machine.h"
+#include "core/system/machine.h"
 #include "core/test_support.h"
-#include "measure/stage_list.h"
+#include "measure/stages/stage_list.h"
 #include "runtime/backend.h"
 #include "runtime/test_models.h"
 #include "runtime/test_program.h"

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "core/statistics.h"
+#include "core/statistics/statistics.h"
 
 namespace triage::measure {
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "core/fit.h"
-#include "core/statistics.h"
+#include "core/statistics/fit.h"
+#include "core/statistics/statistics.h"
 #include "plan/arch.h"
 #include "plan/precision.h"
 

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "core/error.h"
-#include "core/new_directory.h"
+#include "core/files/new_directory.h"
 #include "plan/plan.h"
 
 namespace triage::plan {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "measure/stage_engine.h"
+#include "measure/stages/stage_engine.h"
 #include "remote/remote_check.h"
 #include "runtime/stage_program.h"
 

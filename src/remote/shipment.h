@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "measure/job.h"
-#include "measure/stage_list.h"
+#include "measure/stages/stage_list.h"
 #include "remote/devices.h"
 
 namespace triage::remote {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/process.h"
+#include "core/system/process.h"
 #include "remote/devices.h"
 
 namespace triage::remote {

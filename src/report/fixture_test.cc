@@ -5,9 +5,9 @@
 #include <numeric>
 
 #include "core/rng.h"
-#include "core/statistics.h"
+#include "core/statistics/statistics.h"
 #include "data/dataset.h"
-#include "data/import.h"
+#include "data/import/import.h"
 
 namespace triage::report {
 namespace {

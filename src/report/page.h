@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "report/draw/theme.h"
 #include "report/results.h"
-#include "report/theme.h"
 
 namespace triage::report {
 

@@ -2,9 +2,9 @@
 
 #include <optional>
 
-#include "core/new_files.h"
+#include "core/files/new_files.h"
 #include "data/dataset.h"
-#include "report/figures.h"
+#include "report/draw/figures.h"
 #include "report/page.h"
 
 namespace triage::report {

@@ -7,14 +7,14 @@
 #include <cstdlib>
 #include <set>
 
-#include "data/image.h"
+#include "data/image/image.h"
 #include "report/coopt.h"
-#include "report/figures.h"
+#include "report/draw/figures.h"
+#include "report/draw/gnuplot.h"
+#include "report/draw/picture_text.h"
 #include "report/fixture_test.h"
-#include "report/gnuplot.h"
 #include "report/html.h"
 #include "report/page.h"
-#include "report/picture_text.h"
 #include "report/results.h"
 #include "report/subnets.h"
 

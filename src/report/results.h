@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/json.h"
-#include "core/statistics.h"
+#include "core/statistics/statistics.h"
 
 namespace triage::report {
 

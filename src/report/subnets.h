@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "core/file.h"
+#include "core/files/file.h"
 
 namespace triage::report {
 

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <format>
 
+#include "report/draw/theme.h"
 #include "report/html.h"
-#include "report/theme.h"
 
 namespace triage::report {
 namespace {

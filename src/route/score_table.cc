@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/limits.h"
 #include "core/progress.h"
+#include "core/system/limits.h"
 #include "runtime/convert.h"
 
 namespace triage::route {

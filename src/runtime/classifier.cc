@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/file.h"
+#include "core/files/file.h"
 #include "runtime/compiled_backend.h"
 #include "runtime/executor.h"
 #include "runtime/onnx_backend.h"

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "core/file.h"
+#include "core/files/file.h"
 #include "core/test_support.h"
 #include "plan/plan.h"
 #include "runtime/backend.h"

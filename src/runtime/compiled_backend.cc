@@ -8,8 +8,8 @@
 #include <optional>
 #include <utility>
 
-#include "core/file.h"
-#include "core/machine.h"
+#include "core/files/file.h"
+#include "core/system/machine.h"
 #include "runtime/kernel_library.h"
 #include "runtime/kernel_trial.h"
 #include "runtime/program_workspace.h"

@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "core/machine.h"
+#include "core/system/machine.h"
 #include "runtime/status.h"
 
 namespace triage::runtime {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/file.h"
+#include "core/files/file.h"
 #include "runtime/kernel_abi.h"
 #include "runtime/stage_program.h"
 

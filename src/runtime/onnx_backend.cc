@@ -10,7 +10,7 @@
 #include <atomic>
 #include <new>
 
-#include "core/file.h"
+#include "core/files/file.h"
 #include "runtime/forks.h"
 #include "runtime/onnx_trim.h"
 #include "runtime/status.h"

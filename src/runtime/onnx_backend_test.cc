@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <thread>
 
-#include "core/file.h"
+#include "core/files/file.h"
 #include "runtime/backend.h"
 #include "runtime/status.h"
 #include "runtime/test_models.h"

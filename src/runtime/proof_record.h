@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "core/file.h"
+#include "core/files/file.h"
 
 namespace triage::runtime {
 

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "core/file.h"
+#include "core/files/file.h"
 #include "runtime/backend.h"
 
 namespace triage::runtime {

@@ -2,7 +2,7 @@
 
 #include <new>
 
-#include "core/file.h"
+#include "core/files/file.h"
 
 namespace triage::runtime {
 

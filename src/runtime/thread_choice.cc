@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/statistics.h"
+#include "core/statistics/statistics.h"
 
 namespace triage::runtime {
 namespace {

@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "core/rng.h"
-#include "search/exit_net.h"
-#include "search/joint_search.h"
+#include "search/evolve/joint_search.h"
+#include "search/solve/exit_net.h"
 
 namespace triage::search {
 

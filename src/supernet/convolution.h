@@ -2,7 +2,7 @@
 // depends on the channel counts alone, so a layer is computed the same way for every batch. Contracts: conv3x3_bf16.h.
 #pragma once
 
-#include "supernet/conv3x3_bf16.h"
+#include "supernet/kernels/conv3x3_bf16.h"
 
 namespace triage::supernet {
 

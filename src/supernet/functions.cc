@@ -7,7 +7,7 @@
 
 #include "supernet/buffers.h"
 #include "supernet/convolution.h"
-#include "supernet/norm_act.h"
+#include "supernet/kernels/norm_act.h"
 
 namespace triage::supernet {
 namespace {

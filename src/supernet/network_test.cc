@@ -13,8 +13,8 @@
 #include <torch/torch.h>
 
 #include "core/error.h"
-#include "supernet/conv3x3_bf16.h"
 #include "supernet/functions.h"
+#include "supernet/kernels/conv3x3_bf16.h"
 #include "supernet/sgd.h"
 #include "supernet/whiten.h"
 

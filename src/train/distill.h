@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "data/loader.h"
-#include "train/checkpoint.h"
+#include "train/files/checkpoint.h"
 
 namespace triage::train {
 

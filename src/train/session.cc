@@ -1,8 +1,8 @@
 #include "train/session.h"
 
-#include "train/checkpoint.h"
 #include "train/class_weights.h"
-#include "train/network_file.h"
+#include "train/files/checkpoint.h"
+#include "train/files/network_file.h"
 
 namespace triage::train {
 namespace {

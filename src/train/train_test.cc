@@ -4,11 +4,11 @@
 #include <cmath>
 
 #include "core/test_support.h"
-#include "data/import.h"
-#include "train/checkpoint.h"
+#include "data/import/import.h"
 #include "train/distill.h"
-#include "train/network_file.h"
-#include "train/pickle.h"
+#include "train/files/checkpoint.h"
+#include "train/files/network_file.h"
+#include "train/files/pickle.h"
 #include "train/trainer.h"
 
 namespace triage::train {

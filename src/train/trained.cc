@@ -5,12 +5,12 @@
 
 #include <algorithm>
 
-#include "core/limits.h"
 #include "core/rng.h"
+#include "core/system/limits.h"
 #include "core/warning.h"
-#include "supernet/conv3x3_bf16.h"
+#include "supernet/kernels/conv3x3_bf16.h"
 #include "supernet/whiten.h"
-#include "train/network_file.h"
+#include "train/files/network_file.h"
 #include "train/sandwich.h"
 #include "train/trainer.h"
 

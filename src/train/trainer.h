@@ -10,7 +10,7 @@
 #include "data/loader.h"
 #include "data/splits.h"
 #include "supernet/network.h"
-#include "train/network_file.h"
+#include "train/files/network_file.h"
 
 namespace triage::train {
 

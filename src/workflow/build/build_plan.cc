@@ -4,18 +4,18 @@
 //   3 fit temperatures and routers on the route split, choose thresholds on the validation split
 //   4 export again with the scores, write plan.json, compose the single-file model
 // All of it beside the old plan, whose place it takes in the end: until then nothing of before changes.
-#include "core/machine.h"
 #include "core/progress.h"
+#include "core/system/machine.h"
 #include "core/text.h"
 #include "cost/measured_on.h"
-#include "export/plan_model.h"
-#include "measure/stage_engine.h"
+#include "exporting/plan/plan_model.h"
+#include "measure/stages/stage_engine.h"
 #include "route/curve.h"
 #include "route/metric.h"
 #include "route/plan_warnings.h"
 #include "route/temperature.h"
 #include "runtime/backend.h"
-#include "search/plan_solver.h"
+#include "search/solve/plan_solver.h"
 #include "workflow/build/kernels_program.h"
 #include "workflow/build/plan_source.h"
 #include "workflow/run/new_plan.h"

@@ -1,7 +1,7 @@
 // From a point of a search's front to the stages of a plan.
 #pragma once
 
-#include "search/front.h"
+#include "search/evolve/front.h"
 #include "workflow/build/plan_source.h"
 #include "workflow/config/search_config.h"
 #include "workflow/search/open_supernet.h"

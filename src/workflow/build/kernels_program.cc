@@ -1,8 +1,8 @@
 #include "workflow/build/kernels_program.h"
 
-#include "compiler/tuning_store.h"
+#include "compiler/tuning/tuning_store.h"
 #include "core/error.h"
-#include "core/machine.h"
+#include "core/system/machine.h"
 
 namespace triage::workflow {
 

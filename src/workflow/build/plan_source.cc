@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <map>
 
-#include "export/from_network.h"
-#include "export/int8_reference.h"
+#include "exporting/from_network.h"
+#include "exporting/int8/int8_reference.h"
 #include "runtime/convert.h"
 
 namespace triage::workflow {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/progress.h"
-#include "export/stage_model.h"
+#include "exporting/stage_model.h"
 #include "workflow/run/pipeline.h"
 
 namespace triage::workflow {

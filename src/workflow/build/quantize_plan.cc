@@ -3,14 +3,14 @@
 #include <algorithm>
 
 #include "compiler/compile_stage.h"
-#include "core/machine.h"
 #include "core/progress.h"
+#include "core/system/machine.h"
 #include "core/warning.h"
-#include "export/from_graph.h"
-#include "export/int8_reference.h"
-#include "export/onnx_engine.h"
-#include "export/quantize.h"
-#include "measure/stage_engine.h"
+#include "exporting/from_graph.h"
+#include "exporting/int8/int8_reference.h"
+#include "exporting/int8/quantize.h"
+#include "exporting/onnx_engine.h"
+#include "measure/stages/stage_engine.h"
 #include "workflow/build/plan_source.h"
 
 namespace triage::workflow {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/progress.h"
-#include "export/onnx_engine.h"
+#include "exporting/onnx_engine.h"
 #include "workflow/build/plan_source.h"
 
 namespace triage::workflow {

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <set>
 
-#include "core/new_directory.h"
+#include "core/files/new_directory.h"
 
 namespace triage::workflow {
 namespace {

@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "data/splits.h"
-#include "export/quantize.h"
+#include "exporting/int8/quantize.h"
 #include "plan/plan.h"
 #include "plan/space.h"
-#include "route/router_options.h"
-#include "search/plan_solver.h"
+#include "route/router/router_options.h"
+#include "search/solve/plan_solver.h"
 #include "train/options.h"
 
 namespace triage::workflow {

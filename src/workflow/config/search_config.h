@@ -6,8 +6,8 @@
 #include <span>
 #include <string>
 
-#include "core/file.h"
-#include "search/joint_search.h"
+#include "core/files/file.h"
+#include "search/evolve/joint_search.h"
 
 namespace triage::workflow {
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "measure/energy.h"
+#include "measure/energy/energy.h"
 
 namespace triage::workflow {
 

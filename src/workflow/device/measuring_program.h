@@ -1,7 +1,7 @@
 // triage-measure, which stands beside this program.
 #pragma once
 
-#include "core/file.h"
+#include "core/files/file.h"
 
 namespace triage::workflow {
 

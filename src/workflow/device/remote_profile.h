@@ -4,7 +4,7 @@
 #include <string>
 
 #include "cost/cost_table.h"
-#include "measure/stages.h"
+#include "measure/stages/stages.h"
 
 namespace triage::workflow {
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "compiler/compile_stage.h"
-#include "core/new_directory.h"
+#include "core/files/new_directory.h"
 #include "plan/plan.h"
 
 namespace triage::workflow {

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "core/json.h"
-#include "search/logit_store.h"
-#include "train/network_file.h"
+#include "search/store/logit_store.h"
+#include "train/files/network_file.h"
 #include "train/subnets.h"
 #include "workflow/run/pipeline.h"
 

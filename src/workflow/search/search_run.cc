@@ -3,7 +3,7 @@
 #include <cstdio>
 
 #include "core/progress.h"
-#include "measure/energy_source.h"
+#include "measure/energy/energy_source.h"
 #include "remote/ssh.h"
 #include "workflow/search/layer_table.h"
 

@@ -1,6 +1,6 @@
 #include "workflow/search/supernet_answers.h"
 
-#include "export/onnx_engine.h"
+#include "exporting/onnx_engine.h"
 #include "workflow/build/plan_source.h"
 
 namespace triage::workflow {

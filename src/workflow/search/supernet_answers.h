@@ -6,8 +6,8 @@
 #include <map>
 #include <optional>
 
-#include "export/parity.h"
-#include "search/exit_net.h"
+#include "exporting/parity.h"
+#include "search/solve/exit_net.h"
 #include "workflow/search/open_supernet.h"
 
 namespace triage::workflow {

@@ -7,12 +7,12 @@
 #include <cstdio>
 #include <iostream>
 
-#include "core/machine.h"
-#include "core/new_files.h"
+#include "core/files/new_files.h"
 #include "core/progress.h"
-#include "core/statistics.h"
+#include "core/statistics/statistics.h"
+#include "core/system/machine.h"
 #include "report/front.h"
-#include "search/ablation.h"
+#include "search/evolve/ablation.h"
 
 namespace triage::workflow {
 namespace {

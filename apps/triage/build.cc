@@ -1,0 +1,102 @@
+// triage build: trained networks -> plan.
+#include <iostream>
+
+#include "apps/triage/options/energy_options.h"
+#include "apps/triage/options/target_options.h"
+#include "apps/triage/program/command.h"
+#include "core/progress.h"
+#include "workflow/build/front_plan.h"
+
+namespace triage::cli {
+namespace {
+
+search::Budgets limited(search::Budgets budgets, std::optional<double> most_mmac) {
+  if (most_mmac) budgets.mean_macs = std::min(*most_mmac * 1e6, budgets.mean_macs.value_or(*most_mmac * 1e6));
+  return budgets;
+}
+
+plan::Plan build(const fs::path& run, const std::string& policy, const std::string& metric,
+                 const TargetOptions& target_options, std::optional<double> most_mmac,
+                 std::optional<plan::Precision> precision, workflow::BuildOptions options) {
+  const workflow::BuildTarget target = target_options.target();
+  const bool chosen = !policy.empty();
+  if (chosen) options.policy = plan::policy_from_string(policy, "--policy");
+  if (!metric.empty()) options.metric = plan::metric_from_string(metric, "--metric");
+  if (workflow::is_search_config(run / "config.toml")) {
+    options.target = target;
+    const workflow::RunLock lock(run);
+    const workflow::SearchConfig config = workflow::load_search_config(run / "config.toml");
+    options.budgets = limited(config.budgets, most_mmac);
+    if (precision)
+      throw UsageError("--precision: of a search's plans the search decides; found one for " + run.string());
+    return workflow::build_from_front(config, run, options, chosen);
+  }
+  const workflow::RunConfig config = workflow::resolve_precision(workflow::run_config_of(run), run);
+  if (!chosen) options.policy = config.policy;
+  if (metric.empty()) options.metric = config.metric;
+  options.target = target_options.given() ? target : config.target;
+  options.budgets = limited(config.budgets, most_mmac);
+  const workflow::RunLock lock = workflow::open_run(run, config);
+  const workflow::Workspace workspace(config, run);
+  std::vector<workflow::StageSource> stages = workflow::trained_stages(workspace);
+  for (workflow::StageSource& stage : stages) stage.precision = precision.value_or(stage.precision);
+  return workflow::build_plan(workspace, std::move(stages), options);
+}
+
+}  // namespace
+
+int build_command(int argc, char** argv) {
+  CLI::App app{"Turns the trained networks of a run into a plan: ONNX files, routers, thresholds, measured costs",
+               "triage build"};
+  std::string run, policy, metric, precision;
+  TargetOptions target_options;
+  std::optional<double> most_mmac;
+  bool json = false;
+  workflow::BuildOptions options;
+  app.add_option("RUN", run, "run directory of triage train or triage search")->required();
+  target_options.add_options(app);
+  app.add_option("--policy", policy, "learned, confidence, entropy or margin; default: the configuration's");
+  app.add_option("--metric", metric,
+                 "what accuracy means where the point is chosen: accuracy (of all images) or balanced (the mean of the "
+                 "classes' recalls); default: the configuration's")
+      ->check(CLI::IsMember({"accuracy", "balanced"}));
+  app.add_option("--precision", precision, "of all stages of a run's plan; default: the configuration's")
+      ->check(CLI::IsMember({"fp32", "int8"}));
+  app.add_option("--threads", options.threads, "of the engine, for the measured costs")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1024));
+  app.add_option("--most-mmac", most_mmac, "at most so many million multiply-adds in the mean")
+      ->check(CLI::PositiveNumber);
+  app.add_flag("--remeasure", options.remeasure, "measure latencies and energy again");
+  add_energy_options(app, options.energy);
+  app.add_flag("--json", json, "the plan as JSON on stdout");
+  app.footer("Example: triage build runs/cifar10-pair --latency 250us");
+  if (!parse_arguments(app, argc, argv)) return 0;
+  install_stop_handler();
+  Progress::set_quiet(json);
+  const plan::Plan plan = build(
+      run, policy, metric, target_options, most_mmac,
+      precision.empty() ? std::nullopt : std::optional(plan::precision_from_string(precision, "--precision")), options);
+  if (json) {
+    std::cout << dump_json(to_json(plan), 2) << '\n';
+    return 0;
+  }
+  for (const plan::Stage& stage : plan.stages) {
+    std::printf("%-10s %-28s %s %7.2f MMAC %8.1f us", stage.name.c_str(), stage.arch.text().c_str(),
+                plan::to_string(stage.precision).c_str(), static_cast<double>(stage.macs) / 1e6,
+                stage.cost ? stage.cost->latency_us.mean : 0.0);
+    if (stage.cost && stage.cost->energy_uj) std::printf(" %8.1f uJ", *stage.cost->energy_uj);
+    if (&stage != &plan.stages.back())
+      std::printf("  goes on above %s %.4f", plan::to_string(plan.policy).c_str(), stage.exit.threshold);
+    std::printf("\n");
+  }
+  if (plan.predicted) {
+    std::printf("promised on the validation split: %.2f %%%s at %.1f us mean\n", 100 * plan.predicted->accuracy,
+                plan.predicted->metric == plan::Metric::balanced ? " balanced accuracy" : "",
+                plan.predicted->mean_latency_us);
+  }
+  std::printf("plan: %s\n", (fs::path(run) / "plan").c_str());
+  return 0;
+}
+
+}  // namespace triage::cli

@@ -1,0 +1,234 @@
+// triage costs: the tables that predict, on this machine or a device, the latency of any stage of a search space, and,
+// here, the peak memory of any plan.
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <map>
+#include <optional>
+
+#include "apps/triage/options/outputs.h"
+#include "apps/triage/options/remote_options.h"
+#include "apps/triage/program/command.h"
+#include "core/progress.h"
+#include "core/system/machine.h"
+#include "costing/memory_costs.h"
+#include "workflow/build/kernels_program.h"
+#include "workflow/config/run_config.h"
+#include "workflow/device/measuring_program.h"
+#include "workflow/search/layer_table.h"
+
+namespace triage::cli {
+namespace {
+
+void print_error(const char* what, const cost::PredictionError& error) {
+  if (error.stages == 0) return;
+  std::printf("prediction of %d %s: error %.1f %% on average, %.1f %% at most; Kendall's tau %.3f\n", error.stages,
+              what, error.mean_percent, error.max_percent, error.kendall_tau);
+}
+
+void print_table(const cost::LayerCostTable& table, const workflow::LayerTableSubject& subject,
+                 const costing::LayerCostOptions& options, const fs::path& file) {
+  const auto subjects = costing::layer_cost_subjects(subject.space, options);
+  std::printf(
+      "%s%s: %zu layers in %td nets, %zu stages measured whole, %d passes\n", cost::setting_text(table.key).c_str(),
+      table.device == cost::kThisMachine ? "" : (" on " + table.device).c_str(), table.layers.size(),
+      std::ranges::count(subjects, true, &costing::LayerCostSubject::profiled), table.stages.size(), options.passes);
+  print_error("whole nets", table.whole_error);
+  print_error("stages inside a net", table.cut_error);
+  std::printf("%s\n", file.c_str());
+  workflow::print_device_remarks(table);
+}
+
+Json table_json(const cost::LayerCostTable& table, const fs::path& file) {
+  const Json written = to_json(table);
+  return {{"file", file.string()},          {"device", table.device},
+          {"provider", table.key.provider}, {"precision", table.key.precision},
+          {"threads", table.key.threads},   {"layers", table.layers.size()},
+          {"stages", table.stages.size()},  {"fit", written["fit"]},
+          {"error", written["error"]}};
+}
+
+// Of each table, and as "cost.mean_error_percent" and "cost.kendall_tau" the worst of them.
+std::map<std::string, Figure> error_figures(const std::vector<cost::LayerCostTable>& tables) {
+  std::map<std::string, Figure> figures;
+  for (const cost::LayerCostTable& table : tables) {
+    const cost::PredictionError& error = table.whole_error;
+    const Figure percent{.value = error.mean_percent, .unit = "%", .n = error.stages};
+    const Figure tau{.value = error.kendall_tau, .unit = "1", .n = error.stages};
+    const std::string prefix = "cost." + cost::setting_text(table.key) + "_";
+    figures[prefix + "mean_error_percent"] = percent;
+    figures[prefix + "kendall_tau"] = tau;
+    Figure& worst = figures.try_emplace("cost.mean_error_percent", percent).first->second;
+    if (percent.value > worst.value) worst = percent;
+    Figure& least = figures.try_emplace("cost.kendall_tau", tau).first->second;
+    if (tau.value < least.value) least = tau;
+  }
+  return figures;
+}
+
+cost::MemoryCosts measured_memory(const workflow::LayerTableSubject& subject,
+                                  const std::vector<std::string>& precisions, std::uint64_t seed) {
+  costing::MemoryCostOptions options{.precisions = {}, .seed = seed};
+  for (const std::string& precision : precisions)
+    options.precisions.push_back(plan::precision_from_string(precision, "--precision"));
+  std::optional<Progress> progress;
+  cost::MemoryCosts costs =
+      costing::measure_memory_costs(subject.space, subject.input, subject.classes, workflow::measuring_program(),
+                                    options, [&](std::size_t done, std::size_t total) {
+                                      if (!progress) progress.emplace("memory", total, "plans", done);
+                                      progress->update(done);
+                                    });
+  if (progress) progress->finish();
+  return costs;
+}
+
+void print_memory(const cost::MemoryCosts& costs, const fs::path& file) {
+  for (const auto& [precision, of] : costs.of) {
+    std::printf(
+        "%s: peak KB = %.0f + %.0f a stage + %.2f x weights + %.2f x the largest stage's + %.2f x activations; error "
+        "on %d other plans %.1f %% "
+        "on average, %.1f %% at most\n",
+        plan::to_string(precision).c_str(), of.fit.fixed_kb, of.fit.per_stage_kb, of.fit.per_weight,
+        of.fit.per_largest_weight, of.fit.per_activation, of.error.plans, of.error.mean_percent, of.error.max_percent);
+  }
+  std::printf("%s\n", file.c_str());
+}
+
+// Every combination of what was asked for, in this order.
+std::vector<costing::LayerCostOptions> combinations(const costing::LayerCostOptions& options,
+                                                    const std::vector<std::string>& providers,
+                                                    const std::vector<int>& threads,
+                                                    const std::vector<std::string>& precisions) {
+  std::vector<costing::LayerCostOptions> all;
+  for (const std::string& provider : providers) {
+    for (const int count : threads) {
+      for (const std::string& precision : precisions) {
+        costing::LayerCostOptions& one = all.emplace_back(options);
+        one.provider = provider;
+        one.threads = count;
+        one.precision = plan::precision_from_string(precision, "--precision");
+      }
+    }
+  }
+  return all;
+}
+
+// Of each precision, and the worst of them.
+std::map<std::string, Figure> memory_figures(const cost::MemoryCosts& costs) {
+  std::map<std::string, Figure> figures;
+  for (const auto& [precision, of] : costs.of) {
+    const Figure mean{.value = of.error.mean_percent, .unit = "%", .n = of.error.plans};
+    const Figure most{.value = of.error.max_percent, .unit = "%", .n = of.error.plans};
+    figures["memory." + plan::to_string(precision) + "_error_percent"] = mean;
+    for (const auto& [name, figure] : {std::pair{"memory.error_percent", mean}, {"memory.max_error_percent", most}}) {
+      Figure& worst = figures.try_emplace(name, figure).first->second;
+      if (figure.value > worst.value) worst = figure;
+    }
+  }
+  return figures;
+}
+
+}  // namespace
+
+int costs_command(int argc, char** argv) {
+  CLI::App app{"Measures the layers of a search space, so that the latency of any of its stages can be predicted",
+               "triage costs"};
+  std::string directory, space_text, data, out, figures;
+  std::vector<std::string> precisions{"fp32"}, providers{"cpu"};
+  std::vector<int> threads{1};
+  workflow::RemoteProfile remote;
+  std::string store = workflow::TuningOptions().store;
+  bool memory = false;
+  costing::LayerCostOptions options;
+  bool json = false;
+  auto* const dir = app.add_option("DIR", directory, "run or zoo directory whose config.toml has a [supernet]");
+  app.add_option("--space", space_text, "a search space instead")->excludes(dir);
+  app.add_option("--data", data,
+                 "data set file with the input's shape and the classes; default: that of config.toml, "
+                 "with --space 3x32x32 and 10 classes");
+  app.add_option("--exits", options.exits,
+                 "blocks behind which stages end, separated by commas; default: the "
+                 "supernet's, with --space all but the first and the last")
+      ->delimiter(',');
+  app.add_option("--precision", precisions, "fp32, int8 or both, separated by commas: a table each")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"fp32", "int8"}))
+      ->capture_default_str();
+  app.add_option("--threads", threads, "engine threads, several separated by commas: a table each")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  app.add_option("--provider", providers,
+                 "what runs the layers, several separated by commas, a table each: cpu and xnnpack of ONNX Runtime, "
+                 "compiled (kernels with the schedules of --store), compiled-untuned")
+      ->delimiter(',')
+      ->check(
+          CLI::IsMember(std::vector<std::string>(workflow::kLayerProviders.begin(), workflow::kLayerProviders.end())))
+      ->capture_default_str();
+  app.add_option("--store", store, "of measured schedules, which 'triage tune' fills")
+      ->capture_default_str()
+      ->check(output_file);
+  add_remote_options(app, remote);
+  app.add_option("--whole-nets", options.whole_nets, "measured whole, of all sizes; half of them tell the error")
+      ->check(CLI::Range(2, 10000))
+      ->capture_default_str();
+  app.add_flag("--memory", memory,
+               "peak memory of plans instead: what weights, maps and stages come to in a fresh process; "
+               "default file DIR/memory_costs.json");
+  app.add_option("--figures", figures, "record the errors of prediction in this results/*.json")->check(figures_file);
+  app.add_option("--seconds", options.seconds, "timed runs in all; opening the nets comes on top")
+      ->check(CLI::Range(0.01, 86400.0))
+      ->capture_default_str();
+  app.add_option("--out", out,
+                 "the table; an unfinished one is taken up. Default: DIR/layer_costs.json, and what is not fp32, cpu, "
+                 "1 thread, "
+                 "this machine in the name: DIR/layer_costs_int8_2_threads_on_pi5.json")
+      ->check(output_file);
+  app.add_flag("--json", json, "JSON on stdout, no progress");
+  app.footer(
+      "Example:\n  triage costs zoo/cifar10-supernet --threads 1,2 --precision fp32,int8\n  triage costs "
+      "zoo/cifar10-supernet --device pi5 --provider cpu,xnnpack");
+  if (!parse_arguments(app, argc, argv)) return 0;
+  if (directory.empty() == space_text.empty()) throw UsageError("expected DIR or --space TEXT");
+  if (directory.empty() && out.empty()) throw UsageError("--space: expected --out FILE as well");
+  if (memory && !remote.device.empty()) throw UsageError("--memory: expected this machine, found --device");
+  if (precisions.size() * providers.size() * threads.size() > 1 && !memory && !out.empty())
+    throw UsageError("--out: expected one precision, provider and number of threads, found more");
+  const std::string command = command_line(argc, argv);
+  install_stop_handler();
+  Progress::set_quiet(json);
+
+  workflow::LayerTableSubject subject;
+  if (directory.empty()) {
+    subject.space = plan::SearchSpace::parse(space_text);
+    if (!data.empty()) workflow::use_data(data, subject);
+  } else {
+    subject = workflow::supernet_subject(directory, data, options.exits);
+  }
+  if (memory) {
+    const fs::path file = out.empty() ? fs::path(directory) / "memory_costs.json" : fs::path(out);
+    require_output_file(file);
+    const cost::MemoryCosts costs = measured_memory(subject, precisions, options.seed);
+    write_sealed_json(file, to_json(costs));
+    if (!figures.empty()) record_figures(figures, command, memory_figures(costs));
+    if (json) std::cout << dump_json(to_json(costs), 2) << '\n';
+    if (!json) print_memory(costs, file);
+    return 0;
+  }
+  std::vector<cost::LayerCostTable> tables;
+  Json results = Json::array();
+  for (const costing::LayerCostOptions& one : combinations(options, providers, threads, precisions)) {
+    const std::string name =
+        cost::layer_costs_name(costing::key_of(one), remote.device.empty() ? cost::kThisMachine : remote.device);
+    const fs::path file = out.empty() ? fs::path(directory) / name : fs::path(out);
+    require_output_file(file);
+    tables.push_back(workflow::measured_layers(subject, one, file, store, remote));
+    results.push_back(table_json(tables.back(), file));
+    if (!json) print_table(tables.back(), subject, one, file);
+  }
+  if (!figures.empty()) record_figures(figures, command, error_figures(tables));
+  if (json) std::cout << dump_json(results.size() == 1 ? results[0] : results, 2) << '\n';
+  return 0;
+}
+
+}  // namespace triage::cli

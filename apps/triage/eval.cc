@@ -1,0 +1,110 @@
+// triage eval: a plan on a data set's test split.
+#include <iostream>
+
+#include "apps/triage/options/outputs.h"
+#include "apps/triage/program/command.h"
+#include "core/progress.h"
+#include "evaluate/evaluate.h"
+#include "workflow/config/plan_data.h"
+
+namespace triage::cli {
+namespace {
+
+std::map<std::string, Figure> named_figures(const Json& results, const std::string& name, double most_mmac) {
+  std::map<std::string, Figure> figures = evaluate::plan_figures(results, name);
+  if (most_mmac == 0) return figures;
+  const double mmac = figures.at(name + ".mean_mmac").value;
+  if (mmac > most_mmac)
+    fail("--most-mmac: expected a plan of at most {} MMAC in the mean, found {:.2f}", most_mmac, mmac);
+  figures[std::format("{}.accuracy_at_{}_mmac", name, most_mmac)] = figures.at(name + ".accuracy");
+  return figures;
+}
+
+// The images of a split that was cut out of the training images, as the run cut it.
+evaluate::SplitIndices images_of(const std::string& split, const fs::path& plan) {
+  const std::optional<workflow::RunConfig> config = workflow::config_of_plan(plan);
+  if (!config) {
+    throw UsageError(
+        std::format("--split {}: expected the config.toml that says how the data was split in {} or one "
+                    "directory up, found none",
+                    split, plan.string()));
+  }
+  return [split, run = *config](const data::Dataset& dataset) {
+    const data::Splits splits =
+        data::make_splits(dataset, data::resolve_splits(dataset.info(), run.route, run.validation, run.seed));
+    return split == "route" ? splits.route : splits.validation;
+  };
+}
+
+}  // namespace
+
+int eval_command(int argc, char** argv) {
+  evaluate::EvaluateOptions options;
+  std::string data, out, record, name, metric;
+  double most_mmac = 0;
+  bool no_latency = false, accuracy_only = false, json = false;
+  CLI::App app{"Accuracy, latency, calibration and routing of a plan on the test split", "triage eval"};
+  app.add_option("PLAN", options.plan, "plan directory (plan.json and its stages)")->required();
+  app.add_option("--data", data, "imported data set (triage data import); default: that of the run's config.toml");
+  app.add_option("--shift", options.shift, "a second data set: the same classes under distribution shift");
+  app.add_option("--split", options.split,
+                 "which images: test, or, marked in every output, a split that the plan was made with: validation "
+                 "(thresholds were chosen on it) or route (routers were trained on it)")
+      ->check(CLI::IsMember({"test", "validation", "route"}))
+      ->capture_default_str();
+  app.add_option(
+         "--metric", metric,
+         "what accuracy means in the policies' curves: accuracy or balanced; default: what the plan's point was "
+         "chosen by")
+      ->check(CLI::IsMember({"accuracy", "balanced"}));
+  app.add_option("--out", out, "write results.json here")->check(output_file);
+  app.add_option("--scores", options.scores, "keep the networks' answers in this file and take them from it next time")
+      ->check(output_file);
+  app.add_flag("--no-latency", no_latency, "do not run the plan image by image to measure its latency");
+  app.add_option("--latency-images", options.real_run.images, "images in the measured run")
+      ->check(CLI::Range(1u, 10'000'000u))
+      ->capture_default_str();
+  add_engine_option(app, options.real_run.engine);
+  app.add_option("--figures", record, "record the figures in this results/*.json")->check(figures_file);
+  auto* as = app.add_option("--as", name, "with --figures: record the plan's own figures under this name instead");
+  app.add_option("--most-mmac", most_mmac,
+                 "with --as: the plan must need at most so many million multiply-adds in the mean, and its accuracy "
+                 "is recorded as NAME.accuracy_at_N_mmac")
+      ->needs(as)
+      ->check(CLI::PositiveNumber);
+  app.add_flag("--accuracy-only", accuracy_only, "with --figures: record only the stages' accuracies");
+  app.add_option("--threads", options.threads, "for scoring, never for latency; 0: all cores")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  app.add_option("--seed", options.comparison.seed, "of the random policy and the bootstrap")->capture_default_str();
+  app.add_flag("--json", json, "results.json on stdout instead of the table");
+  app.footer("Example: triage eval zoo/cifar10-pair --data data/cifar10.tds --out results.json");
+  if (!parse_arguments(app, argc, argv)) return 0;
+  const bool test = options.split == "test";
+  if (!test && !record.empty())
+    throw UsageError("--figures: expected figures of the test split, found --split " + options.split);
+  if (!test) options.indices = images_of(options.split, options.plan);
+  options.data = workflow::data_of_plan(options.plan, data);
+  if (!metric.empty()) options.metric = plan::metric_from_string(metric, "--metric");
+  if (json) Progress::set_quiet(true);
+  options.latency = !no_latency;
+  options.real_run.seed = options.comparison.seed;
+  options.command = command_line(argc, argv);
+
+  const Json results = evaluate::evaluate_plan(options);
+  const Json& latency = results["test"]["latency"];  // null where it was not measured
+  if (latency.is_object()) say_engine_note(latency["engine_note"].get<std::string>());
+  if (!out.empty()) write_sealed_json(out, results);
+  if (!record.empty()) {
+    record_figures(record, options.command,
+                   name.empty() ? evaluate::figures(results, !accuracy_only) : named_figures(results, name, most_mmac));
+  }
+  if (json) {
+    std::cout << dump_json(results, 2) << '\n';
+  } else {
+    std::cout << evaluate::readable(results);
+  }
+  return 0;
+}
+
+}  // namespace triage::cli

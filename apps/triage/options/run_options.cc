@@ -1,0 +1,59 @@
+#include "apps/triage/options/run_options.h"
+
+#include "apps/triage/options/outputs.h"
+#include "apps/triage/program/command.h"
+
+namespace triage::cli {
+namespace {
+
+// One setting that makes a network start from what a finished run made of it.
+std::string start_setting(const std::string& table, const workflow::StageConfig& stage, const fs::path& from) {
+  const fs::path file = from / (stage.name == "supernet" ? "supernet.pt" : stage.name + "_best.pt");
+  if (!fs::exists(file))
+    throw UsageError(std::format("--from: expected the finished run of these networks, found no {}", file.string()));
+  return std::format("{}.from={}", table, Json(stage.name == "supernet" ? from.string() : file.string()).dump());
+}
+
+}  // namespace
+
+void add_settings_option(CLI::App& app, std::vector<std::string>& settings) {
+  app.add_option("--set", settings,
+                 "KEY=VALUE in the place of what CONFIG says; dotted keys, stages by name or * for all: "
+                 "--set stage.big.epochs=10 --set data.route=5%")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+void RunOptions::add_options(CLI::App& app) {
+  app.add_option("CONFIG", config, "configuration (TOML)")->required();
+  app.add_option("--run", run, "run directory; default: runs/NAME of the configuration")->check(output_directory);
+  add_settings_option(app, settings);
+  app.add_option("--epochs", epochs, "of every network that is trained; default: the configuration's")
+      ->check(CLI::Range(1, 1'000'000));
+  app.add_option("--from", from,
+                 "a finished run of the same networks on the same images, in another directory: training goes on from "
+                 "its weights, for as many epochs again");
+  app.add_flag("--dry-run", dry_run, "say the sizes of everything and how long training will take; write nothing");
+}
+
+workflow::RunConfig RunOptions::load() const {
+  const workflow::RunConfig given = workflow::load_run_config(config, settings);
+  std::vector<std::string> all = settings;
+  const auto change = [&](const std::string& table, const workflow::StageConfig& stage) {
+    if (epochs > 0 && stage.train.epochs > 0) all.push_back(std::format("{}.epochs={}", table, epochs));
+    if (!from.empty()) all.push_back(start_setting(table, stage, from));
+  };
+  if (given.supernet) change("supernet", *given.supernet);
+  for (const workflow::StageConfig& stage : given.stages) change("stage." + stage.name, stage);
+  return all.size() == settings.size() ? given : workflow::load_run_config(config, all);
+}
+
+fs::path RunOptions::directory(const workflow::RunConfig& loaded) const {
+  const fs::path directory = run_directory(run, loaded.name);
+  std::error_code error;
+  if (!from.empty() && fs::equivalent(from, directory, error))
+    throw UsageError("--from: expected another run than that of --run, found " + from + " for both");
+  return directory;
+}
+
+}  // namespace triage::cli

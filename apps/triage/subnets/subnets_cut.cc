@@ -1,0 +1,75 @@
+// triage subnets cut and pack: files made of a supernet.
+#include <cstdio>
+
+#include "apps/triage/options/outputs.h"
+#include "apps/triage/program/command.h"
+#include "apps/triage/subnets/subnet_choice.h"
+#include "apps/triage/subnets/subnets.h"
+#include "core/files/new_directory.h"
+#include "core/files/new_files.h"
+#include "workflow/build/plan_source.h"
+
+namespace triage::cli {
+
+int subnets_cut(int argc, char** argv) {
+  CLI::App app{"Writes a subnet as a network of its own: batch statistics measured, then folded into an ONNX file",
+               "triage subnets cut"};
+  std::string directory, text, out = "subnet.onnx";
+  train::RecalibrationOptions recalibration;
+  app.add_option("DIR", directory, "run or zoo directory with supernet.pt and config.toml")->required();
+  app.add_option("ARCH", text, "the subnet, or 'largest' or 'smallest'")->required();
+  app.add_option("--out", out, "ONNX file; the weights go beside it, as .pt")
+      ->capture_default_str()
+      ->check(output_file);
+  app.add_option("--recalibration-images", recalibration.images, "training images for batch statistics")
+      ->capture_default_str()
+      ->check(CLI::Range(16, 1'000'000));
+  app.footer("Example: triage subnets cut zoo/cifar10-supernet 12-32-96,96-128 --out little.onnx");
+  if (!parse_arguments(app, argc, argv)) return 0;
+  const fs::path onnx = out, weights = fs::path(out).replace_extension(".pt");
+  if (onnx.extension() != ".onnx") throw UsageError("--out: expected an .onnx file, found '" + out + "'");
+  require_output_file(onnx);
+  require_output_file(weights);
+
+  const workflow::OpenSupernet supernet(directory, train::Precision::fp32);
+  const plan::ArchSpec subnet = subnet_of(supernet.space(), text);
+  supernet::Network network = supernet.cutter(recalibration).cut(subnet);
+
+  // As if a stage followed: the file has features.
+  const std::vector<workflow::StageSource> stages{{onnx.stem(), network}, {"next", network}};
+  NewFiles files(onnx.parent_path(), onnx.stem());
+  write_file_atomic(files.path() / onnx.filename(),
+                    stage_file(supernet.workspace, stages, 0, std::nullopt, plan::PolicyKind::confidence));
+  check_stage_parity(supernet.workspace, stages, 0, files.path());
+  train::save_network(files.path() / weights.filename(), *network, network->state(),
+                      {supernet.trained.classes, supernet.trained.normalization, supernet.trained.identity});
+  files.commit();
+  const plan::ArchCost cost = plan::arch_cost(subnet, network->input(), network->classes());
+  std::printf("%s: %.2f MMAC, %.1f k parameters, %.2f MB; equal to LibTorch on validation images\n%s: its weights\n",
+              onnx.c_str(), static_cast<double>(cost.macs) / 1e6, static_cast<double>(cost.parameters) / 1e3,
+              static_cast<double>(fs::file_size(onnx)) / 1e6, weights.c_str());
+  return 0;
+}
+
+int subnets_pack(int argc, char** argv) {
+  CLI::App app{"Copies what is needed to cut and score subnets, with weights in bf16", "triage subnets pack"};
+  std::string directory, out;
+  app.add_option("DIR", directory, "run directory of the supernet")->required();
+  app.add_option("--out", out, "directory to make")->required()->check(output_directory);
+  app.footer("Example: triage subnets pack runs/cifar10-supernet --out zoo/cifar10-supernet");
+  if (!parse_arguments(app, argc, argv)) return 0;
+
+  const workflow::OpenSupernet supernet(directory, train::Precision::fp32);
+  NewDirectory made(out);
+  const fs::path packed = fs::path(out) / "supernet.pt";
+  train::save_network(made.path() / "supernet.pt", *supernet.trained.network, supernet.trained.network->state(),
+                      {supernet.trained.classes, supernet.trained.normalization, supernet.trained.identity},
+                      train::WeightStorage::bf16);
+  write_file_atomic(made.path() / "config.toml", supernet.workspace.config.text);
+  made.take_over({});
+  made.commit();
+  std::printf("%s: %.2f MB\n", packed.c_str(), static_cast<double>(fs::file_size(packed)) / 1e6);
+  return 0;
+}
+
+}  // namespace triage::cli

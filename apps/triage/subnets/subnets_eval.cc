@@ -1,0 +1,113 @@
+// triage subnets eval: what subnets answer, from the store or by asking them.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <iostream>
+
+#include "apps/triage/options/outputs.h"
+#include "apps/triage/program/command.h"
+#include "apps/triage/subnets/subnet_choice.h"
+#include "apps/triage/subnets/subnets.h"
+#include "core/progress.h"
+#include "core/system/machine.h"
+
+namespace triage::cli {
+namespace {
+
+struct Options {
+  std::string directory, split = "validation", store;
+  SubnetChoice choice;
+  train::RecalibrationOptions recalibration;
+  bool json = false;
+};
+
+// Asks every subnet that is not in the store; returns seconds for each of those.
+std::vector<double> ask(const workflow::OpenSupernet& supernet, const Options& options,
+                        const std::vector<plan::ArchSpec>& wanted, search::LogitStore& store) {
+  std::vector<plan::ArchSpec> missing;
+  std::ranges::copy_if(wanted, std::back_inserter(missing), [&](const auto& subnet) { return !store.has(subnet); });
+  std::vector<double> seconds;
+  if (missing.empty()) return seconds;
+  const workflow::Workspace& w = supernet.workspace;
+  const train::SubnetCutter cutter = supernet.cutter(options.recalibration);
+  const train::ImageBatches images(w.dataset, supernet.split(options.split), supernet.trained.normalization,
+                                   *supernet.trained.network);
+  Progress progress("subnets", wanted.size(), "subnets", wanted.size() - missing.size());
+  for (const plan::ArchSpec& subnet : missing) {
+    const auto begin = std::chrono::steady_clock::now();
+    supernet::Network network = cutter.cut(subnet);
+    train::ExitAnswers answers = train::ask_exits(network, images, store.labels());
+    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    const plan::ArchCost cost = plan::arch_cost(subnet, network->input(), network->classes());
+    store.insert({subnet.text(), cost.macs, cost.parameters, std::move(answers.accuracy), std::move(answers.logits)});
+    progress.update(wanted.size() - missing.size() + seconds.size());
+    if (stop_requested() && seconds.size() < missing.size()) {
+      throw Interrupted(std::format("stopped after {} of {} subnets; the same command goes on from here",
+                                    wanted.size() - missing.size() + seconds.size(), wanted.size()));
+    }
+  }
+  progress.finish();
+  return seconds;
+}
+
+void print(const Json& results) {
+  std::printf("%-44s %8s %10s  %s\n", "subnet", "MMAC", "parameters", "accuracy at each exit, %");
+  for (const Json& subnet : results["subnets"]) {
+    std::printf("%-44s %8.2f %9.1fk ", subnet["arch"].get<std::string>().c_str(), subnet["macs"].get<double>() / 1e6,
+                subnet["parameters"].get<double>() / 1e3);
+    for (const Json& accuracy : subnet["accuracy"]) std::printf(" %6.2f", 100 * accuracy.get<double>());
+    std::printf("\n");
+  }
+}
+
+}  // namespace
+
+int subnets_eval(int argc, char** argv) {
+  CLI::App app{"Accuracy of subnets at every exit, with batch statistics measured for each; per-image logits are kept",
+               "triage subnets eval"};
+  Options options;
+  app.add_option("DIR", options.directory, "run or zoo directory with supernet.pt and config.toml")->required();
+  options.choice.add_options(app);
+  app.add_option("--split", options.split, "validation, route or test")->capture_default_str();
+  app.add_option("--store", options.store, "file of answers; default: DIR/subnets_SPLIT.sqlite")->check(output_file);
+  app.add_option("--recalibration-images", options.recalibration.images, "training images for batch statistics")
+      ->capture_default_str()
+      ->check(CLI::Range(16, 1'000'000));
+  app.add_flag("--json", options.json, "JSON on stdout, no progress");
+  app.footer("Example: triage subnets eval zoo/cifar10-supernet --arch largest --random 20");
+  if (!parse_arguments(app, argc, argv)) return 0;
+  install_stop_handler();
+  Progress::set_quiet(options.json);
+
+  const workflow::OpenSupernet supernet{fs::path(options.directory)};
+  const std::vector<plan::ArchSpec> wanted = options.choice.subnets(supernet.space());
+  search::LogitStore store = workflow::open_store(supernet, options.split, options.recalibration, options.store);
+  std::vector<double> seconds = ask(supernet, options, wanted, store);
+
+  Json results = {{"supernet", supernet.trained.sha256},
+                  {"split", options.split},
+                  {"images", store.labels().size()},
+                  {"exits", supernet.trained.network->options().exits},
+                  {"asked", seconds.size()},
+                  {"subnets", Json::array()}};
+  for (const plan::ArchSpec& subnet : wanted) {
+    const auto answers = store.find(subnet);
+    results["subnets"].push_back({{"arch", answers->arch},
+                                  {"macs", answers->macs},
+                                  {"parameters", answers->parameters},
+                                  {"accuracy", answers->accuracy}});
+  }
+  if (!seconds.empty()) results["seconds_per_subnet"] = to_json(summarize(seconds));
+  if (options.json) {
+    std::cout << dump_json(results, 2) << '\n';
+  } else {
+    print(results);
+    if (!seconds.empty()) {
+      std::printf("%zu subnets asked, median %.2f s each; the others were in the store\n", seconds.size(),
+                  summarize(seconds).median);
+    }
+  }
+  return 0;
+}
+
+}  // namespace triage::cli

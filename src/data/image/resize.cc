@@ -1,0 +1,152 @@
+#include "data/image/resize.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+
+namespace triage::data {
+namespace {
+
+struct Tap {
+  int from = 0;
+  float weight = 0;
+};
+
+// For each output position the input positions it is made of; weights sum to 1.
+struct Taps {
+  std::vector<Tap> taps;
+  std::vector<std::size_t> begin;  // of each output position, and the end
+  std::span<const Tap> of(int position) const {
+    return std::span(taps).subspan(begin[position], begin[position + 1] - begin[position]);
+  }
+};
+
+Taps make_taps(int in, int out) {
+  Taps made;
+  const double scale = static_cast<double>(in) / out;
+  for (int o = 0; o < out; ++o) {
+    made.begin.push_back(made.taps.size());
+    if (in > out) {  // area: the share of each input cell under the output cell
+      const double low = o * scale, high = (o + 1) * scale;
+      for (int i = static_cast<int>(low); i < in && i < high; ++i) {
+        const double covered = std::min<double>(i + 1, high) - std::max<double>(i, low);
+        if (covered > 1e-9) made.taps.push_back({i, static_cast<float>(covered / scale)});
+      }
+    } else {  // bilinear between the centres of cells, the border repeated
+      const double centre = (o + 0.5) * scale - 0.5;
+      const int left = static_cast<int>(std::floor(centre));
+      const auto share = static_cast<float>(centre - left);
+      made.taps.push_back({std::clamp(left, 0, in - 1), 1 - share});
+      if (share > 0) made.taps.push_back({std::clamp(left + 1, 0, in - 1), share});
+    }
+  }
+  made.begin.push_back(made.taps.size());
+  return made;
+}
+
+// One row of the input, already mixed from its rows, to one of the output.
+template <int channels>
+void mix_columns(const float* line, const Taps& columns, int width, std::uint8_t* target) {
+  for (int x = 0; x < width; ++x) {
+    float sums[channels] = {};
+    for (const Tap& tap : columns.of(x)) {
+      const float* pixel = line + static_cast<std::size_t>(tap.from) * channels;
+      for (int c = 0; c < channels; ++c) sums[c] += tap.weight * pixel[c];
+    }
+    for (const float sum : sums) *target++ = static_cast<std::uint8_t>(std::clamp(sum + 0.5f, 0.0f, 255.0f));
+  }
+}
+
+int rounded(double value) { return std::max(1, static_cast<int>(std::lround(value))); }
+
+// The largest middle part with the aspect ratio height:width.
+Image middle(const Image& image, int height, int width) {
+  const double scale = std::min(static_cast<double>(image.height) / height, static_cast<double>(image.width) / width);
+  const int part_height = std::min(image.height, rounded(height * scale));
+  const int part_width = std::min(image.width, rounded(width * scale));
+  if (part_height == image.height && part_width == image.width) return image;
+  const int top = (image.height - part_height) / 2, left = (image.width - part_width) / 2;
+  Image part{part_height, part_width, image.channels, {}};
+  const std::size_t row = static_cast<std::size_t>(part_width) * image.channels;
+  part.pixels.resize(row * part_height);
+  for (int y = 0; y < part_height; ++y) {
+    const std::size_t from = (static_cast<std::size_t>(top + y) * image.width + left) * image.channels;
+    std::copy_n(&image.pixels[from], row, &part.pixels[y * row]);
+  }
+  return part;
+}
+
+// The whole image as large as it fits, black around it.
+Image padded(const Image& image, int height, int width) {
+  const double scale = std::min(static_cast<double>(height) / image.height, static_cast<double>(width) / image.width);
+  Image inner =
+      resize(image, std::min(height, rounded(image.height * scale)), std::min(width, rounded(image.width * scale)));
+  if (inner.height == height && inner.width == width) return inner;
+  const int top = (height - inner.height) / 2, left = (width - inner.width) / 2;
+  Image out{height, width, image.channels, {}};
+  out.pixels.resize(static_cast<std::size_t>(height) * width * image.channels);
+  const std::size_t row = static_cast<std::size_t>(inner.width) * image.channels;
+  for (int y = 0; y < inner.height; ++y) {
+    const std::size_t to = (static_cast<std::size_t>(top + y) * width + left) * image.channels;
+    std::copy_n(&inner.pixels[y * row], row, &out.pixels[to]);
+  }
+  return out;
+}
+
+template <class Decode>
+Decoded resized(const FitOptions& options, Decode decode) {
+  DecodeOptions wanted = options.decode;
+  wanted.target_height = options.height;
+  wanted.target_width = options.width;
+  Decoded decoded = decode(wanted);
+  if (decoded.image) decoded.image = resize(*decoded.image, options.height, options.width, options.fit);
+  return decoded;
+}
+
+}  // namespace
+
+Image resize(const Image& image, int height, int width) {
+  if (height < 1 || width < 1) fail("resize to {}x{}: sides must be at least 1", height, width);
+  if (height == image.height && width == image.width) return image;
+  const int channels = image.channels;
+  const Taps rows = make_taps(image.height, height), columns = make_taps(image.width, width);
+  const std::size_t in_row = static_cast<std::size_t>(image.width) * channels;
+  const std::size_t out_row = static_cast<std::size_t>(width) * channels;
+  std::vector<float> line(in_row);  // one output row, still as wide as the input
+  Image out{height, width, channels, std::vector<std::uint8_t>(out_row * height)};
+  for (int y = 0; y < height; ++y) {
+    std::fill(line.begin(), line.end(), 0.0f);
+    for (const Tap& tap : rows.of(y)) {
+      const std::uint8_t* source = image.pixels.data() + tap.from * in_row;
+      for (std::size_t i = 0; i < in_row; ++i) line[i] += tap.weight * static_cast<float>(source[i]);
+    }
+    std::uint8_t* target = out.pixels.data() + y * out_row;
+    channels == 3 ? mix_columns<3>(line.data(), columns, width, target)
+                  : mix_columns<1>(line.data(), columns, width, target);
+  }
+  return out;
+}
+
+Image resize(const Image& image, int height, int width, Fit fit) {
+  if (height < 1 || width < 1) fail("resize to {}x{}: sides must be at least 1", height, width);
+  switch (fit) {
+    case Fit::squash:
+      return resize(image, height, width);
+    case Fit::crop:
+      return resize(middle(image, height, width), height, width);
+    case Fit::pad:
+      return padded(image, height, width);
+  }
+  fail("fit {}: no such fit", static_cast<int>(fit));
+}
+
+Decoded try_load_resized(const fs::path& path, const FitOptions& options) {
+  return resized(options, [&](const DecodeOptions& wanted) { return try_load(path, wanted); });
+}
+
+Decoded try_decode_resized(std::span<const std::uint8_t> bytes, const FitOptions& options) {
+  return resized(options, [&](const DecodeOptions& wanted) { return try_decode(bytes, wanted); });
+}
+
+}  // namespace triage::data

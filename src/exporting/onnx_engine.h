@@ -1,0 +1,14 @@
+// Any ONNX model as an Engine: every output by its name, through ONNX Runtime (CPU). Unlike the runtime's
+// backend it keeps the portable "score" and runs composed plans, so files are checked as a foreign client sees them.
+#pragma once
+
+#include "exporting/graph_builder.h"
+#include "exporting/parity.h"
+
+namespace triage::exporting {
+
+// The model must have one float32 input whose first dimension is the batch; models of a fixed batch of 1 are run image
+// by image. Outputs may be float32 or int64 (given as float). Thread-safe. Throws Error.
+Engine onnx_engine(const std::string& name, const onnx::ModelProto& model, int threads = 1);
+
+}  // namespace triage::exporting

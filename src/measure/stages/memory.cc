@@ -1,0 +1,106 @@
+#include "measure/stages/memory.h"
+
+#include <malloc.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "core/error.h"
+#include "core/files/temporary.h"
+#include "core/system/process.h"
+#include "measure/stages/stage_runner.h"
+#include "runtime/onnx_backend.h"
+#include "triage/classifier.h"
+
+namespace triage::measure {
+namespace {
+
+constexpr const char* kStatus = "/proc/self/status";
+constexpr double kKb = 1024;
+
+// "VmHWM:     12345 kB"
+double status_kb(const std::string& field) {
+  const std::string text = read_file(kStatus);
+  const std::size_t at = text.find(field + ":");
+  const std::size_t digits = at == text.npos ? text.npos : text.find_first_of("0123456789", at);
+  double value = 0;
+  if (digits == text.npos ||
+      std::from_chars(text.data() + digits, text.data() + text.size(), value).ec != std::errc{}) {
+    fail("{}: expected a line {}, found none", kStatus, field);
+  }
+  return value;
+}
+
+void forget_peak() {
+  std::FILE* const file = std::fopen("/proc/self/clear_refs", "w");
+  const bool written = file && std::fputs("5", file) >= 0;
+  if (file && std::fclose(file) == 0 && written) return;
+  fail("/proc/self/clear_refs: expected to be able to reset the process's peak of memory, found that it cannot");
+}
+
+}  // namespace
+
+Json to_json(const ObservedMemory& memory) {
+  return {{"empty_kb", memory.empty_kb}, {"loaded_kb", memory.loaded_kb}, {"peak_kb", memory.peak_kb}};
+}
+
+ObservedMemory observed_memory_from_json(const Json& json, const std::string& origin) {
+  const JsonReader reader(json, origin);
+  return {reader.not_negative("empty_kb"), reader.not_negative("loaded_kb"), reader.not_negative("peak_kb")};
+}
+
+ObservedMemory observe_memory(const fs::path& plan_directory, int exit, const Images& images,
+                              const std::string& engine) {
+  const plan::Plan plan = plan::load_plan(plan_directory);
+  const int stages = static_cast<int>(plan.stages.size());
+  if (exit < 0 || exit >= stages) fail("memory: exit: found {}, expected 0 to {}", exit, stages - 1);
+  if (engine != "compiled") runtime::ort_environment();
+  ::malloc_trim(0);
+  forget_peak();
+  ObservedMemory memory{.empty_kb = status_kb("VmRSS")};
+  ClassifierOptions options{.engine = engine};
+  for (int e = 0; e + 1 < stages; ++e) options.thresholds.push_back(e < exit ? -1.0 : 1.0);
+  const auto classifier = Classifier::load(plan_directory.string(), options);
+  if (!classifier) fail("{}", classifier.error().message);
+  memory.loaded_kb = status_kb("VmHWM") - memory.empty_kb;
+  for (int i = 0; i < images.count; ++i) {
+    const auto outcome = classifier->classify(image_at(images, static_cast<std::size_t>(i)));
+    if (!outcome) fail("{}", outcome.error().message);
+  }
+  memory.peak_kb = status_kb("VmHWM") - memory.empty_kb;
+  return memory;
+}
+
+cost::PathMemory measure_path_memory(const fs::path& program, const fs::path& plan_directory, std::size_t exit,
+                                     const Images& images, const std::string& engine) {
+  const plan::Plan plan = plan::load_plan(plan_directory);
+  const TemporaryDirectory directory("memory");
+  const fs::path file = directory.path() / "images.bin";
+  write_file_atomic(file, std::string(images.pixels.begin(), images.pixels.end()));
+  std::vector<std::string> command{program.string(), plan_directory.string(), file.string(), "--memory",
+                                   std::to_string(exit)};
+  if (engine != "onnxruntime") command.insert(command.end(), {"--engine", engine});
+  const ProcessResult result = run_checked({.command = command});
+  const ObservedMemory seen = observed_memory_from_json(parse_json(result.output, program.string()), program.string());
+  cost::PathMemory path{.stage = plan.stages.at(exit).name,
+                        .empty_kb = seen.empty_kb,
+                        .loaded_kb = seen.loaded_kb,
+                        .peak_kb = seen.peak_kb};
+  for (std::size_t i = 0; i < plan.stages.size(); ++i) {
+    path.weights_kb += static_cast<double>(plan.stages[i].weight_bytes) / kKb;
+    const double activations_kb = static_cast<double>(plan.stages[i].activation_bytes) / kKb;
+    if (i <= exit) path.activations_kb = std::max(path.activations_kb, activations_kb);
+  }
+  return path;
+}
+
+std::vector<cost::PathMemory> measure_memory(const fs::path& program, const fs::path& plan_directory,
+                                             const Images& images, const std::string& engine) {
+  const std::size_t exits = plan::load_plan(plan_directory).stages.size();
+  std::vector<cost::PathMemory> paths;
+  for (std::size_t exit = 0; exit < exits; ++exit)
+    paths.push_back(measure_path_memory(program, plan_directory, exit, images, engine));
+  return paths;
+}
+
+}  // namespace triage::measure

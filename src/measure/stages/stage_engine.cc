@@ -1,0 +1,51 @@
+#include "measure/stages/stage_engine.h"
+
+#include "core/error.h"
+#include "runtime/compiled_backend.h"
+
+namespace triage::measure {
+
+std::vector<std::string> providers() {
+  std::vector<std::string> names = runtime::onnx_providers();
+  names.emplace_back(kCompiledProvider);
+  return names;
+}
+
+std::string engine_of(const std::string& provider) {
+  return provider.starts_with(kCompiledProvider) ? "compiled" : "onnxruntime";  // untuned kernels are compiled, too
+}
+
+std::string engine_version_of(const std::string& provider) {
+  return provider == kCompiledProvider ? runtime::compiled_engine_version() : runtime::onnx_runtime_version();
+}
+
+cost::CostKey cost_key(const std::string& provider, const plan::Stage* stage, int threads, int batch) {
+  return {.stage = stage ? stage->name : kWholePlan,
+          .engine = engine_of(provider),
+          .provider = provider,
+          .precision = plan::to_string(stage ? stage->precision : plan::Precision::fp32),
+          .threads = threads,
+          .batch = batch};
+}
+
+bool runs_plans(const std::string& provider) { return provider == "cpu" || provider == kCompiledProvider; }
+
+fs::path stage_file(const plan::Stage& stage, const fs::path& directory, const std::string& provider) {
+  if (provider != kCompiledProvider) return directory / stage.onnx;
+  if (!stage.compiled) fail("provider 'compiled': stage '{}' was not compiled", stage.name);
+  return directory / stage.compiled->file;
+}
+
+std::unique_ptr<runtime::Backend> open_stage(const plan::Stage& stage, const fs::path& directory, int threads,
+                                             const std::string& provider, const std::string& profile) {
+  const std::string file = stage_file(stage, directory, provider).string();
+  auto opened =
+      provider == kCompiledProvider
+          ? runtime::open_compiled(file, {.threads = threads, .sha256 = stage.compiled->sha256, .profile = profile})
+          : runtime::open_onnx(file,
+                               {.threads = threads, .provider = provider, .sha256 = stage.sha256, .profile = profile});
+  if (!opened) fail("{}", opened.error().message);
+  return std::move(*opened);
+}
+
+}  // namespace triage::measure

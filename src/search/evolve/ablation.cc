@@ -1,0 +1,151 @@
+#include "search/evolve/ablation.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "core/error.h"
+
+namespace triage::search {
+namespace {
+
+// The most accurate points of each level of cost that keep the budgets.
+class BestOfLevels {
+ public:
+  explicit BestOfLevels(const Evaluator& evaluator) : evaluator_(evaluator), best_(evaluator.levels().size()) {}
+
+  void add(const Genome& genome) {
+    const Bill bill = evaluator_.bill(genome);
+    for (OperatingPoint& point : evaluator_.evaluate(genome)) {
+      if (point.violation > 0) continue;
+      const std::size_t level = evaluator_.levels().level(point.cost);
+      if (level >= best_.size() || (best_[level] && best_[level]->accuracy >= point.accuracy)) continue;
+      best_[level] = FrontPoint{genome, point.accuracy, plan_cost(bill, point.reach), std::move(point.thresholds),
+                                std::move(point.reach)};
+    }
+  }
+  std::vector<FrontPoint> points() const {
+    std::vector<FrontPoint> rising;
+    for (const std::optional<FrontPoint>& point : best_) {
+      if (point && (rising.empty() || point->accuracy > rising.back().accuracy)) rising.push_back(*point);
+    }
+    return rising;
+  }
+
+ private:
+  const Evaluator& evaluator_;
+  std::vector<std::optional<FrontPoint>> best_;
+};
+
+// A pair under every policy.
+void add_pair(BestOfLevels& best, const Structures& structures, const Leg& first, const Leg& second) {
+  for (const plan::PolicyKind policy : structures.policies) best.add({policy, {first, second}});
+}
+
+std::vector<FrontPoint> pairs_of(const Evaluator& evaluator, const Structures& structures,
+                                 std::span<const FrontPoint> alone) {
+  BestOfLevels best(evaluator);
+  for (std::size_t a = 0; a < alone.size(); ++a) {
+    best.add(alone[a].genome);
+    for (std::size_t b = a + 1; b < alone.size(); ++b) {
+      add_pair(best, structures, alone[a].genome.legs[0], alone[b].genome.legs[0]);
+    }
+  }
+  return best.points();
+}
+
+using Bits = std::vector<std::uint64_t>;
+
+Bits bits_of(const std::vector<std::uint8_t>& right) {
+  Bits bits((right.size() + 63) / 64);
+  for (std::size_t i = 0; i < right.size(); ++i) bits[i / 64] |= std::uint64_t{right[i]} << (i % 64);
+  return bits;
+}
+
+// Of each level of cost the pair that an oracle could make most of; then thresholds for those.
+std::vector<FrontPoint> unrouted(const Evaluator& evaluator, const Structures& structures,
+                                 std::span<const FrontPoint> singles) {
+  struct Net {
+    const FrontPoint* point;
+    Bits right;
+    std::size_t count;  // of those
+    double cost;
+  };
+  std::vector<Net> nets;
+  for (const FrontPoint& single : singles) {
+    const Leg& leg = single.genome.legs[0];
+    const std::vector<std::uint8_t>& right = evaluator.pool().get(leg.arch, leg.precision).validation.right;
+    nets.push_back({&single, bits_of(right), static_cast<std::size_t>(std::ranges::count(right, 1)),
+                    on_axis(single.cost, evaluator.options().axis)});
+  }
+  struct Pair {
+    const Net *first = nullptr, *second = nullptr;
+    std::size_t right = 0;
+  };
+  std::vector<Pair> best_pair(evaluator.levels().size());
+  const auto images = static_cast<double>(evaluator.pool().images());
+  for (const Net& first : nets) {
+    for (const Net& second : nets) {
+      if (second.cost <= first.cost) continue;
+      std::size_t won = 0;
+      for (std::size_t w = 0; w < first.right.size(); ++w) {
+        won += static_cast<std::size_t>(std::popcount(second.right[w] & ~first.right[w]));
+      }
+      const std::size_t right = first.count + won;
+      const std::size_t level = evaluator.levels().level(first.cost + second.cost * static_cast<double>(won) / images);
+      if (level < best_pair.size() && right > best_pair[level].right) best_pair[level] = {&first, &second, right};
+    }
+  }
+  BestOfLevels best(evaluator);
+  for (const Pair& pair : best_pair) {
+    if (pair.first) add_pair(best, structures, pair.first->point->genome.legs[0], pair.second->point->genome.legs[0]);
+  }
+  return best.points();
+}
+
+Front searched(const Evaluator& evaluator, const SearchOptions& options, const std::string& method,
+               const OpenStudy& open, const AblationProgress& progress) {
+  Study study = open(method, to_json(options));
+  return search_all_trials(study, evaluator, options, [&](std::uint64_t trials) { progress(method, trials); });
+}
+
+}  // namespace
+
+std::vector<Contender> ablate(const Evaluator& evaluator, const AblationOptions& options, const OpenStudy& open,
+                              const AblationProgress& progress) {
+  SearchOptions search = options.search;
+  search.new_subnets = 0;
+  const Structures& structures = search.structures;
+  std::vector<Contender> contenders;
+  const Front joint = searched(evaluator, search, "joint", open, progress);
+  contenders.push_back({"joint", "nets, exits, stages, policies and thresholds together", joint.points});
+  const auto restricted = [&](const char* name, const char* says, auto&& restrict) {
+    SearchOptions part = search;
+    restrict(part);
+    contenders.push_back({name, says, searched(evaluator, part, name, open, progress).points});
+  };
+  restricted("random", "the same space, drawn without selection", [](SearchOptions& o) { o.random = true; });
+  restricted("cascade only", "every stage starts from the image",
+             [](SearchOptions& o) { o.structures.early_exits = false; });
+  restricted("early exits only", "one net and its exits", [](SearchOptions& o) { o.structures.cascades = false; });
+  contenders.push_back({"unrouted", "pairs chosen by what an oracle could make of them, thresholds afterwards",
+                        unrouted(evaluator, structures, joint.singles)});
+
+  BestOfLevels alone(evaluator);
+  for (const FrontPoint& single : joint.singles) alone.add(single.genome);
+  Front statics{.axis = joint.axis, .budgets = joint.budgets, .points = alone.points()};
+  if (statics.points.empty()) fail("ablation: expected nets that keep the budgets alone, found none");
+  contenders.push_back({"independent pairs", "every pair of nets that are best alone for their cost",
+                        pairs_of(evaluator, structures, statics.points)});
+  BestOfLevels pair(evaluator);
+  add_pair(pair, structures, knee_of(statics).genome.legs[0], statics.points.back().genome.legs[0]);
+  contenders.push_back({"independent", "the knee of the nets alone and the most accurate one", pair.points()});
+  if (options.hand_picked) {
+    BestOfLevels hand(evaluator);
+    for (const plan::PolicyKind policy : structures.policies) hand.add({policy, options.hand_picked->legs});
+    contenders.push_back({"hand-picked", options.hand_picked->text(), hand.points()});
+  }
+  contenders.push_back({"static", "every net alone", std::move(statics.points)});
+  return contenders;
+}
+
+}  // namespace triage::search

@@ -1,0 +1,128 @@
+#include "search/evolve/evaluator.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "core/error.h"
+#include "search/solve/router_fit.h"
+
+namespace triage::search {
+namespace {
+
+constexpr double kKb = 1024;
+
+}  // namespace
+
+Evaluator::Evaluator(NetPool& pool, const cost::CostModel& costs, const EvaluatorOptions& options)
+    : pool_(pool), costs_(costs), options_(options), levels_(make_levels()) {}
+
+CostLevels Evaluator::make_levels() const {
+  const plan::SearchSpace& space = pool_.space();
+  const bool by_energy = options_.axis == CostAxis::energy || options_.budgets.mean_energy_uj;
+  if (by_energy && !costs_.stage({.arch = space.largest(), .precision = options_.precisions[0]}).energy_uj) {
+    fail("search by energy ({}): expected costs with measured energy, found none",
+         options_.axis == CostAxis::energy ? "the axis" : "budget mean_energy_uj");
+  }
+  double high = 0, low = std::numeric_limits<double>::infinity();
+  for (const plan::Precision precision : options_.precisions) {
+    high = std::max(high, on_axis(stage_bill({.arch = space.largest(), .precision = precision}), options_.axis));
+    low = std::min(low,
+                   on_axis(stage_bill({.arch = prefix(space.smallest(), 1), .precision = precision}), options_.axis));
+  }
+  return {low * options_.lowest, high * static_cast<double>(options_.most_stages), options_.levels};
+}
+
+const StageBill& Evaluator::stage_bill(const cost::StageShape& stage) const {
+  const auto [place, fresh] = bills_.try_emplace(stage.text());
+  if (fresh) {
+    const cost::StageExpense expense = costs_.stage(stage);
+    const cost::StageSize size = cost::stage_size(stage, options_.input, options_.classes);
+    if (!(expense.latency_us > 0)) {
+      fail("stage {}: expected a latency above 0 us, found {}", stage.text(), expense.latency_us);
+    }
+    place->second = {expense.latency_us, static_cast<double>(size.macs), expense.energy_uj.value_or(0)};
+    has_energy_ = has_energy_ && expense.energy_uj.has_value();
+  }
+  return place->second;
+}
+
+Bill Evaluator::bill(const Genome& genome) const {
+  Bill bill;
+  double activations = 0, weights = 0;
+  for (const GenomeStage& stage : stages_of(genome)) {
+    bill.stages.push_back(stage_bill(stage.shape));
+    const cost::StageSize size = cost::stage_size(stage.shape, options_.input, options_.classes);
+    activations = std::max(activations, static_cast<double>(size.activation_bytes));
+    weights += static_cast<double>(size.weight_bytes);
+  }
+  bill.has_energy = has_energy_;
+  bill.model_kb = weights / kKb;
+  bill.memory_kb = bill.model_kb + activations / kKb;
+  return bill;
+}
+
+Evaluator::Stages Evaluator::stages(const Genome& genome) const {
+  std::vector<const ExitNet*> nets;
+  for (const GenomeStage& stage : stages_of(genome)) nets.push_back(&pool_.get(stage.net, stage.shape.precision));
+  Stages stages;
+  stages.learned.resize(genome.policy == plan::PolicyKind::learned ? nets.size() - 1 : 0);
+  for (std::size_t j = 0; j < nets.size(); ++j) {
+    SolverStage& stage = stages.solver.emplace_back(nullptr, &nets[j]->validation.right);
+    if (j + 1 == nets.size()) break;
+    if (genome.policy == plan::PolicyKind::learned) {
+      stages.learned[j] = rank_images(fit_router_scores(*nets[j], nets.back()->route.right));
+      stage.ranking = &stages.learned[j];
+    } else {
+      stage.ranking = &nets[j]->ranking(genome.policy);
+    }
+  }
+  return stages;
+}
+
+std::vector<OperatingPoint> Evaluator::evaluate(const Genome& genome) const {
+  return solve(stages(genome).solver, bill(genome), options_.budgets, options_.axis, levels_);
+}
+
+PlanRun Evaluator::run(const Genome& genome, std::span<const double> thresholds) const {
+  const Stages all = stages(genome);
+  const std::size_t images = pool_.images(), count = all.solver.size();
+  if (thresholds.size() + 1 != count) {
+    fail("plan {}: expected {} thresholds, found {}", genome.text(), count - 1, thresholds.size());
+  }
+  PlanRun run;
+  run.right.reserve(images);
+  run.point.thresholds.assign(thresholds.begin(), thresholds.end());
+  std::vector<std::size_t> reached(count);
+  for (std::size_t i = 0; i < images; ++i) {
+    std::size_t exit = 0;
+    while (exit + 1 < count && all.solver[exit].ranking->score[i] > thresholds[exit]) ++exit;
+    for (std::size_t j = 0; j <= exit; ++j) ++reached[j];
+    run.right.push_back((*all.solver[exit].right)[i]);
+  }
+  const auto share = [&](auto number) { return static_cast<double>(number) / static_cast<double>(images); };
+  for (const std::size_t number : reached) run.point.reach.push_back(share(number));
+  run.point.accuracy = share(std::ranges::count(run.right, 1));
+  const PlanCost cost = plan_cost(bill(genome), run.point.reach);
+  run.point.cost = on_axis(cost, options_.axis);
+  run.point.violation = violation(cost, options_.budgets);
+  return run;
+}
+
+OperatingPoint Evaluator::oracle(const Genome& genome) const {
+  std::vector<const std::vector<std::uint8_t>*> right;
+  for (const GenomeStage& stage : stages_of(genome))
+    right.push_back(&pool_.get(stage.net, stage.shape.precision).validation.right);
+  const std::size_t images = pool_.images();
+  OperatingPoint point{.reach = std::vector<double>(right.size())};
+  for (std::size_t i = 0; i < images; ++i) {
+    std::size_t exit = 0;
+    while (exit < right.size() && !(*right[exit])[i]) ++exit;
+    point.accuracy += exit < right.size() ? 1.0 / static_cast<double>(images) : 0;
+    if (exit == right.size()) exit = 0;
+    for (std::size_t j = 0; j <= exit; ++j) point.reach[j] += 1.0 / static_cast<double>(images);
+  }
+  point.cost = on_axis(plan_cost(bill(genome), point.reach), options_.axis);
+  return point;
+}
+
+}  // namespace triage::search

@@ -1,0 +1,139 @@
+#include "search/solve/exit_net.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "core/error.h"
+#include "route/temperature.h"
+#include "runtime/score.h"
+#include "search/evolve/genome.h"
+
+namespace triage::search {
+namespace {
+
+SplitEvidence evidence_of(std::span<const float> logits, std::span<const Label> labels, int classes,
+                          double temperature) {
+  SplitEvidence out;
+  out.seen.reserve(labels.size());
+  out.right.reserve(labels.size());
+  const auto width = static_cast<std::size_t>(classes);
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    const runtime::Evidence seen = runtime::evidence(logits.subspan(i * width, width), static_cast<float>(temperature));
+    out.seen.push_back({seen.confidence, seen.entropy, seen.margin});
+    out.right.push_back(static_cast<Label>(seen.label) == labels[i]);
+  }
+  return out;
+}
+
+}  // namespace
+
+Ranking rank_images(std::vector<float> score) {
+  const std::size_t count = score.size();
+  if (count > kMostImages) fail("ranking: expected at most {} images, found {}", kMostImages, count);
+  Ranking ranking{std::move(score), std::vector<std::uint16_t>(count), std::vector<std::uint8_t>(count),
+                  std::vector<std::uint16_t>(count)};
+  std::iota(ranking.order.begin(), ranking.order.end(), std::uint16_t{0});
+  const std::vector<float>& value = ranking.score;
+  std::ranges::sort(ranking.order, [&](std::uint16_t a, std::uint16_t b) {
+    return value[a] != value[b] ? value[a] > value[b] : a < b;
+  });
+  for (std::size_t begin = 0, end = 0; begin < count; begin = end) {
+    for (end = begin; end < count && value[ranking.order[end]] == value[ranking.order[begin]]; ++end) {
+      ranking.ends[end] = 0;
+    }
+    ranking.ends[end - 1] = 1;
+    for (std::size_t i = begin; i < end; ++i) ranking.place[ranking.order[i]] = static_cast<std::uint16_t>(count - end);
+  }
+  return ranking;
+}
+
+double threshold_after(const Ranking& ranking, std::size_t moved) {
+  if (moved == 0) return 1;
+  if (moved == ranking.order.size()) return -1;
+  return (static_cast<double>(ranking.score[ranking.order[moved - 1]]) +
+          static_cast<double>(ranking.score[ranking.order[moved]])) /
+         2;
+}
+
+const Ranking& ExitNet::ranking(plan::PolicyKind policy) const {
+  switch (policy) {
+    case plan::PolicyKind::confidence:
+      return rankings[0];
+    case plan::PolicyKind::entropy:
+      return rankings[1];
+    case plan::PolicyKind::margin:
+      return rankings[2];
+    case plan::PolicyKind::learned:
+      break;
+  }
+  fail("net {}: a learned router ranks by what stands behind it", name);
+}
+
+ExitNet make_exit_net(const plan::ArchSpec& arch, plan::Precision precision, std::span<const float> route_logits,
+                      std::span<const Label> route_labels, std::span<const float> validation_logits,
+                      std::span<const Label> validation_labels, int classes) {
+  ExitNet net{.name = net_text(arch, precision), .arch = arch, .precision = precision};
+  net.temperature = route::fit_temperature(route_logits, classes, route_labels);
+  net.route = evidence_of(route_logits, route_labels, classes, net.temperature);
+  net.validation = evidence_of(validation_logits, validation_labels, classes, net.temperature);
+  const std::size_t count = validation_labels.size();
+  net.accuracy = std::accumulate(net.validation.right.begin(), net.validation.right.end(), 0.0) /
+                 static_cast<double>(std::max<std::size_t>(1, count));
+  for (std::size_t kind = 0; kind < 3; ++kind) {
+    std::vector<float> score(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      const float seen = net.validation.seen[i][kind];
+      score[i] = kind == 1 ? seen : 1 - seen;
+    }
+    net.rankings[kind] = rank_images(std::move(score));
+  }
+  return net;
+}
+
+NetPool::NetPool(AnswerSource& source, plan::SearchSpace space, std::vector<int> exits)
+    : source_(source), space_(std::move(space)), exits_(std::move(exits)) {
+  if (source_.validation_labels().empty() || source_.route_labels().empty()) {
+    fail("search: expected images in the route and validation splits, found {} and {}", source_.route_labels().size(),
+         source_.validation_labels().size());
+  }
+}
+
+const ExitNet* NetPool::find(const std::string& name) const {
+  const auto found = nets_.find(name);
+  return found == nets_.end() ? nullptr : found->second.get();
+}
+
+const ExitNet& NetPool::get(const plan::ArchSpec& net, plan::Precision precision) {
+  const std::string name = net_text(net, precision);
+  if (const ExitNet* known = find(name)) return *known;
+  add(complete(net, space_), precision);
+  if (const ExitNet* known = find(name)) return *known;
+  fail("net {}: expected one that ends at an exit of the supernet", net.text());
+}
+
+void NetPool::add(const plan::ArchSpec& subnet, plan::Precision precision) {
+  space_.check(subnet);
+  const auto net_at = [&](int block) { return prefix(subnet, static_cast<std::size_t>(block) + 1); };
+  const bool known =
+      std::ranges::all_of(exits_, [&](int block) { return find(net_text(net_at(block), precision)) != nullptr; });
+  if (known) return;
+  const AnswerSource::Answers answers = source_.answers(subnet, precision);
+  const auto exit_logits = [&](const SubnetAnswers& all, std::size_t exit, std::size_t images) {
+    const std::size_t size = images * static_cast<std::size_t>(source_.classes());
+    if (all.logits.size() != exits_.size() * size) {
+      fail("subnet {}: expected answers of {} exits, found {}", all.arch, exits_.size(), all.accuracy.size());
+    }
+    return std::span(all.logits).subspan(exit * size, size);
+  };
+  for (std::size_t exit = 0; exit < exits_.size(); ++exit) {
+    const plan::ArchSpec net = net_at(exits_[exit]);
+    auto& place = nets_[net_text(net, precision)];
+    if (place) continue;
+    place = std::make_unique<ExitNet>(
+        make_exit_net(net, precision, exit_logits(answers.route, exit, source_.route_labels().size()),
+                      source_.route_labels(), exit_logits(answers.validation, exit, source_.validation_labels().size()),
+                      source_.validation_labels(), source_.classes()));
+  }
+}
+
+}  // namespace triage::search

@@ -1,0 +1,84 @@
+#include "search/solve/pair_sweep.h"
+
+#include <gtest/gtest.h>
+
+#include "search/search_test_support.h"
+#include "search/solve/pair_curves.h"
+
+namespace triage::search {
+namespace {
+
+class PairSweep : public testing::Test {
+ protected:
+  PairSweep() : source_(space_, kFakeExits, 200), pool_(source_, space_, kFakeExits) {
+    structures_.space = space_;
+    structures_.exits = kFakeExits;
+    structures_.policies = {plan::PolicyKind::confidence, plan::PolicyKind::margin};
+    for (const plan::ArchSpec& subnet : space_.sample_distinct(30, 1)) pool_.add(subnet);
+    for (const auto& [name, net] : pool_.nets()) nets_.push_back(net.get());
+  }
+  Evaluator evaluator(const Budgets& budgets = {}) {
+    return {pool_, costs_, {.classes = 4, .budgets = budgets, .levels = 24, .most_stages = 2}};
+  }
+
+  plan::SearchSpace space_ = plan::SearchSpace::parse(kFakeSpace);
+  FakeAnswers source_;
+  NetPool pool_;
+  FakeCosts costs_;
+  Structures structures_;
+  std::vector<const ExitNet*> nets_;
+};
+
+TEST_F(PairSweep, CurvesAreThoseOfEveryThreshold) {
+  const VerdictBlock block(std::span<const ExitNet* const>(nets_).first(5), pool_.images());
+  PairCurves curves(pool_.images());
+  const ExitNet& first = *nets_[7];
+  const Ranking& ranking = first.ranking(plan::PolicyKind::entropy);
+  curves.compute(ranking, first.validation.right, block);
+  for (std::size_t lane = 0; lane < 5; ++lane) {
+    int right = 0, best = 0;
+    for (const std::uint8_t one : first.validation.right) right += one;
+    best = right;
+    EXPECT_EQ(curves.right(0, lane), best);
+    for (std::size_t k = 0; k < pool_.images(); ++k) {
+      const std::uint16_t image = ranking.order[k];
+      right += nets_[lane]->validation.right[image] - first.validation.right[image];
+      if (ranking.ends[k]) best = std::max(best, right);
+      EXPECT_EQ(curves.right(k + 1, lane), best);
+    }
+  }
+}
+
+// The best of each level, found by solving every pair on its own.
+TEST_F(PairSweep, FindsTheBestPairOfEveryLevel) {
+  for (const Budgets& budgets : {Budgets{}, Budgets{.p90_latency_us = 60, .memory_kb = 150}}) {
+    const Evaluator evaluate = evaluator(budgets);
+    std::vector<double> wanted(evaluate.levels().size()), found(wanted.size());
+    const auto note = [&](std::vector<double>& best, const Genome& genome) {
+      for (const OperatingPoint& point : evaluate.evaluate(genome)) {
+        if (point.violation > 0) continue;
+        for (std::size_t level = evaluate.levels().level(point.cost); level < best.size(); ++level) {
+          best[level] = std::max(best[level], point.accuracy);
+        }
+      }
+    };
+    for (const ExitNet* first : nets_) {
+      for (const plan::PolicyKind policy : structures_.policies) {
+        for (const ExitNet* second : nets_) note(wanted, {policy, {{first->arch, {}}, {second->arch, {}}}});
+        for (int block : {1, 2}) {
+          if (block + 1 < std::ssize(first->arch.blocks)) note(wanted, {policy, {{first->arch, {block}}}});
+        }
+      }
+    }
+    const SweepResult result = sweep_pairs(evaluate, structures_, nets_, 1);
+    EXPECT_GT(result.curves, nets_.size() * nets_.size());
+    for (const Genome& genome : result.genomes) {
+      structures_.check(genome);
+      note(found, genome);
+    }
+    EXPECT_EQ(found, wanted);
+  }
+}
+
+}  // namespace
+}  // namespace triage::search

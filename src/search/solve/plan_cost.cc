@@ -1,0 +1,113 @@
+// Costs, budgets and levels of plan_solver.h.
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+#include "search/solve/plan_solver.h"
+
+namespace triage::search {
+
+CostAxis cost_axis_from_string(const std::string& text) {
+  if (text == "latency") return CostAxis::latency;
+  if (text == "macs") return CostAxis::macs;
+  if (text == "energy") return CostAxis::energy;
+  fail("expected a cost of latency, macs or energy, found '{}'", text);
+}
+
+std::string to_string(CostAxis axis) {
+  return axis == CostAxis::latency ? "latency" : axis == CostAxis::macs ? "macs" : "energy";
+}
+
+Json to_json(const Budgets& budgets) {
+  Json json = Json::object();
+  const auto put = [&](const char* name, const std::optional<double>& value) {
+    if (value) json[name] = *value;
+  };
+  put("mean_latency_us", budgets.mean_latency_us);
+  put("p90_latency_us", budgets.p90_latency_us);
+  put("worst_latency_us", budgets.worst_latency_us);
+  put("mean_energy_uj", budgets.mean_energy_uj);
+  put("mean_macs", budgets.mean_macs);
+  put("memory_kb", budgets.memory_kb);
+  put("model_kb", budgets.model_kb);
+  return json;
+}
+
+PlanCost plan_cost(const Bill& bill, std::span<const double> reach) {
+  PlanCost cost{.memory_kb = bill.memory_kb, .model_kb = bill.model_kb};
+  if (bill.has_energy) cost.mean_energy_uj = 0;
+  double path = 0;
+  bool found_p90 = false;
+  for (std::size_t j = 0; j < bill.stages.size(); ++j) {
+    const StageBill& stage = bill.stages[j];
+    cost.mean_latency_us += reach[j] * stage.latency_us;
+    cost.mean_macs += reach[j] * stage.macs;
+    if (cost.mean_energy_uj) *cost.mean_energy_uj += reach[j] * stage.energy_uj;
+    path += stage.latency_us;
+    if (reach[j] > 0) cost.worst_latency_us = path;
+    const double further = j + 1 < bill.stages.size() ? reach[j + 1] : 0;
+    if (!found_p90 && 1 - further >= 0.9 - 1e-12) {
+      cost.p90_latency_us = path;
+      found_p90 = true;
+    }
+  }
+  return cost;
+}
+
+double on_axis(const PlanCost& cost, CostAxis axis) {
+  switch (axis) {
+    case CostAxis::latency:
+      return cost.mean_latency_us;
+    case CostAxis::macs:
+      return cost.mean_macs;
+    case CostAxis::energy:
+      if (cost.mean_energy_uj) return *cost.mean_energy_uj;
+      break;
+  }
+  fail("search by energy: expected a device whose energy can be measured, found none");
+}
+
+double on_axis(const StageBill& bill, CostAxis axis) {
+  return axis == CostAxis::latency ? bill.latency_us : axis == CostAxis::macs ? bill.macs : bill.energy_uj;
+}
+
+double violation(const PlanCost& cost, const Budgets& budgets, std::string* worst) {
+  double sum = 0, largest = 0;
+  const auto hold = [&](const char* what, const char* unit, double value, const std::optional<double>& limit) {
+    if (!limit || value <= *limit) return;
+    const double excess = value / *limit - 1;
+    sum += excess;
+    if (worst && excess > largest) *worst = std::format("{} {:.1f} {} of {:.1f}", what, value, unit, *limit);
+    largest = std::max(largest, excess);
+  };
+  hold("mean latency", "us", cost.mean_latency_us, budgets.mean_latency_us);
+  hold("p90 latency", "us", cost.p90_latency_us, budgets.p90_latency_us);
+  hold("worst-case latency", "us", cost.worst_latency_us, budgets.worst_latency_us);
+  hold("mean multiply-adds", "MMAC", cost.mean_macs / 1e6,
+       budgets.mean_macs ? std::optional(*budgets.mean_macs / 1e6) : std::nullopt);
+  hold("memory", "KB", cost.memory_kb, budgets.memory_kb);
+  hold("model size", "KB", cost.model_kb, budgets.model_kb);
+  if (cost.mean_energy_uj) {
+    hold("mean energy", "uJ", *cost.mean_energy_uj, budgets.mean_energy_uj);
+  } else if (budgets.mean_energy_uj) {
+    sum += 1;
+    if (worst && largest < 1) *worst = "mean energy, which is not available on this device,";
+  }
+  return sum;
+}
+
+CostLevels::CostLevels(double low, double high, std::size_t count) {
+  if (!(low > 0) || !(high > low) || count < 2) {
+    fail("cost levels: expected 0 < low < high and at least 2, found {}, {} and {}", low, high, count);
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    upper_.push_back(low * std::pow(high / low, static_cast<double>(i) / static_cast<double>(count - 1)));
+  }
+  upper_.back() = high;
+}
+
+std::size_t CostLevels::level(double cost) const {
+  return static_cast<std::size_t>(std::ranges::lower_bound(upper_, cost) - upper_.begin());
+}
+
+}  // namespace triage::search
