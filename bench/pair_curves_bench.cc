@@ -1,5 +1,5 @@
-// How many pairs of nets a core scores exactly, at all thresholds, on 5,000 images (search/pair_curves.h). Verdicts and
-// scores are made up; the work does not depend on them.
+// How many pairs of nets a core scores exactly, at all thresholds, on 5,000 images (threshold/pair_curves.h). Verdicts
+// and scores are made up; the work does not depend on them.
 //   pair_curves_bench                                  the table
 //   pair_curves_bench --record results/search.json     and the figure search.pair_curves_per_second
 #include <benchmark/benchmark.h>
@@ -10,37 +10,35 @@
 
 #include "core/rng.h"
 #include "core/system/machine.h"
-#include "search/solve/pair_curves.h"
+#include "threshold/pair_curves.h"
 
 namespace {
 
 using namespace triage;
-using namespace triage::search;
+using namespace triage::threshold;
 
 constexpr std::size_t kImages = 5000;
 
-ExitNet made_up(std::uint64_t seed) {
+std::vector<std::uint8_t> made_up_verdicts(std::uint64_t seed) {
   Rng rng(seed);
-  ExitNet net;
-  std::vector<float> score(kImages);
-  for (std::size_t i = 0; i < kImages; ++i) {
-    net.validation.right.push_back(rng.uniform() < 0.9);
-    score[i] = static_cast<float>(rng.uniform());
-  }
-  net.rankings[0] = rank_images(std::move(score));
-  return net;
+  std::vector<std::uint8_t> correct;
+  for (std::size_t i = 0; i < kImages; ++i) correct.push_back(rng.uniform() < 0.9);
+  return correct;
 }
 
 void pair_curves(benchmark::State& state) {
-  std::vector<ExitNet> nets;
-  for (std::uint64_t i = 0; i <= kLanes; ++i) nets.push_back(made_up(i));
-  std::vector<const ExitNet*> second;
-  for (std::size_t i = 1; i <= kLanes; ++i) second.push_back(&nets[i]);
+  Rng rng(1);
+  std::vector<float> score(kImages);
+  for (float& one : score) one = static_cast<float>(rng.uniform());
+  const auto ranking = rank_images<std::uint16_t>(std::move(score));
+  std::vector<std::vector<std::uint8_t>> nets;
+  for (std::uint64_t i = 0; i <= kLanes; ++i) nets.push_back(made_up_verdicts(i));
+  const std::vector<std::span<const std::uint8_t>> second(nets.begin() + 1, nets.end());
   const VerdictBlock block(second, kImages);
   PairCurves curves(kImages);
   for (auto _ : state) {
-    curves.compute(nets[0].rankings[0], nets[0].validation.right, block);
-    benchmark::DoNotOptimize(curves.right(kImages, 0));
+    curves.compute(ranking, nets[0], block);
+    benchmark::DoNotOptimize(curves.correct(kImages, 0));
     benchmark::ClobberMemory();
   }
   state.counters["curves_per_second"] =

@@ -138,7 +138,7 @@ RealRun run_plan(const std::string& directory, const plan::Plan& plan, const dat
   for (std::size_t setting = 0; setting <= stages; ++setting) {  // the plan's thresholds, then exits 0, 1, ... forced
     ClassifierOptions how{.engine = options.engine};
     for (std::size_t e = 0; setting > 0 && e + 1 < stages; ++e) {
-      how.thresholds.push_back(e + 1 < setting ? route::kEscalateAll : route::kEscalateNone);
+      how.thresholds.push_back(e + 1 < setting ? threshold::kEscalateAll : threshold::kEscalateNone);
     }
     auto loaded = Classifier::load(directory, how);
     if (!loaded) throw Error(loaded.error().message);

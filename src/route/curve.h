@@ -1,8 +1,7 @@
 // Accuracy, latency and escalation of a policy over all its thresholds, and the numbers drawn from that curve.
 //
-// Two stages: exact. Images are sorted by score once; every group of equal scores adds one point (prefix sums).
-// More stages: each exit gets a grid of thresholds at quantiles of its scores; every grid point is evaluated exactly
-// (images fall into grid cells, suffix sums over the cells give all points at once) and the Pareto set is kept.
+// Two stages: exact, every group of equal scores adds one point. More stages: each exit gets a grid of thresholds at
+// quantiles of its scores; every grid point is evaluated exactly and the Pareto set is kept. Sums: threshold/sums.h.
 //
 // Areas follow RouteLLM (Ong et al., 2024, section 3.2, "performance gap recovered"): with r(a) the accuracy at a share
 // a of strong calls, PGR(a) = (r(a) - r_weak) / (r_strong - r_weak) and APGR = integral of PGR over a in [0, 1]
@@ -18,6 +17,7 @@
 #include <vector>
 
 #include "route/policy_scores.h"
+#include "threshold/ranking.h"
 
 namespace triage::route {
 
@@ -36,14 +36,11 @@ struct Area {
   std::array<double, 3> calls{};  // smallest share that reaches 50, 80, 95 % of the gap; NaN when none does
 };
 
-// Thresholds that send every image on, and none: scores lie in [0, 1].
-inline constexpr double kEscalateAll = -1, kEscalateNone = 1;
-
 // Immutable after construction, so threads may share it.
 class CurveMaker {
  public:
   // correct [stages][count], scores [stages - 1][count], path_latency_us [stages] cumulative and increasing. values:
-  // how much a right answer counts in the accuracy (metric.h; [count], empty: the same each); shares and latencies
+  // how much a correct answer counts in the accuracy (metric.h; [count], empty: the same each); shares and latencies
   // count images. Throws Error on sizes that do not match, on no images, and on one stage.
   CurveMaker(const std::vector<std::vector<std::uint8_t>>& correct, const ExitScores& scores,
              std::vector<double> path_latency_us, std::vector<double> values = {});
@@ -62,16 +59,19 @@ class CurveMaker {
     double accuracy, latency, escalation;
   };
   double value(std::size_t image) const { return values_.empty() ? 1.0 : values_[image]; }
-  std::vector<Totals> sorted_totals(std::span<const std::uint32_t> weights) const;
-  std::vector<Totals> grid_totals(std::span<const std::uint32_t> weights) const;
+  struct Base {  // of the first stage alone; sums over the weighted images
+    double images = 0, worth = 0, correct = 0;
+  };
+  Base base(std::span<const std::uint32_t> weights) const;
+  std::vector<Totals> totals(
+      std::span<const std::uint32_t> weights) const;  // of all settings, thresholds_[0] outermost
   std::vector<std::size_t> pareto(const std::vector<Totals>& totals) const;
   double share(double latency) const;
 
   std::size_t stages_, count_;
   std::vector<double> path_, values_;
   std::vector<std::vector<std::uint8_t>> correct_;
-  std::vector<std::uint32_t> order_;              // two stages: images by falling score
-  std::vector<std::uint32_t> group_end_;          // ... and the ends of groups of equal scores in it
+  threshold::Ranking<std::uint32_t> ranking_;     // two stages
   std::vector<std::vector<double>> thresholds_;   // two stages: [1][groups + 1]; else [exits][grid size], rising
   std::vector<std::vector<std::uint16_t>> cell_;  // more stages: [exits][count], thresholds below the score
 };

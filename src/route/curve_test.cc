@@ -33,7 +33,8 @@ TEST(Curve, TwoStagesByHand) {
   const CurveMaker maker(correct, {{0.6f, 0.4f, 0.8f, 0.2f}}, {100, 400});
   const auto curve = maker.curve();
   ASSERT_EQ(curve.size(), 5u);
-  const double accuracy[] = {0.5, 0.75, 1, 1, 0.75}, threshold[] = {kEscalateNone, 0.7, 0.5, 0.3, kEscalateAll};
+  const double accuracy[] = {0.5, 0.75, 1, 1, 0.75},
+               threshold[] = {threshold::kEscalateNone, 0.7, 0.5, 0.3, threshold::kEscalateAll};
   for (std::size_t i = 0; i < 5; ++i) {
     EXPECT_DOUBLE_EQ(curve[i].accuracy, accuracy[i]);
     EXPECT_DOUBLE_EQ(curve[i].escalation, 0.25 * static_cast<double>(i));

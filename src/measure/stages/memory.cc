@@ -10,6 +10,7 @@
 #include "core/system/process.h"
 #include "measure/stages/stage_runner.h"
 #include "runtime/onnx_backend.h"
+#include "threshold/ranking.h"
 #include "triage/classifier.h"
 
 namespace triage::measure {
@@ -59,7 +60,8 @@ ObservedMemory observe_memory(const fs::path& plan_directory, int exit, const Im
   forget_peak();
   ObservedMemory memory{.empty_kb = status_kb("VmRSS")};
   ClassifierOptions options{.engine = engine};
-  for (int e = 0; e + 1 < stages; ++e) options.thresholds.push_back(e < exit ? -1.0 : 1.0);
+  for (int e = 0; e + 1 < stages; ++e)
+    options.thresholds.push_back(e < exit ? threshold::kEscalateAll : threshold::kEscalateNone);
   const auto classifier = Classifier::load(plan_directory.string(), options);
   if (!classifier) fail("{}", classifier.error().message);
   memory.loaded_kb = status_kb("VmHWM") - memory.empty_kb;

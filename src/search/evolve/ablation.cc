@@ -16,24 +16,17 @@ class BestOfLevels {
   void add(const Genome& genome) {
     const Bill bill = evaluator_.bill(genome);
     for (OperatingPoint& point : evaluator_.evaluate(genome)) {
-      if (point.violation > 0) continue;
       const std::size_t level = evaluator_.levels().level(point.cost);
-      if (level >= best_.size() || (best_[level] && best_[level]->accuracy >= point.accuracy)) continue;
-      best_[level] = FrontPoint{genome, point.accuracy, plan_cost(bill, point.reach), std::move(point.thresholds),
-                                std::move(point.reach)};
+      if (point.violation > 0 || !best_.improves(level, point)) continue;
+      best_.offer(level, {genome, point.accuracy, plan_cost(bill, point.reach), std::move(point.thresholds),
+                          std::move(point.reach)});
     }
   }
-  std::vector<FrontPoint> points() const {
-    std::vector<FrontPoint> rising;
-    for (const std::optional<FrontPoint>& point : best_) {
-      if (point && (rising.empty() || point->accuracy > rising.back().accuracy)) rising.push_back(*point);
-    }
-    return rising;
-  }
+  std::vector<FrontPoint> points() const { return best_.rising(); }
 
  private:
   const Evaluator& evaluator_;
-  std::vector<std::optional<FrontPoint>> best_;
+  threshold::LevelTable<FrontPoint, threshold::MoreAccurate> best_;
 };
 
 // A pair under every policy.
@@ -55,9 +48,9 @@ std::vector<FrontPoint> pairs_of(const Evaluator& evaluator, const Structures& s
 
 using Bits = std::vector<std::uint64_t>;
 
-Bits bits_of(const std::vector<std::uint8_t>& right) {
-  Bits bits((right.size() + 63) / 64);
-  for (std::size_t i = 0; i < right.size(); ++i) bits[i / 64] |= std::uint64_t{right[i]} << (i % 64);
+Bits bits_of(const std::vector<std::uint8_t>& correct) {
+  Bits bits((correct.size() + 63) / 64);
+  for (std::size_t i = 0; i < correct.size(); ++i) bits[i / 64] |= std::uint64_t{correct[i]} << (i % 64);
   return bits;
 }
 
@@ -66,38 +59,39 @@ std::vector<FrontPoint> unrouted(const Evaluator& evaluator, const Structures& s
                                  std::span<const FrontPoint> singles) {
   struct Net {
     const FrontPoint* point;
-    Bits right;
+    Bits correct;
     std::size_t count;  // of those
     double cost;
   };
   std::vector<Net> nets;
   for (const FrontPoint& single : singles) {
     const Leg& leg = single.genome.legs[0];
-    const std::vector<std::uint8_t>& right = evaluator.pool().get(leg.arch, leg.precision).validation.right;
-    nets.push_back({&single, bits_of(right), static_cast<std::size_t>(std::ranges::count(right, 1)),
+    const std::vector<std::uint8_t>& correct = evaluator.pool().get(leg.arch, leg.precision).validation.correct;
+    nets.push_back({&single, bits_of(correct), static_cast<std::size_t>(std::ranges::count(correct, 1)),
                     on_axis(single.cost, evaluator.options().axis)});
   }
   struct Pair {
     const Net *first = nullptr, *second = nullptr;
-    std::size_t right = 0;
+    double accuracy = 0;  // of the oracle
   };
-  std::vector<Pair> best_pair(evaluator.levels().size());
+  threshold::LevelTable<Pair, threshold::MoreAccurate> best_pair(evaluator.levels().size());
   const auto images = static_cast<double>(evaluator.pool().images());
   for (const Net& first : nets) {
     for (const Net& second : nets) {
       if (second.cost <= first.cost) continue;
       std::size_t won = 0;
-      for (std::size_t w = 0; w < first.right.size(); ++w) {
-        won += static_cast<std::size_t>(std::popcount(second.right[w] & ~first.right[w]));
+      for (std::size_t w = 0; w < first.correct.size(); ++w) {
+        won += static_cast<std::size_t>(std::popcount(second.correct[w] & ~first.correct[w]));
       }
-      const std::size_t right = first.count + won;
-      const std::size_t level = evaluator.levels().level(first.cost + second.cost * static_cast<double>(won) / images);
-      if (level < best_pair.size() && right > best_pair[level].right) best_pair[level] = {&first, &second, right};
+      const double cost = first.cost + second.cost * static_cast<double>(won) / images;
+      best_pair.offer(evaluator.levels().level(cost),
+                      Pair{&first, &second, static_cast<double>(first.count + won) / images});
     }
   }
   BestOfLevels best(evaluator);
-  for (const Pair& pair : best_pair) {
-    if (pair.first) add_pair(best, structures, pair.first->point->genome.legs[0], pair.second->point->genome.legs[0]);
+  for (std::size_t level = 0; level < best_pair.levels(); ++level) {
+    for (const Pair& pair : best_pair.at(level))
+      add_pair(best, structures, pair.first->point->genome.legs[0], pair.second->point->genome.legs[0]);
   }
   return best.points();
 }

@@ -16,7 +16,7 @@ constexpr double kKb = 1024;
 Evaluator::Evaluator(NetPool& pool, const cost::CostModel& costs, const EvaluatorOptions& options)
     : pool_(pool), costs_(costs), options_(options), levels_(make_levels()) {}
 
-CostLevels Evaluator::make_levels() const {
+threshold::CostLevels Evaluator::make_levels() const {
   const plan::SearchSpace& space = pool_.space();
   const bool by_energy = options_.axis == CostAxis::energy || options_.budgets.mean_energy_uj;
   if (by_energy && !costs_.stage({.arch = space.largest(), .precision = options_.precisions[0]}).energy_uj) {
@@ -67,10 +67,11 @@ Evaluator::Stages Evaluator::stages(const Genome& genome) const {
   Stages stages;
   stages.learned.resize(genome.policy == plan::PolicyKind::learned ? nets.size() - 1 : 0);
   for (std::size_t j = 0; j < nets.size(); ++j) {
-    SolverStage& stage = stages.solver.emplace_back(nullptr, &nets[j]->validation.right);
+    SolverStage& stage = stages.solver.emplace_back(nullptr, &nets[j]->validation.correct);
     if (j + 1 == nets.size()) break;
     if (genome.policy == plan::PolicyKind::learned) {
-      stages.learned[j] = rank_images(fit_router_scores(*nets[j], nets.back()->route.right));
+      stages.learned[j] =
+          threshold::rank_images<std::uint16_t>(fit_router_scores(*nets[j], nets.back()->route.correct));
       stage.ranking = &stages.learned[j];
     } else {
       stage.ranking = &nets[j]->ranking(genome.policy);
@@ -90,18 +91,18 @@ PlanRun Evaluator::run(const Genome& genome, std::span<const double> thresholds)
     fail("plan {}: expected {} thresholds, found {}", genome.text(), count - 1, thresholds.size());
   }
   PlanRun run;
-  run.right.reserve(images);
+  run.correct.reserve(images);
   run.point.thresholds.assign(thresholds.begin(), thresholds.end());
   std::vector<std::size_t> reached(count);
   for (std::size_t i = 0; i < images; ++i) {
     std::size_t exit = 0;
     while (exit + 1 < count && all.solver[exit].ranking->score[i] > thresholds[exit]) ++exit;
     for (std::size_t j = 0; j <= exit; ++j) ++reached[j];
-    run.right.push_back((*all.solver[exit].right)[i]);
+    run.correct.push_back((*all.solver[exit].correct)[i]);
   }
   const auto share = [&](auto number) { return static_cast<double>(number) / static_cast<double>(images); };
   for (const std::size_t number : reached) run.point.reach.push_back(share(number));
-  run.point.accuracy = share(std::ranges::count(run.right, 1));
+  run.point.accuracy = share(std::ranges::count(run.correct, 1));
   const PlanCost cost = plan_cost(bill(genome), run.point.reach);
   run.point.cost = on_axis(cost, options_.axis);
   run.point.violation = violation(cost, options_.budgets);
@@ -109,16 +110,16 @@ PlanRun Evaluator::run(const Genome& genome, std::span<const double> thresholds)
 }
 
 OperatingPoint Evaluator::oracle(const Genome& genome) const {
-  std::vector<const std::vector<std::uint8_t>*> right;
+  std::vector<const std::vector<std::uint8_t>*> correct;
   for (const GenomeStage& stage : stages_of(genome))
-    right.push_back(&pool_.get(stage.net, stage.shape.precision).validation.right);
+    correct.push_back(&pool_.get(stage.net, stage.shape.precision).validation.correct);
   const std::size_t images = pool_.images();
-  OperatingPoint point{.reach = std::vector<double>(right.size())};
+  OperatingPoint point{.reach = std::vector<double>(correct.size())};
   for (std::size_t i = 0; i < images; ++i) {
     std::size_t exit = 0;
-    while (exit < right.size() && !(*right[exit])[i]) ++exit;
-    point.accuracy += exit < right.size() ? 1.0 / static_cast<double>(images) : 0;
-    if (exit == right.size()) exit = 0;
+    while (exit < correct.size() && !(*correct[exit])[i]) ++exit;
+    point.accuracy += exit < correct.size() ? 1.0 / static_cast<double>(images) : 0;
+    if (exit == correct.size()) exit = 0;
     for (std::size_t j = 0; j <= exit; ++j) point.reach[j] += 1.0 / static_cast<double>(images);
   }
   point.cost = on_axis(plan_cost(bill(genome), point.reach), options_.axis);

@@ -24,7 +24,7 @@ struct EvaluatorOptions {
 // A plan at given thresholds, which may come from other images than those it is run on.
 struct PlanRun {
   OperatingPoint point;
-  std::vector<std::uint8_t> right;  // [images]
+  std::vector<std::uint8_t> correct;  // [images]
 };
 
 // Not thread-safe: bills are remembered.
@@ -38,13 +38,13 @@ class Evaluator {
   // thresholds: [stages - 1].
   PlanRun run(const Genome& genome, std::span<const double> thresholds) const;
   Bill bill(const Genome& genome) const;
-  // The ceiling of any routing between these nets: every image leaves at the first exit that is right, and at the first
-  // of all where none is. Has no thresholds.
+  // The ceiling of any routing between these nets: every image leaves at the first exit that is correct, and at the
+  // first of all where none is. Has no thresholds.
   OperatingPoint oracle(const Genome& genome) const;
 
   NetPool& pool() const { return pool_; }
   const EvaluatorOptions& options() const { return options_; }
-  const CostLevels& levels() const { return levels_; }
+  const threshold::CostLevels& levels() const { return levels_; }
   // What this stage costs, from memory where it was asked before.
   const StageBill& stage_bill(const cost::StageShape& stage) const;
 
@@ -53,7 +53,7 @@ class Evaluator {
     std::vector<Ranking> learned;
     std::vector<SolverStage> solver;
   };
-  CostLevels make_levels() const;
+  threshold::CostLevels make_levels() const;
   Stages stages(const Genome& genome) const;
 
   NetPool& pool_;
@@ -61,7 +61,7 @@ class Evaluator {
   EvaluatorOptions options_;
   mutable std::map<std::string, StageBill> bills_;
   mutable bool has_energy_ = true;
-  CostLevels levels_;
+  threshold::CostLevels levels_;
 };
 
 }  // namespace triage::search

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "threshold/choose.h"
 
 namespace triage::search {
 namespace {
@@ -62,7 +63,9 @@ Budgets budgets_from_json(const JsonReader& json) {
   return budgets;
 }
 
-double cost_of(const Front& front, const FrontPoint& point) { return on_axis(point.cost, front.axis); }
+auto cost_on(CostAxis axis) {
+  return [axis](const FrontPoint& point) { return on_axis(point.cost, axis); };
+}
 
 void require_points(const Front& front) {
   if (!front.points.empty()) return;
@@ -78,45 +81,27 @@ void require_points(const Front& front) {
 
 const FrontPoint& most_accurate_below(const Front& front, CostAxis axis, double cost) {
   require_points(front);
-  const FrontPoint *found = nullptr, *cheapest = &front.points.front();
-  for (const FrontPoint& point : front.points) {
-    const double needs = on_axis(point.cost, axis);
-    if (needs < on_axis(cheapest->cost, axis)) cheapest = &point;
-    if (needs <= cost && (!found || point.accuracy > found->accuracy)) found = &point;
-  }
-  if (found) return *found;
+  const auto found = threshold::most_accurate(front.points, cost, cost_on(axis), &FrontPoint::accuracy);
+  if (found != front.points.end()) return *found;
+  const FrontPoint& cheapest = *std::ranges::min_element(front.points, {}, cost_on(axis));
   fail(
       "no plan of the front has a mean {} of at most {:.4g}: the least, of '{}', is {:.4g} with {:.2f} % validation "
       "accuracy",
-      to_string(axis), cost, cheapest->genome.text(), on_axis(cheapest->cost, axis), 100 * cheapest->accuracy);
+      to_string(axis), cost, cheapest.genome.text(), on_axis(cheapest.cost, axis), 100 * cheapest.accuracy);
 }
 
 const FrontPoint& cheapest_above(const Front& front, double accuracy) {
   require_points(front);
-  for (const FrontPoint& point : front.points) {
-    if (point.accuracy >= accuracy) return point;
-  }
+  const auto found = threshold::cheapest(front.points, accuracy, &FrontPoint::accuracy);
+  if (found != front.points.end()) return *found;
   const FrontPoint& last = front.points.back();
   fail("no plan of the front has {:.2f} % validation accuracy: the most accurate, '{}', has {:.2f} % and costs {:.4g}",
-       100 * accuracy, last.genome.text(), 100 * last.accuracy, cost_of(front, last));
+       100 * accuracy, last.genome.text(), 100 * last.accuracy, on_axis(last.cost, front.axis));
 }
 
 const FrontPoint& knee_of(const Front& front) {
   require_points(front);
-  const FrontPoint &first = front.points.front(), &last = front.points.back();
-  const double width = cost_of(front, last) - cost_of(front, first), height = last.accuracy - first.accuracy;
-  const FrontPoint* best = &last;
-  double farthest = 0;
-  for (const FrontPoint& point : front.points) {
-    if (!(width > 0) || !(height > 0)) break;
-    const double above =
-        (point.accuracy - first.accuracy) / height - (cost_of(front, point) - cost_of(front, first)) / width;
-    if (above > farthest) {
-      farthest = above;
-      best = &point;
-    }
-  }
-  return *best;
+  return *threshold::knee(front.points, cost_on(front.axis), &FrontPoint::accuracy);
 }
 
 Json to_json(const Front& front) {

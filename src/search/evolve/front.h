@@ -31,7 +31,7 @@ struct Front {
 // Which point a user asks for. Throw Error that names the closest one where none will do.
 const FrontPoint& most_accurate_below(const Front& front, CostAxis axis, double cost);
 const FrontPoint& cheapest_above(const Front& front, double accuracy);
-const FrontPoint& knee_of(const Front& front);  // farthest above the chord, as route::knee
+const FrontPoint& knee_of(const Front& front);  // threshold::knee
 
 Json to_json(const Front& front);
 Front front_from_json(const Json& json, const std::string& origin);

@@ -64,8 +64,8 @@ JointSearch::JointSearch(Study& study, const Evaluator& evaluator, SearchOptions
       options_(std::move(options)),
       variation_(options_.structures),
       population_(options_.population),
-      best_of_level_(evaluator.levels().size()),
-      broken_of_level_(evaluator.levels().size()) {
+      kept_(evaluator.levels().size()),
+      broken_(evaluator.levels().size()) {
   for (const plan::ArchSpec& subnet : initial_subnets(options_)) {
     for (const int block : options_.structures.exits) {
       learn({options_.structures.policies[0], {{prefix(subnet, static_cast<std::size_t>(block) + 1), {}}}});
@@ -99,11 +99,8 @@ void JointSearch::sync() {
     for (const TrialPoint& point : trial.points) {
       const Individual individual{trial.genome, point.cost, point.accuracy, point.more.value("violation", 0.0)};
       population_.add(individual);
-      const std::size_t level = std::min(evaluator_.levels().level(point.cost), best_of_level_.size() - 1);
-      Individual& best = (individual.violation > 0 ? broken_of_level_ : best_of_level_)[level];
-      const bool better = best.genome.empty() || point.accuracy > best.accuracy ||
-                          (point.accuracy == best.accuracy && point.cost < best.cost);
-      if (better) best = individual;
+      const std::size_t level = std::min(evaluator_.levels().level(point.cost), kept_.levels() - 1);
+      (individual.violation > 0 ? broken_ : kept_).offer(level, individual);
     }
   }
   if (batch) population_.select();
@@ -182,16 +179,16 @@ void JointSearch::run_batch() {
       if (!point.more.contains("violation")) points.push_back({point.cost, point.accuracy});
     }
   }
-  const CostLevels& levels = evaluator_.levels();
-  const double volume = hypervolume(std::move(points), levels.upper(0), levels.upper(levels.size() - 1), reference_);
+  const threshold::CostLevels& levels = evaluator_.levels();
+  const double volume = hypervolume(points, levels.upper(0), levels.upper(levels.size() - 1), reference_);
   study_.complete(batch, trials,
                   {{"hypervolume", volume}, {"trials", trials.size()}, {"seconds", now_seconds() - begin}});
 }
 
 std::vector<CostAccuracy> JointSearch::feasible() const {
   std::vector<CostAccuracy> points;
-  for (const Individual& best : best_of_level_) {
-    if (!best.genome.empty()) points.push_back({best.cost, best.accuracy});
+  for (std::size_t level = 0; level < kept_.levels(); ++level) {
+    for (const Individual& best : kept_.at(level)) points.push_back({best.cost, best.accuracy});
   }
   return points;
 }
@@ -240,18 +237,15 @@ Front JointSearch::front() {
     }
     return points;
   };
-  double best = -1;
-  for (const Individual& individual : best_of_level_) {
-    if (individual.genome.empty() || individual.accuracy <= best) continue;
-    for (FrontPoint& point : points_of(Genome::parse(individual.genome), individual.cost)) {
-      best = point.accuracy;
+  for (const Individual& individual : kept_.rising()) {
+    for (FrontPoint& point : points_of(Genome::parse(individual.genome), individual.cost))
       front.points.push_back(std::move(point));
-    }
   }
-  for (const Individual& individual : broken_of_level_) {
-    if (individual.genome.empty()) continue;
-    for (FrontPoint& point : points_of(Genome::parse(individual.genome))) {
-      if (point.violation > 0) front.infeasible.push_back(std::move(point));
+  for (std::size_t level = 0; level < broken_.levels(); ++level) {
+    for (const Individual& individual : broken_.at(level)) {
+      for (FrontPoint& point : points_of(Genome::parse(individual.genome))) {
+        if (point.violation > 0) front.infeasible.push_back(std::move(point));
+      }
     }
   }
   std::ranges::stable_sort(front.infeasible, {}, &FrontPoint::violation);

@@ -75,8 +75,8 @@ class JointSearch {
   Known known_;
   std::uint64_t last_trial_ = 0;
   std::set<std::string> tried_;
-  std::vector<Individual> best_of_level_, broken_of_level_;  // broken: of those that break a budget
-  double reference_ = 0;  // accuracy of the smallest subnet, from where hypervolume counts
+  threshold::LevelTable<Individual> kept_, broken_;  // of each level those that keep the budgets; that break one
+  double reference_ = 0;                             // accuracy of the smallest subnet, from where hypervolume counts
 };
 
 // A search that makes all of options.most_trials, whatever its hypervolume does, or ends where three batches in a row

@@ -85,7 +85,7 @@ TEST(JointSearch, GetsBetterAndEndsWhenItNoLongerDoes) {
   // lost on the way.
   std::vector<CostAccuracy> points;
   for (const FrontPoint& point : front.points) points.push_back({point.cost.mean_latency_us, point.accuracy});
-  const CostLevels& levels = worker.evaluator.levels();
+  const threshold::CostLevels& levels = worker.evaluator.levels();
   const double reference = worker.pool.get(options.structures.space.smallest()).accuracy;
   EXPECT_GT(hypervolume(points, levels.upper(0), levels.upper(levels.size() - 1), reference),
             0.99 * status.hypervolume);
@@ -178,7 +178,7 @@ TEST(RouterFit, LearnsWhatConfidenceDoesNotShow) {
     const bool helps = margin < 0.3F;
     for (SplitEvidence* split : {&exit.route, &exit.validation}) {
       split->seen.push_back({confidence, 0.5F, margin});
-      split->right.push_back(!helps);
+      split->correct.push_back(!helps);
     }
     last.push_back(1);
   }
@@ -187,7 +187,7 @@ TEST(RouterFit, LearnsWhatConfidenceDoesNotShow) {
   std::vector<float> sorted = scores;
   std::ranges::sort(sorted, std::ranges::greater{});
   const float cut = sorted[600];
-  for (std::size_t i = 0; i < scores.size(); ++i) agree += (scores[i] > cut) == !exit.validation.right[i];
+  for (std::size_t i = 0; i < scores.size(); ++i) agree += (scores[i] > cut) == !exit.validation.correct[i];
   EXPECT_GT(agree, 1900);
 }
 

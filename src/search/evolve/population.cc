@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "threshold/choose.h"
+
 namespace triage::search {
 namespace {
 
@@ -82,19 +84,18 @@ const Individual& Population::tournament(Rng& rng) const {
   return better(b, a) ? b : a;
 }
 
-std::vector<CostAccuracy> pareto(std::vector<CostAccuracy> points) {
-  std::ranges::sort(points, [](const CostAccuracy& a, const CostAccuracy& b) {
-    return a.cost != b.cost ? a.cost < b.cost : a.accuracy > b.accuracy;
-  });
+std::vector<CostAccuracy> pareto(const std::vector<CostAccuracy>& points) {
   std::vector<CostAccuracy> front;
-  for (const CostAccuracy& point : points) {
-    if (front.empty() || point.accuracy > front.back().accuracy) front.push_back(point);
+  for (const std::size_t i : threshold::pareto_front(
+           points.size(), [&](std::size_t at) { return points[at].cost; },
+           [&](std::size_t at) { return points[at].accuracy; })) {
+    front.push_back(points[i]);
   }
   return front;
 }
 
-double hypervolume(std::vector<CostAccuracy> points, double low, double high, double reference) {
-  const std::vector<CostAccuracy> front = pareto(std::move(points));
+double hypervolume(const std::vector<CostAccuracy>& points, double low, double high, double reference) {
+  const std::vector<CostAccuracy> front = pareto(points);
   double area = 0;
   for (std::size_t i = 0; i < front.size(); ++i) {
     const double begin = std::clamp(front[i].cost, low, high);

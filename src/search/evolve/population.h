@@ -39,10 +39,10 @@ struct CostAccuracy {
 };
 
 // Points that no other one beats in both, cheapest first.
-std::vector<CostAccuracy> pareto(std::vector<CostAccuracy> points);
+std::vector<CostAccuracy> pareto(const std::vector<CostAccuracy>& points);
 
 // Area between the reference accuracy and the best accuracy up to each cost, over the logarithm of cost from `low` to
 // `high`, on the scale [0, 1] (1: every cost has accuracy 1).
-double hypervolume(std::vector<CostAccuracy> points, double low, double high, double reference);
+double hypervolume(const std::vector<CostAccuracy>& points, double low, double high, double reference);
 
 }  // namespace triage::search

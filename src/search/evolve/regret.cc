@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "threshold/choose.h"
 
 namespace triage::search {
 namespace {
@@ -55,12 +56,10 @@ Front refined(const Front& front, const Evaluator& evaluator) {
                      std::move(offered.reach)});
     }
   }
-  std::ranges::stable_sort(all, [&](const FrontPoint& a, const FrontPoint& b) {
-    const double cost_a = on_axis(a.cost, front.axis), cost_b = on_axis(b.cost, front.axis);
-    return cost_a != cost_b ? cost_a < cost_b : a.accuracy > b.accuracy;
-  });
-  for (FrontPoint& point : all) {
-    if (fine.points.empty() || point.accuracy > fine.points.back().accuracy) fine.points.push_back(std::move(point));
+  for (const std::size_t i : threshold::pareto_front(
+           all.size(), [&](std::size_t at) { return on_axis(all[at].cost, front.axis); },
+           [&](std::size_t at) { return all[at].accuracy; })) {
+    fine.points.push_back(std::move(all[i]));
   }
   return fine;
 }
@@ -83,10 +82,10 @@ std::vector<RegretLevel> regrets(std::span<const ModelFront> models, std::size_t
       choice.resolved = cheapest_of(choice.plan.genome, accuracy);
       choice.promise_percent = percent_above(choice.predicted, choice.cost);
     }
-    const double right = level.choices[deployed].cost;
+    const double best = level.choices[deployed].cost;
     for (ModelChoice& choice : level.choices) {
-      choice.regret_percent = percent_above(choice.cost, right);
-      choice.structure_percent = choice.resolved ? percent_above(choice.resolved->cost, right) : choice.regret_percent;
+      choice.regret_percent = percent_above(choice.cost, best);
+      choice.structure_percent = choice.resolved ? percent_above(choice.resolved->cost, best) : choice.regret_percent;
     }
   }
   return levels;

@@ -15,45 +15,17 @@ SplitEvidence evidence_of(std::span<const float> logits, std::span<const Label> 
                           double temperature) {
   SplitEvidence out;
   out.seen.reserve(labels.size());
-  out.right.reserve(labels.size());
+  out.correct.reserve(labels.size());
   const auto width = static_cast<std::size_t>(classes);
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const runtime::Evidence seen = runtime::evidence(logits.subspan(i * width, width), static_cast<float>(temperature));
     out.seen.push_back({seen.confidence, seen.entropy, seen.margin});
-    out.right.push_back(static_cast<Label>(seen.label) == labels[i]);
+    out.correct.push_back(static_cast<Label>(seen.label) == labels[i]);
   }
   return out;
 }
 
 }  // namespace
-
-Ranking rank_images(std::vector<float> score) {
-  const std::size_t count = score.size();
-  if (count > kMostImages) fail("ranking: expected at most {} images, found {}", kMostImages, count);
-  Ranking ranking{std::move(score), std::vector<std::uint16_t>(count), std::vector<std::uint8_t>(count),
-                  std::vector<std::uint16_t>(count)};
-  std::iota(ranking.order.begin(), ranking.order.end(), std::uint16_t{0});
-  const std::vector<float>& value = ranking.score;
-  std::ranges::sort(ranking.order, [&](std::uint16_t a, std::uint16_t b) {
-    return value[a] != value[b] ? value[a] > value[b] : a < b;
-  });
-  for (std::size_t begin = 0, end = 0; begin < count; begin = end) {
-    for (end = begin; end < count && value[ranking.order[end]] == value[ranking.order[begin]]; ++end) {
-      ranking.ends[end] = 0;
-    }
-    ranking.ends[end - 1] = 1;
-    for (std::size_t i = begin; i < end; ++i) ranking.place[ranking.order[i]] = static_cast<std::uint16_t>(count - end);
-  }
-  return ranking;
-}
-
-double threshold_after(const Ranking& ranking, std::size_t moved) {
-  if (moved == 0) return 1;
-  if (moved == ranking.order.size()) return -1;
-  return (static_cast<double>(ranking.score[ranking.order[moved - 1]]) +
-          static_cast<double>(ranking.score[ranking.order[moved]])) /
-         2;
-}
 
 const Ranking& ExitNet::ranking(plan::PolicyKind policy) const {
   switch (policy) {
@@ -77,7 +49,7 @@ ExitNet make_exit_net(const plan::ArchSpec& arch, plan::Precision precision, std
   net.route = evidence_of(route_logits, route_labels, classes, net.temperature);
   net.validation = evidence_of(validation_logits, validation_labels, classes, net.temperature);
   const std::size_t count = validation_labels.size();
-  net.accuracy = std::accumulate(net.validation.right.begin(), net.validation.right.end(), 0.0) /
+  net.accuracy = std::accumulate(net.validation.correct.begin(), net.validation.correct.end(), 0.0) /
                  static_cast<double>(std::max<std::size_t>(1, count));
   for (std::size_t kind = 0; kind < 3; ++kind) {
     std::vector<float> score(count);
@@ -85,7 +57,7 @@ ExitNet make_exit_net(const plan::ArchSpec& arch, plan::Precision precision, std
       const float seen = net.validation.seen[i][kind];
       score[i] = kind == 1 ? seen : 1 - seen;
     }
-    net.rankings[kind] = rank_images(std::move(score));
+    net.rankings[kind] = threshold::rank_images<std::uint16_t>(std::move(score));
   }
   return net;
 }

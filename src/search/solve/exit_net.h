@@ -13,33 +13,23 @@
 #include "plan/plan.h"
 #include "plan/space.h"
 #include "search/store/logit_store.h"
+#include "threshold/ranking.h"
 
 namespace triage::search {
 
-inline constexpr std::size_t kMostImages = 65535;  // of a split: counts are kept in 16 bits
-
-// Images by falling score; images of equal score go on together or not at all.
-struct Ranking {
-  std::vector<float> score;          // [images]
-  std::vector<std::uint16_t> order;  // [images] highest score first
-  std::vector<std::uint8_t> ends;    // [images] 1: the image at this place of `order` is the last of its score
-  std::vector<std::uint16_t> place;  // [images] how many images have a lower score
-};
-Ranking rank_images(std::vector<float> score);
-// Between the `moved`-th highest score and the next: that many images go on. `moved` must end a group.
-double threshold_after(const Ranking& ranking, std::size_t moved);
+using Ranking = threshold::Ranking<std::uint16_t>;  // a split has 65,535 images at most
 
 // Confidence, entropy and margin under the exit's temperature, image-major; the three scores are 1 - c, e and 1 - m.
 struct SplitEvidence {
   std::vector<std::array<float, 3>> seen;  // [images]
-  std::vector<std::uint8_t> right;         // [images]
+  std::vector<std::uint8_t> correct;       // [images]
 };
 
 struct ExitNet {
   std::string name;  // net_text()
   plan::ArchSpec arch;
   plan::Precision precision = plan::Precision::fp32;
-  double temperature = 1, accuracy = 0;  // accuracy: share of validation images labelled right
+  double temperature = 1, accuracy = 0;  // accuracy: share of validation images labelled correctly
   SplitEvidence route, validation;
   std::array<Ranking, 3> rankings;  // validation images by confidence, entropy, margin
 

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "search/search_test_support.h"
-#include "search/solve/pair_curves.h"
 
 namespace triage::search {
 namespace {
@@ -28,26 +27,6 @@ class PairSweep : public testing::Test {
   Structures structures_;
   std::vector<const ExitNet*> nets_;
 };
-
-TEST_F(PairSweep, CurvesAreThoseOfEveryThreshold) {
-  const VerdictBlock block(std::span<const ExitNet* const>(nets_).first(5), pool_.images());
-  PairCurves curves(pool_.images());
-  const ExitNet& first = *nets_[7];
-  const Ranking& ranking = first.ranking(plan::PolicyKind::entropy);
-  curves.compute(ranking, first.validation.right, block);
-  for (std::size_t lane = 0; lane < 5; ++lane) {
-    int right = 0, best = 0;
-    for (const std::uint8_t one : first.validation.right) right += one;
-    best = right;
-    EXPECT_EQ(curves.right(0, lane), best);
-    for (std::size_t k = 0; k < pool_.images(); ++k) {
-      const std::uint16_t image = ranking.order[k];
-      right += nets_[lane]->validation.right[image] - first.validation.right[image];
-      if (ranking.ends[k]) best = std::max(best, right);
-      EXPECT_EQ(curves.right(k + 1, lane), best);
-    }
-  }
-}
 
 // The best of each level, found by solving every pair on its own.
 TEST_F(PairSweep, FindsTheBestPairOfEveryLevel) {

@@ -1,6 +1,5 @@
-// Costs, budgets and levels of plan_solver.h.
+// Costs and budgets of plan_solver.h.
 #include <algorithm>
-#include <cmath>
 
 #include "core/error.h"
 #include "search/solve/plan_solver.h"
@@ -94,20 +93,6 @@ double violation(const PlanCost& cost, const Budgets& budgets, std::string* wors
     if (worst && largest < 1) *worst = "mean energy, which is not available on this device,";
   }
   return sum;
-}
-
-CostLevels::CostLevels(double low, double high, std::size_t count) {
-  if (!(low > 0) || !(high > low) || count < 2) {
-    fail("cost levels: expected 0 < low < high and at least 2, found {}, {} and {}", low, high, count);
-  }
-  for (std::size_t i = 0; i < count; ++i) {
-    upper_.push_back(low * std::pow(high / low, static_cast<double>(i) / static_cast<double>(count - 1)));
-  }
-  upper_.back() = high;
-}
-
-std::size_t CostLevels::level(double cost) const {
-  return static_cast<std::size_t>(std::ranges::lower_bound(upper_, cost) - upper_.begin());
 }
 
 }  // namespace triage::search

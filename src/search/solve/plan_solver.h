@@ -1,10 +1,7 @@
 // The inner problem of the search: given the stages of a plan, which thresholds are worth having.
 //
-// Two stages are solved exactly: images sorted by the first exit's score, one prefix sum. More stages: each exit has a
-// grid of thresholds at quantiles of its scores, and every combination is scored exactly. With a_k(i) the cell of image
-// i at exit k, those that reach stage j under thresholds t are R_j(t) = #{i: a_k(i) >= t_k for all k < j}, and
-//   right(t) = sum_i c_0(i) + sum_{j >= 1} sum_{i reaches j} (c_j(i) - c_{j-1}(i)),
-// so that a histogram of counts and gains with j axes and its suffix sums give every combination at once.
+// Two stages are solved exactly. More stages: each exit has a grid of thresholds at quantiles of its scores, and every
+// combination is scored exactly. Sums over images: threshold/sums.h.
 #pragma once
 
 #include <array>
@@ -14,6 +11,7 @@
 
 #include "search/evolve/genome.h"
 #include "search/solve/exit_net.h"
+#include "threshold/levels.h"
 
 namespace triage::search {
 
@@ -54,18 +52,6 @@ double on_axis(const StageBill& bill, CostAxis axis);
 // us of 150.0" of the largest. A budget on energy where none is known counts as broken.
 double violation(const PlanCost& cost, const Budgets& budgets, std::string* worst = nullptr);
 
-// Costs 'low * ratio^i': of all points between two levels the most accurate one is kept.
-class CostLevels {
- public:
-  CostLevels(double low, double high, std::size_t count);  // throws Error unless 0 < low < high and count >= 2
-  std::size_t size() const { return upper_.size(); }
-  double upper(std::size_t level) const { return upper_[level]; }
-  std::size_t level(double cost) const;  // the first whose upper end is not below; size() when beyond all
-
- private:
-  std::vector<double> upper_;
-};
-
 struct OperatingPoint {
   double cost = 0, accuracy = 0;   // on the axis; on the validation split
   double violation = 0;            // of the budgets
@@ -74,13 +60,13 @@ struct OperatingPoint {
 };
 
 struct SolverStage {
-  const Ranking* ranking = nullptr;                  // by this exit's score; null for the last stage
-  const std::vector<std::uint8_t>* right = nullptr;  // [images]
+  const Ranking* ranking = nullptr;                    // by this exit's score; null for the last stage
+  const std::vector<std::uint8_t>* correct = nullptr;  // [images]
 };
 
 // The points that keep the budgets and are more accurate than all cheaper ones, at most one a level, rising; where no
 // point keeps them the one that breaks them least. 1 to 4 stages. Thread-safe.
 std::vector<OperatingPoint> solve(std::span<const SolverStage> stages, const Bill& bill, const Budgets& budgets,
-                                  CostAxis axis, const CostLevels& levels);
+                                  CostAxis axis, const threshold::CostLevels& levels);
 
 }  // namespace triage::search

@@ -2,48 +2,84 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "core/test_support.h"
-#include "route/curve.h"
 
 namespace triage::search {
 namespace {
 
-constexpr std::size_t kImages = 300;
+using threshold::CostLevels;
 
 struct Case {  // stages that grow better, with scores that tell something
-  std::vector<std::vector<std::uint8_t>> right;
+  std::size_t images;
+  std::vector<std::vector<std::uint8_t>> correct;
   std::vector<Ranking> rankings;
   Bill bill;
   std::vector<SolverStage> stages;
 
-  Case(std::size_t count, std::uint64_t seed) {
+  Case(std::size_t count, std::uint64_t seed, std::size_t image_count = 300) : images(image_count) {
     Rng rng(seed);
-    right.assign(count, std::vector<std::uint8_t>(kImages));
+    correct.assign(count, std::vector<std::uint8_t>(images));
     for (std::size_t j = 0; j < count; ++j) {
-      std::vector<float> score(kImages);
-      for (std::size_t i = 0; i < kImages; ++i) {
-        right[j][i] = rng.uniform() < 0.6 + 0.1 * static_cast<double>(j);
+      std::vector<float> score(images);
+      for (std::size_t i = 0; i < images; ++i) {
+        correct[j][i] = rng.uniform() < 0.6 + 0.1 * static_cast<double>(j);
         // Coarse, so that some are equal.
-        score[i] = static_cast<float>(std::floor(40 * (right[j][i] ? 0.6 * rng.uniform() : rng.uniform())) / 40);
+        score[i] = static_cast<float>(std::floor(40 * (correct[j][i] ? 0.6 * rng.uniform() : rng.uniform())) / 40);
       }
-      if (j + 1 < count) rankings.push_back(rank_images(score));
+      if (j + 1 < count) rankings.push_back(threshold::rank_images<std::uint16_t>(score));
       bill.stages.push_back({.latency_us = 10.0 * static_cast<double>(j + 1) + rng.uniform(), .macs = 1e6 * (j + 1.0)});
     }
     bill.model_kb = 100;
     bill.memory_kb = 300;
-    for (std::size_t j = 0; j < count; ++j) stages.emplace_back(j + 1 < count ? &rankings[j] : nullptr, &right[j]);
+    for (std::size_t j = 0; j < count; ++j) stages.emplace_back(j + 1 < count ? &rankings[j] : nullptr, &correct[j]);
   }
 
-  // Accuracy and mean latency of thresholds, image by image.
-  std::pair<double, double> simulate(const std::vector<double>& thresholds) const {
-    double hits = 0, cost = 0;
-    for (std::size_t i = 0; i < kImages; ++i) {
+  struct Run {
+    double accuracy = 0, mean_us = 0, p90_us = 0, worst_us = 0, mean_macs = 0;
+  };
+  // What thresholds give, image by image.
+  Run simulate(const std::vector<double>& thresholds) const {
+    Run run;
+    std::vector<double> paths;
+    const double share = 1 / static_cast<double>(images);
+    for (std::size_t i = 0; i < images; ++i) {
       std::size_t j = 0;
-      cost += bill.stages[0].latency_us;
-      while (j < thresholds.size() && rankings[j].score[i] > thresholds[j]) cost += bill.stages[++j].latency_us;
-      hits += right[j][i];
+      double path = bill.stages[0].latency_us, macs = bill.stages[0].macs;
+      while (j < thresholds.size() && rankings[j].score[i] > thresholds[j]) {
+        path += bill.stages[++j].latency_us;
+        macs += bill.stages[j].macs;
+      }
+      run.accuracy += correct[j][i];
+      run.mean_us += path * share;
+      run.mean_macs += macs * share;
+      paths.push_back(path);
     }
-    return {hits / kImages, cost / kImages};
+    run.accuracy *= share;
+    std::ranges::sort(paths);
+    run.p90_us = paths[(9 * images + 9) / 10 - 1];
+    run.worst_us = paths.back();
+    return run;
+  }
+
+  // All that any thresholds give.
+  std::vector<Run> simulate_all() const {
+    std::vector<std::vector<double>> choices{{}};
+    for (const Ranking& ranking : rankings) {
+      std::vector<std::vector<double>> longer;
+      for (std::size_t k = 0; k <= images; ++k) {
+        if (k > 0 && !ranking.group_end[k - 1]) continue;
+        for (std::vector<double> choice : choices) {
+          choice.push_back(threshold::threshold_after(ranking, k));
+          longer.push_back(std::move(choice));
+        }
+      }
+      choices = std::move(longer);
+    }
+    std::vector<Run> runs;
+    for (const std::vector<double>& choice : choices) runs.push_back(simulate(choice));
+    return runs;
   }
 };
 
@@ -54,8 +90,9 @@ TEST(PlanSolver, PointsAreWhatTheirThresholdsGive) {
     const auto points = solve(one.stages, one.bill, {}, CostAxis::latency, levels);
     ASSERT_FALSE(points.empty());
     for (std::size_t p = 0; p < points.size(); ++p) {
-      const auto [accuracy, latency] = one.simulate(points[p].thresholds);
-      EXPECT_DOUBLE_EQ(points[p].accuracy, accuracy) << count << " stages";
+      const Case::Run run = one.simulate(points[p].thresholds);
+      const double latency = run.mean_us;
+      EXPECT_NEAR(points[p].accuracy, run.accuracy, 1e-12) << count << " stages";
       EXPECT_NEAR(points[p].cost, latency, 1e-9);
       EXPECT_NEAR(on_axis(plan_cost(one.bill, points[p].reach), CostAxis::latency), latency, 1e-9);
       if (p > 0) {
@@ -66,44 +103,59 @@ TEST(PlanSolver, PointsAreWhatTheirThresholdsGive) {
   }
 }
 
-// Against the exact curve of route/curve.h.
-TEST(PlanSolver, TwoStagesFindTheBestOfEveryLevel) {
-  const Case one(2, 9);
+bool keeps(const Case::Run& run, const Budgets& budgets) {
+  const auto kept = [](double value, const std::optional<double>& limit) { return !limit || value <= *limit + 1e-9; };
+  return kept(run.mean_us, budgets.mean_latency_us) && kept(run.p90_us, budgets.p90_latency_us) &&
+         kept(run.worst_us, budgets.worst_latency_us) && kept(run.mean_macs, budgets.mean_macs);
+}
+
+// No more images than the grid has quantiles, so that it has all thresholds there are: under every budget the best of
+// every level must be the best of all settings, tried one by one.
+TEST(PlanSolver, FindsTheBestOfEveryLevelWithinTheBudgets) {
   const CostLevels levels(5, 200, 40);
-  const auto points = solve(one.stages, one.bill, {}, CostAxis::latency, levels);
-  const double first = one.bill.stages[0].latency_us, both = first + one.bill.stages[1].latency_us;
-  const auto curve = route::CurveMaker(one.right, {one.rankings[0].score}, {first, both}).curve();
-  for (std::size_t level = levels.level(first); level < levels.size(); ++level) {
-    double wanted = 0, found = 0;
-    for (const auto& point : curve) {
-      if (point.latency_us <= levels.upper(level) + 1e-9) wanted = std::max(wanted, point.accuracy);
+  const Budgets loose{.mean_latency_us = 1000, .model_kb = 100};
+  const std::vector<Budgets> all{{},
+                                 loose,
+                                 {.mean_latency_us = 14},
+                                 {.p90_latency_us = 15},
+                                 {.worst_latency_us = 35},
+                                 {.mean_macs = 1.5e6},
+                                 {.p90_latency_us = 35, .mean_macs = 1.6e6}};
+  for (const auto& [count, images] : {std::pair{1u, 50u}, {2u, 300u}, {3u, 60u}, {4u, 20u}}) {
+    const Case one(count, count + 7, images);
+    const std::vector<Case::Run> runs = one.simulate_all();
+    for (const Budgets& budgets : all) {
+      const auto points = solve(one.stages, one.bill, budgets, CostAxis::latency, levels);
+      for (std::size_t level = 0; level < levels.size(); ++level) {
+        double wanted = 0, found = 0;
+        for (const Case::Run& run : runs) {
+          if (keeps(run, budgets) && run.mean_us <= levels.upper(level) + 1e-9) wanted = std::max(wanted, run.accuracy);
+        }
+        for (const OperatingPoint& point : points) {
+          if (point.violation == 0 && point.cost <= levels.upper(level) + 1e-9) found = std::max(found, point.accuracy);
+        }
+        EXPECT_NEAR(found, wanted, 1e-12)
+            << count << " stages, " << to_json(budgets) << " up to " << levels.upper(level);
+      }
+      for (const OperatingPoint& point : points) {
+        EXPECT_EQ(violation(plan_cost(one.bill, point.reach), budgets), point.violation);
+        EXPECT_TRUE(point.violation > 0 || keeps(one.simulate(point.thresholds), budgets));
+      }
     }
-    for (const auto& point : points) {
-      if (point.cost <= levels.upper(level) + 1e-9) found = std::max(found, point.accuracy);
-    }
-    EXPECT_DOUBLE_EQ(found, wanted) << levels.upper(level);
   }
 }
 
-TEST(PlanSolver, BudgetsAreKeptAndOnlyTheNeededOnesBind) {
+// That the budgets above are none that hold anyway.
+TEST(PlanSolver, BudgetsBind) {
   const Case one(3, 4);
-  const CostLevels levels(5, 200, 60);
   const auto best = [&](const Budgets& budgets) {
-    return solve(one.stages, one.bill, budgets, CostAxis::latency, levels);
+    return solve(one.stages, one.bill, budgets, CostAxis::latency, CostLevels(5, 200, 60)).back().accuracy;
   };
-  const auto check = [&](const Budgets& budgets) {
-    const auto points = best(budgets);
-    for (const auto& point : points) EXPECT_EQ(violation(plan_cost(one.bill, point.reach), budgets), 0);
-    EXPECT_EQ(points.front().violation, 0);
-    return points.back().accuracy;
-  };
-  const double all = best({}).back().accuracy;
-  EXPECT_DOUBLE_EQ(check({.mean_latency_us = 1000, .model_kb = 100}), all);
-  EXPECT_LT(check({.mean_latency_us = 14}), all);
-  EXPECT_LT(check({.p90_latency_us = 15}), all);
-  EXPECT_LT(check({.worst_latency_us = 35}), all);  // the third stage, at about 60 us, is out of reach
-  for (const auto& point : best({.worst_latency_us = 35})) EXPECT_EQ(point.reach[2], 0);
-  EXPECT_LT(check({.mean_macs = 1.5e6}), all);
+  const double all = best({});
+  EXPECT_DOUBLE_EQ(best({.mean_latency_us = 1000, .model_kb = 100}), all);
+  for (const Budgets& budgets : {Budgets{.mean_latency_us = 14}, Budgets{.p90_latency_us = 15},
+                                 Budgets{.worst_latency_us = 35}, Budgets{.mean_macs = 1.5e6}})
+    EXPECT_LT(best(budgets), all) << to_json(budgets);
 }
 
 TEST(PlanSolver, WhereNothingKeepsTheBudgetsTheClosestPointIsGiven) {
@@ -132,16 +184,6 @@ TEST(PlanCost, CountsPathsByTheShareThatTakesThem) {
   EXPECT_DOUBLE_EQ(cost.p90_latency_us, 30);  // 95 % have left after the second stage
   EXPECT_DOUBLE_EQ(cost.worst_latency_us, 70);
   EXPECT_DOUBLE_EQ(plan_cost(bill, std::array{1.0, 0.5, 0.0}).worst_latency_us, 30);
-}
-
-TEST(CostLevels, ARunsOutOfRangeIsNoLevel) {
-  const CostLevels levels(1, 100, 3);
-  EXPECT_EQ(levels.level(0.5), 0u);
-  EXPECT_EQ(levels.level(10), 1u);
-  EXPECT_EQ(levels.level(10.1), 2u);
-  EXPECT_EQ(levels.level(101), 3u);
-  EXPECT_EQ(error_of([] { CostLevels(2, 1, 3); }),
-            "cost levels: expected 0 < low < high and at least 2, found 2, 1 and 3");
 }
 
 }  // namespace

@@ -60,18 +60,18 @@ Terms solve_positive(std::array<Terms, kTerms>& a, Terms b) {
 
 }  // namespace
 
-std::vector<float> fit_router_scores(const ExitNet& exit, const std::vector<std::uint8_t>& last_right_on_route) {
+std::vector<float> fit_router_scores(const ExitNet& exit, const std::vector<std::uint8_t>& last_correct_on_route) {
   const SplitEvidence& route = exit.route;
-  if (last_right_on_route.size() != route.right.size() || route.right.empty()) {
-    fail("router of net {}: expected verdicts on {} route images, found {}", exit.name, route.right.size(),
-         last_right_on_route.size());
+  if (last_correct_on_route.size() != route.correct.size() || route.correct.empty()) {
+    fail("router of net {}: expected verdicts on {} route images, found {}", exit.name, route.correct.size(),
+         last_correct_on_route.size());
   }
   const Standard standard = standardise(route);
   std::array<Terms, kTerms> gram{};
   Terms target{};
   for (std::size_t i = 0; i < route.seen.size(); ++i) {
     const Terms terms = terms_of(route.seen[i], standard);
-    const double gain = static_cast<double>(last_right_on_route[i]) - route.right[i];
+    const double gain = static_cast<double>(last_correct_on_route[i]) - route.correct[i];
     for (std::size_t a = 0; a < kTerms; ++a) {
       target[a] += terms[a] * gain;
       for (std::size_t b = 0; b <= a; ++b) gram[a][b] += terms[a] * terms[b];

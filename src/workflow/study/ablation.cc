@@ -13,6 +13,7 @@
 #include "core/system/machine.h"
 #include "report/front.h"
 #include "search/evolve/ablation.h"
+#include "threshold/choose.h"
 
 namespace triage::workflow {
 namespace {
@@ -81,19 +82,18 @@ Seed ablate_seed(SearchRun& opened, search::Evaluator& test, std::uint64_t trial
 
 // What a user gets: the most accurate plan on the validation split whose predicted cost keeps the budget. Null: none.
 const Tested* at_budget(const Method& method, search::CostAxis axis, double budget) {
-  const Tested* found = nullptr;
-  for (const Tested& tested : method.plans) {
-    if (search::on_axis(tested.plan.cost, axis) <= budget) found = &tested;
-  }
-  return found;
+  const auto found = threshold::most_accurate(
+      method.plans, budget, [&](const Tested& tested) { return search::on_axis(tested.plan.cost, axis); },
+      [](const Tested& tested) { return tested.plan.accuracy; });
+  return found == method.plans.end() ? nullptr : &*found;
 }
 
 using Indices = std::span<const std::uint32_t>;  // of test images
 
 double accuracy_on(const Tested& tested, Indices images) {
-  std::size_t right = 0;
-  for (const std::uint32_t i : images) right += tested.test.right[i];
-  return static_cast<double>(right) / static_cast<double>(images.size());
+  std::size_t correct = 0;
+  for (const std::uint32_t i : images) correct += tested.test.correct[i];
+  return static_cast<double>(correct) / static_cast<double>(images.size());
 }
 
 // Mean accuracy of all seeds at each budget; NaN where a seed has no plan.
@@ -140,7 +140,7 @@ struct Comparison {
 // The joint search against another method: points won at equal budgets, and how many times less a plan of equal
 // accuracy costs, read off the two curves of test accuracy.
 Json against(const Comparison& all, std::size_t other) {
-  const std::size_t images = all.seeds[0][0].plans[0].test.right.size();
+  const std::size_t images = all.seeds[0][0].plans[0].test.correct.size();
   const Curve ours = all.curve(0), theirs = all.curve(other);
   double best = 0;
   for (const double accuracy : theirs) best = std::max(best, std::isnan(accuracy) ? 0 : accuracy);
@@ -264,7 +264,7 @@ void run_ablation(SearchRun& opened, const AblationRequest& request) {
     }
   }
   // Fronts keep one plan for each level of cost, so that budgets between the ends of levels would compare chance.
-  const search::CostLevels& levels = opened.evaluator.levels();
+  const threshold::CostLevels& levels = opened.evaluator.levels();
   for (std::size_t i = levels.level(low); i < levels.size(); ++i) {
     all.budgets.push_back(levels.upper(i));
     if (levels.upper(i) >= high) break;
