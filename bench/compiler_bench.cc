@@ -17,6 +17,7 @@
 #include "compiler/tuning/tuning_store.h"
 #include "core/files/temporary.h"
 #include "core/statistics/statistics.h"
+#include "core/system/cpu.h"
 #include "core/system/machine.h"
 #include "costing/random_model.h"
 #include "runtime/compiled_backend.h"

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "core/system/cpu.h"
+
 namespace triage::bench {
 
 inline constexpr int kPeakSteps = 20'000, kPeakChains = 12;
@@ -51,7 +53,7 @@ struct Avx2 {
 
 // The best of a few short runs: about 1 ms.
 inline double product_peak() {
-  const bool vnni = __builtin_cpu_supports("avx512vnni");
+  const bool vnni = cpu_features().has(CpuFeature::avx512_vnni);
   const double products = double(kPeakSteps) * kPeakChains * (vnni ? Vnni::kProducts : Avx2::kProducts);
   double best = 0;
   for (int run = 0; run < 5; ++run) {

@@ -8,7 +8,7 @@
 #include "codegen/build_library.h"
 #include "compiler/tuning/tune_job.h"
 #include "core/progress.h"
-#include "core/system/machine.h"
+#include "core/system/cpu.h"
 
 namespace {
 

@@ -22,19 +22,18 @@ const std::string kLlvmTools = TRIAGE_LLVM_TOOLS;
 bool is_x86(const Target& target) { return target.architecture == "x86_64"; }
 
 // GNU's names, where they are not those of /proc/cpuinfo.
-const std::map<std::string, std::string> kGnuNames{
-    {"pni", "sse3"}, {"sse4_1", "sse4.1"}, {"sse4_2", "sse4.2"}, {"abm", "lzcnt"}, {"bmi1", "bmi"}};
+const std::map<std::string, std::string> kGnuNames{{"pni", "sse3"}, {"sse4_1", "sse4.1"}, {"sse4_2", "sse4.2"}};
 
 // An architecture's base and the target's features, for the assembler. GNU's takes popcnt for a part of sse4.2.
 std::string only_features(const Target& target) {
   std::string text = ".arch generic64\n";
-  for (const std::string& feature : target.features)
+  for (const std::string& feature : target.features.names())
     text += ".arch ." + (kGnuNames.contains(feature) ? kGnuNames.at(feature) : feature) + "\n";
-  return std::ranges::count(target.features, "popcnt") > 0 ? text : text + ".arch .nopopcnt\n";
+  return text + ".arch .nopopcnt\n";
 }
 
 std::string mattr(const Target& target) {
-  return std::ranges::count(target.features, "asimddp") > 0 ? "-mattr=+neon,+dotprod" : "-mattr=+neon";
+  return target.features.has(CpuFeature::asimddp) ? "-mattr=+neon,+dotprod" : "-mattr=+neon";
 }
 
 // What the assembler says of these instructions; empty: nothing is foreign.

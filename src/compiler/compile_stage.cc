@@ -44,7 +44,7 @@ class ProgramBuilder {
   runtime::StageProgram build() {
     const auto& input = graph_.input;
     program_.architecture = target_.architecture;
-    program_.features = target_.features;
+    program_.features = target_.features.names();
     program_.precision = graph_.int8() ? "int8" : "fp32";
     program_.shape = {.input_size = input.channels * input.height * input.width,
                       .classes = graph_.classes,

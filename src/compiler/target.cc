@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "core/system/machine.h"
 
 namespace triage::compiler {
 namespace {
@@ -17,35 +16,27 @@ struct KnownTarget {
 
 // Best first. A feature that LLVM takes for part of another one is listed beside it.
 const std::vector<KnownTarget>& known_targets() {
+  using enum CpuFeature;
+  static constexpr CpuFeatures kSse4{pni, sse4_1, ssse3};
+  static constexpr CpuFeatures kAvx2 = kSse4 | CpuFeatures{avx, avx2, f16c, fma, sse4_2};
+  static constexpr CpuFeatures kAvx512 = kAvx2 | CpuFeatures{avx512bw, avx512cd, avx512dq, avx512f, avx512vl};
+  static constexpr CpuFeatures kArm64{asimd, fp};
   static const std::vector<KnownTarget> known{
       {"vnni",
-       {"x86_64",
-        {"avx", "avx2", "avx512_vnni", "avx512bw", "avx512cd", "avx512dq", "avx512f", "avx512vl", "f16c", "fma", "pni",
-         "sse4_1", "sse4_2", "ssse3"},
-        DotProduct::u8_s8,
-        32,
-        512},
+       {"x86_64", kAvx512 | CpuFeatures{avx512_vnni}, DotProduct::u8_s8, 32, 512},
        "x86-64-linux-avx512_zen4-avx512_cannonlake-avx512_skylake-avx512-avx2-avx-fma-f16c-sse41",
        "znver4"},
       {"avx512",
-       {"x86_64",
-        {"avx", "avx2", "avx512bw", "avx512cd", "avx512dq", "avx512f", "avx512vl", "f16c", "fma", "pni", "sse4_1",
-         "sse4_2", "ssse3"},
-        DotProduct::none,
-        32,
-        512},
+       {"x86_64", kAvx512, DotProduct::none, 32, 512},
        "x86-64-linux-avx512_skylake-avx512-avx2-avx-fma-f16c-sse41",
        "skylake-avx512"},
-      {"avx2",
-       {"x86_64", {"avx", "avx2", "f16c", "fma", "pni", "sse4_1", "sse4_2", "ssse3"}, DotProduct::none, 16, 256},
-       "x86-64-linux-avx2-avx-fma-f16c-sse41",
-       "haswell"},
-      {"sse4", {"x86_64", {"pni", "sse4_1", "ssse3"}, DotProduct::none, 16, 128}, "x86-64-linux-sse41", "penryn"},
+      {"avx2", {"x86_64", kAvx2, DotProduct::none, 16, 256}, "x86-64-linux-avx2-avx-fma-f16c-sse41", "haswell"},
+      {"sse4", {"x86_64", kSse4, DotProduct::none, 16, 128}, "x86-64-linux-sse41", "penryn"},
       {"arm64",
-       {"aarch64", {"asimd", "asimddp", "fp"}, DotProduct::s8_s8, 32, 128},
+       {"aarch64", kArm64 | CpuFeatures{asimddp}, DotProduct::s8_s8, 32, 128},
        "arm-64-linux-arm_dot_prod",
        "generic"},
-      {"arm64-plain", {"aarch64", {"asimd", "fp"}, DotProduct::none, 32, 128}, "arm-64-linux", "generic"},
+      {"arm64-plain", {"aarch64", kArm64, DotProduct::none, 32, 128}, "arm-64-linux", "generic"},
   };
   return known;
 }
@@ -77,27 +68,22 @@ const char* architecture_here() {
 
 std::string Target::text() const {
   std::string text = architecture;
-  for (const std::string& feature : features) text += " " + feature;
+  for (const std::string& feature : features.names()) text += " " + feature;
   return text;
 }
 
-Target target_for(const std::string& architecture, const std::set<std::string>& flags) {
+Target target_for(const std::string& architecture, CpuFeatures features) {
   for (const KnownTarget& known : known_targets()) {
-    const auto& features = known.target.features;
-    const bool has_all =
-        std::ranges::all_of(features, [&](const std::string& feature) { return flags.contains(feature); });
-    if (known.target.architecture == architecture && has_all) return known.target;
+    if (known.target.architecture == architecture && features.has(known.target.features)) return known.target;
   }
   fail("compiled engine: found a CPU of architecture '{}', expected x86_64 with SSE4.1 or aarch64", architecture);
 }
 
-Target this_cpu() { return target_for(architecture_here(), cpu_flags()); }
+Target this_cpu() { return target_for(architecture_here(), cpu_features()); }
 
 void check_runs_here(const Target& target) {
-  const std::set<std::string> flags = cpu_flags();
   std::string missing = target.architecture == architecture_here() ? "" : " " + target.architecture;
-  for (const std::string& feature : target.features)
-    if (!flags.contains(feature)) missing += " " + feature;
+  for (const std::string& feature : (target.features - cpu_features()).names()) missing += " " + feature;
   if (!missing.empty())
     fail("target: found '{}', expected one that this CPU ({}) runs: it has no{}", target.text(), cpu_name(), missing);
 }
@@ -125,7 +111,7 @@ std::string halide_target(const Target& target) {
 LlvmTarget llvm_target(const Target& target) {
   LlvmTarget llvm{.cpu = target.architecture == "x86_64" ? "x86-64" : "generic",
                   .tuning = known_by_features(target).tuning};
-  for (const std::string& feature : target.features) {
+  for (const std::string& feature : target.features.names()) {
     const auto named = std::ranges::find(kLlvmNames, feature, &std::pair<std::string_view, std::string_view>::first);
     std::string name(named == std::end(kLlvmNames) ? feature : named->second);
     std::erase(name, '_');

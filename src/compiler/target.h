@@ -2,9 +2,9 @@
 // names to LLVM are used: both made code with instructions that a CPU with the target's features need not have.
 #pragma once
 
-#include <set>
 #include <string>
-#include <vector>
+
+#include "core/system/cpu.h"
 
 namespace triage::compiler {
 
@@ -16,9 +16,8 @@ enum class DotProduct {
 };
 
 struct Target {
-  std::string architecture;           // "x86_64", "aarch64"
-  std::vector<std::string> features;  // of which instructions may stand in kernels beside the architecture's base, as
-                                      // /proc/cpuinfo names them, sorted
+  std::string architecture;  // "x86_64", "aarch64"
+  CpuFeatures features;      // of which instructions may stand in kernels beside the architecture's base
   DotProduct dot = DotProduct::none;
   int registers = 16, register_bits = 256;  // of vectors
 
@@ -26,8 +25,8 @@ struct Target {
   bool operator==(const Target&) const = default;
 };
 
-// The best target that a CPU with these flags can run.
-Target target_for(const std::string& architecture, const std::set<std::string>& flags);
+// The best target that such a CPU can run.
+Target target_for(const std::string& architecture, CpuFeatures features);
 Target this_cpu();
 void check_runs_here(const Target& target);        // throws Error naming what this CPU lacks
 Target target_from_name(const std::string& name);  // "avx2", "avx512", "vnni", "arm64", "this"; throws UsageError

@@ -6,7 +6,7 @@
 #include <regex>
 #include <thread>
 
-#include "core/system/machine.h"
+#include "core/system/cpu.h"
 #include "core/test_support.h"
 #include "measure/stages/stage_list.h"
 #include "runtime/backend.h"

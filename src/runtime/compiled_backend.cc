@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "core/files/file.h"
-#include "core/system/machine.h"
+#include "core/system/cpu.h"
 #include "runtime/kernel_library.h"
 #include "runtime/kernel_trial.h"
 #include "runtime/program_workspace.h"

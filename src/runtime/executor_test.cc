@@ -11,6 +11,7 @@
 #include <numeric>
 #include <thread>
 
+#include "core/system/cpu_test_support.h"
 #include "core/test_support.h"
 #include "runtime/convert.h"
 #include "runtime/executor_test_support.h"
@@ -276,7 +277,12 @@ TEST(Executor, BackendsThatDoNotFitThePlanAreRefused) {
   EXPECT_THAT(construction_error(pair, learned, same), HasSubstr("exit.router in the plan: found none"));
 }
 
-TEST(Convert, PixelsBecomePlanesOfFractions) {
+class Convert : public testing::TestWithParam<CpuFeatures> {
+  CpuOverride only_{GetParam()};
+};
+INSTANTIATE_TEST_SUITE_P(EveryCpu, Convert, testing::ValuesIn(cpus_here()));
+
+TEST_P(Convert, PixelsBecomePlanesOfFractions) {
   for (int channels : {1, 2, 3, 4}) {
     std::vector<std::uint8_t> pixels(37 * 5 * channels);
     for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<std::uint8_t>(i * 7);
@@ -292,7 +298,7 @@ TEST(Convert, PixelsBecomePlanesOfFractions) {
 }
 
 // Whatever the number of channels, in vectors and behind the last whole one: the same float, to the last bit.
-TEST(Convert, EveryValueHasOneFloat) {
+TEST_P(Convert, EveryValueHasOneFloat) {
   std::vector<std::uint8_t> values(256);
   std::iota(values.begin(), values.end(), std::uint8_t{0});
   std::vector<float> expected(256), one(256);

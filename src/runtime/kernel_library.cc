@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "core/system/machine.h"
+#include "core/system/cpu.h"
 #include "runtime/status.h"
 
 namespace triage::runtime {
@@ -108,11 +108,11 @@ void check_cpu(const StageProgram& program, const std::string& origin) {
     fail_with(ErrorCode::unsupported, "{}: compiled for architecture '{}', this process is '{}'", origin,
               program.architecture, kArchitecture);
   }
-  const std::set<std::string> flags = cpu_flags();
+  const std::vector<std::string> here = cpu_features().names();
   std::string missing, needed;
   for (const std::string& feature : program.features) {
     needed += " " + feature;
-    if (!flags.contains(feature)) missing += " " + feature;
+    if (!std::ranges::binary_search(here, feature)) missing += " " + feature;
   }
   if (missing.empty()) return;
   fail_with(ErrorCode::unsupported, "{}: compiled for a CPU with{}, this one ({}) has no{}", origin, needed, cpu_name(),

@@ -4,7 +4,7 @@
 #include <map>
 
 #include "core/json.h"
-#include "core/system/machine.h"
+#include "core/system/cpu.h"
 
 namespace triage::runtime {
 namespace {

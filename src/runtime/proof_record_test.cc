@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/json.h"
-#include "core/system/machine.h"
+#include "core/system/cpu.h"
 #include "core/test_support.h"
 
 namespace triage::runtime {

@@ -6,8 +6,15 @@
 #include <limits>
 #include <random>
 
+#include "core/system/cpu_test_support.h"
+
 namespace triage::runtime {
 namespace {
+
+class Score : public testing::TestWithParam<CpuFeatures> {
+  CpuOverride only_{GetParam()};
+};
+INSTANTIATE_TEST_SUITE_P(EveryCpu, Score, testing::ValuesIn(cpus_here()));
 
 // In double precision, from the definitions.
 struct Reference {
@@ -34,7 +41,7 @@ struct Reference {
   }
 };
 
-TEST(Score, EvidenceAgreesWithDoublePrecision) {
+TEST_P(Score, EvidenceAgreesWithDoublePrecision) {
   std::mt19937 random(1);
   for (int classes : {1, 2, 3, 7, 8, 9, 10, 16, 100, 1000}) {
     for (double temperature : {0.3, 1.0, 2.5}) {
@@ -53,14 +60,14 @@ TEST(Score, EvidenceAgreesWithDoublePrecision) {
   }
 }
 
-TEST(Score, TiesGoToTheLowestIndex) {
+TEST_P(Score, TiesGoToTheLowestIndex) {
   const std::vector<float> logits{1, 4, 4, 2};
   const Evidence got = evidence(logits, 1);
   EXPECT_EQ(got.label, 1);
   EXPECT_EQ(got.margin, 0);
 }
 
-TEST(Score, ExtremeLogits) {
+TEST_P(Score, ExtremeLogits) {
   const float infinity = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
   const Evidence sure = evidence(std::vector<float>{-1e30f, 1e30f, 0}, 1);
   EXPECT_EQ(sure.label, 1);
@@ -94,7 +101,7 @@ plan::Router random_router(int width, int hidden, std::mt19937& random) {
   return router;
 }
 
-TEST(Score, RouterAgreesWithDoublePrecision) {
+TEST_P(Score, RouterAgreesWithDoublePrecision) {
   std::mt19937 random(2);
   std::normal_distribution<float> normal(0, 1);
   for (int width : {0, 1, 5, 8, 13, 64, 256}) {
@@ -118,7 +125,7 @@ TEST(Score, RouterAgreesWithDoublePrecision) {
   }
 }
 
-TEST(Score, BaselinesGrowWithTheNeedForABiggerNet) {
+TEST_P(Score, BaselinesGrowWithTheNeedForABiggerNet) {
   const Evidence seen{.label = 0, .confidence = 0.75f, .entropy = 0.4f, .margin = 0.5f};
   const plan::Exit exit;
   EXPECT_FLOAT_EQ(escalation_score(plan::PolicyKind::confidence, exit, {}, seen), 0.25f);

@@ -12,7 +12,7 @@
 namespace triage::compiler {
 
 inline Target made_up_target() {
-  return {.architecture = "x86_64", .features = {"avx2", "fma"}, .registers = 16, .register_bits = 256};
+  return {.architecture = "x86_64", .features = kAvx2Build, .registers = 16, .register_bits = 256};
 }
 
 inline KernelKey made_up_key(int in, int out, int side, bool pool = false) {

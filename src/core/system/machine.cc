@@ -3,67 +3,19 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <ctime>
-#include <sstream>
 
+#include "core/system/cpu.h"
 #include "core/system/limits.h"
+#include "core/system/system_text.h"
 
 namespace triage {
 
 extern const char* const kSourceRevision;  // revision.cc, generated: see cmake/revision.cmake
 
 namespace {
-
-std::string trimmed(std::string text) {
-  const auto space = [](unsigned char c) { return c <= ' '; };
-  text.erase(std::find_if_not(text.rbegin(), text.rend(), space).base(), text.end());
-  text.erase(text.begin(), std::find_if_not(text.begin(), text.end(), space));
-  return text;
-}
-
-// The content of a small system file, empty where there is none.
-std::string system_text(const char* path) {
-  try {
-    return trimmed(read_file(path));
-  } catch (const Error&) {
-    return {};
-  }
-}
-
-// The value of the first "key : value" line of /proc/cpuinfo and its kind.
-std::string field_of(const std::string& text, std::string_view key) {
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    const auto colon = line.find(':');
-    if (colon != std::string::npos && trimmed(line.substr(0, colon)) == key) return trimmed(line.substr(colon + 1));
-  }
-  return {};
-}
-
-bool matters_to_kernels(const std::string& flag) {
-  static constexpr const char* kExact[] = {"sse4_2",  "avx",     "avx2",     "fma",  "f16c", "asimd",
-                                           "asimdhp", "asimddp", "asimdfhm", "i8mm", "bf16", "neon"};
-  static constexpr const char* kPrefixes[] = {"avx512", "avx_", "amx", "sve", "sme"};
-  return std::ranges::find(kExact, flag) != std::end(kExact) ||
-         std::ranges::any_of(kPrefixes, [&](const char* prefix) { return flag.starts_with(prefix); });
-}
-
-std::string all_flags(const std::string& cpuinfo) {
-  const std::string all = field_of(cpuinfo, "flags");        // x86
-  return all.empty() ? field_of(cpuinfo, "Features") : all;  // arm
-}
-
-std::string kernel_flags(const std::string& cpuinfo) {
-  std::istringstream words(all_flags(cpuinfo));
-  std::string kept;
-  for (std::string flag; words >> flag;) {
-    if (matters_to_kernels(flag)) kept += (kept.empty() ? "" : " ") + flag;
-  }
-  return kept;
-}
 
 Json figure_to_json(const std::string& key, const Figure& figure) {
   const auto check = [&](double value) {
@@ -82,22 +34,6 @@ Json figure_to_json(const std::string& key, const Figure& figure) {
 
 }  // namespace
 
-std::string cpu_name() {
-  const std::string cpuinfo = system_text("/proc/cpuinfo");
-  for (const char* key : {"model name", "Model", "Hardware"}) {
-    if (std::string name = field_of(cpuinfo, key); !name.empty()) return name;
-  }
-  utsname system{};
-  return ::uname(&system) == 0 ? system.machine : "unknown";
-}
-
-std::set<std::string> cpu_flags() {
-  std::istringstream words(all_flags(system_text("/proc/cpuinfo")));
-  std::set<std::string> flags;
-  for (std::string flag; words >> flag;) flags.insert(flag);
-  return flags;
-}
-
 std::string git_revision() { return kSourceRevision; }
 
 std::string iso_time_now() {
@@ -115,8 +51,8 @@ Json machine_context() {
                   {"cores", std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN))},
                   {"usable_cpus", cpus.count},
                   {"usable_cpus_why", cpus.why},
-                  {"flags", kernel_flags(system_text("/proc/cpuinfo"))}};
-  const std::string memory = field_of(system_text("/proc/meminfo"), "MemTotal");  // "16384256 kB"
+                  {"flags", cpu_kernel_flags()}};
+  const std::string memory = system_field(system_text("/proc/meminfo"), "MemTotal");  // "16384256 kB"
   if (!memory.empty()) machine["memory_mib"] = std::strtoull(memory.c_str(), nullptr, 10) / 1024;
   utsname system{};
   if (::uname(&system) == 0) {

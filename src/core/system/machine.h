@@ -3,7 +3,6 @@
 
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 
 #include "core/json.h"
@@ -14,9 +13,7 @@ namespace triage {
 // cpu, cores, usable_cpus of them and why (limits.h), flags (those that matter to kernels), memory, kernel, governor
 // and frequency where the system tells.
 Json machine_context();
-std::string cpu_name();
-std::set<std::string> cpu_flags();  // all, as /proc/cpuinfo names them: "flags" on x86, "Features" on arm
-std::string git_revision();         // of the source tree at build time, "-dirty" when it had changes; or "unknown"
+std::string git_revision();  // of the source tree at build time, "-dirty" when it had changes; or "unknown"
 std::string iso_time_now();
 
 // results/TOPIC.json (schema in docs/formats.md): one figure replaced or added at a time, written by the measurer.

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <sstream>
 
+#include "core/system/cpu.h"
 #include "core/test_support.h"
 
 namespace triage {

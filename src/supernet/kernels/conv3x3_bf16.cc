@@ -4,19 +4,12 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/system/cpu.h"
 #include "supernet/kernels/conv3x3_bf16_tile.h"
 
 namespace triage::supernet {
 
-bool conv3x3_bf16_supported() {
-#if defined(__x86_64__)
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-         __builtin_cpu_supports("avx512bf16");
-#else
-  return false;
-#endif
-}
+bool conv3x3_bf16_supported() { return cpu_features().has(kAvx512Bf16Build); }
 
 namespace conv3x3 {
 

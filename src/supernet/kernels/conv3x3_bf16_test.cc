@@ -7,6 +7,7 @@
 // across a tie).
 #include "supernet/kernels/conv3x3_bf16.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <omp.h>
 
@@ -14,6 +15,9 @@
 #include <cmath>
 #include <random>
 #include <vector>
+
+#include "core/system/cpu.h"
+#include "core/test_support.h"
 
 namespace triage::supernet {
 namespace {
@@ -124,6 +128,13 @@ void expect_near_on_average(const char* pass, const std::vector<Value>& got, con
   if (got.size() > 500) {
     EXPECT_LE(std::sqrt(squares / static_cast<double>(got.size())), 0.006) << pass;
   }
+}
+
+TEST(Conv3x3Bf16OnOtherCpus, SaysSo) {
+  const CpuOverride only(kAvx512Build);
+  EXPECT_FALSE(conv3x3_bf16_supported());
+  EXPECT_THAT(error_of([] { conv3x3_forward({1, 1, 1, 1, 1}, nullptr, nullptr, nullptr); }),
+              testing::HasSubstr("got a CPU without AVX512-BF16"));
 }
 
 class Conv3x3Bf16 : public testing::TestWithParam<Conv3x3Shape> {

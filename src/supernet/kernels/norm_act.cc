@@ -5,28 +5,20 @@
 #include <cmath>
 #include <vector>
 
+#include "core/system/cpu.h"
 #include "supernet/kernels/norm_act_kernels.h"
 
 namespace triage::supernet {
 namespace {
 
 template <class T>
-NormKernels<T> choose() {
+const NormKernels<T>& kernels() {
 #if defined(__x86_64__)
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("fma")) {
-    return avx512::norm_kernels<T>();
-  }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return avx2::norm_kernels<T>();
+  const CpuFeatures cpu = cpu_features();
+  if (cpu.has(kAvx512Build)) return avx512::norm_kernels<T>();
+  if (cpu.has(kAvx2Build)) return avx2::norm_kernels<T>();
 #endif
   return portable::norm_kernels<T>();
-}
-
-template <class T>
-const NormKernels<T>& kernels() {
-  static const NormKernels<T> chosen = choose<T>();
-  return chosen;
 }
 
 // Calls body(group's shape, first element of x, first element of z, group) for all groups, in parallel.

@@ -1,5 +1,5 @@
-// The work of one group of images in norm_act, as a table of functions per instruction set. norm_act_kernels.inc holds
-// the one source; norm_act_avx512.cc, norm_act_avx2.cc and norm_act_portable.cc compile it for their targets.
+// The work of one group of images in norm_act, as a table of functions per instruction set. norm_act_kernels-inl.h
+// holds the one source; norm_act_avx512.cc, norm_act_avx2.cc and norm_act_portable.cc compile it for their targets.
 #pragma once
 
 #include "supernet/kernels/norm_act.h"
@@ -22,16 +22,16 @@ struct NormKernels {
 
 namespace portable {
 template <class T>
-NormKernels<T> norm_kernels();
+const NormKernels<T>& norm_kernels();
 }
 #if defined(__x86_64__)
 namespace avx2 {
 template <class T>
-NormKernels<T> norm_kernels();
+const NormKernels<T>& norm_kernels();
 }
 namespace avx512 {
 template <class T>
-NormKernels<T> norm_kernels();
+const NormKernels<T>& norm_kernels();
 }
 #endif
 

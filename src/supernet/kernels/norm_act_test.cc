@@ -1,6 +1,6 @@
-// The builds of the kernels against each other; what they compute is held against ATen in network_test.cc.
-// They differ by fused multiply-adds only: 2^-20 of the values, or for bf16 one unit in the last place where a rounding
-// falls the other way.
+// The builds of the kernels against each other, those that this machine can run; what they compute is held against ATen
+// in network_test.cc. They differ by fused multiply-adds only: 2^-20 of the values, or for bf16 one unit in the last
+// place where a rounding falls the other way.
 #include "supernet/kernels/norm_act.h"
 
 #include <gtest/gtest.h>
@@ -10,23 +10,11 @@
 #include <vector>
 
 #include "core/rng.h"
+#include "core/system/cpu.h"
 #include "supernet/kernels/norm_act_kernels.h"
 
 namespace triage::supernet {
 namespace {
-
-#if defined(__x86_64__)
-
-bool has_avx2() {
-  __builtin_cpu_init();
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
-
-bool has_avx512() {
-  __builtin_cpu_init();
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("fma");
-}
 
 double value(float v) { return v; }
 double value(bf16 v) { return std::bit_cast<float>(std::uint32_t(v) << 16); }
@@ -120,17 +108,38 @@ void compare_all(const NormKernels<float>& of_float, const NormKernels<bf16>& of
   }
 }
 
-TEST(NormKernels, PortableAgreesWithAvx2) {
-  if (!has_avx2()) GTEST_SKIP() << "no AVX2";
-  compare_all(avx2::norm_kernels<float>(), avx2::norm_kernels<bf16>());
-}
-
-TEST(NormKernels, PortableAgreesWithAvx512) {
-  if (!has_avx512()) GTEST_SKIP() << "no AVX-512";
-  compare_all(avx512::norm_kernels<float>(), avx512::norm_kernels<bf16>());
-}
-
+// Each build that this machine can run, behind what a CPU has whose build it is.
+template <class T>
+std::vector<std::pair<CpuFeatures, const NormKernels<T>*>> builds_here() {
+  std::vector<std::pair<CpuFeatures, const NormKernels<T>*>> builds{{CpuFeatures(), &portable::norm_kernels<T>()}};
+#if defined(__x86_64__)
+  if (cpu_features().has(kAvx2Build)) builds.emplace_back(kAvx2Build, &avx2::norm_kernels<T>());
+  if (cpu_features().has(kAvx512Build)) builds.emplace_back(kAvx512Build, &avx512::norm_kernels<T>());
 #endif
+  return builds;
+}
+
+TEST(NormKernels, BuildsAgree) {
+  const auto of_float = builds_here<float>();
+  const auto of_bf16 = builds_here<bf16>();
+  for (std::size_t i = 1; i < of_float.size(); ++i) compare_all(*of_float[i].second, *of_bf16[i].second);
+}
+
+// What the functions that choose compute on a CPU is what its build computes, to the bit.
+TEST(NormKernels, EachCpuGetsItsBuild) {
+  const NormActShape shape{3, 7, 9, 21, true};
+  Rng rng(6);
+  const auto x = random_values<float>(shape.in_elements(), rng), mean = random_values<float>(21, rng);
+  const auto bias = random_values<float>(21, rng), rstd = random_values<float>(21, rng);
+  const Norm norm{mean.data(), rstd.data(), bias.data()};
+  for (const auto& [cpu, build] : builds_here<float>()) {
+    const CpuOverride only(cpu);
+    std::vector<float> chosen(shape.out_elements()), expected(shape.out_elements());
+    norm_act_inference(shape, x.data(), norm, chosen.data());
+    build->inference(shape, x.data(), norm, expected.data());
+    EXPECT_EQ(chosen, expected);
+  }
+}
 
 // NaN must reach the loss, where training looks for it.
 TEST(NormAct, NanSurvives) {

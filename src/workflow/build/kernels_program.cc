@@ -2,7 +2,7 @@
 
 #include "compiler/tuning/tuning_store.h"
 #include "core/error.h"
-#include "core/system/machine.h"
+#include "core/system/cpu.h"
 
 namespace triage::workflow {
 
@@ -12,7 +12,7 @@ namespace {
 std::string name_of_target(const std::string& architecture, const std::vector<std::string>& features) {
   for (const char* name : {"vnni", "avx512", "avx2", "sse4", "arm64", "arm64-plain"}) {
     const compiler::Target target = compiler::target_from_name(name);
-    if (target.architecture == architecture && target.features == features) return name;
+    if (target.architecture == architecture && target.features.names() == features) return name;
   }
   return "this";
 }

@@ -1,5 +1,18 @@
-// Included once per instruction set, inside its namespace (see norm_act_kernels.h). GCC vector extensions: the compiler
-// maps a vector of 16 lanes to what the target has. Channels are walked in vectors of 16, then 8, then one by one.
+// The one source of all builds of NormKernels: norm_act_{portable,avx2,avx512}.cc include it, each behind the pragma
+// that sets its target, with TRIAGE_BUILD for the namespace; read alone it is the portable build. No include guard.
+//
+// GCC vector extensions: the compiler maps a vector of 16 lanes to what the target has. Channels are walked in vectors
+// of 16, then 8, then one by one.
+#include <algorithm>
+#include <cstring>
+
+#include "supernet/kernels/norm_act_kernels.h"
+
+#ifndef TRIAGE_BUILD
+#define TRIAGE_BUILD portable
+#endif
+
+namespace triage::supernet::TRIAGE_BUILD {
 
 template <int W>
 struct Lanes {
@@ -10,79 +23,78 @@ struct Lanes {
   typedef std::uint8_t B __attribute__((vector_size(W)));
 };
 
-#define TRIAGE_INLINE [[gnu::always_inline]] inline
-
 template <int W>
-TRIAGE_INLINE typename Lanes<W>::F load(const float* p) {
+[[gnu::always_inline]] inline typename Lanes<W>::F load(const float* p) {
   typename Lanes<W>::F value;
   std::memcpy(&value, p, sizeof value);
   return value;
 }
 template <int W>
-TRIAGE_INLINE typename Lanes<W>::F load(const bf16* p) {
+[[gnu::always_inline]] inline typename Lanes<W>::F load(const bf16* p) {
   typename Lanes<W>::H half;
   std::memcpy(&half, p, sizeof half);
   return (typename Lanes<W>::F)(__builtin_convertvector(half, typename Lanes<W>::U) << 16);
 }
 template <int W>
-TRIAGE_INLINE void store(float* p, typename Lanes<W>::F value) {
+[[gnu::always_inline]] inline void store(float* p, typename Lanes<W>::F value) {
   std::memcpy(p, &value, sizeof value);
 }
 template <int W>
-TRIAGE_INLINE void store(bf16* p, typename Lanes<W>::F value) {  // to nearest even; a NaN stays one
+[[gnu::always_inline]] inline void store(bf16* p, typename Lanes<W>::F value) {  // to nearest even; a NaN stays one
   typename Lanes<W>::U bits = (typename Lanes<W>::U)value;
   bits += 0x7fffu + ((bits >> 16) & 1u);
   const auto half = __builtin_convertvector(bits >> 16, typename Lanes<W>::H);
   std::memcpy(p, &half, sizeof half);
 }
 template <int W>
-TRIAGE_INLINE typename Lanes<W>::I load_index(const std::uint8_t* p) {
+[[gnu::always_inline]] inline typename Lanes<W>::I load_index(const std::uint8_t* p) {
   typename Lanes<W>::B bytes;
   std::memcpy(&bytes, p, sizeof bytes);
   return __builtin_convertvector(bytes, typename Lanes<W>::I);
 }
 template <int W>
-TRIAGE_INLINE void store_index(std::uint8_t* p, typename Lanes<W>::I index) {
+[[gnu::always_inline]] inline void store_index(std::uint8_t* p, typename Lanes<W>::I index) {
   const auto bytes = __builtin_convertvector(index, typename Lanes<W>::B);
   std::memcpy(p, &bytes, sizeof bytes);
 }
 
 // Calls body.template operator()<W>(first channel) over the channels from c on.
 template <class Body>
-TRIAGE_INLINE void over_channels(int c, int channels, const Body& body) {
+[[gnu::always_inline]] inline void over_channels(int c, int channels, const Body& body) {
   for (; c + 16 <= channels; c += 16) body.template operator()<16>(c);
   for (; c + 8 <= channels; c += 8) body.template operator()<8>(c);
   for (; c < channels; ++c) body.template operator()<1>(c);
 }
 template <class Body>
-TRIAGE_INLINE void over_channels(int channels, const Body& body) {
+[[gnu::always_inline]] inline void over_channels(int channels, const Body& body) {
   over_channels(0, channels, body);
 }
 
 template <int W>
 struct LoadedNorm {
-  TRIAGE_INLINE LoadedNorm(const Norm& norm, int c)
+  [[gnu::always_inline]] LoadedNorm(const Norm& norm, int c)
       : mean(load<W>(norm.mean + c)), rstd(load<W>(norm.rstd + c)), bias(load<W>(norm.bias + c)) {}
-  TRIAGE_INLINE typename Lanes<W>::F hat(typename Lanes<W>::F z) const { return (z - mean) * rstd; }
-  TRIAGE_INLINE typename Lanes<W>::F relu(typename Lanes<W>::F z) const { return positive(hat(z) + bias); }
-  TRIAGE_INLINE typename Lanes<W>::F relu(typename Lanes<W>::F z, typename Lanes<W>::F beside) const {
+  [[gnu::always_inline]] typename Lanes<W>::F hat(typename Lanes<W>::F z) const { return (z - mean) * rstd; }
+  [[gnu::always_inline]] typename Lanes<W>::F relu(typename Lanes<W>::F z) const { return positive(hat(z) + bias); }
+  [[gnu::always_inline]] typename Lanes<W>::F relu(typename Lanes<W>::F z, typename Lanes<W>::F beside) const {
     return positive(hat(z) + bias + beside);
   }
-  TRIAGE_INLINE static typename Lanes<W>::F positive(typename Lanes<W>::F y) {
+  [[gnu::always_inline]] static typename Lanes<W>::F positive(typename Lanes<W>::F y) {
     return y < 0 ? typename Lanes<W>::F{} : y;  // a NaN stays one
   }
   typename Lanes<W>::F mean, rstd, bias;
 };
 
-// Pixels in runs that fit the first-level cache; per run the channels outside, so that sums and parameters stay in registers.
+// Pixels in runs that fit the first-level cache; per run the channels outside, so that sums and parameters stay in
+// registers.
 constexpr std::size_t kRunElements = 4096;
-TRIAGE_INLINE std::size_t run_pixels(int channels) {
+[[gnu::always_inline]] inline std::size_t run_pixels(int channels) {
   return channels >= int(kRunElements) ? 1 : kRunElements / std::size_t(channels);
 }
 
 template <int W, class T>
-TRIAGE_INLINE void max_of_window(const T* p, std::size_t right, std::size_t down, typename Lanes<W>::F& best,
-                                 typename Lanes<W>::I& index) {
+[[gnu::always_inline]] inline void max_of_window(const T* p, std::size_t right, std::size_t down,
+                                                 typename Lanes<W>::F& best, typename Lanes<W>::I& index) {
   using I = typename Lanes<W>::I;
   best = load<W>(p);
   index = I{};
@@ -292,12 +304,16 @@ void add_identity_gradient(std::size_t pixels, int channels, const T* g, int inp
   }
 }
 
-#undef TRIAGE_INLINE
-
 template <class T>
-NormKernels<T> norm_kernels() {
-  return {statistics<T>,    relu<T>,          inference<T>,            backward_sums<T>,
-          backward_input<T>, relu_backward<T>, add_identity_gradient<T>};
+const NormKernels<T>& norm_kernels() {
+  static constexpr NormKernels<T> kKernels{statistics<T>,           relu<T>,           inference<T>,
+                                           backward_sums<T>,        backward_input<T>, relu_backward<T>,
+                                           add_identity_gradient<T>};
+  return kKernels;
 }
-template NormKernels<bf16> norm_kernels();
-template NormKernels<float> norm_kernels();
+template const NormKernels<bf16>& norm_kernels();
+template const NormKernels<float>& norm_kernels();
+
+}  // namespace triage::supernet::TRIAGE_BUILD
+
+#undef TRIAGE_BUILD
