@@ -26,10 +26,10 @@ seed = 3
 [search]
 supernet = "net"
 initial_subnets = 12
-most_subnets = 14
+max_subnets = 14
 batch = 40
 population = 40
-most_trials = 80
+max_trials = 80
 patience = 40
 profile_seconds = 0.5
 """

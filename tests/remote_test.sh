@@ -153,7 +153,7 @@ device = "patient"
 devices = "$work/devices.toml"
 batch = 20
 population = 20
-most_trials = 60
+max_trials = 60
 profile_seconds = 0.3
 SEARCH
 search() { "$triage" search "$work/$1.toml" --run "$work/$2" > /dev/null 2> "$work/log.txt"; }

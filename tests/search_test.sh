@@ -26,10 +26,10 @@ seed = 3
 [search]
 supernet = "net"
 initial_subnets = 12
-most_subnets = 30
+max_subnets = 30
 batch = 10
 population = 40
-most_trials = 300
+max_trials = 300
 patience = 100
 profile_seconds = 0.3
 T
@@ -99,7 +99,7 @@ code=0
 "$triage" eval refined/plan --data tiny.tds --no-latency --figures figures.json --as exits > eval.txt 2> log.txt || fail "$(cat log.txt)"
 jq -e '.figures | has("exits.accuracy") and has("exits.mean_mmac")' figures.json > /dev/null || fail "$(cat figures.json)"
 refused "expected a plan of at most 0.001 MMAC in the mean" "$triage" eval refined/plan --data tiny.tds --no-latency \
-  --figures figures.json --as exits --most-mmac 0.001
+  --figures figures.json --as exits --max-mmac 0.001
 
 # The ablation, and again from what it kept.
 sed 's/tiny-search/ablation/; $a hand_picked = "8-8-16 > 12-16-32"' search.toml > ablation.toml

@@ -10,13 +10,13 @@
 namespace triage::cli {
 namespace {
 
-search::Budgets limited(search::Budgets budgets, std::optional<double> most_mmac) {
-  if (most_mmac) budgets.mean_macs = std::min(*most_mmac * 1e6, budgets.mean_macs.value_or(*most_mmac * 1e6));
+search::Budgets limited(search::Budgets budgets, std::optional<double> max_mmac) {
+  if (max_mmac) budgets.mean_macs = std::min(*max_mmac * 1e6, budgets.mean_macs.value_or(*max_mmac * 1e6));
   return budgets;
 }
 
 plan::Plan build(const fs::path& run, const std::string& policy, const std::string& metric,
-                 const TargetOptions& target_options, std::optional<double> most_mmac,
+                 const TargetOptions& target_options, std::optional<double> max_mmac,
                  std::optional<plan::Precision> precision, workflow::BuildOptions options) {
   const workflow::BuildTarget target = target_options.target();
   const bool chosen = !policy.empty();
@@ -26,7 +26,7 @@ plan::Plan build(const fs::path& run, const std::string& policy, const std::stri
     options.target = target;
     const workflow::RunLock lock(run);
     const workflow::SearchConfig config = workflow::load_search_config(run / "config.toml");
-    options.budgets = limited(config.budgets, most_mmac);
+    options.budgets = limited(config.budgets, max_mmac);
     if (precision)
       throw UsageError("--precision: of a search's plans the search decides; found one for " + run.string());
     return workflow::build_from_front(config, run, options, chosen);
@@ -35,7 +35,7 @@ plan::Plan build(const fs::path& run, const std::string& policy, const std::stri
   if (!chosen) options.policy = config.policy;
   if (metric.empty()) options.metric = config.metric;
   options.target = target_options.given() ? target : config.target;
-  options.budgets = limited(config.budgets, most_mmac);
+  options.budgets = limited(config.budgets, max_mmac);
   const workflow::RunLock lock = workflow::open_run(run, config);
   const workflow::Workspace workspace(config, run);
   std::vector<workflow::StageSource> stages = workflow::trained_stages(workspace);
@@ -50,7 +50,7 @@ int build_command(int argc, char** argv) {
                "triage build"};
   std::string run, policy, metric, precision;
   TargetOptions target_options;
-  std::optional<double> most_mmac;
+  std::optional<double> max_mmac;
   bool json = false;
   workflow::BuildOptions options;
   app.add_option("RUN", run, "run directory of triage train or triage search")->required();
@@ -65,7 +65,7 @@ int build_command(int argc, char** argv) {
   app.add_option("--threads", options.threads, "of the engine, for the measured costs")
       ->capture_default_str()
       ->check(CLI::Range(1, 1024));
-  app.add_option("--most-mmac", most_mmac, "at most so many million multiply-adds in the mean")
+  app.add_option("--max-mmac", max_mmac, "at most so many million multiply-adds in the mean")
       ->check(CLI::PositiveNumber);
   app.add_flag("--remeasure", options.remeasure, "measure latencies and energy again");
   add_energy_options(app, options.energy);
@@ -75,7 +75,7 @@ int build_command(int argc, char** argv) {
   install_stop_handler();
   Progress::set_quiet(json);
   const plan::Plan plan = build(
-      run, policy, metric, target_options, most_mmac,
+      run, policy, metric, target_options, max_mmac,
       precision.empty() ? std::nullopt : std::optional(plan::precision_from_string(precision, "--precision")), options);
   if (json) {
     std::cout << dump_json(to_json(plan), 2) << '\n';

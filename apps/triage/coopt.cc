@@ -87,7 +87,7 @@ std::vector<search::Front> search_seed(workflow::SearchRun& opened, const CostMo
     const Json identity = opened.identity(search::to_json(options), model.measured.costs);
     search::Study study((directory / std::format("{}_{}.sqlite", model.name, options.seed)).string(),
                         opened.config.name, identity);
-    Progress progress(std::format("seed {} {}", options.seed, model.name), options.most_trials, "trials", study.size());
+    Progress progress(std::format("seed {} {}", options.seed, model.name), options.max_trials, "trials", study.size());
     fronts.push_back(search::search_all_trials(study, model.coarse, options,
                                                [&](std::uint64_t trials) { progress.update(trials); }));
     progress.finish();
@@ -127,7 +127,7 @@ Coopt run_coopt(workflow::SearchRun& opened, const CooptRequest& request, const 
   for (int i = 0; i < request.seeds; ++i) {
     search::SearchOptions options = opened.config.options;
     options.seed += static_cast<std::uint64_t>(i);
-    options.most_trials = request.trials;
+    options.max_trials = request.trials;
     options.new_subnets = 0;
     coopt.seeds.push_back(
         {.seed = options.seed, .found = search_seed(opened, models, options), .grid = {}, .targets = {}});

@@ -10,13 +10,13 @@
 namespace triage::cli {
 namespace {
 
-std::map<std::string, Figure> named_figures(const Json& results, const std::string& name, double most_mmac) {
+std::map<std::string, Figure> named_figures(const Json& results, const std::string& name, double max_mmac) {
   std::map<std::string, Figure> figures = evaluate::plan_figures(results, name);
-  if (most_mmac == 0) return figures;
+  if (max_mmac == 0) return figures;
   const double mmac = figures.at(name + ".mean_mmac").value;
-  if (mmac > most_mmac)
-    fail("--most-mmac: expected a plan of at most {} MMAC in the mean, found {:.2f}", most_mmac, mmac);
-  figures[std::format("{}.accuracy_at_{}_mmac", name, most_mmac)] = figures.at(name + ".accuracy");
+  if (mmac > max_mmac)
+    fail("--most-mmac: expected a plan of at most {} MMAC in the mean, found {:.2f}", max_mmac, mmac);
+  figures[std::format("{}.accuracy_at_{}_mmac", name, max_mmac)] = figures.at(name + ".accuracy");
   return figures;
 }
 
@@ -41,7 +41,7 @@ evaluate::SplitIndices images_of(const std::string& split, const fs::path& plan)
 int eval_command(int argc, char** argv) {
   evaluate::EvaluateOptions options;
   std::string data, out, record, name, metric;
-  double most_mmac = 0;
+  double max_mmac = 0;
   bool no_latency = false, accuracy_only = false, json = false;
   CLI::App app{"Accuracy, latency, calibration and routing of a plan on the test split", "triage eval"};
   app.add_option("PLAN", options.plan, "plan directory (plan.json and its stages)")->required();
@@ -67,7 +67,7 @@ int eval_command(int argc, char** argv) {
   add_engine_option(app, options.real_run.engine);
   app.add_option("--figures", record, "record the figures in this results/*.json")->check(figures_file);
   auto* as = app.add_option("--as", name, "with --figures: record the plan's own figures under this name instead");
-  app.add_option("--most-mmac", most_mmac,
+  app.add_option("--max-mmac", max_mmac,
                  "with --as: the plan must need at most so many million multiply-adds in the mean, and its accuracy "
                  "is recorded as NAME.accuracy_at_N_mmac")
       ->needs(as)
@@ -97,7 +97,7 @@ int eval_command(int argc, char** argv) {
   if (!out.empty()) write_sealed_json(out, results);
   if (!record.empty()) {
     record_figures(record, options.command,
-                   name.empty() ? evaluate::figures(results, !accuracy_only) : named_figures(results, name, most_mmac));
+                   name.empty() ? evaluate::figures(results, !accuracy_only) : named_figures(results, name, max_mmac));
   }
   if (json) {
     std::cout << dump_json(results, 2) << '\n';

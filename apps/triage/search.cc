@@ -173,7 +173,7 @@ int search_command(int argc, char** argv) {
   search::JointSearch search(study, opened.evaluator, opened.config.options);
   search::SearchStatus status = search.status();
   {
-    Progress progress("search", opened.config.options.most_trials, "trials", status.trials);
+    Progress progress("search", opened.config.options.max_trials, "trials", status.trials);
     while (!status.done && !stop_requested()) {
       search.run_batch();
       status = search.status();

@@ -12,7 +12,7 @@ using namespace compiler;  // NOLINT(google-build-using-namespace): codegen is i
 
 namespace {
 
-constexpr std::size_t kMostKept = 16;
+constexpr std::size_t kMaxKept = 16;
 constexpr int kWindows = 7;
 constexpr double kWindowUs = 1000;
 
@@ -88,7 +88,7 @@ std::vector<double> KernelTimer::samples(const KernelKey& key, const Schedule& s
   const auto same = [&](const auto& timed) { return timed->key == key && timed->schedule == schedule; };
   auto found = std::ranges::find_if(kept_, same);
   if (found == kept_.end()) {
-    if (kept_.size() == kMostKept) kept_.erase(kept_.begin());
+    if (kept_.size() == kMaxKept) kept_.erase(kept_.begin());
     kept_.push_back(with_halide(key.text() + " " + schedule.text(),
                                 [&] { return std::make_unique<Timed>(key, schedule, target_); }));
     found = std::prev(kept_.end());

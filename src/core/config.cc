@@ -10,6 +10,7 @@
 #include <toml++/toml.hpp>
 
 #include "core/error.h"
+#include "core/warning.h"
 
 namespace triage {
 
@@ -19,9 +20,16 @@ struct ConfigSection::Node {
   std::string path;                    // "train.augment", empty for the root
   std::set<std::string, std::less<>> asked;
   std::map<std::string, std::vector<Node*>> children;
+  std::map<std::string, std::string, std::less<>> written;  // the old name of a key, where the file has that one
 
-  std::string name_of(std::string_view key) const { return (path.empty() ? "" : path + ".") + std::string(key); }
-  const toml::node* find(const char* key) const { return table == nullptr ? nullptr : table->get(key); }
+  std::string name_of(std::string_view key) const {
+    const auto old = written.find(key);
+    return (path.empty() ? "" : path + ".") + std::string(old == written.end() ? key : old->second);
+  }
+  const toml::node* find(std::string_view key) const {
+    const auto old = written.find(key);
+    return table == nullptr ? nullptr : table->get(old == written.end() ? key : old->second);
+  }
   const toml::node* ask(const char* key) {
     asked.insert(key);
     return find(key);
@@ -34,7 +42,7 @@ struct Config::State {
   std::deque<ConfigSection::Node> nodes;
 
   ConfigSection::Node* add(const toml::table* of, std::string path) {
-    return &nodes.emplace_back(ConfigSection::Node{this, of, std::move(path), {}, {}});
+    return &nodes.emplace_back(ConfigSection::Node{this, of, std::move(path), {}, {}, {}});
   }
 };
 
@@ -246,6 +254,17 @@ void ConfigSection::read(const char* key, std::vector<int>& value, int low, int 
   value = std::move(items);
 }
 
+void ConfigSection::renamed(const char* old_key, const char* key) {
+  const toml::node* old = node_->find(old_key);
+  if (old == nullptr) return;
+  const Node& node = *node_;
+  const std::string place = std::format("{}{}: key '{}'", node.state->origin, line_of(old), node.name_of(old_key));
+  if (has(key)) fail("{} is the old name of '{}': expected one of them, found both", place, node.name_of(key));
+  warn(
+      std::format("{} is now '{}'; the old name will not be understood by the next version", place, node.name_of(key)));
+  node_->written[key] = old_key;
+}
+
 void ConfigSection::require(const char* key) {
   if (has(key)) return;
   const bool written = node_->table != nullptr && !node_->path.empty();
@@ -288,7 +307,8 @@ std::vector<ConfigSection> ConfigSection::sections(const char* key) {
 void ConfigSection::finish() const {
   if (node_->table == nullptr) return;
   for (const auto& [key, value] : *node_->table) {
-    if (node_->asked.contains(key.str())) continue;
+    const auto is_this = [&](const auto& names) { return names.second == key.str(); };
+    if (node_->asked.contains(key.str()) || std::ranges::any_of(node_->written, is_this)) continue;
     std::string known;
     for (const std::string& name : node_->asked) known += (known.empty() ? "" : ", ") + name;
     fail("{}{}: key '{}' is unknown; expected one of: {}", node_->state->origin, line_of(&value),

@@ -49,6 +49,8 @@ class ConfigSection {
   void read(const char* key, std::vector<std::string>& value);
   void read(const char* key, std::vector<int>& value, int low, int high);
   void require(const char* key);  // an error when absent
+  // A file may still say old_key for `key`: it is warned of once. Both in one file are an error. Before key is read.
+  void renamed(const char* old_key, const char* key);
 
   bool has(const char* key) const;
   bool is_string(const char* key) const;

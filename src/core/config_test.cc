@@ -1,5 +1,6 @@
 #include "core/config.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/test_support.h"
@@ -175,6 +176,32 @@ TEST(Config, UnknownKeysAreErrorsAlsoInSections) {
   EXPECT_EQ(finish_after("[[stage]]\nwidth = 1\n[[stage]]\nx = 1\n"),
             "c.toml:4: key 'stage[1].x' is unknown; expected one of: width");
   EXPECT_EQ(finish_after("[trains]\n"), "c.toml:1: key 'trains' is unknown; expected one of: epochs, stage, train");
+}
+
+TEST(Config, RenamedKeysAreUnderstoodAndSaid) {
+  const HeardWarnings heard;
+  const auto read = [](const char* text, int low) {
+    const Config config = Config::parse(text, "c.toml");
+    ConfigSection section = config.root().section("search");
+    section.renamed("most_trials", "max_trials");
+    int trials = 0;
+    section.read("max_trials", trials, low, 100);
+    config.root().finish();
+    return trials;
+  };
+  EXPECT_EQ(read("[search]\nmax_trials = 7\n", 0), 7);
+  EXPECT_TRUE(heard.texts().empty());
+  EXPECT_EQ(read("[search]\nmost_trials = 8\n", 0), 8);
+  EXPECT_THAT(heard.texts(),
+              testing::ElementsAre("c.toml:2: key 'search.most_trials' is now 'search.max_trials'; the old "
+                                   "name will not be understood by the next version"));
+  EXPECT_EQ(error_of([&] { read("[search]\nmost_trials = 8\n", 9); }),
+            "c.toml:2: key 'search.most_trials': expected an integer from 9 to 100, found 8");
+  EXPECT_EQ(
+      error_of([&] { read("[search]\nmost_trials = 8\nmax_trials = 7\n", 0); }),
+      "c.toml:2: key 'search.most_trials' is the old name of 'search.max_trials': expected one of them, found both");
+  EXPECT_EQ(error_of([&] { read("[search]\nother = 8\n", 0); }),
+            "c.toml:2: key 'search.other' is unknown; expected one of: max_trials");
 }
 
 TEST(Config, NotFiniteNumbersAreOutOfEveryRange) {

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kMaxDepth = 128;
 constexpr std::size_t kShownValueBytes = 60;  // of a value in a message
-constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 30;
+constexpr std::uint64_t kMaxJsonBytes = std::uint64_t{1} << 30;
 constexpr double kExactIntegers = 9007199254740992;  // 2^53: up to here 3.0 and 3 are the same number to every tool
 constexpr const char* kChecksum = "checksum";
 constexpr std::size_t kChecksumBytes = 64;
@@ -136,7 +136,7 @@ Json parse_json(std::string_view text, const std::string& origin) {
   }
 }
 
-Json read_json(const fs::path& path) { return parse_json(read_file(path, {.bytes = kMostBytes}), path.string()); }
+Json read_json(const fs::path& path) { return parse_json(read_file(path, {.bytes = kMaxJsonBytes}), path.string()); }
 
 void seal(Json& json) {
   json.erase(kChecksum);

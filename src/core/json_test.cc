@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include "core/test_support.h"
-#include "core/warning.h"
 
 namespace triage {
 namespace {
@@ -138,19 +137,15 @@ TEST(SealedJson, AnyOtherValueIsRefusedAndSaysWhatToDo) {
                         ": the file is damaged or was edited. To keep what it says, remove the field 'checksum'"));
 }
 
-std::vector<std::string>& warnings() {
-  static std::vector<std::string> all;
-  return all;
-}
-
 TEST(SealedJson, WithoutAChecksumThereIsOneWarning) {
   const TempDir directory;
   const fs::path file = directory / "old.json";
   write_json(file, kSealed);
-  set_warning_sink([](const std::string& text) { warnings().push_back(text); });
-  for (int i = 0; i < 2; ++i) EXPECT_EQ(read_sealed_json(file), kSealed);
-  set_warning_sink(nullptr);
-  EXPECT_THAT(warnings(), testing::ElementsAre(HasSubstr("old.json: has no checksum")));
+  {
+    const HeardWarnings heard;
+    for (int i = 0; i < 2; ++i) EXPECT_EQ(read_sealed_json(file), kSealed);
+    EXPECT_THAT(heard.texts(), testing::ElementsAre(HasSubstr("old.json: has no checksum")));
+  }
   EXPECT_EQ(read_sealed_json(file), kSealed);  // nobody listens
 }
 

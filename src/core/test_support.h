@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/files/temporary.h"
 #include "core/rng.h"
+#include "core/warning.h"
 
 namespace triage {
 
@@ -63,5 +64,25 @@ std::string error_of(Action action) {
   }
   return "no error";
 }
+
+// What is warned of while it lives. Each text is said once in the life of a process: tests need texts of their own.
+class HeardWarnings {
+ public:
+  HeardWarnings() {
+    heard().clear();
+    set_warning_sink([](const std::string& text) { heard().push_back(text); });
+  }
+  ~HeardWarnings() { set_warning_sink(nullptr); }
+  HeardWarnings(const HeardWarnings&) = delete;
+  HeardWarnings& operator=(const HeardWarnings&) = delete;
+
+  const std::vector<std::string>& texts() const { return heard(); }
+
+ private:
+  static std::vector<std::string>& heard() {
+    static std::vector<std::string> texts;
+    return texts;
+  }
+};
 
 }  // namespace triage

@@ -7,7 +7,7 @@
 namespace triage::cost {
 namespace {
 
-constexpr int kMaxThreads = 4096, kMaxBatch = 1 << 20;
+constexpr int kMaxBatch = 1 << 20;
 
 std::string describe(const CostKey& key) {
   return std::format("stage '{}', engine {}, provider {}, precision {}, threads {}, batch {}", key.stage, key.engine,

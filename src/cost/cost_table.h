@@ -11,6 +11,7 @@
 namespace triage::cost {
 
 inline constexpr int kCostTableVersion = 1;
+inline constexpr int kMaxThreads = 4096;  // that a measurement may be of
 inline constexpr const char* kThisMachine = "this machine";
 
 struct CostKey {

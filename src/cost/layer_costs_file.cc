@@ -6,8 +6,6 @@
 namespace triage::cost {
 namespace {
 
-constexpr int kMostThreads = 4096;
-
 void add_time(Json& json, const TimedRuns& time) {
   json["runs"] = time.runs;
   json["samples_us"] = time.samples_us;
@@ -154,7 +152,7 @@ LayerCostTable layer_costs_from_json(const Json& json, const std::string& origin
   table.key = {.engine = reader.get<std::string>("engine"),
                .provider = reader.get<std::string>("provider"),
                .precision = reader.get<std::string>("precision"),
-               .threads = reader.get_in("threads", 1, kMostThreads)};
+               .threads = reader.get_in("threads", 1, kMaxThreads)};
   table.engine_version = reader.get<std::string>("engine_version");
   table.input = plan::input_shape_from_json(reader.at("input"));
   table.classes = reader.get_in("classes", 1, plan::kMaxClasses);

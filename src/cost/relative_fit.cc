@@ -11,7 +11,7 @@
 namespace triage::cost {
 namespace {
 
-constexpr std::size_t kMostTerms = 16;
+constexpr std::size_t kMaxTerms = 16;
 constexpr double kSingular = 1e-9;  // of a column that is 1 long: what the columns before it leave of it, squared
 constexpr double kBetter = 1e-9;    // a larger subset must leave less than this share more to be worth it
 
@@ -91,7 +91,7 @@ std::vector<double> fit_relative(std::span<const Row> rows, std::span<const doub
     fail("{}: fit: expected measured stages, found {} rows and {} values", what, rows.size(), measured.size());
   }
   const std::size_t terms = rows[0].size();
-  if (terms < 1 || terms > kMostTerms) fail("{}: fit: expected 1 to {} terms, found {}", what, kMostTerms, terms);
+  if (terms < 1 || terms > kMaxTerms) fail("{}: fit: expected 1 to {} terms, found {}", what, kMaxTerms, terms);
   for (const double value : measured) {
     if (!(value > 0 && std::isfinite(value))) fail("{}: fit: expected values above 0, found {}", what, value);
   }

@@ -61,7 +61,7 @@ std::vector<Place> places_of(const plan::SearchSpace& space, int times) {
   for (std::size_t b = 0; b < space.blocks.size(); ++b) {
     std::vector<std::size_t> own_ends;
     for (std::size_t i = 0; i < space.blocks[b].size(); ++i) {
-      Place place{.block = b, .layer = &space.blocks[b][i], .may_end = i + 1 >= space.least_depth(b)};
+      Place place{.block = b, .layer = &space.blocks[b][i], .may_end = i + 1 >= space.min_depth(b)};
       place.before = i > 0 ? std::vector{places.size() - 1} : ends;
       connect(places, place, times);
       if (place.may_end) own_ends.push_back(places.size());
@@ -138,7 +138,7 @@ plan::ArchSpec sized_subnet(const plan::SearchSpace& space, double level, Rng& r
   plan::ArchSpec arch;
   for (std::size_t b = 0; b < space.blocks.size(); ++b) {
     const std::vector<plan::LayerSpace>& block = space.blocks[b];
-    const std::size_t least = space.least_depth(b);
+    const std::size_t least = space.min_depth(b);
     const std::size_t depth = least + static_cast<std::size_t>(choose(block.size() - least + 1));
     std::vector<int>& widths = arch.blocks.emplace_back();
     for (std::size_t i = 0; i < depth; ++i) {

@@ -80,7 +80,7 @@ class LocalBench : public LayerBench {
   std::optional<cost::MeasuredOn> known() const override {
     return cost::MeasuredOn{.machine = machine_context(), .engine_version = engine_.version};
   }
-  std::size_t most_visits() const override { return 1; }
+  std::size_t max_visits() const override { return 1; }
 
   LayerVisitAnswer visit(const LayerVisits& visits, const std::function<void(std::size_t)>&) override {
     LayerVisitAnswer answer{.on = *known()};
@@ -172,7 +172,7 @@ class RemoteBench : public LayerBench {
 
   std::string device() const override { return name_; }
   std::optional<cost::MeasuredOn> known() const override { return std::nullopt; }
-  std::size_t most_visits() const override { return kRemoteVisits; }
+  std::size_t max_visits() const override { return kRemoteVisits; }
 
   LayerVisitAnswer visit(const LayerVisits& visits, const std::function<void(std::size_t)>& done) override {
     const VisitPlan plan(visits, nets_);

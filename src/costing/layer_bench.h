@@ -38,7 +38,7 @@ class LayerBench {
   virtual ~LayerBench() = default;
   virtual std::string device() const = 0;
   virtual std::optional<cost::MeasuredOn> known() const = 0;  // before the first visit; a remote device has to be asked
-  virtual std::size_t most_visits() const = 0;                // of one call
+  virtual std::size_t max_visits() const = 0;                 // of one call
   // done: how many of these are. Throws what measuring throws; the same call again goes on where that is possible.
   virtual LayerVisitAnswer visit(const LayerVisits& visits, const std::function<void(std::size_t done)>& done) = 0;
 };

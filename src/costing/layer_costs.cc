@@ -201,7 +201,7 @@ cost::LayerCostTable measure_layer_costs(const plan::SearchSpace& space, const p
       if (progress) progress(table.visits, total);
       if (stop_requested()) throw Interrupted("");
       const std::vector<LayerCostSubject> visits =
-          next_visits(subjects, table.visits, bench.most_visits(), options.seed);
+          next_visits(subjects, table.visits, bench.max_visits(), options.seed);
       const LayerVisitAnswer answer = bench.visit({visits, table.visits, measure}, [&](std::size_t done) {
         if (progress) progress(table.visits + done, total);
       });

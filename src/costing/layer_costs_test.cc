@@ -203,7 +203,7 @@ class FakeBench : public LayerBench {
  public:
   std::string device() const override { return "pi5"; }
   std::optional<cost::MeasuredOn> known() const override { return std::nullopt; }
-  std::size_t most_visits() const override { return 5; }
+  std::size_t max_visits() const override { return 5; }
   LayerVisitAnswer visit(const LayerVisits& visits, const std::function<void(std::size_t)>& done) override {
     if (calls_ == gone_after) throw remote::DeviceVanished(remote::DeviceProblem::vanished, "pi5: connection lost");
     ++calls_;

@@ -137,7 +137,7 @@ DeviceState read_device_state(const fs::path& root, const std::function<std::str
   for (const auto& [number, path] : numbered(root / "sys/devices/system/cpu", "cpu")) {
     CoreState& core = state.cores[number];
     core.mhz = thousandth(small_number<double>(path / "cpufreq/scaling_cur_freq"));
-    core.most_mhz = thousandth(small_number<double>(path / "cpufreq/scaling_max_freq"));
+    core.max_mhz = thousandth(small_number<double>(path / "cpufreq/scaling_max_freq"));
     core.governor = small_file(path / "cpufreq/scaling_governor").value_or("");
     for (const char* what : {"core", "package"}) {
       const auto count =
@@ -165,7 +165,7 @@ Json to_json(const DeviceState& state) {
   for (const auto& [number, core] : state.cores) {
     if (!core.mhz && core.governor.empty()) continue;
     cores[std::format("cpu{}", number)] = {{"mhz", or_not_available(core.mhz)},
-                                           {"most_mhz", or_not_available(core.most_mhz)},
+                                           {"most_mhz", or_not_available(core.max_mhz)},
                                            {"governor", core.governor.empty() ? kNotAvailable : core.governor}};
   }
   return {{"cores", cores.empty() ? Json(kNotAvailable) : cores},

@@ -13,8 +13,8 @@
 namespace triage::measure {
 
 struct CoreState {
-  std::optional<double> mhz, most_mhz;  // now; what the system lets it reach
-  std::string governor;                 // empty: not available
+  std::optional<double> mhz, max_mhz;  // now; what the system lets it reach
+  std::string governor;                // empty: not available
 };
 
 struct DeviceState {

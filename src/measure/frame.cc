@@ -10,8 +10,8 @@ namespace triage::measure {
 namespace {
 
 constexpr std::string_view kFrameMark = "triage-frame ";
-constexpr std::size_t kMostPayload = 64 << 20;
-constexpr std::size_t kMostHeader = 200;
+constexpr std::size_t kMaxPayload = 64 << 20;
+constexpr std::size_t kMaxHeader = 200;
 
 struct FrameHeader {
   std::string kind, sha256;
@@ -42,7 +42,7 @@ std::optional<Frame> FrameReader::next(const std::string& origin) {
     const std::size_t end = text_.find('\n');
     inside_ = text_.starts_with(kFrameMark);
     if (end == std::string::npos) {
-      if (!inside_ && text_.size() > kMostHeader) text_.erase(0, text_.size() - kMostHeader);  // no line of ours
+      if (!inside_ && text_.size() > kMaxHeader) text_.erase(0, text_.size() - kMaxHeader);  // no line of ours
       return std::nullopt;
     }
     const std::optional<FrameHeader> header = parse_frame_header(std::string_view(text_).substr(0, end));
@@ -50,8 +50,8 @@ std::optional<Frame> FrameReader::next(const std::string& origin) {
       text_.erase(0, end + 1);
       continue;
     }
-    if (header->bytes > kMostPayload) {
-      fail("{}: a message of {} bytes, expected at most {}", origin, header->bytes, kMostPayload);
+    if (header->bytes > kMaxPayload) {
+      fail("{}: a message of {} bytes, expected at most {}", origin, header->bytes, kMaxPayload);
     }
     if (text_.size() < end + 1 + header->bytes + 1) return std::nullopt;
     Frame frame{header->kind, text_.substr(end + 1, header->bytes)};

@@ -92,13 +92,13 @@ std::string SearchSpace::text() const {
   return text;
 }
 
-std::size_t SearchSpace::least_depth(std::size_t block) const {
+std::size_t SearchSpace::min_depth(std::size_t block) const {
   return static_cast<std::size_t>(std::ranges::find_if(blocks[block], &LayerSpace::optional) - blocks[block].begin());
 }
 
 int SearchSpace::widest_end(std::size_t block) const {
   int width = 0;
-  for (std::size_t i = least_depth(block) - 1; i < blocks[block].size(); ++i) {
+  for (std::size_t i = min_depth(block) - 1; i < blocks[block].size(); ++i) {
     width = std::max(width, blocks[block][i].high);
   }
   return width;
@@ -117,7 +117,7 @@ ArchSpec SearchSpace::smallest() const {
   ArchSpec arch;
   for (std::size_t b = 0; b < blocks.size(); ++b) {
     std::vector<int>& widths = arch.blocks.emplace_back();
-    for (std::size_t i = 0; i < least_depth(b); ++i) widths.push_back(blocks[b][i].low);
+    for (std::size_t i = 0; i < min_depth(b); ++i) widths.push_back(blocks[b][i].low);
   }
   return arch;
 }
@@ -126,7 +126,7 @@ ArchSpec SearchSpace::sample(Rng& rng) const {
   ArchSpec arch;
   for (std::size_t b = 0; b < blocks.size(); ++b) {
     const std::vector<LayerSpace>& block = blocks[b];
-    const std::size_t least = least_depth(b);
+    const std::size_t least = min_depth(b);
     const std::size_t depth = least + rng.below(static_cast<std::uint32_t>(block.size() - least + 1));
     std::vector<int>& widths = arch.blocks.emplace_back();
     for (std::size_t i = 0; i < depth; ++i) {
@@ -145,7 +145,7 @@ ArchSpec SearchSpace::sample_sized(Rng& rng) const {
   };
   ArchSpec arch;
   for (std::size_t b = 0; b < blocks.size(); ++b) {
-    const std::size_t least = least_depth(b), depth = least + about(blocks[b].size() - least + 1);
+    const std::size_t least = min_depth(b), depth = least + about(blocks[b].size() - least + 1);
     std::vector<int>& widths = arch.blocks.emplace_back();
     for (std::size_t i = 0; i < depth; ++i) {
       const LayerSpace& layer = blocks[b][i];
@@ -176,7 +176,7 @@ void SearchSpace::check(const ArchSpec& arch) const {
     outside("blocks", std::to_string(blocks.size()), std::to_string(arch.blocks.size()));
   }
   for (std::size_t b = 0; b < blocks.size(); ++b) {
-    const std::size_t depth = arch.blocks[b].size(), least = least_depth(b), most = blocks[b].size();
+    const std::size_t depth = arch.blocks[b].size(), least = min_depth(b), most = blocks[b].size();
     if (depth < least || depth > most) {
       outside(std::format("block {}", b),
               least == most ? std::format("{} layers", most) : std::format("{} to {} layers", least, most),
@@ -200,7 +200,7 @@ double SearchSpace::subnets() const {
     double of_block = 0, so_far = 1;
     for (std::size_t i = 0; i < block.size(); ++i) {
       so_far *= block[i].choices();
-      if (i + 1 >= least_depth(b)) of_block += so_far;
+      if (i + 1 >= min_depth(b)) of_block += so_far;
     }
     all *= of_block;
   }

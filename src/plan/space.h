@@ -36,8 +36,8 @@ struct SearchSpace {
   static SearchSpace only(const ArchSpec& arch);    // the space of one
   std::string text() const;
 
-  std::size_t least_depth(std::size_t block) const;  // layers of it that every subnet has
-  int widest_end(std::size_t block) const;           // largest width that the block can hand over
+  std::size_t min_depth(std::size_t block) const;  // layers of it that every subnet has
+  int widest_end(std::size_t block) const;         // largest width that the block can hand over
 
   ArchSpec largest() const;   // all layers at their widest
   ArchSpec smallest() const;  // optional layers left out, the others at their narrowest

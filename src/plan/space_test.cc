@@ -17,7 +17,7 @@ TEST(SearchSpace, TextAndBack) {
   EXPECT_EQ(space.blocks[1][1], (LayerSpace{.low = 16, .high = 64, .step = 8, .optional = true}));
   EXPECT_EQ(space.largest().text(), "24-64,64-192");
   EXPECT_EQ(space.smallest().text(), "16-16-48");
-  EXPECT_EQ(space.least_depth(1), 1u);
+  EXPECT_EQ(space.min_depth(1), 1u);
   EXPECT_EQ(SearchSpace::parse("64-32:96:8,16:64:8?").widest_end(1), 96);
   EXPECT_EQ(SearchSpace::parse("64-32:96:8,16:64:8").widest_end(1), 64);
   EXPECT_EQ(space.subnets(), 2 * (7 + 7 * 7) * 10);

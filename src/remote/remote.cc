@@ -84,16 +84,16 @@ cost::CostTable RemoteDevice::measure_stages(const plan::Plan& plan, const fs::p
 
 cost::CostTable RemoteDevice::measure(const Shipment& shipment, const RemoteCall& call) const {
   const Device& device = ssh_.device();
-  std::size_t most_rows = 0;
+  std::size_t max_rows = 0;
   bool fresh = call.fresh;
   for (int failures = 0;;) {
-    const std::size_t rows_before = most_rows;
+    const std::size_t rows_before = max_rows;
     try {
-      return attempt(shipment, call, most_rows, fresh);
+      return attempt(shipment, call, max_rows, fresh);
     } catch (const Interrupted&) {
       throw Interrupted(kGoesOn);
     } catch (const DeviceVanished& vanished) {
-      if (most_rows > rows_before) failures = 0;
+      if (max_rows > rows_before) failures = 0;
       if (++failures > device.retries) {
         throw DeviceVanished(vanished.problem, std::format("{}; tried {} times; what was measured is kept there, the "
                                                            "same command goes on with it",
@@ -106,7 +106,7 @@ cost::CostTable RemoteDevice::measure(const Shipment& shipment, const RemoteCall
   }
 }
 
-cost::CostTable RemoteDevice::attempt(const Shipment& shipment, const RemoteCall& call, std::size_t& most_rows,
+cost::CostTable RemoteDevice::attempt(const Shipment& shipment, const RemoteCall& call, std::size_t& max_rows,
                                       bool& fresh) const {
   copy_what_is_missing(shipment, call);
   check_version(ssh_.device(),
@@ -116,7 +116,7 @@ cost::CostTable RemoteDevice::attempt(const Shipment& shipment, const RemoteCall
                 shipment.job.profile.provider);
   if (fresh) forget(shipment);
   fresh = false;
-  cost::CostTable table = run(shipment, call, most_rows);
+  cost::CostTable table = run(shipment, call, max_rows);
   table.device = ssh_.device().name;
   try {
     forget(shipment);
@@ -159,7 +159,7 @@ void RemoteDevice::copy_what_is_missing(const Shipment& shipment, const RemoteCa
   }
 }
 
-cost::CostTable RemoteDevice::run(const Shipment& shipment, const RemoteCall& call, std::size_t& most_rows) const {
+cost::CostTable RemoteDevice::run(const Shipment& shipment, const RemoteCall& call, std::size_t& max_rows) const {
   std::string names;
   for (const ShippedFile& file : shipment.plan) names += file.sha256 + " " + file.name + "\n";
   measure::FrameReader reader;
@@ -170,7 +170,7 @@ cost::CostTable RemoteDevice::run(const Shipment& shipment, const RemoteCall& ca
       if (frame->kind == "result") result = frame->payload;
       if (frame->kind != "progress") continue;
       const measure::JobProgress progress = progress_from_json(frame->payload, ssh_.name());
-      most_rows = std::max(most_rows, progress.rows_done);
+      max_rows = std::max(max_rows, progress.rows_done);
       if (call.progress) call.progress(progress);
     }
   };

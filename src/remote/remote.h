@@ -40,9 +40,9 @@ class RemoteDevice {
 
  private:
   cost::CostTable measure(const Shipment& shipment, const RemoteCall& call) const;
-  cost::CostTable attempt(const Shipment& shipment, const RemoteCall& call, std::size_t& most_rows, bool& fresh) const;
+  cost::CostTable attempt(const Shipment& shipment, const RemoteCall& call, std::size_t& max_rows, bool& fresh) const;
   void copy_what_is_missing(const Shipment& shipment, const RemoteCall& call) const;
-  cost::CostTable run(const Shipment& shipment, const RemoteCall& call, std::size_t& most_rows) const;
+  cost::CostTable run(const Shipment& shipment, const RemoteCall& call, std::size_t& max_rows) const;
   void forget(const Shipment& shipment) const;
 
   Ssh ssh_;

@@ -11,7 +11,7 @@ namespace triage::remote {
 namespace {
 
 constexpr std::uint64_t kSpareKb = 16 << 10;  // for what the measurement itself writes
-constexpr std::size_t kMostAnswerShown = 200;
+constexpr std::size_t kMaxAnswerShown = 200;
 
 template <class... Args>
 [[noreturn]] void fail_check(const Device& device, DeviceProblem problem, std::format_string<Args...> format,
@@ -60,7 +60,7 @@ Inspection parse_inspection(const std::string& answer, const std::string& device
   if (!ended || !told_free || inspection.architecture.empty()) {
     throw DeviceError(DeviceProblem::failed,
                       std::format("{}: checking it: found the answer '{}', expected architecture, free_kb and end",
-                                  device, answer.substr(0, kMostAnswerShown)));
+                                  device, answer.substr(0, kMaxAnswerShown)));
   }
   return inspection;
 }
@@ -90,7 +90,7 @@ void check_version(const Device& device, const std::string& answer, const std::s
   const std::string origin = std::format("{} ({}): {} --version", device.name, device.ssh, device.program.string());
   if (begin == std::string::npos) {
     fail_check(device, DeviceProblem::failed, "{} --version: found '{}', expected the answer of triage-measure",
-               device.program.string(), answer.substr(0, kMostAnswerShown));
+               device.program.string(), answer.substr(0, kMaxAnswerShown));
   }
   const Json json = parse_json(answer.substr(begin), origin);
   const JsonReader reader(json, origin);

@@ -8,7 +8,7 @@ namespace {
 
 constexpr int kSshFailed = 255;  // ssh's own exit code, not the command's
 constexpr int kAliveCount = 3;   // unanswered questions until ssh gives the connection up
-constexpr std::size_t kMostShown = 400;
+constexpr std::size_t kMaxShown = 400;
 
 using Words = std::initializer_list<std::string_view>;
 
@@ -18,7 +18,7 @@ bool says(const std::string& text, Words words) {
 
 std::string last_words(std::string text) {
   while (!text.empty() && static_cast<unsigned char>(text.back()) <= ' ') text.pop_back();
-  if (text.size() > kMostShown) text = "..." + text.substr(text.size() - kMostShown);
+  if (text.size() > kMaxShown) text = "..." + text.substr(text.size() - kMaxShown);
   for (char& c : text) {
     if (static_cast<unsigned char>(c) < ' ') c = ' ';
   }

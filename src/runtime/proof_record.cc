@@ -10,13 +10,13 @@ namespace triage::runtime {
 namespace {
 
 constexpr int kVersion = 1;
-constexpr std::size_t kNameDigits = 16, kMostBytes = std::size_t{16} << 20;
+constexpr std::size_t kNameDigits = 16, kMaxBytes = std::size_t{16} << 20;
 
 using Failures = std::map<std::string, std::string>;  // by program; empty: none
 
 Failures read_record(const fs::path& file, const std::string& library, const std::string& cpu) {
   std::error_code error;
-  if (!fs::is_regular_file(file, error) || fs::file_size(file, error) > kMostBytes || error) return {};
+  if (!fs::is_regular_file(file, error) || fs::file_size(file, error) > kMaxBytes || error) return {};
   try {
     const Json json = read_json(file);
     const JsonReader reader(json, file.string());

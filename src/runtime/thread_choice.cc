@@ -8,9 +8,9 @@ namespace triage::runtime {
 namespace {
 
 constexpr double kWorthIt = 0.95;  // of the time with fewer threads
-constexpr int kMostRounds = 9;
+constexpr int kMaxRounds = 9;
 
-int rounds_for(double seconds) { return seconds > 0.2 ? 3 : seconds > 0.05 ? 5 : kMostRounds; }
+int rounds_for(double seconds) { return seconds > 0.2 ? 3 : seconds > 0.05 ? 5 : kMaxRounds; }
 
 }  // namespace
 

@@ -12,9 +12,9 @@
 namespace triage::supernet {
 namespace {
 
-constexpr std::size_t kSmall = 128 << 10;        // left to the usual allocator
-constexpr std::size_t kPage = 2 << 20;           // sizes are rounded up to huge pages
-constexpr std::size_t kMostCached = 1ull << 30;  // unused bytes at which a miss empties the cache
+constexpr std::size_t kSmall = 128 << 10;       // left to the usual allocator
+constexpr std::size_t kPage = 2 << 20;          // sizes are rounded up to huge pages
+constexpr std::size_t kMaxCached = 1ull << 30;  // unused bytes at which a miss empties the cache
 
 class Cache {
  public:
@@ -27,7 +27,7 @@ class Cache {
       free_.erase(found);
       return data;
     }
-    if (cached_ > kMostCached) clear();
+    if (cached_ > kMaxCached) clear();
     void* const data = std::aligned_alloc(kPage, bytes);
     if (!data) throw std::bad_alloc();
 #if defined(__linux__)

@@ -10,7 +10,7 @@ namespace triage::train {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr std::size_t kLeastSteps = 3, kForwardImages = 1000;
+constexpr std::size_t kMinSteps = 3, kForwardImages = 1000;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -34,7 +34,7 @@ TrainEstimate estimate_training(const TrainJob& with_teacher, double seconds) {
   session.network->train();
   double step_seconds = 0;
   auto start = Clock::now();
-  for (std::size_t steps = 0; steps < kLeastSteps || seconds_since(start) < seconds; ++steps) {
+  for (std::size_t steps = 0; steps < kMinSteps || seconds_since(start) < seconds; ++steps) {
     data::Batch batch = loader.next();
     train_step(job, session, batch, 0, 0);
     loader.recycle(std::move(batch));

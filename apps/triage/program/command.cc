@@ -1,8 +1,13 @@
 #include "apps/triage/program/command.h"
 
+#include <algorithm>
 #include <cstring>
+#include <format>
+#include <string_view>
+#include <vector>
 
 #include "core/text.h"
+#include "core/warning.h"
 
 namespace triage::cli {
 
@@ -53,13 +58,39 @@ void describe_command(const Command& command, const std::function<void(const CLI
   description = nullptr;
 }
 
+namespace {
+
+// Options whose old names are understood for one more version.
+struct Renamed {
+  std::string_view command, old_name, name;
+};
+constexpr Renamed kRenamed[] = {{"build", "--most-mmac", "--max-mmac"}, {"eval", "--most-mmac", "--max-mmac"}};
+
+// As CLI11 takes them: the last one first, without the command's name.
+std::vector<std::string> reversed_arguments(int argc, char** argv) {
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  for (std::string& argument : arguments) {
+    for (const auto& [command, old_name, name] : kRenamed) {
+      const std::string_view given = std::string_view(argument).substr(0, argument.find('='));
+      if (command != argv[0] || given != old_name) continue;
+      warn(std::format("{}: {} is now {}; the old name will not be understood by the next version", command, old_name,
+                       name));
+      argument.replace(0, old_name.size(), name);
+    }
+  }
+  std::ranges::reverse(arguments);
+  return arguments;
+}
+
+}  // namespace
+
 bool parse_arguments(CLI::App& app, int argc, char** argv) {
   if (description) {
     (*description)(app);
     return false;
   }
   try {
-    app.parse(argc, argv);
+    app.parse(reversed_arguments(argc, argv));
   } catch (const CLI::CallForHelp&) {
     std::fputs(app.help().c_str(), stdout);
     return false;

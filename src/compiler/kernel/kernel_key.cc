@@ -56,8 +56,7 @@ KernelKey KernelKey::parse(std::string_view text) {
     next += 2;
   }
   const bool fits = std::max(key.in_channels, key.out_channels) <= plan::kMaxWidth &&
-                    std::max(key.height, key.width) <= plan::kMaxSide && key.threads >= 1 &&
-                    key.threads <= kMostThreads;
+                    std::max(key.height, key.width) <= plan::kMaxSide && key.threads >= 1 && key.threads <= kMaxThreads;
   if (next != words.size() || key.text() != text || !fits) fail("kernel: found '{}', expected {}", text, kShape);
   return key;
 }

@@ -14,7 +14,7 @@
 
 namespace triage::compiler {
 
-inline constexpr int kMostThreads = 64;
+inline constexpr int kMaxThreads = 64;
 inline constexpr int kLanes = 16;  // output channels that a kernel treats as one vector, on every CPU
 
 // 3x3, padding 1, bias, ReLU, [max pool 2x2]; in int8 with requantisation to the next map's grid.

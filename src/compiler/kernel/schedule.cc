@@ -19,8 +19,8 @@ constexpr std::array<std::pair<Algorithm, std::string_view>, 4> kAlgorithms{{{Al
                                                                              {Algorithm::automatic, "automatic"}}};
 
 constexpr std::string_view kChannelsShared = ", channels shared";
-constexpr double kMostScratch = 2e6;  // bytes of a thread's stack
-constexpr int kCacheLine = 64;        // bytes
+constexpr double kMaxScratch = 2e6;  // bytes of a thread's stack
+constexpr int kCacheLine = 64;       // bytes
 
 std::string_view name_of(Algorithm algorithm) {
   return std::ranges::find(kAlgorithms, algorithm, &std::pair<Algorithm, std::string_view>::first)->second;
@@ -50,7 +50,7 @@ int accumulators(const Schedule& schedule, const Target& target) {
 }
 
 // Rows of which a thread's share has at least one such unit.
-int most_rows(const KernelKey& key, const Schedule& schedule) {
+int max_rows(const KernelKey& key, const Schedule& schedule) {
   const int step = key.pool ? 2 : 1, units = key.height / step;
   return schedule.share == Share::channels ? units * step : (units + key.threads - 1) / key.threads * step;
 }
@@ -64,7 +64,7 @@ bool share_allowed(const KernelKey& key, const Schedule& schedule) {
 bool direct_allowed(const KernelKey& key, const Schedule& schedule) {
   const int step = key.pool ? 2 : 1;
   return schedule.columns % step == 0 && schedule.rows % step == 0 && schedule.columns <= key.width / step * step &&
-         schedule.rows <= most_rows(key, schedule);
+         schedule.rows <= max_rows(key, schedule);
 }
 
 bool winograd_allowed(const KernelKey& key, const Schedule& schedule) {
@@ -73,11 +73,11 @@ bool winograd_allowed(const KernelKey& key, const Schedule& schedule) {
   const bool by_block = schedule.order == LoopOrder::channels_outside;
   if (schedule.share == Share::channels && !by_block) return false;
   const int across = key.width / side, at_once = side * schedule.rows;
-  if (key.width % side != 0 || key.height % at_once != 0 || at_once > most_rows(key, schedule)) return false;
+  if (key.width % side != 0 || key.height % at_once != 0 || at_once > max_rows(key, schedule)) return false;
   const double tiles = double(across) * schedule.rows * (side + 2) * (side + 2);
   const int products = by_block ? schedule.vectors * kLanes : written_channels(key.out_channels);
   const double scratch = 4 * tiles * (stored_channels(key.in_channels) + products);
-  return across * schedule.rows % schedule.columns == 0 && scratch <= kMostScratch;
+  return across * schedule.rows % schedule.columns == 0 && scratch <= kMaxScratch;
 }
 
 }  // namespace

@@ -18,8 +18,8 @@ constexpr int kTrees = 150, kDepth = 4;
 constexpr std::size_t kBins = 32;  // values of a feature that are told apart
 constexpr double kShrink = 0.12;   // share of a leaf's mean that a tree takes on
 constexpr double kDoubt = 1;       // candidates at the mean that every leaf is thought to hold besides its own
-constexpr double kLeastLeaf = 3;   // candidates
-constexpr double kLeastGain = 1e-9;
+constexpr double kMinLeaf = 3;     // candidates
+constexpr double kMinGain = 1e-9;
 
 using Column = std::vector<double>;
 using Members = std::vector<std::uint32_t>;
@@ -82,7 +82,7 @@ class ScheduleModel::Growth {
 
  private:
   struct Split {
-    double gain = kLeastGain;
+    double gain = kMinGain;
     std::size_t feature = 0, edge = 0;
     bool found = false;
   };
@@ -125,7 +125,7 @@ class ScheduleModel::Growth {
         below.total += of_bin[edge].total;
         below.count += of_bin[edge].count;
         const Sum other{sum.total - below.total, sum.count - below.count};
-        if (below.count < kLeastLeaf || other.count < kLeastLeaf) continue;
+        if (below.count < kMinLeaf || other.count < kMinLeaf) continue;
         const double gain =
             score(below.total, below.count) + score(other.total, other.count) - score(sum.total, sum.count);
         if (gain > best.gain) best = {gain, f, edge, true};

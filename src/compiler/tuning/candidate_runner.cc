@@ -31,7 +31,7 @@ namespace {
 
 using RunnerClock = std::chrono::steady_clock;
 
-constexpr std::size_t kMostMessage = 16 << 10, kMostFailure = 1000;
+constexpr std::size_t kMaxMessage = 16 << 10, kMaxFailure = 1000;
 constexpr int kStopPollMs = 50;
 
 #ifdef __SANITIZE_ADDRESS__
@@ -41,7 +41,7 @@ constexpr bool kLimitMemory = true;
 #endif
 
 Outcome failed(std::string failure) {
-  if (failure.size() > kMostFailure) failure.resize(kMostFailure);
+  if (failure.size() > kMaxFailure) failure.resize(kMaxFailure);
   return {.failure = std::move(failure)};
 }
 
@@ -71,7 +71,7 @@ bool send_message(int socket, const std::string& message) {
 
 // Blocks; empty when the other side is gone.
 std::string receive_message(int socket) {
-  std::string message(kMostMessage, '\0');
+  std::string message(kMaxMessage, '\0');
   ssize_t got;
   do {
     got = ::recv(socket, message.data(), message.size(), 0);
@@ -169,7 +169,7 @@ class Keeper {
   };
 
   Outcome run(const std::string& job) {
-    if (served_ >= options_.most_per_worker) end_worker();
+    if (served_ >= options_.max_per_worker) end_worker();
     const bool spoilt = served_ > 0;
     Answer answer = ask(job);
     if (answer.crashed && spoilt) answer = ask(job);

@@ -34,7 +34,7 @@ using SampleFunction = std::function<std::vector<double>(const KernelKey& key, c
 struct RunnerOptions {
   double seconds = 30;            // of wall time for a candidate, compiling included
   std::size_t memory_mib = 4096;  // of address space beyond what a worker starts with; not held under ASan
-  int most_per_worker = 500;      // candidates, then a fresh one: what leaks goes with it
+  int max_per_worker = 500;       // candidates, then a fresh one: what leaks goes with it
 };
 
 // For one thread at a time. Nothing of the function happens in this process.

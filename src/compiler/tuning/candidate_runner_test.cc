@@ -111,7 +111,7 @@ TEST(CandidateRunner, EveryWayToFailCostsOneCandidate) {
 }
 
 TEST(CandidateRunner, AWorkerServesUntilItDies) {
-  CandidateRunner runner(misbehave, {.seconds = 5, .most_per_worker = 4});
+  CandidateRunner runner(misbehave, {.seconds = 5, .max_per_worker = 4});
   for (const double expected : {1, 2, 3, 4, 1, 2}) EXPECT_EQ(run_deed(runner, kCounts).us, expected);
   EXPECT_FALSE(run_deed(runner, kIllegal).us);
   EXPECT_EQ(run_deed(runner, kCounts).us, 1);

@@ -17,7 +17,7 @@ namespace {
 
 using TuneClock = std::chrono::steady_clock;
 
-constexpr std::size_t kLeastLesson = 8;       // candidates from which on a model is asked
+constexpr std::size_t kMinLesson = 8;         // candidates from which on a model is asked
 constexpr double kCross = 0.3, kStray = 0.1;  // shares of children with two parents, and with none
 
 double seconds_since(TuneClock::time_point start) {
@@ -205,7 +205,7 @@ class Tuning {
     std::vector<Candidate> lesson = store_.all();
     std::erase_if(lesson, [&](const Candidate& candidate) { return candidate.key == key_; });
     lesson.insert(lesson.end(), past.begin(), past.end());
-    if (lesson.size() < kLeastLesson) return {};
+    if (lesson.size() < kMinLesson) return {};
     std::vector<Candidate> parents = ranked(past);
     if (parents.size() > options_.parents) parents.resize(options_.parents);
     const Nursery nursery(all_, parents);

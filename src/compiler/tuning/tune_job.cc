@@ -9,7 +9,7 @@
 namespace triage::compiler {
 namespace {
 
-constexpr double kMostSilentSeconds = 300;
+constexpr double kMaxSilentSeconds = 300;
 
 TunedKernel tuned_from_json(const JsonReader& line) {
   return {.key = KernelKey::parse(line.get<std::string>("kernel")),
@@ -81,7 +81,7 @@ std::vector<TunedKernel> run_tune_job(const TuneJob& job, const fs::path& progra
   run_checked({.command = {program.string(), "tune"},
                .input = to_json(job).dump(),
                .input_file = {},
-               .silence_seconds = kMostSilentSeconds,
+               .silence_seconds = kMaxSilentSeconds,
                .on_output = [&](std::string_view text) {
                  rest += text;
                  for (std::size_t end = 0; (end = rest.find('\n')) != std::string::npos;) {

@@ -33,7 +33,7 @@ TEST(Tune, IsWithinFivePercentOfAllAfterAQuarter) {
       const TuneOptions options{.candidates = static_cast<int>(all / 4), .seed = seed, .patience = 1000};
       const TuneResult result = tune(key, kMadeUpTarget, store, asking(cpu), options);
       EXPECT_LE(cpu.distinct[key].size(), all / 4);
-      const double regret = *true_us(key, result.best.schedule) / least_us(key, kMadeUpTarget);
+      const double regret = *true_us(key, result.best.schedule) / min_us(key, kMadeUpTarget);
       EXPECT_LE(regret, 1.25) << key.text() << " seed " << seed << ": " << result.best.schedule.text();
       ++tunings;
       within += regret <= 1.05;
@@ -232,7 +232,7 @@ TEST(Tune, ThroughARunnerWhoseWorkersDie) {
   TuningStore store(directory / "tuning.sqlite", "made up");
   const Measure measure = [&](const KernelKey& key, const Schedule& schedule) { return runner.run(key, schedule); };
   const TuneResult result = tune(kDeep, kMadeUpTarget, store, measure, {.candidates = 60, .patience = 1000});
-  EXPECT_LE(*true_us(kDeep, result.best.schedule), 1.25 * least_us(kDeep, kMadeUpTarget));
+  EXPECT_LE(*true_us(kDeep, result.best.schedule), 1.25 * min_us(kDeep, kMadeUpTarget));
   int crashed = 0;
   for (const Candidate& candidate : store.candidates(kDeep)) {
     crashed += candidate.outcome.failure == "crashed with SIGILL";

@@ -63,7 +63,7 @@ class MadeUpCpu {
   Rng rng_;
 };
 
-inline double least_us(const KernelKey& key, const Target& target) {
+inline double min_us(const KernelKey& key, const Target& target) {
   double least = std::numeric_limits<double>::infinity();
   for (const Schedule& schedule : all_schedules(key, target)) {
     if (const std::optional<double> us = true_us(key, schedule)) least = std::min(least, *us);

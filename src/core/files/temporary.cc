@@ -21,7 +21,7 @@ namespace triage {
 namespace {
 
 constexpr std::string_view kTemporary = ".tmp", kMovedAway = ".old", kComplete = ".new", kOurs = "triage-";
-constexpr std::size_t kMostName = 200;  // of NAME: a file's name has at most 255 bytes
+constexpr std::size_t kMaxName = 200;  // of NAME: a file's name has at most 255 bytes
 
 struct Registry {
   std::mutex mutex;
@@ -122,7 +122,7 @@ TemporaryPath::TemporaryPath(const fs::path& directory, const std::string& name,
   const fs::path place = directory.empty() ? fs::path(".") : directory;
   clean_once(place, name.starts_with(kOurs) ? kOurs : std::string_view());
   do {
-    path_ = directory / numbered(name.substr(0, kMostName), kTemporary);
+    path_ = directory / numbered(name.substr(0, kMaxName), kTemporary);
     fd_ = make(path_, kind, permissions);
   } while (fd_ < 0 && errno == EEXIST);
   if (fd_ < 0) {

@@ -22,7 +22,7 @@ namespace triage {
 namespace {
 
 constexpr int kPollMs = 50;
-constexpr std::size_t kMostErrors = 64 << 10, kMostCommand = 300, kMostLastWords = 2000;
+constexpr std::size_t kMaxErrors = 64 << 10, kMaxCommand = 300, kMaxLastWords = 2000;
 
 class ProcessFd {
  public:
@@ -141,7 +141,7 @@ std::string drain(ProcessFd& pipe) {
 std::string last_words(std::string text) {
   constexpr const char* kSpace = " \t\r\n";
   text.erase(text.find_last_not_of(kSpace) + 1);
-  if (text.size() > kMostLastWords) text = "... " + text.substr(text.size() - kMostLastWords);
+  if (text.size() > kMaxLastWords) text = "... " + text.substr(text.size() - kMaxLastWords);
   return text.substr(std::min(text.find_first_not_of(kSpace), text.size()));
 }
 
@@ -169,7 +169,7 @@ ProcessResult run_process(const ProcessOptions& options) {
     const std::string said = drain(output), complained = drain(errors);
     if (!said.empty()) options.on_output ? options.on_output(said) : void(result.output += said);
     result.errors += complained;
-    if (result.errors.size() > kMostErrors) result.errors.erase(0, result.errors.size() - kMostErrors);
+    if (result.errors.size() > kMaxErrors) result.errors.erase(0, result.errors.size() - kMaxErrors);
     if (ended) break;
     const off_t now_at = ::lseek(input.get(), 0, SEEK_CUR);  // shared with the child: how far it has read
     if (!said.empty() || !complained.empty() || now_at != place) last_sign = Clock::now();
@@ -191,7 +191,7 @@ ProcessResult run_checked(const ProcessOptions& options) {
   if (result.exit_code == 0) return result;
   std::string command = options.command[0];
   for (std::size_t i = 1; i < options.command.size(); ++i) command += " " + options.command[i];
-  if (command.size() > kMostCommand) command = command.substr(0, kMostCommand) + " ...";
+  if (command.size() > kMaxCommand) command = command.substr(0, kMaxCommand) + " ...";
   const std::string how = result.silent        ? std::format("killed: silent for {:g} s", options.silence_seconds)
                           : result.signal != 0 ? "ended by " + signal_name(result.signal)
                                                : std::format("ended with exit code {}", result.exit_code);

@@ -14,7 +14,7 @@ namespace triage::data {
 namespace {
 
 // A progressive file of a few kilobytes can ask for hours of passes: fewer are allowed to larger images.
-constexpr int kMaxScans = 500, kLeastMaxScans = 25;
+constexpr int kMaxScans = 500, kAllowedScans = 25;
 constexpr std::uint64_t kMaxScannedPixels = std::uint64_t{1} << 31;
 
 struct JpegReader {
@@ -167,7 +167,7 @@ Raw decode_jpeg(ByteSpan bytes, const DecodeOptions& options) {
     give_up(DecodeFailure::unsupported, "{} colour components, expected 1, 3 or 4", info.num_components);
   }
   const std::uint64_t scans = kMaxScannedPixels / (std::uint64_t{info.image_width} * info.image_height);
-  reader.max_scans = static_cast<int>(std::clamp<std::uint64_t>(scans, kLeastMaxScans, kMaxScans));
+  reader.max_scans = static_cast<int>(std::clamp<std::uint64_t>(scans, kAllowedScans, kMaxScans));
   Raw raw;
   raw.orientation = orientation_of(info);
   info.scale_num = 1;

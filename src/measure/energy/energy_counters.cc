@@ -63,16 +63,16 @@ std::uint64_t perf_config(const fs::path& file) {
 }  // namespace
 
 double counted_joules(const EnergyCounter& counter, double before, double now, double seconds) {
-  const double most = kMostPackageWatts * (seconds + kCounterPeriod);
+  const double most = kMaxPackageWatts * (seconds + kCounterPeriod);
   if (counter.range > 0 && most >= counter.range) {
     fail("{}: found a window of {:.1f} s, expected less than {:.1f} s: at up to {:.0f} W it may begin at 0 again twice",
-         counter.name, seconds, counter.range / kMostPackageWatts, kMostPackageWatts);
+         counter.name, seconds, counter.range / kMaxPackageWatts, kMaxPackageWatts);
   }
   double joules = now - before;
   if (joules < 0 && counter.range > 0) joules += counter.range;
   if (joules < 0 || joules > most) {
     fail("{}: found a jump from {:.6f} to {:.6f} J within {:.3f} s, expected it to grow by 0 to {:.0f} W{}",
-         counter.name, before, now, seconds, kMostPackageWatts,
+         counter.name, before, now, seconds, kMaxPackageWatts,
          counter.range > 0 ? std::format(", or to begin at 0 again after {:.6f} J", counter.range) : "");
   }
   return joules;

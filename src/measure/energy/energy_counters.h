@@ -5,7 +5,7 @@
 
 namespace triage::measure {
 
-inline constexpr double kMostPackageWatts = 1000;  // more, of one counter, is not believed
+inline constexpr double kMaxPackageWatts = 1000;  // more, of one counter, is not believed
 
 struct EnergyCounter {
   std::string name;              // the file or the event, for messages
@@ -13,7 +13,7 @@ struct EnergyCounter {
   double range = 0;              // J after which it begins at 0 again; 0: never
 };
 
-// J between two readings `seconds` apart. Throws Error when no single wrap and no power up to kMostPackageWatts
+// J between two readings `seconds` apart. Throws Error when no single wrap and no power up to kMaxPackageWatts
 // explains them, or when so long a time may hide a second wrap.
 double counted_joules(const EnergyCounter& counter, double before, double now, double seconds);
 

@@ -6,7 +6,7 @@
 
 namespace triage::measure {
 
-inline constexpr TraceLimits kMeterLimits{.gap_seconds = 2.5, .most_watts = 5000};
+inline constexpr TraceLimits kMeterLimits{.gap_seconds = 2.5, .max_watts = 5000};
 
 // A header names the columns, in any order, others may stand beside them: `time` (seconds since 1970 or ISO 8601, UTC
 // where it names no zone) and one of `power_w`, `power_mw`, `energy_j`, `energy_mwh` (which only grows). Letters' case

@@ -4,7 +4,7 @@
 namespace triage::measure {
 namespace {
 
-constexpr TraceLimits kSensorLimits{.gap_seconds = 1, .most_watts = 1000};
+constexpr TraceLimits kSensorLimits{.gap_seconds = 1, .max_watts = 1000};
 
 }  // namespace
 

@@ -12,7 +12,7 @@ namespace triage::measure {
 namespace {
 
 constexpr int kNotFoundStatus = 127;  // the shell's
-constexpr int kMostCpus = 1 << 16;
+constexpr int kMaxCpus = 1 << 16;
 
 }  // namespace
 
@@ -46,7 +46,7 @@ std::vector<int> cpu_list(const fs::path& file) {
   const auto cpu = [&] {
     int value = -1;
     const auto [rest, error] = std::from_chars(next, end, value);
-    if (error != std::errc() || value < 0 || value >= kMostCpus) refuse();
+    if (error != std::errc() || value < 0 || value >= kMaxCpus) refuse();
     next = rest;
     return value;
   };

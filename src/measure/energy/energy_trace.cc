@@ -18,8 +18,8 @@ void EnergyTrace::check_time(double time, std::size_t line) const {
 
 void EnergyTrace::add_power(double time, double watts, std::size_t line) {
   check_time(time, line);
-  if (!(watts >= 0 && watts <= limits_.most_watts)) {
-    fail("{}: power: found {} W, expected 0 to {} W", where(line), watts, limits_.most_watts);
+  if (!(watts >= 0 && watts <= limits_.max_watts)) {
+    fail("{}: power: found {} W, expected 0 to {} W", where(line), watts, limits_.max_watts);
   }
   double joules = 0;
   if (!samples_.empty()) joules = samples_.back().joules + (time - last()) * (watts + samples_.back().watts) / 2;
@@ -31,10 +31,10 @@ void EnergyTrace::add_energy(double time, double joules, std::size_t line) {
   if (samples_.empty()) first_joules_ = joules;
   const double since = joules - first_joules_;
   if (!samples_.empty()) {
-    const double step = since - samples_.back().joules, most = limits_.most_watts * (time - last());
+    const double step = since - samples_.back().joules, most = limits_.max_watts * (time - last());
     if (!(step >= 0 && step <= most)) {
       fail("{}: energy: found a step of {} J within {:.3f} s, expected 0 to {} J (at most {} W)", where(line), step,
-           time - last(), most, limits_.most_watts);
+           time - last(), most, limits_.max_watts);
     }
   }
   samples_.push_back({time, 0, since, line});

@@ -8,7 +8,7 @@ namespace triage::measure {
 
 struct TraceLimits {
   double gap_seconds = 0;          // longest time between two samples in a window
-  double most_watts = 0;           // more is not believed
+  double max_watts = 0;            // more is not believed
   std::size_t fewest_samples = 5;  // inside a window: fewer leave too much to its two ends
 };
 

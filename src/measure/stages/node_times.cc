@@ -12,7 +12,7 @@ namespace triage::measure {
 namespace {
 
 constexpr std::string_view kEnding = "_kernel_time";
-constexpr double kLeastUs = 0.1;  // durations are whole microseconds, rounded down: what never took one
+constexpr double kMinUs = 0.1;  // durations are whole microseconds, rounded down: what never took one
 
 struct NodeRuns {
   std::string name;
@@ -130,7 +130,7 @@ std::vector<double> layer_times(std::span<const cost::NodeTime> nodes, const std
   for (std::size_t n = 0; n < nodes.size(); ++n) {
     if (owner[n] >= 0) times[static_cast<std::size_t>(owner[n])] += nodes[n].us;
   }
-  for (double& time : times) time = std::max(time, kLeastUs);
+  for (double& time : times) time = std::max(time, kMinUs);
   return times;
 }
 

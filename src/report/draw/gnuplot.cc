@@ -13,13 +13,13 @@ namespace triage::report {
 namespace {
 
 constexpr double kSilentSeconds = 600;
-constexpr std::size_t kMostMessage = 600;
+constexpr std::size_t kMaxMessage = 600;
 
 std::string trimmed(const std::string& text) {
   const auto blank = [](unsigned char c) { return c <= ' '; };
   const auto first = std::ranges::find_if_not(text, blank);
   const auto last = std::find_if_not(text.rbegin(), text.rend(), blank).base();
-  return first < last ? std::string(first, last).substr(0, kMostMessage) : std::string();
+  return first < last ? std::string(first, last).substr(0, kMaxMessage) : std::string();
 }
 
 bool is_installed() {

@@ -10,7 +10,7 @@ void read_router_options(ConfigSection& section, RouterTrainingOptions& options)
   section.read("members", options.members, 1, 100);
   if (options.hidden * options.members > plan::kMaxHidden)
     section.fail_at("members", std::format("hidden times members of at most {}", plan::kMaxHidden));
-  section.read("folds", options.folds, kLeastFolds, 100);
+  section.read("folds", options.folds, kMinFolds, 100);
   section.read("repeats", options.repeats, 1, 100);
   section.read("steps", options.steps, options.check_every, 100'000);
   section.read("learning_rate", options.learning_rate, 1e-6, 10);
@@ -18,7 +18,7 @@ void read_router_options(ConfigSection& section, RouterTrainingOptions& options)
   section.finish();
 }
 
-std::size_t least_images(const RouterTrainingOptions& options) {
+std::size_t min_images(const RouterTrainingOptions& options) {
   return kImagesPerFold * static_cast<std::size_t>(options.folds);
 }
 

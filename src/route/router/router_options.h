@@ -9,7 +9,7 @@
 
 namespace triage::route {
 
-constexpr int kLeastFolds = 3;  // one is held out of the choice, one of the training
+constexpr int kMinFolds = 3;  // one is held out of the choice, one of the training
 constexpr std::size_t kImagesPerFold = 10;
 
 struct RouterObjective {
@@ -34,6 +34,6 @@ struct RouterTrainingOptions {
 // The keys of a [router]; refuses what train_routers() would refuse, or what no plan may hold.
 void read_router_options(ConfigSection& section, RouterTrainingOptions& options);
 
-std::size_t least_images(const RouterTrainingOptions& options);  // of the table that train_routers() is given
+std::size_t min_images(const RouterTrainingOptions& options);  // of the table that train_routers() is given
 
 }  // namespace triage::route

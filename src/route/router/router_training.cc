@@ -254,16 +254,16 @@ Json make_report(const std::vector<Setting>& settings, const std::vector<Candida
 TrainedRouters train_routers(const ScoreTable& table, std::span<const double> temperatures,
                              std::span<const double> path_latency_us, const RouterTrainingOptions& options) {
   const auto start = std::chrono::steady_clock::now();
-  if (options.folds < kLeastFolds || options.repeats < 1 || options.members < 1 || options.hidden < 1 ||
+  if (options.folds < kMinFolds || options.repeats < 1 || options.members < 1 || options.hidden < 1 ||
       options.check_every < 1 || options.steps < options.check_every || options.objectives.empty() ||
       options.weight_decay.empty() || options.strengths.empty()) {
     fail(
         "router training: expected at least {} folds, {} steps, 1 repeat, member, hidden unit, objective, weight decay "
         "and strength",
-        kLeastFolds, options.check_every);
+        kMinFolds, options.check_every);
   }
-  if (table.count() < least_images(options)) {
-    fail("router training: {} images, expected at least {} ({} per fold)", table.count(), least_images(options),
+  if (table.count() < min_images(options)) {
+    fail("router training: {} images, expected at least {} ({} per fold)", table.count(), min_images(options),
          kImagesPerFold);
   }
   const RouterData data = prepare_router_data(table, temperatures, path_latency_us);

@@ -19,7 +19,7 @@ struct Contender {
 };
 
 struct AblationOptions {
-  SearchOptions search;               // no subnets but the initial ones; ends with most_trials alone
+  SearchOptions search;               // no subnets but the initial ones; ends with max_trials alone
   std::optional<Genome> hand_picked;  // nets of a plan made without any search; its policy is not looked at
 };
 

@@ -26,7 +26,7 @@ struct Bench {
   }
   static SearchOptions small() {
     SearchOptions options = fake_search_options();
-    options.most_trials = 200;
+    options.max_trials = 200;
     return options;
   }
 };

@@ -29,7 +29,7 @@ threshold::CostLevels Evaluator::make_levels() const {
     low = std::min(low,
                    on_axis(stage_bill({.arch = prefix(space.smallest(), 1), .precision = precision}), options_.axis));
   }
-  return {low * options_.lowest, high * static_cast<double>(options_.most_stages), options_.levels};
+  return {low * options_.lowest, high * static_cast<double>(options_.max_stages), options_.levels};
 }
 
 const StageBill& Evaluator::stage_bill(const cost::StageShape& stage) const {

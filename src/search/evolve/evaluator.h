@@ -15,9 +15,9 @@ struct EvaluatorOptions {
   int classes = 10;
   CostAxis axis = CostAxis::latency;
   Budgets budgets;
-  std::size_t levels = 64;  // of cost, from the smallest exit's to all that most_stages of the largest net may cost
+  std::size_t levels = 64;  // of cost, from the smallest exit's to all that max_stages of the largest net may cost
   double lowest = 1;        // of the smallest exit's cost: where the levels begin; all below is one level
-  std::size_t most_stages = 3;
+  std::size_t max_stages = 3;
   std::vector<plan::Precision> precisions{plan::Precision::fp32};
 };
 

@@ -51,8 +51,8 @@ Genome Genome::parse(std::string_view text) {
     if (end == text.npos) break;
     begin = end + kThen.size();
   }
-  if (genome.stages() > kMostStages) {
-    refuse(text, std::to_string(genome.stages()) + " stages", std::format("at most {} stages", kMostStages));
+  if (genome.stages() > kMaxSearchStages) {
+    refuse(text, std::to_string(genome.stages()) + " stages", std::format("at most {} stages", kMaxSearchStages));
   }
   return genome;
 }
@@ -101,8 +101,8 @@ void Structures::check(const Genome& genome) const {
     outside("policy", "one that this search has", plan::to_string(genome.policy));
   }
   const std::size_t count = genome.stages();
-  if (count < 1 || count > most_stages) {
-    outside("stages", std::format("1 to {}", most_stages), std::to_string(count));
+  if (count < 1 || count > max_stages) {
+    outside("stages", std::format("1 to {}", max_stages), std::to_string(count));
   }
   if (!cascades && genome.legs.size() > 1) outside("nets", "one", std::to_string(genome.legs.size()));
   for (const Leg& leg : genome.legs) {

@@ -17,7 +17,7 @@
 
 namespace triage::search {
 
-inline constexpr std::size_t kMostStages = 4;
+inline constexpr std::size_t kMaxSearchStages = 4;
 
 struct Leg {               // one net, which starts from the image
   plan::ArchSpec arch;     // up to its last exit
@@ -54,7 +54,7 @@ struct Structures {
   plan::InputShape input;
   std::vector<plan::PolicyKind> policies{plan::PolicyKind::confidence};
   std::vector<plan::Precision> precisions{plan::Precision::fp32};
-  std::size_t most_stages = 3;
+  std::size_t max_stages = 3;
   bool early_exits = true;  // stages that go on from an earlier one's features
   bool cascades = true;     // stages that start again from the image
 

@@ -29,13 +29,13 @@ Json to_json(const SearchOptions& options) {
           {"exits", options.structures.exits},
           {"policies", policies},
           {"precisions", precisions},
-          {"most_stages", options.structures.most_stages},
+          {"most_stages", options.structures.max_stages},
           {"early_exits", options.structures.early_exits},
           {"cascades", options.structures.cascades},
           {"seed", options.seed},
           {"random", options.random},
           {"initial_subnets", options.initial_subnets},
-          {"most_subnets", options.most_subnets},
+          {"most_subnets", options.max_subnets},
           {"new_subnets", options.new_subnets},
           {"batch", options.batch},
           {"population", options.population},
@@ -119,7 +119,7 @@ std::vector<std::pair<Genome, std::string>> JointSearch::draw(std::uint64_t batc
       if (!known_.names.contains(stage.net.text()) && !asked.contains(subnet)) unknown.insert(subnet);
     }
     const std::size_t in_all = asked.size() + unknown.size();
-    if (!unknown.empty() && (in_all > options_.new_subnets || known_.subnets + in_all > options_.most_subnets)) return;
+    if (!unknown.empty() && (in_all > options_.new_subnets || known_.subnets + in_all > options_.max_subnets)) return;
     asked.merge(unknown);
     seen.insert(std::move(text));
     drawn.emplace_back(std::move(genome), std::move(origin));
@@ -211,9 +211,9 @@ SearchStatus JointSearch::status() {
   if (volumes.empty()) return status;
   status.hypervolume = *std::ranges::max_element(volumes);
   const auto patience = static_cast<std::size_t>(std::max(1, options_.patience));
-  if (status.trials >= options_.most_trials) {
+  if (status.trials >= options_.max_trials) {
     status.why = "trials";
-  } else if (status.minutes >= options_.most_minutes) {
+  } else if (status.minutes >= options_.max_minutes) {
     status.why = "minutes";
   } else if (volumes.size() > patience) {
     const double before =
@@ -262,7 +262,7 @@ Front JointSearch::front() {
 Front search_all_trials(Study& study, const Evaluator& evaluator, const SearchOptions& options,
                         const std::function<void(std::uint64_t trials)>& progress) {
   JointSearch search(study, evaluator, options);
-  for (std::uint64_t before = 0, idle = 0; study.size() < options.most_trials && idle < 3;) {
+  for (std::uint64_t before = 0, idle = 0; study.size() < options.max_trials && idle < 3;) {
     if (stop_requested()) throw Interrupted("stopped; the same command goes on from here");
     search.run_batch();
     idle = study.size() == before ? idle + 1 : 0;  // a small space has no more genomes

@@ -22,16 +22,16 @@ struct SearchOptions {
   std::uint64_t seed = 1;
   bool random = false;                // the control: every genome drawn afresh
   std::size_t initial_subnets = 200;  // scored before the first batch, of all sizes
-  std::size_t most_subnets = 1000;    // scored in all
+  std::size_t max_subnets = 1000;     // scored in all
   std::size_t new_subnets = 4;        // scored for one batch at most
   std::size_t batch = 256;            // genomes
   std::size_t population = 200;
   int sweep_every = 10;        // batches; the first one sweeps
   std::size_t sweep_keep = 2;  // pairs of each level of cost
-  std::uint64_t most_trials = 100'000;
-  double most_minutes = 60;  // of batches, over all parts of an interrupted search
-  double settled = 0.005;    // relative gain of hypervolume ...
-  int patience = 15;         // ... over this many batches below which the search ends
+  std::uint64_t max_trials = 100'000;
+  double max_minutes = 60;  // of batches, over all parts of an interrupted search
+  double settled = 0.005;   // relative gain of hypervolume ...
+  int patience = 15;        // ... over this many batches below which the search ends
 };
 Json to_json(const SearchOptions& options);  // all that decides which trials there are
 
@@ -79,7 +79,7 @@ class JointSearch {
   double reference_ = 0;                             // accuracy of the smallest subnet, from where hypervolume counts
 };
 
-// A search that makes all of options.most_trials, whatever its hypervolume does, or ends where three batches in a row
+// A search that makes all of options.max_trials, whatever its hypervolume does, or ends where three batches in a row
 // found no new genome: so that searches that are compared get the same. Throws Interrupted when a stop was requested;
 // the study keeps what is done.
 Front search_all_trials(Study& study, const Evaluator& evaluator, const SearchOptions& options,

@@ -11,7 +11,7 @@ namespace {
 
 SearchOptions small_options() {
   SearchOptions options = fake_search_options();
-  options.most_subnets = 60;
+  options.max_subnets = 60;
   options.sweep_every = 4;
   return options;
 }

@@ -42,7 +42,7 @@ struct RegretBench {
   }
   static SearchOptions few_trials() {
     SearchOptions options = fake_search_options();
-    options.most_trials = 200;
+    options.max_trials = 200;
     options.new_subnets = 0;
     return options;
   }

@@ -19,7 +19,7 @@ void step_net(plan::ArchSpec& net, const plan::SearchSpace& space, Rng& rng) {
   const std::size_t b = rng.below(static_cast<std::uint32_t>(net.blocks.size()));
   std::vector<int>& widths = net.blocks[b];
   const std::vector<plan::LayerSpace>& block = space.blocks[b];
-  const std::size_t least = space.least_depth(b);
+  const std::size_t least = space.min_depth(b);
   if (block.size() > least && chance(0.25, rng)) {
     const bool deeper = widths.size() == least || (widths.size() < block.size() && chance(0.5, rng));
     if (deeper) {
@@ -41,9 +41,9 @@ void step_net(plan::ArchSpec& net, const plan::SearchSpace& space, Rng& rng) {
 
 Variation::Variation(Structures structures) : structures_(std::move(structures)) {
   if (structures_.exits.empty() || structures_.policies.empty() || structures_.precisions.empty() ||
-      structures_.most_stages < 1 || structures_.most_stages > kMostStages) {
-    fail("search: expected exits, policies, precisions and 1 to {} stages, found {}, {}, {} and {}", kMostStages,
-         structures_.exits.size(), structures_.policies.size(), structures_.precisions.size(), structures_.most_stages);
+      structures_.max_stages < 1 || structures_.max_stages > kMaxSearchStages) {
+    fail("search: expected exits, policies, precisions and 1 to {} stages, found {}, {}, {} and {}", kMaxSearchStages,
+         structures_.exits.size(), structures_.policies.size(), structures_.precisions.size(), structures_.max_stages);
   }
 }
 
@@ -61,7 +61,7 @@ plan::Precision Variation::random_precision(Rng& rng) const {
 
 Genome Variation::random(Rng& rng) const {
   Genome genome{pick(std::span<const plan::PolicyKind>(structures_.policies), rng), {}};
-  const std::size_t stages = 1 + rng.below(static_cast<std::uint32_t>(structures_.most_stages));
+  const std::size_t stages = 1 + rng.below(static_cast<std::uint32_t>(structures_.max_stages));
   while (genome.stages() < stages) {
     if (genome.legs.empty() || (structures_.cascades && (!structures_.early_exits || chance(0.6, rng)))) {
       genome.legs.push_back({random_net(rng), {}, random_precision(rng)});
@@ -131,7 +131,7 @@ void Variation::repair(Genome& genome) const {
     const int last = static_cast<int>(leg.arch.blocks.size()) - 1;
     std::erase_if(leg.early, [&](int block) { return block >= last || !structures_.early_exits; });
   }
-  while (genome.stages() > structures_.most_stages) {
+  while (genome.stages() > structures_.max_stages) {
     const auto leg = std::ranges::find_if(genome.legs, [](const Leg& one) { return !one.early.empty(); });
     if (leg != genome.legs.end())
       leg->early.erase(leg->early.begin());

@@ -15,7 +15,7 @@ Structures every_kind() {
   s.space = plan::SearchSpace::parse(kFakeSpace);
   s.exits = kFakeExits;
   s.policies = {plan::PolicyKind::confidence, plan::PolicyKind::learned};
-  s.most_stages = 4;
+  s.max_stages = 4;
   return s;
 }
 
@@ -26,7 +26,7 @@ TEST(Variation, WhatComesOutAlwaysBelongsToTheStructures) {
         Structures s = every_kind();
         s.early_exits = early_exits;
         s.cascades = cascades;
-        s.most_stages = most;
+        s.max_stages = most;
         const Variation variation(s);
         Rng rng(most);
         std::vector<plan::ArchSpec> known;

@@ -138,7 +138,7 @@ SweepResult sweep_pairs(const Evaluator& evaluator, const Structures& structures
                         std::size_t keep) {
   SweepResult result;
   std::set<std::string> seen;
-  if (structures.most_stages < 2 || nets.empty()) return result;
+  if (structures.max_stages < 2 || nets.empty()) return result;
   if (structures.cascades) {
     BestPairs best(evaluator.levels().size(), keep);
     result.curves += cascades(evaluator, structures, nets, best);

@@ -17,7 +17,7 @@ class PairSweep : public testing::Test {
     for (const auto& [name, net] : pool_.nets()) nets_.push_back(net.get());
   }
   Evaluator evaluator(const Budgets& budgets = {}) {
-    return {pool_, costs_, {.classes = 4, .budgets = budgets, .levels = 24, .most_stages = 2}};
+    return {pool_, costs_, {.classes = 4, .budgets = budgets, .levels = 24, .max_stages = 2}};
   }
 
   plan::SearchSpace space_ = plan::SearchSpace::parse(kFakeSpace);

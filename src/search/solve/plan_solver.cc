@@ -13,12 +13,12 @@ namespace triage::search {
 namespace {
 
 // Cells of an exit's scores, by the number of stages: some thousand combinations.
-constexpr std::array<std::size_t, kMostStages + 1> kGrid{0, 0, 0, 64, 20};
+constexpr std::array<std::size_t, kMaxSearchStages + 1> kGrid{0, 0, 0, 64, 20};
 
 struct Setting {  // thresholds as counts: how many of all images have a score above each
   double cost = 0, accuracy = 0, violation = 0;
-  std::array<std::uint32_t, kMostStages - 1> escalated{};
-  std::array<double, kMostStages> reach{};
+  std::array<std::uint32_t, kMaxSearchStages - 1> escalated{};
+  std::array<double, kMaxSearchStages> reach{};
 };
 
 // The best setting of each level that keeps the budgets, and, until there is one, the one that breaks them least.
@@ -144,8 +144,8 @@ class Grid {
 
 std::vector<OperatingPoint> solve(std::span<const SolverStage> stages, const Bill& bill, const Budgets& budgets,
                                   CostAxis axis, const threshold::CostLevels& levels) {
-  if (stages.empty() || stages.size() > kMostStages || bill.stages.size() != stages.size()) {
-    fail("plan solver: expected 1 to {} stages, each with its costs, found {} and {}", kMostStages, stages.size(),
+  if (stages.empty() || stages.size() > kMaxSearchStages || bill.stages.size() != stages.size()) {
+    fail("plan solver: expected 1 to {} stages, each with its costs, found {} and {}", kMaxSearchStages, stages.size(),
          bill.stages.size());
   }
   const std::size_t images = stages[0].correct->size();

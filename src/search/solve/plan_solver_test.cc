@@ -84,7 +84,7 @@ struct Case {  // stages that grow better, with scores that tell something
 };
 
 TEST(PlanSolver, PointsAreWhatTheirThresholdsGive) {
-  for (std::size_t count = 1; count <= kMostStages; ++count) {
+  for (std::size_t count = 1; count <= kMaxSearchStages; ++count) {
     const Case one(count, count);
     const CostLevels levels(5, 200, 40);
     const auto points = solve(one.stages, one.bill, {}, CostAxis::latency, levels);

@@ -118,8 +118,8 @@ void convolve(const Problem& p, const bf16* x, const WeightView& weights, bf16* 
   bf16* const packed_weights = weight_space.reserve<bf16>(slab * blocks.padded());
 
   const std::size_t row_bytes = p.packed_row() * sizeof(bf16);
-  const int most_rows = std::max<int>(1, static_cast<int>(kPackedBytes / row_bytes) - 2);
-  const int bands = row_bytes * p.height <= kPackedBytes ? 1 : (p.height + most_rows - 1) / most_rows;
+  const int max_rows = std::max<int>(1, static_cast<int>(kPackedBytes / row_bytes) - 2);
+  const int bands = row_bytes * p.height <= kPackedBytes ? 1 : (p.height + max_rows - 1) / max_rows;
   const int band_rows = (p.height + bands - 1) / bands;
   const int groups = (p.batch + kRows - 1) / kRows;
   const int fit = static_cast<int>(kPackedBytes / (row_bytes * p.height));

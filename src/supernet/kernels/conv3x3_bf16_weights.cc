@@ -26,7 +26,7 @@ namespace {
 
 constexpr std::size_t kPackedBytes = 512 << 10;  // x and dy packed at a time by a thread: within L2
 constexpr std::size_t kPartialBytes = 2 << 20;   // all partial gradients, unless a single one is larger
-constexpr int kMostSlots = 16;
+constexpr int kMaxSlots = 16;
 constexpr std::size_t kSkew = 32;  // elements between packed blocks, against cache set conflicts
 
 struct Split {
@@ -35,7 +35,7 @@ struct Split {
     partial = std::size_t{9} * 8 * input_blocks * blocks.padded();
     const int pairs_in_batch = (s.batch + 1) / 2;
     slots = std::clamp<int>(static_cast<int>(kPartialBytes / (partial * sizeof(float))), 1,
-                            std::min(kMostSlots, pairs_in_batch));
+                            std::min(kMaxSlots, pairs_in_batch));
     ranges = std::min(blocks.count, (2 * omp_get_max_threads() + slots - 1) / slots);
     slot_pairs = (pairs_in_batch + slots - 1) / slots;
     const std::size_t lanes = 8 * input_blocks + std::min(blocks.padded(), kMaxLanes);

@@ -165,9 +165,9 @@ void convolve(const Problem& p, const bf16* x, const WeightView& weights, bf16* 
 
   const int tile_rows = (p.height + 1) / 2, tile_columns = (p.width + 1) / 2;
   const std::size_t pixel_size = std::size_t{2} * kRows * p.pairs(), tile_size = kPoints * pixel_size;  // elements
-  const int most_rows = static_cast<int>(
+  const int max_rows = static_cast<int>(
       std::clamp<std::size_t>(kTransformedBytes / (tile_size * tile_columns * sizeof(bf16)), 1, tile_rows));
-  const int bands = (tile_rows + most_rows - 1) / most_rows, band_rows = (tile_rows + bands - 1) / bands;
+  const int bands = (tile_rows + max_rows - 1) / max_rows, band_rows = (tile_rows + bands - 1) / bands;
   const int groups = (p.batch + kRows - 1) / kRows;
   const std::size_t in_stride = std::size_t{1} * p.height * p.width * p.inputs;
   const std::size_t out_stride = std::size_t{1} * p.height * p.width * p.outputs;

@@ -27,9 +27,9 @@ namespace {
 constexpr int kPoints = 16;
 constexpr int kInputs = 2 * kRows;                    // channels of a block of x: two register tiles
 constexpr std::size_t kTransformedBytes = 640 << 10;  // aimed at for a chunk
-constexpr int kLeastChunk = 128;                      // steps: less would be spent on loading and storing sums
-constexpr std::size_t kPartialBytes = 16 << 20;       // all partial gradients, unless kLeastSlots are larger
-constexpr int kLeastSlots = 4, kMostSlots = 16;
+constexpr int kMinChunk = 128;                        // steps: less would be spent on loading and storing sums
+constexpr std::size_t kPartialBytes = 16 << 20;       // all partial gradients, unless kMinSlots are larger
+constexpr int kMinSlots = 4, kMaxSlots = 16;
 constexpr std::size_t kSkew = 32;  // elements between packed blocks, against cache set conflicts
 
 struct Split {
@@ -41,13 +41,12 @@ struct Split {
         tiles((s.height + 1) / 2 * tile_columns),
         steps(std::int64_t{1} * (s.batch + 1) / 2 * tiles),
         partial(std::size_t{kRows} * kPoints * input_tiles * blocks.padded()) {
-    const std::int64_t most =
-        std::clamp<std::int64_t>(kPartialBytes / (partial * sizeof(float)), kLeastSlots, kMostSlots);
-    slots = static_cast<int>(std::clamp<std::int64_t>(steps / kLeastChunk, 1, most));
+    const std::int64_t most = std::clamp<std::int64_t>(kPartialBytes / (partial * sizeof(float)), kMinSlots, kMaxSlots);
+    slots = static_cast<int>(std::clamp<std::int64_t>(steps / kMinChunk, 1, most));
     slot_steps = (steps + slots - 1) / slots;
     const std::int64_t step_bytes = kPoints * 2 * sizeof(bf16) * (kInputs * input_blocks + blocks.padded());
     const std::int64_t chunk_limit =
-        std::max<std::int64_t>(kLeastChunk, static_cast<std::int64_t>(kTransformedBytes) / step_bytes);
+        std::max<std::int64_t>(kMinChunk, static_cast<std::int64_t>(kTransformedBytes) / step_bytes);
     const std::int64_t chunks = (slot_steps + chunk_limit - 1) / chunk_limit;
     chunk = static_cast<int>((slot_steps + chunks - 1) / chunks);
     ranges = std::min(blocks.count, (omp_get_max_threads() + slots - 1) / slots);

@@ -35,9 +35,9 @@ exporting::Int8Options options_of(const Workspace& w, const StageSource& stage, 
 
 }  // namespace
 
-Json quantize_stages(const Workspace& w, std::vector<StageSource>& stages, std::size_t most_images, bool every_layer,
+Json quantize_stages(const Workspace& w, std::vector<StageSource>& stages, std::size_t max_images, bool every_layer,
                      Progress* progress) {
-  const std::size_t count = std::min(most_images, w.splits.route.size());
+  const std::size_t count = std::min(max_images, w.splits.route.size());
   const std::vector<float> images = network_inputs(w, std::span(w.splits.route).first(count));
   std::vector<std::vector<float>> maps(stages.size());  // carried by each stage
   Json report = {{"version", 1}, {"images", count}, {"stages", Json::object()}};

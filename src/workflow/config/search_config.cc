@@ -33,21 +33,27 @@ void read_options(ConfigSection& section, search::SearchOptions& options) {
     structures.precisions.push_back(precision);
   }
   if (precisions.empty()) section.fail_at("precisions", "at least one precision");
-  read_size(section, "most_stages", structures.most_stages, 1, static_cast<int>(search::kMostStages));
+  for (const auto& [old_key, key] : {std::pair("most_stages", "max_stages"),
+                                     {"most_subnets", "max_subnets"},
+                                     {"most_trials", "max_trials"},
+                                     {"most_minutes", "max_minutes"}}) {
+    section.renamed(old_key, key);
+  }
+  read_size(section, "max_stages", structures.max_stages, 1, static_cast<int>(search::kMaxSearchStages));
   section.read("early_exits", structures.early_exits);
   section.read("cascades", structures.cascades);
   section.read("random", options.random);
   read_size(section, "initial_subnets", options.initial_subnets, 2, 1'000'000);
-  read_size(section, "most_subnets", options.most_subnets, 2, 1'000'000);
+  read_size(section, "max_subnets", options.max_subnets, 2, 1'000'000);
   read_size(section, "new_subnets", options.new_subnets, 0, 1'000);
   read_size(section, "batch", options.batch, 1, 100'000);
   read_size(section, "population", options.population, 4, 100'000);
   section.read("sweep_every", options.sweep_every, 0, 1'000'000);
   read_size(section, "sweep_keep", options.sweep_keep, 1, 1'000);
-  int trials = static_cast<int>(options.most_trials);
-  section.read("most_trials", trials, 1, 1'000'000'000);
-  options.most_trials = static_cast<std::uint64_t>(trials);
-  section.read("most_minutes", options.most_minutes, 0.001, 1e6);
+  int trials = static_cast<int>(options.max_trials);
+  section.read("max_trials", trials, 1, 1'000'000'000);
+  options.max_trials = static_cast<std::uint64_t>(trials);
+  section.read("max_minutes", options.max_minutes, 0.001, 1e6);
   section.read("settled", options.settled, 0, 1);
   section.read("patience", options.patience, 1, 1'000'000);
 }

@@ -50,9 +50,9 @@ void check_stages(const Workspace& w) {
   }
   if (count > plan::kMaxStages)
     fail("{}: expected at most {} stages of the plan, found {}", w.config.origin, plan::kMaxStages, count);
-  if (count > 1 && w.splits.route.size() < route::least_images(w.config.router)) {
+  if (count > 1 && w.splits.route.size() < route::min_images(w.config.router)) {
     fail("{}: data.route: expected at least {} images for {} folds of [router], found {}", w.config.origin,
-         route::least_images(w.config.router), w.config.router.folds, w.splits.route.size());
+         route::min_images(w.config.router), w.config.router.folds, w.splits.route.size());
   }
 }
 

@@ -110,7 +110,7 @@ search::EvaluatorOptions SearchRun::evaluator_options() const {
           .classes = answers.classes(),
           .axis = config.axis,
           .budgets = config.budgets,
-          .most_stages = config.options.structures.most_stages,
+          .max_stages = config.options.structures.max_stages,
           .precisions = config.options.structures.precisions};
 }
 

@@ -36,7 +36,7 @@ using Seed = std::vector<Method>;  // all methods, in the same order for every s
 Seed ablate_seed(SearchRun& opened, search::Evaluator& test, std::uint64_t trials, std::uint64_t seed) {
   search::AblationOptions options{.search = opened.config.options, .hand_picked = opened.config.hand_picked};
   options.search.seed = seed;
-  options.search.most_trials = trials;
+  options.search.max_trials = trials;
   opened.score_initial(options.search);
   const fs::path directory = opened.run / "ablation";
   fs::create_directories(directory);
@@ -50,7 +50,7 @@ Seed ablate_seed(SearchRun& opened, search::Evaluator& test, std::uint64_t trial
   std::vector<search::Contender> contenders =
       search::ablate(opened.evaluator, options, open, [&](const std::string& method, std::uint64_t done) {
         if (shown != method)
-          progress.emplace(std::format("seed {} {}", seed, method), options.search.most_trials, "trials");
+          progress.emplace(std::format("seed {} {}", seed, method), options.search.max_trials, "trials");
         shown = method;
         progress->update(done);
       });
