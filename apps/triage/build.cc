@@ -10,7 +10,7 @@
 namespace triage::cli {
 namespace {
 
-search::Budgets limited(search::Budgets budgets, std::optional<double> max_mmac) {
+cost::Budgets limited(cost::Budgets budgets, std::optional<double> max_mmac) {
   if (max_mmac) budgets.mean_macs = std::min(*max_mmac * 1e6, budgets.mean_macs.value_or(*max_mmac * 1e6));
   return budgets;
 }

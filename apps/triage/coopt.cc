@@ -205,9 +205,9 @@ int coopt_command(int argc, char** argv) {
   Progress::set_quiet(json);
   report::require_gnuplot();
   workflow::SearchConfig config = workflow::load_search_config(config_file, settings);
-  if (config.axis == search::CostAxis::macs) {
+  if (config.axis == cost::CostAxis::macs) {
     fail("{}: search.axis: expected latency, found {}, which is the same under all cost models", config.origin,
-         search::to_string(config.axis));
+         cost::to_string(config.axis));
   }
   config.provider = request.deployed;
   const fs::path directory = run_directory(run, config.name);

@@ -20,7 +20,7 @@ struct CooptSeed {
 struct Coopt {
   std::vector<std::string> models;
   std::size_t deployed = 0;  // of these
-  search::CostAxis axis = search::CostAxis::latency;
+  cost::CostAxis axis = cost::CostAxis::latency;
   std::uint64_t trials = 0;
   std::vector<CooptSeed> seeds;
   std::vector<search::RegretCurve> curves;  // of each model

@@ -87,7 +87,7 @@ std::string numbers(std::span<const double> values, double scale, int digits) {
 
 Json to_json(const Coopt& coopt) {
   Json json = {{"version", kCooptVersion},
-               {"axis", search::to_string(coopt.axis)},
+               {"axis", cost::to_string(coopt.axis)},
                {"deployed", coopt.models[coopt.deployed]},
                {"trials", coopt.trials},
                {"seeds", Json::array()},

@@ -42,7 +42,7 @@ void print_table(const cost::LayerCostTable& table, const workflow::LayerTableSu
 Json table_json(const cost::LayerCostTable& table, const fs::path& file) {
   const Json written = to_json(table);
   return {{"file", file.string()},          {"device", table.device},
-          {"provider", table.key.provider}, {"precision", table.key.precision},
+          {"provider", table.key.provider}, {"precision", plan::to_string(table.key.precision)},
           {"threads", table.key.threads},   {"layers", table.layers.size()},
           {"stages", table.stages.size()},  {"fit", written["fit"]},
           {"error", written["error"]}};

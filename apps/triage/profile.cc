@@ -42,7 +42,7 @@ void print_table(const cost::CostTable& table) {
               "median", "p90", "p95", "p99", "max", "first", "load", "stable", energy_title(table).c_str());
   std::printf("%-12s %5s %7s %9s %9s %9s %9s %9s %9s %9s %8s %8s  %-6s%s\n", "", "", "", "us/run", "us/run", "us/run",
               "us/run", "us/run", "us/run", "us/run", "us", "ms", "", energy_unit(table).c_str());
-  for (const cost::CostEntry& entry : table.entries) {
+  for (const cost::CostSample& entry : table.entries) {
     const Summary& s = entry.latency_us;
     std::printf("%-12s %5d %7d %9.1f %9.1f %9.1f %9.1f %9.1f %9.1f %9.1f %8.0f %8.1f  %-6s%s\n",
                 entry.key.stage.c_str(), entry.key.batch, entry.key.threads, s.min, s.mean, s.median, s.p90, s.p95,
@@ -50,7 +50,7 @@ void print_table(const cost::CostTable& table) {
                 energy_cell(table, entry).c_str());
   }
   workflow::print_device_remarks(table);
-  if (std::ranges::any_of(table.entries, [](const cost::CostEntry& entry) {
+  if (std::ranges::any_of(table.entries, [](const cost::CostSample& entry) {
         return !entry.stable && entry.unstable_because.empty();
       })) {
     std::fprintf(stderr,

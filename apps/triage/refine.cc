@@ -54,9 +54,9 @@ std::string stage_text(const RefineOptions& options, const search::Genome& genom
   return text;
 }
 
-std::string budget_text(const search::Budgets& budgets) {
+std::string budget_text(const cost::Budgets& budgets) {
   std::string text;
-  const Json limits = search::to_json(budgets);
+  const Json limits = cost::to_json(budgets);
   for (const auto& [key, value] : limits.items()) {
     const bool macs = key == "mean_macs";
     text += std::format("{} = {}\n", macs ? "mean_mmac" : key, value.get<double>() / (macs ? 1e6 : 1));

@@ -43,9 +43,9 @@ std::string precision_of_nets(const search::Genome& genome) {
 void draw(const workflow::SearchRun& opened, const search::Front& front, const fs::path& file) {
   report::FrontPicture picture;
   const workflow::ShownAxis axis = workflow::shown(front.axis);
-  picture.cost_title = (front.axis == search::CostAxis::latency ? "predicted " : "") + std::string(axis.title);
+  picture.cost_title = (front.axis == cost::CostAxis::latency ? "predicted " : "") + std::string(axis.title);
   const auto point = [&](const search::FrontPoint& p) {
-    return report::FrontPicture::Point{search::on_axis(p.cost, front.axis) / axis.scale, p.accuracy};
+    return report::FrontPicture::Point{cost::on_axis(p.cost, front.axis) / axis.scale, p.accuracy};
   };
   const bool several = opened.config.options.structures.precisions.size() > 1;
   std::vector<std::string> mixes{""};  // of precisions, as the titles say them
@@ -114,7 +114,7 @@ void print(const search::Front& front, const search::SearchStatus& status, const
               status.why.c_str(), (run / "front.json").c_str(), shell_word(run.string()).c_str());
 }
 
-std::string note_of(const search::SearchStatus& status, search::CostAxis axis) {
+std::string note_of(const search::SearchStatus& status, cost::CostAxis axis) {
   return std::format("{} subnets  hypervolume {:.4f}  best {:.2f} % at {:.1f} {}  {:.1f} min", status.subnets,
                      status.hypervolume, 100 * status.best_accuracy, status.best_cost / workflow::shown(axis).scale,
                      workflow::shown(axis).unit, status.minutes);

@@ -38,7 +38,8 @@ std::vector<plan::ConvLayer> layers_of_space(const fs::path& directory) {
   const workflow::LayerTableSubject supernet = workflow::supernet_subject(directory, "", options.exits);
   for (const costing::LayerCostSubject& subject : costing::layer_cost_subjects(supernet.space, options))
     if (subject.profiled)
-      for (const plan::ConvLayer& layer : cost::stage_layers(subject.shape, supernet.input)) layers.push_back(layer);
+      for (const plan::ConvLayer& layer : cost::segment_layers(subject.segment, supernet.input))
+        layers.push_back(layer);
   return layers;
 }
 

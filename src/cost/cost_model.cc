@@ -6,7 +6,7 @@
 
 namespace triage::cost {
 
-std::string StageShape::text() const {
+std::string Segment::text() const {
   std::string text = arch.text();
   if (first_block > 0 || end_block() < static_cast<int>(arch.blocks.size())) {
     text += std::format("[{}:{}]", first_block, end_block());
@@ -15,7 +15,7 @@ std::string StageShape::text() const {
   return precision == plan::Precision::fp32 ? text : text + "/" + plan::to_string(precision);
 }
 
-std::vector<plan::ConvLayer> stage_layers(const StageShape& stage, const plan::InputShape& input) {
+std::vector<plan::ConvLayer> segment_layers(const Segment& stage, const plan::InputShape& input) {
   const int blocks = static_cast<int>(stage.arch.blocks.size()), end = stage.end_block();
   if (stage.first_block < 0 || stage.first_block >= end || end > blocks) {
     fail("stage '{}': expected blocks in [0, {}), found [{}, {})", stage.arch.text(), blocks, stage.first_block, end);
@@ -26,10 +26,10 @@ std::vector<plan::ConvLayer> stage_layers(const StageShape& stage, const plan::I
   return layers;
 }
 
-StageSize stage_size(const StageShape& stage, const plan::InputShape& input, int classes) {
+StageSize stage_size(const Segment& stage, const plan::InputShape& input, int classes) {
   StageSize size;
   const bool int8 = stage.precision == plan::Precision::int8;
-  for (const plan::ConvLayer& layer : stage_layers(stage, input)) {
+  for (const plan::ConvLayer& layer : segment_layers(stage, input)) {
     size.macs += layer.macs;
     size.parameters += layer.parameters;
     const std::int64_t elements = std::int64_t{layer.height} * layer.width * (layer.in_channels + layer.out_channels);

@@ -1,4 +1,4 @@
-// CostModel: what a stage costs, asked for by shape. A search gets one handed in and never knows who measured.
+// CostModel: what a stage costs, asked for by segment. A search gets one handed in and never knows who measured.
 #pragma once
 
 #include <optional>
@@ -10,7 +10,7 @@
 namespace triage::cost {
 
 // The part of a net that a stage runs: its blocks [first_block, last_block), then a head of its own.
-struct StageShape {
+struct Segment {
   plan::ArchSpec arch;
   int first_block = 0;  // 0: reads the image; else the map of block first_block - 1, which another stage carries over
   int last_block = -1;  // -1: to the end
@@ -19,21 +19,21 @@ struct StageShape {
 
   int end_block() const { return last_block < 0 ? static_cast<int>(arch.blocks.size()) : last_block; }
   std::string text() const;  // "24-64,64-192[0:2]+carry/int8"; the blocks where they are not all, precision unless fp32
-  bool operator==(const StageShape&) const = default;
+  bool operator==(const Segment&) const = default;
 };
 
-// What follows from the shape alone. Throws Error when the blocks do not exist.
+// What follows from the segment alone. Throws Error when the blocks do not exist.
 struct StageSize {
   std::int64_t macs = 0, parameters = 0;  // head included
   std::int64_t weight_bytes = 0;          // int8: a byte a weight, and for each channel its scale and 32-bit bias
   std::int64_t activation_bytes = 0;      // the largest input + output of one convolution
 };
-StageSize stage_size(const StageShape& stage, const plan::InputShape& input, int classes);
+StageSize stage_size(const Segment& segment, const plan::InputShape& input, int classes);
 
 // The layers that a stage runs, as conv_layers() of the whole net gives them.
-std::vector<plan::ConvLayer> stage_layers(const StageShape& stage, const plan::InputShape& input);
+std::vector<plan::ConvLayer> segment_layers(const Segment& segment, const plan::InputShape& input);
 
-struct StageExpense {  // of one image, batch 1
+struct StageCost {  // what a stage takes for one image at batch 1
   double latency_us = 0;
   std::optional<double> energy_uj;  // none: the device has no source of energy measurements
   bool measured = false;            // whole; false: predicted
@@ -43,7 +43,7 @@ class CostModel {
  public:
   virtual ~CostModel() = default;
   // Thread-safe. Throws Error naming the stage when the model cannot tell.
-  virtual StageExpense stage(const StageShape& stage) const = 0;
+  virtual StageCost stage(const Segment& stage) const = 0;
   // What two searches must agree on for their costs to be comparable: device, engine, threads, where it comes from.
   virtual Json identity() const = 0;
 };

@@ -23,12 +23,12 @@ TEST(StageSize, OfPartsAddsUpToTheNetAndTheFirstPartsHead) {
   EXPECT_EQ(first.macs + second.macs, plan::arch_cost(kArch, {}, 10).macs + 16 * 10);
 }
 
-TEST(StageShape, TextTellsItsPart) {
-  EXPECT_EQ((StageShape{.arch = kArch}.text()), "8-16,16-32");
-  EXPECT_EQ((StageShape{.arch = kArch, .last_block = 2, .carry = true}.text()), "8-16,16-32[0:2]+carry");
+TEST(Segment, TextTellsItsPart) {
+  EXPECT_EQ((Segment{.arch = kArch}.text()), "8-16,16-32");
+  EXPECT_EQ((Segment{.arch = kArch, .last_block = 2, .carry = true}.text()), "8-16,16-32[0:2]+carry");
 }
 
-TEST(StageShape, BlocksThatDoNotExistAreRefused) {
+TEST(Segment, BlocksThatDoNotExistAreRefused) {
   EXPECT_EQ(error_of([] { stage_size({.arch = kArch, .first_block = 2, .last_block = 4}, {}, 10); }),
             "stage '8-16,16-32': expected blocks in [0, 3), found [2, 4)");
 }

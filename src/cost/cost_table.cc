@@ -11,14 +11,14 @@ constexpr int kMaxBatch = 1 << 20;
 
 std::string describe(const CostKey& key) {
   return std::format("stage '{}', engine {}, provider {}, precision {}, threads {}, batch {}", key.stage, key.engine,
-                     key.provider, key.precision, key.threads, key.batch);
+                     key.provider, plan::to_string(key.precision), key.threads, key.batch);
 }
 
-Json to_json(const CostEntry& entry) {
+Json to_json(const CostSample& entry) {
   return {{"stage", entry.key.stage},
           {"engine", entry.key.engine},
           {"provider", entry.key.provider},
-          {"precision", entry.key.precision},
+          {"precision", plan::to_string(entry.key.precision)},
           {"threads", entry.key.threads},
           {"batch", entry.key.batch},
           {"latency_us", triage::to_json(entry.latency_us)},
@@ -29,7 +29,7 @@ Json to_json(const CostEntry& entry) {
 }
 
 // What most entries do not have.
-Json with_evidence(Json json, const CostEntry& entry) {
+Json with_evidence(Json json, const CostSample& entry) {
   if (!entry.unstable_because.empty()) json["unstable_because"] = entry.unstable_because;
   for (const NodeTime& node : entry.nodes) json["nodes"].push_back({{"name", node.name}, {"us", node.us}});
   return json;
@@ -63,14 +63,12 @@ PathMemory memory_from_json(const JsonReader& json) {
   return memory;
 }
 
-CostEntry entry_from_json(const JsonReader& json) {
-  CostEntry entry;
-  entry.key = {.stage = json.get<std::string>("stage"),
-               .engine = json.get<std::string>("engine"),
-               .provider = json.get<std::string>("provider"),
-               .precision = json.get<std::string>("precision"),
-               .threads = json.get_in("threads", 1, kMaxThreads),
-               .batch = json.get_in("batch", 1, kMaxBatch)};
+CostSample entry_from_json(const JsonReader& json) {
+  CostSample entry{
+      .key =
+          cost_key(json.get<std::string>("stage"), json.get<std::string>("engine"), json.get<std::string>("provider"),
+                   plan::precision_from_string(json.get<std::string>("precision"), json.at("precision").where()),
+                   json.get_in("threads", 1, kMaxThreads), json.get_in("batch", 1, kMaxBatch))};
   entry.latency_us = latency_from_json(json.at("latency_us"));
   entry.first_inference_us = json.not_negative("first_inference_us");
   entry.load_ms = json.not_negative("load_ms");
@@ -92,8 +90,20 @@ std::string csv_text(const std::string& text) {
 
 }  // namespace
 
-const CostEntry* CostTable::find(const CostKey& key) const {
-  const auto found = std::ranges::find(entries, key, &CostEntry::key);
+CostKey cost_key(std::string stage, std::string engine, std::string provider, plan::Precision precision, int threads,
+                 int batch) {
+  CostKey key;
+  key.stage = std::move(stage);
+  key.engine = std::move(engine);
+  key.provider = std::move(provider);
+  key.precision = precision;
+  key.threads = threads;
+  key.batch = batch;
+  return key;
+}
+
+const CostSample* CostTable::find(const CostKey& key) const {
+  const auto found = std::ranges::find(entries, key, &CostSample::key);
   return found == entries.end() ? nullptr : &*found;
 }
 
@@ -106,7 +116,7 @@ Json to_json(const CostTable& table) {
   if (table.device != kThisMachine) json["device"] = table.device;
   if (!table.states.empty()) json["states"] = table.states;
   for (const PathMemory& memory : table.memory) json["memory"].push_back(to_json(memory));
-  for (const CostEntry& entry : table.entries) {
+  for (const CostSample& entry : table.entries) {
     json["entries"].push_back(with_evidence(to_json(entry), entry));
   }
   return json;
@@ -134,7 +144,7 @@ CostTable cost_table_from_json(const Json& json, const std::string& origin) {
   }
   const JsonReader entries = reader.at("entries");
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    CostEntry entry = entry_from_json(entries.at(i));
+    CostSample entry = entry_from_json(entries.at(i));
     if (table.find(entry.key) != nullptr) {
       fail("{}: expected one entry per key, found a second one for {}", entries.at(i).where(), describe(entry.key));
     }
@@ -162,12 +172,12 @@ std::string to_csv(const CostTable& table) {
       "us,"
       "p99_us,max_us,stddev_us,first_inference_us,load_ms,stable,cpu,cores,flags";
   csv += energy_csv_header() + "\n";
-  for (const CostEntry& entry : table.entries) {
+  for (const CostSample& entry : table.entries) {
     const CostKey& key = entry.key;
     const Summary& us = entry.latency_us;
     csv += std::format("{},{},{},{},{},{},{},{},", csv_text(table.device), csv_text(key.stage), csv_text(key.engine),
-                       csv_text(table.engine_version), csv_text(key.provider), csv_text(key.precision), key.threads,
-                       key.batch);
+                       csv_text(table.engine_version), csv_text(key.provider), plan::to_string(key.precision),
+                       key.threads, key.batch);
     csv += std::format("{},{},{},{},{},{},{},{},{},", us.count, us.min, us.mean, us.median, us.p90, us.p95, us.p99,
                        us.max, us.stddev);
     csv += std::format("{},{},{},{},{},{}", entry.first_inference_us, entry.load_ms, entry.stable, machine_text("cpu"),

@@ -6,7 +6,7 @@
 
 #include "core/statistics/statistics.h"
 #include "cost/energy_cost.h"
-#include "plan/arch.h"
+#include "plan/precision.h"
 
 namespace triage::cost {
 
@@ -14,14 +14,23 @@ inline constexpr int kCostTableVersion = 1;
 inline constexpr int kMaxThreads = 4096;  // that a measurement may be of
 inline constexpr const char* kThisMachine = "this machine";
 
+inline constexpr const char *kUsualEngine = "onnxruntime", *kUsualProvider = "cpu";
+
+// What was measured and what ran it. cost_key() makes all there are, so that none lacks a part.
 struct CostKey {
-  std::string stage;  // the stage's name, or "plan" for a whole plan
-  std::string engine = "onnxruntime";
-  std::string provider = "cpu";
-  std::string precision = "fp32";
-  int threads = 1, batch = 1;
+  std::string stage;  // the stage's name, "plan" for a whole plan, empty for a table of layers
+  std::string engine, provider;
+  plan::Precision precision;
+  int threads, batch;
   bool operator==(const CostKey&) const = default;
+
+ private:
+  CostKey() = default;
+  friend CostKey cost_key(std::string stage, std::string engine, std::string provider, plan::Precision precision,
+                          int threads, int batch);
 };
+CostKey cost_key(std::string stage, std::string engine, std::string provider, plan::Precision precision, int threads,
+                 int batch);
 
 struct NodeTime {    // of a node of the stage's graph, by the engine's own profiler
   std::string name;  // the engine's, with its endings
@@ -29,17 +38,17 @@ struct NodeTime {    // of a node of the stage's graph, by the engine's own prof
   bool operator==(const NodeTime&) const = default;
 };
 
-struct CostEntry {
+struct CostSample {  // a measured cost with its evidence
   CostKey key;
   Summary latency_us;  // per run of `batch` images
   double first_inference_us = 0, load_ms = 0;
   bool stable = false;           // the last three windows agreed within 10 %
-  std::string unstable_because;  // what the device did meanwhile (profile/device_state.h); then it is not stable
+  std::string unstable_because;  // what the device did meanwhile (measure/device_state.h); then it is not stable
   std::optional<EnergyCost> energy;
   std::vector<NodeTime> nodes;  // in the order they run; empty: the stage was timed as a whole alone
 };
 
-struct PathMemory {   // of a process that does nothing but run the plan (profile/memory.h); KB of 1024 bytes
+struct PathMemory {   // of a process that does nothing but run the plan (measure/stages/memory.h); KB of 1024 bytes
   std::string stage;  // where the images leave
   double weights_kb = 0, activations_kb = 0;  // as planned: of all stages; the largest on the path
   double empty_kb = 0, loaded_kb = 0,
@@ -52,9 +61,9 @@ struct CostTable {
   std::string energy_source;  // what measured energy and what it covers, or why nothing did; empty: nobody asked
   std::string device = kThisMachine;  // or its name in devices.toml
   Json states = Json::array();        // of the device before and after every part of the measurement: evidence
-  std::vector<CostEntry> entries;
+  std::vector<CostSample> entries;
   std::vector<PathMemory> memory;  // one for each exit; empty: nobody asked
-  const CostEntry* find(const CostKey& key) const;
+  const CostSample* find(const CostKey& key) const;
 };
 
 Json to_json(const CostTable& table);

@@ -10,14 +10,17 @@ namespace {
 
 using testing::HasSubstr;
 
+CostKey row_of(const char* stage, int batch = 1) {
+  return cost_key(stage, kUsualEngine, kUsualProvider, plan::Precision::fp32, 1, batch);
+}
+
 CostTable small_table() {
   CostTable table;
   table.machine = {{"cpu", "Model \"X\", rev 2"}, {"cores", 2}, {"flags", "avx2 fma"}};
   table.engine_version = "1.21";
   const double little[] = {50, 60, 70}, batch[] = {800, 800};
-  table.entries.push_back(
-      {.key = {.stage = "little"}, .latency_us = summarize(little), .load_ms = 2.5, .stable = true});
-  table.entries.push_back({.key = {.stage = "little", .batch = 16}, .latency_us = summarize(batch)});
+  table.entries.push_back({.key = row_of("little"), .latency_us = summarize(little), .load_ms = 2.5, .stable = true});
+  table.entries.push_back({.key = row_of("little", 16), .latency_us = summarize(batch)});
   table.energy_source = "rapl: CPU packages";
   table.entries.back().energy = {.gross_uj = 900.5,
                                  .net_uj = 700.25,
@@ -35,11 +38,11 @@ TEST(CostTable, SurvivesItsFile) {
   save_cost_table(file, small_table());
   const CostTable table = load_cost_table(file);
   EXPECT_EQ(to_json(table).dump(), to_json(small_table()).dump());
-  const CostEntry* entry = table.find({.stage = "little", .batch = 16});
+  const CostSample* entry = table.find(row_of("little", 16));
   ASSERT_NE(entry, nullptr);
   EXPECT_EQ(entry->latency_us.mean, 800);
   EXPECT_FALSE(entry->stable);
-  EXPECT_EQ(table.find({.stage = "little", .threads = 2}), nullptr);
+  EXPECT_EQ(table.find(cost_key("little", kUsualEngine, kUsualProvider, plan::Precision::fp32, 2, 1)), nullptr);
 }
 
 TEST(CostTable, DamageIsRefused) {

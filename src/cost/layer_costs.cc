@@ -16,10 +16,10 @@ LayerTimes layer_times(const LayerCostTable& table) {
   return times;
 }
 
-StageTerms terms_of(const StageShape& stage, const plan::InputShape& input, const LayerTimes& times,
+StageTerms terms_of(const Segment& stage, const plan::InputShape& input, const LayerTimes& times,
                     const std::string& origin) {
   StageTerms terms = stage_terms(stage, input);
-  for (const plan::ConvLayer& layer : stage_layers(stage, input)) {
+  for (const plan::ConvLayer& layer : segment_layers(stage, input)) {
     const auto found = times.find(key_of(layer));
     if (found == times.end()) {
       fail("{}: layers: expected {}, which is {} of stage '{}', found none of {}", origin, key_of(layer).text(),
@@ -30,7 +30,7 @@ StageTerms terms_of(const StageShape& stage, const plan::InputShape& input, cons
   return terms;
 }
 
-bool is_cut(const StageShape& stage) {
+bool is_cut(const Segment& stage) {
   return stage.first_block > 0 || stage.carry || stage.end_block() < static_cast<int>(stage.arch.blocks.size());
 }
 
@@ -70,16 +70,16 @@ void fit_layer_costs(LayerCostTable& table, const std::string& origin) {
   std::vector<double> measured;
   for (const MeasuredStage& stage : table.stages) {
     if (stage.held_out) continue;
-    terms.push_back(terms_of(stage.shape, table.input, times, origin));
+    terms.push_back(terms_of(stage.segment, table.input, times, origin));
     measured.push_back(stage.time.us());
   }
   table.fit = fit_layers(terms, measured);
   for (const bool cut : {false, true}) {
     std::vector<double> truth, predicted;
     for (const MeasuredStage& stage : table.stages) {
-      if (!stage.held_out || is_cut(stage.shape) != cut) continue;
+      if (!stage.held_out || is_cut(stage.segment) != cut) continue;
       truth.push_back(stage.time.us());
-      predicted.push_back(table.fit.predict(terms_of(stage.shape, table.input, times, origin)));
+      predicted.push_back(table.fit.predict(terms_of(stage.segment, table.input, times, origin)));
     }
     (cut ? table.cut_error : table.whole_error) = error_of_fit(truth, predicted);
   }
@@ -95,7 +95,7 @@ void require_same_setting(const LayerCostTable& table, const std::string& device
   require("device", table.device, device);
   require("engine", table.key.engine, key.engine);
   require("provider", table.key.provider, key.provider);
-  require("precision", table.key.precision, key.precision);
+  require("precision", plan::to_string(table.key.precision), plan::to_string(key.precision));
   require("threads", std::to_string(table.key.threads), std::to_string(key.threads));
 }
 
@@ -106,20 +106,20 @@ LayerCosts::LayerCosts(LayerCostTable table, std::string origin)
   }
   sha256_ = sha256_hex(to_json(table_).dump());
   layer_us_ = layer_times(table_);
-  for (const MeasuredStage& stage : table_.stages) stage_us_.emplace(stage.shape.text(), stage.time.us());
+  for (const MeasuredStage& stage : table_.stages) stage_us_.emplace(stage.segment.text(), stage.time.us());
 }
 
-StageExpense LayerCosts::stage(const StageShape& stage) const {
-  if (plan::to_string(stage.precision) != table_.key.precision) {
-    fail("{}: precision: found {}, expected that of stage '{}', {}", origin_, table_.key.precision, stage.text(),
-         to_string(stage.precision));
+StageCost LayerCosts::stage(const Segment& stage) const {
+  if (stage.precision != table_.key.precision) {
+    fail("{}: precision: found {}, expected that of stage '{}', {}", origin_, to_string(table_.key.precision),
+         stage.text(), to_string(stage.precision));
   }
   const auto whole = stage_us_.find(stage.text());
   if (whole != stage_us_.end()) return {.latency_us = whole->second, .measured = true};
   return predict(stage);
 }
 
-StageExpense LayerCosts::predict(const StageShape& stage) const {
+StageCost LayerCosts::predict(const Segment& stage) const {
   return {.latency_us = table_.fit.predict(terms_of(stage, table_.input, layer_us_, origin_))};
 }
 
@@ -130,7 +130,7 @@ Json LayerCosts::identity() const {
   Json json = {{"source", "layer costs"},         {"sha256", sha256_},
                {"cpu", machine("cpu")},           {"flags", machine("flags")},
                {"engine", table_.key.engine},     {"engine_version", table_.engine_version},
-               {"provider", table_.key.provider}, {"precision", table_.key.precision},
+               {"provider", table_.key.provider}, {"precision", plan::to_string(table_.key.precision)},
                {"threads", table_.key.threads},   {"input", to_json(table_.input)},
                {"classes", table_.classes}};
   if (table_.device != kThisMachine) json["device"] = table_.device;

@@ -1,6 +1,6 @@
 // LayerCosts: the latency of any stage of a search space, from its layers' measured times.
 //
-// Layers were timed in the middle of whole nets (profile/layer_costs.h). A stage that was measured whole costs what was
+// Layers were timed in the middle of whole nets (costing/layer_costs.h). A stage that was measured whole costs what was
 // measured; any other the sum of its layers and what stands around them (layer_fit.h), which is fitted to some of the
 // stages that were measured whole. The others tell the error.
 #pragma once
@@ -33,7 +33,7 @@ struct TimedRuns {
 };
 
 struct MeasuredStage {
-  StageShape shape;
+  Segment segment;
   bool held_out = false;  // not fitted to: tells the error
   TimedRuns time;
 };
@@ -48,7 +48,7 @@ struct LayerCostTable {
   std::string device = kThisMachine;  // or its name in devices.toml
   Json machine = Json::object();      // core/machine.h
   std::string engine_version;
-  CostKey key;  // `stage` is empty
+  CostKey key = cost_key({}, kUsualEngine, kUsualProvider, plan::Precision::fp32, 1, 1);  // `stage` is empty
   plan::InputShape input;
   int classes = 0;
   Json settings = Json::object();    // what was asked for: a table is only taken up with the same
@@ -87,8 +87,8 @@ class LayerCosts : public CostModel {
   // origin: what messages call the table. Throws Error when it is not complete.
   LayerCosts(LayerCostTable table, std::string origin);
 
-  StageExpense stage(const StageShape& stage) const override;  // no energy
-  StageExpense predict(const StageShape& stage) const;         // as if it had not been measured whole
+  StageCost stage(const Segment& stage) const override;  // no energy
+  StageCost predict(const Segment& stage) const;         // as if it had not been measured whole
   Json identity() const override;
   const LayerCostTable& table() const { return table_; }
 
@@ -96,7 +96,7 @@ class LayerCosts : public CostModel {
   LayerCostTable table_;
   std::string origin_, sha256_;
   std::map<LayerKey, double> layer_us_;
-  std::map<std::string, double> stage_us_;  // by StageShape::text()
+  std::map<std::string, double> stage_us_;  // by Segment::text()
 };
 
 }  // namespace triage::cost

@@ -40,11 +40,11 @@ LayerKey layer_from_json(const JsonReader& json) {
 }
 
 Json stage_to_json(const MeasuredStage& stage) {
-  const StageShape& shape = stage.shape;
-  Json json = {{"arch", shape.arch.text()},
-               {"first_block", shape.first_block},
-               {"last_block", shape.end_block()},
-               {"carry", shape.carry},
+  const Segment& segment = stage.segment;
+  Json json = {{"arch", segment.arch.text()},
+               {"first_block", segment.first_block},
+               {"last_block", segment.end_block()},
+               {"carry", segment.carry},
                {"held_out", stage.held_out}};
   add_time(json, stage.time);
   return json;
@@ -52,19 +52,19 @@ Json stage_to_json(const MeasuredStage& stage) {
 
 MeasuredStage stage_from_json(const JsonReader& json, const plan::InputShape& input, plan::Precision precision) {
   MeasuredStage stage;
-  StageShape& shape = stage.shape;
+  Segment& segment = stage.segment;
   try {
-    shape.arch = plan::ArchSpec::parse(json.get<std::string>("arch"));
-    conv_layers(shape.arch, input);
+    segment.arch = plan::ArchSpec::parse(json.get<std::string>("arch"));
+    conv_layers(segment.arch, input);
   } catch (const Error& error) {
     fail("{}: {}", json.where(), error.what());
   }
-  const int blocks = static_cast<int>(shape.arch.blocks.size());
-  shape.first_block = json.get_in("first_block", 0, blocks - 1);
-  const int end = json.get_in("last_block", shape.first_block + 1, blocks);
-  shape.last_block = end == blocks ? -1 : end;
-  shape.carry = json.get<bool>("carry");
-  shape.precision = precision;
+  const int blocks = static_cast<int>(segment.arch.blocks.size());
+  segment.first_block = json.get_in("first_block", 0, blocks - 1);
+  const int end = json.get_in("last_block", segment.first_block + 1, blocks);
+  segment.last_block = end == blocks ? -1 : end;
+  segment.carry = json.get<bool>("carry");
+  segment.precision = precision;
   stage.held_out = json.get<bool>("held_out");
   stage.time = time_from_json(json);
   return stage;
@@ -104,15 +104,15 @@ Json object_from(const JsonReader& json, const char* key) {
 }  // namespace
 
 std::string setting_text(const CostKey& key) {
-  std::string text = key.precision;
-  if (key.provider != CostKey().provider) text += "_" + key.provider;
-  if (key.threads != CostKey().threads) text += std::format("_{}_threads", key.threads);
+  std::string text = plan::to_string(key.precision);
+  if (key.provider != kUsualProvider) text += "_" + key.provider;
+  if (key.threads != 1) text += std::format("_{}_threads", key.threads);
   return text;
 }
 
 std::string layer_costs_name(const CostKey& key, const std::string& device) {
   if (device.find('/') != std::string::npos) fail("device: expected a name without '/', found '{}'", device);
-  const std::string usual = CostKey().precision, text = setting_text(key);
+  const std::string usual = plan::to_string(plan::Precision::fp32), text = setting_text(key);
   std::string name = "layer_costs" + (text.starts_with(usual) ? text.substr(usual.size()) : "_" + text);
   if (device != kThisMachine) name += "_on_" + device;
   return name + ".json";
@@ -121,7 +121,7 @@ std::string layer_costs_name(const CostKey& key, const std::string& device) {
 Json to_json(const LayerCostTable& table) {
   Json json = {{"version", kLayerCostVersion},   {"machine", table.machine},
                {"engine", table.key.engine},     {"engine_version", table.engine_version},
-               {"provider", table.key.provider}, {"precision", table.key.precision},
+               {"provider", table.key.provider}, {"precision", plan::to_string(table.key.precision)},
                {"threads", table.key.threads},   {"input", to_json(table.input)},
                {"classes", table.classes},       {"settings", table.settings},
                {"provenance", table.provenance}, {"visits", table.visits},
@@ -149,10 +149,10 @@ LayerCostTable layer_costs_from_json(const Json& json, const std::string& origin
   table.device = reader.get_or("device", std::string(kThisMachine));
   if (table.device.empty()) reader.at("device").fail_here("a device's name");
   table.machine = object_from(reader, "machine");
-  table.key = {.engine = reader.get<std::string>("engine"),
-               .provider = reader.get<std::string>("provider"),
-               .precision = reader.get<std::string>("precision"),
-               .threads = reader.get_in("threads", 1, kMaxThreads)};
+  table.key =
+      cost_key({}, reader.get<std::string>("engine"), reader.get<std::string>("provider"),
+               plan::precision_from_string(reader.get<std::string>("precision"), reader.at("precision").where()),
+               reader.get_in("threads", 1, kMaxThreads), /*batch=*/1);
   table.engine_version = reader.get<std::string>("engine_version");
   table.input = plan::input_shape_from_json(reader.at("input"));
   table.classes = reader.get_in("classes", 1, plan::kMaxClasses);
@@ -180,11 +180,10 @@ LayerCostTable layer_costs_from_json(const Json& json, const std::string& origin
       fail("{}: expected one entry per layer, found a second one for {}", layers.at(i).where(), key.text());
     }
   }
-  const plan::Precision precision = plan::precision_from_string(table.key.precision, reader.at("precision").where());
   std::set<std::string> seen;
   for (std::size_t i = 0; i < stages.size(); ++i) {
-    table.stages.push_back(stage_from_json(stages.at(i), table.input, precision));
-    if (const std::string text = table.stages.back().shape.text(); !seen.insert(text).second) {
+    table.stages.push_back(stage_from_json(stages.at(i), table.input, table.key.precision));
+    if (const std::string text = table.stages.back().segment.text(); !seen.insert(text).second) {
       fail("{}: expected one entry per stage, found a second one for {}", stages.at(i).where(), text);
     }
   }

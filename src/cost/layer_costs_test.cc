@@ -39,7 +39,7 @@ LayerCostTable three_layers() {
   return table;
 }
 
-StageShape shape(const char* arch) { return {.arch = plan::ArchSpec::parse(arch)}; }
+Segment segment(const char* arch) { return {.arch = plan::ArchSpec::parse(arch)}; }
 
 TEST(LayerFit, RecoversTheCoefficientsThatMadeTheTimes) {
   const LayerFit truth{.scale = 0.9,
@@ -103,7 +103,7 @@ TEST(LayerFit, OneStageIsEnoughAndNoneIsNot) {
 }
 
 TEST(StageTerms, CountMapsWhereTheStageBeginsAndEnds) {
-  const StageTerms net = stage_terms(shape("4-8,8"), kInput);
+  const StageTerms net = stage_terms(segment("4-8,8"), kInput);
   EXPECT_EQ(net.layers, 3);
   EXPECT_TRUE(net.image);
   EXPECT_EQ(net.head_kb, 0.5);  // 8 channels of 4x4
@@ -121,14 +121,14 @@ TEST(StageTerms, CountMapsWhereTheStageBeginsAndEnds) {
 
 TEST(LayerCosts, AStageIsTheSumOfItsLayersAndWhatIsAround) {
   const LayerCosts costs(three_layers(), kOrigin);
-  EXPECT_DOUBLE_EQ(costs.stage(shape("4-8,8")).latency_us, 2 * 60 + 3 * 3 + 5 + 7 + 16 * 0.5);
-  EXPECT_DOUBLE_EQ(costs.stage(shape("4-8")).latency_us, 2 * 30 + 3 * 2 + 5 + 7 + 16 * 0.5);
-  StageShape stage = shape("4-8,8");
+  EXPECT_DOUBLE_EQ(costs.stage(segment("4-8,8")).latency_us, 2 * 60 + 3 * 3 + 5 + 7 + 16 * 0.5);
+  EXPECT_DOUBLE_EQ(costs.stage(segment("4-8")).latency_us, 2 * 30 + 3 * 2 + 5 + 7 + 16 * 0.5);
+  Segment stage = segment("4-8,8");
   stage.last_block = 1;
   EXPECT_DOUBLE_EQ(costs.stage(stage).latency_us, 2 * 10 + 3 + 5 + 7 + 16);
   stage.carry = true;
   EXPECT_DOUBLE_EQ(costs.stage(stage).latency_us, 2 * 10 + 3 + 5 + 7 + 16 + 64);
-  stage = shape("4-8,8");
+  stage = segment("4-8,8");
   stage.first_block = 1;
   EXPECT_DOUBLE_EQ(costs.stage(stage).latency_us, 2 * 50 + 3 * 2 + 5 + 16 * 0.5 + 32);
   EXPECT_FALSE(costs.stage(stage).measured);
@@ -137,18 +137,18 @@ TEST(LayerCosts, AStageIsTheSumOfItsLayersAndWhatIsAround) {
 
 TEST(LayerCosts, AStageThatWasMeasuredWholeCostsThat) {
   LayerCostTable table = three_layers();
-  table.stages.push_back({.shape = shape("4-8"), .time = timed(99)});
+  table.stages.push_back({.segment = segment("4-8"), .time = timed(99)});
   const LayerCosts costs(table, kOrigin);
-  EXPECT_TRUE(costs.stage(shape("4-8")).measured);
-  EXPECT_EQ(costs.stage(shape("4-8")).latency_us, 99);
+  EXPECT_TRUE(costs.stage(segment("4-8")).measured);
+  EXPECT_EQ(costs.stage(segment("4-8")).latency_us, 99);
   EXPECT_EQ(costs.stage({.arch = plan::ArchSpec::parse("4-8"), .last_block = 2}).latency_us, 99);  // the same stage
-  EXPECT_FALSE(costs.predict(shape("4-8")).measured);
-  EXPECT_NE(costs.predict(shape("4-8")).latency_us, 99);
+  EXPECT_FALSE(costs.predict(segment("4-8")).measured);
+  EXPECT_NE(costs.predict(segment("4-8")).latency_us, 99);
 }
 
 TEST(LayerCosts, ALayerThatTheTableLacksIsNamed) {
   const LayerCosts costs(three_layers(), kOrigin);
-  EXPECT_EQ(error_of([&] { costs.stage(shape("4-16")); }),
+  EXPECT_EQ(error_of([&] { costs.stage(segment("4-16")); }),
             "layer_costs.json: layers: expected 4 -> 16 channels at 8x8, pool, which is block1.conv0 of stage '4-16', "
             "found none of 3");
 }
@@ -167,11 +167,11 @@ TEST(LayerCosts, IdentityTellsTwoMeasurementsApart) {
 // The nets' true costs are the sum of their layers and 12 µs; those held out, 10 % more.
 TEST(FitLayerCosts, FitsToOneHalfAndTellsTheErrorOnTheOther) {
   LayerCostTable table = three_layers();
-  const auto add = [&](StageShape stage, double us, bool held_out) {
-    table.stages.push_back({.shape = std::move(stage), .held_out = held_out, .time = timed(us)});
+  const auto add = [&](Segment stage, double us, bool held_out) {
+    table.stages.push_back({.segment = std::move(stage), .held_out = held_out, .time = timed(us)});
   };
-  add(shape("4-8"), 42, false);
-  add(shape("4-8,8"), 72, false);
+  add(segment("4-8"), 42, false);
+  add(segment("4-8,8"), 72, false);
   add({.arch = plan::ArchSpec::parse("4-8"), .last_block = 1}, 22, false);
   add({.arch = plan::ArchSpec::parse("4-8,8"), .last_block = 1}, 22 * 1.1, true);
   fit_layer_costs(table, kOrigin);
@@ -180,7 +180,7 @@ TEST(FitLayerCosts, FitsToOneHalfAndTellsTheErrorOnTheOther) {
   EXPECT_NEAR(table.cut_error.mean_percent, 100 * (1 - 1 / 1.1), 1e-6);
   EXPECT_EQ(table.cut_error.kendall_tau, 0);  // one stage has no order
   const LayerCosts costs(table, kOrigin);
-  EXPECT_NEAR(costs.predict(shape("4-8,8")).latency_us, 72, 1e-6);
+  EXPECT_NEAR(costs.predict(segment("4-8,8")).latency_us, 72, 1e-6);
 
   for (MeasuredStage& stage : table.stages) stage.held_out = !stage.held_out;
   fit_layer_costs(table, kOrigin);
@@ -193,9 +193,9 @@ class LayerCostsFileTest : public testing::Test {
  protected:
   LayerCostsFileTest() {
     table_ = three_layers();
-    table_.stages.push_back({.shape = shape("4-8"), .held_out = true, .time = timed(99)});
+    table_.stages.push_back({.segment = segment("4-8"), .held_out = true, .time = timed(99)});
     table_.stages.push_back(
-        {.shape = {.arch = plan::ArchSpec::parse("4-8,8"), .last_block = 1, .carry = true}, .time = timed(22.123)});
+        {.segment = {.arch = plan::ArchSpec::parse("4-8,8"), .last_block = 1, .carry = true}, .time = timed(22.123)});
     table_.whole_error = {.stages = 1, .mean_percent = 1.5, .max_percent = 1.5, .kendall_tau = 0};
     json_ = to_json(table_);
   }
@@ -215,7 +215,7 @@ TEST_F(LayerCostsFileTest, ComesBackAsItWas) {
   EXPECT_EQ(to_json(read), json_);
   EXPECT_EQ(read.fit, table_.fit);
   EXPECT_EQ(read.key, table_.key);
-  EXPECT_EQ(read.stages[1].shape.text(), "4-8,8[0:1]+carry");
+  EXPECT_EQ(read.stages[1].segment.text(), "4-8,8[0:1]+carry");
   EXPECT_TRUE(read.stages[0].held_out);
   EXPECT_EQ(read.layers.at({3, 4, 8, 8, false}).us(), 10);
   EXPECT_EQ(LayerCosts(read, "a").identity(), LayerCosts(table_, "b").identity());
@@ -266,16 +266,20 @@ TEST_F(LayerCostsFileTest, DamageIsNamed) {
   EXPECT_THAT(broken([](Json& json) { json["machine"] = "this one"; }), HasSubstr("machine: expected an object"));
 }
 
+CostKey key_with(const char* provider, plan::Precision precision = plan::Precision::fp32, int threads = 1) {
+  return cost_key({}, kUsualEngine, provider, precision, threads, 1);
+}
+
 TEST_F(LayerCostsFileTest, AnotherDeviceIsRefusedWithBothNames) {
   const auto error = [&](const CostKey& key, const std::string& device = kThisMachine) {
     return error_of([&] { require_same_setting(table_, device, key, kOrigin); });
   };
-  EXPECT_EQ(error({}), "no error");
-  EXPECT_EQ(error({}, "pi5"),
+  EXPECT_EQ(error(table_.key), "no error");
+  EXPECT_EQ(error(table_.key, "pi5"),
             "layer_costs.json: device: found 'this machine', where the costs were measured, expected 'pi5'");
-  EXPECT_THAT(error({.threads = 2}), HasSubstr("threads: found '1'"));
-  EXPECT_THAT(error({.provider = "xnnpack"}), HasSubstr("provider: found 'cpu'"));
-  EXPECT_THAT(error({.precision = "int8"}), HasSubstr("precision: found 'fp32'"));
+  EXPECT_THAT(error(key_with("cpu", plan::Precision::fp32, 2)), HasSubstr("threads: found '1'"));
+  EXPECT_THAT(error(key_with("xnnpack")), HasSubstr("provider: found 'cpu'"));
+  EXPECT_THAT(error(key_with("cpu", plan::Precision::int8)), HasSubstr("precision: found 'fp32'"));
   EXPECT_EQ(measured_on(table_).machine["cpu"], "a cpu");
   EXPECT_EQ(measured_on(table_).engine_version, "1.2.3");
 }
@@ -299,13 +303,14 @@ TEST_F(LayerCostsFileTest, TheTableOfADeviceHasItsNameAndItsStates) {
 }
 
 TEST(LayerCostsName, SaysWhatIsNotUsual) {
-  EXPECT_EQ(layer_costs_name({}), "layer_costs.json");
-  EXPECT_EQ(layer_costs_name({.precision = "int8"}), "layer_costs_int8.json");
-  EXPECT_EQ(layer_costs_name({.provider = "xnnpack"}), "layer_costs_xnnpack.json");
-  EXPECT_EQ(layer_costs_name({.precision = "int8", .threads = 2}, "pi5"), "layer_costs_int8_2_threads_on_pi5.json");
-  EXPECT_EQ(setting_text({}), "fp32");
-  EXPECT_EQ(setting_text({.provider = "xnnpack", .threads = 4}), "fp32_xnnpack_4_threads");
-  EXPECT_THAT(error_of([] { layer_costs_name({}, "../pi5"); }), HasSubstr("expected a name without '/'"));
+  EXPECT_EQ(layer_costs_name(key_with("cpu")), "layer_costs.json");
+  EXPECT_EQ(layer_costs_name(key_with("cpu", plan::Precision::int8)), "layer_costs_int8.json");
+  EXPECT_EQ(layer_costs_name(key_with("xnnpack")), "layer_costs_xnnpack.json");
+  EXPECT_EQ(layer_costs_name(key_with("cpu", plan::Precision::int8, 2), "pi5"),
+            "layer_costs_int8_2_threads_on_pi5.json");
+  EXPECT_EQ(setting_text(key_with("cpu")), "fp32");
+  EXPECT_EQ(setting_text(key_with("xnnpack", plan::Precision::fp32, 4)), "fp32_xnnpack_4_threads");
+  EXPECT_THAT(error_of([] { layer_costs_name(key_with("cpu"), "../pi5"); }), HasSubstr("expected a name without '/'"));
 }
 
 }  // namespace

@@ -22,8 +22,8 @@ double map_kb(int channels, int height, int width) {
 
 }  // namespace
 
-StageTerms stage_terms(const StageShape& stage, const plan::InputShape& input) {
-  const std::vector<plan::ConvLayer> layers = stage_layers(stage, input);
+StageTerms stage_terms(const Segment& stage, const plan::InputShape& input) {
+  const std::vector<plan::ConvLayer> layers = segment_layers(stage, input);
   const plan::ConvLayer &first = layers.front(), &last = layers.back();
   const int shrink = last.pool ? 2 : 1;
   StageTerms terms{.layers = static_cast<int>(layers.size()), .image = stage.first_block == 0};

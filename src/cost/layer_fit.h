@@ -16,7 +16,7 @@ struct StageTerms {
   bool image = true;  // the stage begins at the image
   double head_kb = 0, carry_in_kb = 0, carry_out_kb = 0;
 };
-StageTerms stage_terms(const StageShape& stage, const plan::InputShape& input);  // but layers_us
+StageTerms stage_terms(const Segment& stage, const plan::InputShape& input);  // but layers_us
 
 struct LayerFit {  // nothing is negative
   double scale = 1, per_layer_us = 0, fixed_us = 0, image_us = 0;

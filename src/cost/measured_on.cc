@@ -35,7 +35,7 @@ void add_entries(CostTable& table, const CostTable& other, const std::string& or
     table.engine_version = other.engine_version;
   }
   require_measured_on(measured_on(other), measured_on(table), origin);
-  for (const CostEntry& entry : other.entries) {
+  for (const CostSample& entry : other.entries) {
     if (table.find(entry.key) != nullptr) {
       fail("{}: entries: found stage '{}', threads {}, batch {} a second time, expected it once", origin,
            entry.key.stage, entry.key.threads, entry.key.batch);

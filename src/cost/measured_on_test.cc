@@ -13,7 +13,7 @@ CostTable table_of(const std::string& device, const std::string& cpu, const std:
   table.engine_version = "1.21";
   table.device = device;
   table.states.push_back({{"rows", 1}});
-  table.entries.push_back({.key = {.stage = stage}});
+  table.entries.push_back({.key = cost_key(stage, kUsualEngine, kUsualProvider, plan::Precision::fp32, 1, 1)});
   return table;
 }
 

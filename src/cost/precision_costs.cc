@@ -12,7 +12,7 @@ PrecisionCosts::PrecisionCosts(std::map<plan::Precision, std::shared_ptr<const C
   }
 }
 
-StageExpense PrecisionCosts::stage(const StageShape& stage) const {
+StageCost PrecisionCosts::stage(const Segment& stage) const {
   const auto found = models_.find(stage.precision);
   if (found == models_.end()) {
     fail("stage '{}': expected costs in {}, found none in that precision", stage.text(),

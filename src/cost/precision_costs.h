@@ -13,8 +13,8 @@ class PrecisionCosts : public CostModel {
   // Throws Error where there is none, or one is null.
   explicit PrecisionCosts(std::map<plan::Precision, std::shared_ptr<const CostModel>> models);
 
-  StageExpense stage(const StageShape& stage) const override;  // Error for a precision that no model has
-  Json identity() const override;                              // by precision; of one model alone that one's own
+  StageCost stage(const Segment& stage) const override;  // Error for a precision that no model has
+  Json identity() const override;                        // by precision; of one model alone that one's own
 
  private:
   std::map<plan::Precision, std::shared_ptr<const CostModel>> models_;

@@ -10,7 +10,7 @@ namespace {
 class Flat : public CostModel {  // the same for every stage
  public:
   explicit Flat(double us) : us_(us) {}
-  StageExpense stage(const StageShape&) const override { return {.latency_us = us_}; }
+  StageCost stage(const Segment&) const override { return {.latency_us = us_}; }
   Json identity() const override { return {{"us", us_}}; }
 
  private:
@@ -20,7 +20,7 @@ class Flat : public CostModel {  // the same for every stage
 TEST(PrecisionCosts, EachPrecisionHasItsModel) {
   const PrecisionCosts costs(
       {{plan::Precision::fp32, std::make_shared<Flat>(3)}, {plan::Precision::int8, std::make_shared<Flat>(1)}});
-  StageShape stage{.arch = plan::ArchSpec::parse("8-16")};
+  Segment stage{.arch = plan::ArchSpec::parse("8-16")};
   EXPECT_EQ(costs.stage(stage).latency_us, 3);
   stage.precision = plan::Precision::int8;
   EXPECT_EQ(costs.stage(stage).latency_us, 1);
@@ -29,7 +29,7 @@ TEST(PrecisionCosts, EachPrecisionHasItsModel) {
 
 TEST(PrecisionCosts, AMissingPrecisionIsNamed) {
   const PrecisionCosts costs({{plan::Precision::fp32, std::make_shared<Flat>(3)}});
-  const StageShape stage{.arch = plan::ArchSpec::parse("8-16"), .precision = plan::Precision::int8};
+  const Segment stage{.arch = plan::ArchSpec::parse("8-16"), .precision = plan::Precision::int8};
   EXPECT_EQ(error_of([&] { costs.stage(stage); }),
             "stage '8-16/int8': expected costs in int8, found none in that precision");
   EXPECT_EQ(costs.identity(), (Json{{"us", 3.0}}));  // alone: as the model itself
@@ -37,7 +37,7 @@ TEST(PrecisionCosts, AMissingPrecisionIsNamed) {
 }
 
 TEST(StageSize, Int8IsAByteAWeight) {
-  StageShape stage{.arch = plan::ArchSpec::parse("8-16")};
+  Segment stage{.arch = plan::ArchSpec::parse("8-16")};
   const StageSize fp32 = stage_size(stage, {}, 10);
   stage.precision = plan::Precision::int8;
   const StageSize int8 = stage_size(stage, {}, 10);

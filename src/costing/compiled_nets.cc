@@ -25,7 +25,7 @@ void CompiledNets::compile_all() {
   compiler::KernelLibrary library(compile_.target);
   for (const LayerCostSubject& subject : layer_cost_subjects(nets_.space, nets_.options)) {
     if (stop_requested()) throw Interrupted("stopped while kernels were compiled; the same command begins with that");
-    program_of(random_stage_onnx(subject.shape, nets_.input, nets_.classes, nets_.options.seed), library);
+    program_of(random_stage_onnx(subject.segment, nets_.input, nets_.classes, nets_.options.seed), library);
   }
   library.write(directory_.path() / kLibrary, compile_.program);
   library_sha256_ = sha256_file(directory_.path() / kLibrary);

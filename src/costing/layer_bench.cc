@@ -42,22 +42,23 @@ class LayerNets {
   LayerNets(const plan::InputShape& input, int classes, const LayerCostOptions& options)
       : images(input, options.seed), input_(input), classes_(classes), options_(options) {}
 
-  std::string onnx(const cost::StageShape& stage) const {
+  std::string onnx(const cost::Segment& stage) const {
     return random_stage_onnx(stage, input_, classes_, options_.seed);
   }
   LayerVisitTimes times(const LayerCostSubject& subject, const Summary& whole,
                         std::span<const cost::NodeTime> nodes) const {
     LayerVisitTimes times{.runs = whole.count};
     if (subject.profiled) {
-      times.layers_us = measure::layer_times(nodes, cost::stage_layers(subject.shape, input_), subject.shape.text());
+      times.layers_us =
+          measure::layer_times(nodes, cost::segment_layers(subject.segment, input_), subject.segment.text());
     } else {
       times.whole_us = whole.mean;
     }
     return times;
   }
   // Of the map that a feature stage starts from.
-  std::size_t map_size(const cost::StageShape& stage) const {
-    const plan::ConvLayer first = cost::stage_layers(stage, input_).front();
+  std::size_t map_size(const cost::Segment& stage) const {
+    const plan::ConvLayer first = cost::segment_layers(stage, input_).front();
     return static_cast<std::size_t>(first.in_channels) * first.height * first.width;
   }
   const LayerCostOptions& options() const { return options_; }
@@ -93,7 +94,7 @@ class LocalBench : public LayerBench {
 
  private:
   measure::Visit time(const LayerCostSubject& subject, const measure::MeasureOptions& measure) const {
-    const cost::StageShape& stage = subject.shape;
+    const cost::Segment& stage = subject.segment;
     const auto open = [&](const std::string& profile) {
       return engine_.open(nets_.onnx(stage), stage.text(), profile);
     };
@@ -126,15 +127,15 @@ class VisitPlan {
       const LayerCostSubject& subject = visits.subjects[i];
       const std::string number = std::to_string(visits.first + i);
       int source = -1;
-      if (subject.shape.first_block > 0) {
-        cost::StageShape before = subject.shape;
+      if (subject.segment.first_block > 0) {
+        cost::Segment before = subject.segment;
         before.first_block = 0;
-        before.last_block = subject.shape.first_block;
+        before.last_block = subject.segment.first_block;
         before.carry = true;
         source = add("before " + number, before, -1);
       }
-      rows_.push_back(number + " " + subject.shape.text());
-      add(rows_.back(), subject.shape, source);
+      rows_.push_back(number + " " + subject.segment.text());
+      add(rows_.back(), subject.segment, source);
       if (subject.profiled) profiled_.push_back(rows_.back());
     }
   }
@@ -144,16 +145,16 @@ class VisitPlan {
   const std::vector<std::string>& profiled() const { return profiled_; }
 
  private:
-  int add(const std::string& name, const cost::StageShape& shape, int source) {
+  int add(const std::string& name, const cost::Segment& segment, int source) {
     const int index = static_cast<int>(plan_.stages.size());
-    plan::Stage stage{.name = name, .arch = shape.arch};
+    plan::Stage stage{.name = name, .arch = segment.arch};
     stage.onnx = std::format("{}.onnx", index);
-    stage.precision = shape.precision;
+    stage.precision = segment.precision;
     if (source >= 0) {
       stage.input = plan::StageInput::features;
       stage.source = source;
     }
-    write_file_atomic(directory_.path() / stage.onnx, nets_.onnx(shape));
+    write_file_atomic(directory_.path() / stage.onnx, nets_.onnx(segment));
     plan_.stages.push_back(std::move(stage));
     return index;
   }
@@ -200,8 +201,8 @@ class RemoteBench : public LayerBench {
                              const LayerVisits& visits) const {
     LayerVisitAnswer answer{.on = cost::measured_on(table), .states = table.states};
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      const auto found =
-          std::ranges::find_if(table.entries, [&](const cost::CostEntry& entry) { return entry.key.stage == rows[i]; });
+      const auto found = std::ranges::find_if(
+          table.entries, [&](const cost::CostSample& entry) { return entry.key.stage == rows[i]; });
       if (found == table.entries.end()) fail("{}: expected a row of stage '{}', found none", name_, rows[i]);
       answer.times.push_back(nets_.times(visits.subjects[i], found->latency_us, found->nodes));
       answer.times.back().unstable_because = found->unstable_because;

@@ -108,15 +108,15 @@ void add_visit(const LayerCostSubject& subject, const LayerVisitTimes& times, co
   ++table.visits;
   if (!times.unstable_because.empty()) ++table.unstable[times.unstable_because];
   if (subject.profiled) {
-    const std::vector<plan::ConvLayer> layers = cost::stage_layers(subject.shape, table.input);
+    const std::vector<plan::ConvLayer> layers = cost::segment_layers(subject.segment, table.input);
     for (std::size_t i = 0; i < layers.size(); ++i)
       table.layers[cost::key_of(layers[i])].add(times.layers_us[i], times.runs);
     return;
   }
-  const std::string text = subject.shape.text();
-  auto found = std::ranges::find_if(table.stages, [&](const auto& stage) { return stage.shape.text() == text; });
+  const std::string text = subject.segment.text();
+  auto found = std::ranges::find_if(table.stages, [&](const auto& stage) { return stage.segment.text() == text; });
   if (found == table.stages.end()) {
-    table.stages.push_back({.shape = subject.shape, .held_out = subject.held_out});
+    table.stages.push_back({.segment = subject.segment, .held_out = subject.held_out});
     found = std::prev(table.stages.end());
   }
   found->time.add(times.whole_us, times.runs);
@@ -137,12 +137,12 @@ std::vector<LayerCostSubject> next_visits(const std::vector<LayerCostSubject>& s
 std::vector<LayerCostSubject> subjects_of(const plan::SearchSpace& space, const LayerCostOptions& options) {
   std::vector<LayerCostSubject> subjects;
   for (plan::ArchSpec& arch : covering_subnets(space, options.cover, options.seed)) {
-    subjects.push_back({.shape = {.arch = std::move(arch)}, .profiled = true});
+    subjects.push_back({.segment = {.arch = std::move(arch)}, .profiled = true});
   }
   std::vector<plan::ArchSpec> nets = sized_subnets(space, static_cast<std::size_t>(options.whole_nets), options.seed);
   for (std::size_t i = 0; i < nets.size(); ++i) {  // the largest is fitted to: nothing is extrapolated
     const bool held_out = i % 2 == 1 && i + 1 < nets.size();
-    subjects.push_back({.shape = {.arch = std::move(nets[i])}, .held_out = held_out});
+    subjects.push_back({.segment = {.arch = std::move(nets[i])}, .held_out = held_out});
   }
   const std::vector<int> exits = exits_of(space, options);
   if (exits.empty()) return subjects;
@@ -151,9 +151,9 @@ std::vector<LayerCostSubject> subjects_of(const plan::SearchSpace& space, const 
   for (std::size_t i = 0; i < nets.size(); ++i) {
     const int cut = exits[i % exits.size()] + 1;
     const bool held_out = i / exits.size() % 2 == 1;
-    subjects.push_back({.shape = {.arch = nets[i], .last_block = cut}, .held_out = held_out});
-    subjects.push_back({.shape = {.arch = nets[i], .last_block = cut, .carry = true}, .held_out = held_out});
-    subjects.push_back({.shape = {.arch = nets[i], .first_block = cut}, .held_out = held_out});
+    subjects.push_back({.segment = {.arch = nets[i], .last_block = cut}, .held_out = held_out});
+    subjects.push_back({.segment = {.arch = nets[i], .last_block = cut, .carry = true}, .held_out = held_out});
+    subjects.push_back({.segment = {.arch = nets[i], .first_block = cut}, .held_out = held_out});
   }
   return subjects;
 }
@@ -162,15 +162,13 @@ std::vector<LayerCostSubject> subjects_of(const plan::SearchSpace& space, const 
 
 std::vector<LayerCostSubject> layer_cost_subjects(const plan::SearchSpace& space, const LayerCostOptions& options) {
   std::vector<LayerCostSubject> subjects = subjects_of(space, options);
-  for (LayerCostSubject& subject : subjects) subject.shape.precision = options.precision;
+  for (LayerCostSubject& subject : subjects) subject.segment.precision = options.precision;
   return subjects;
 }
 
 cost::CostKey key_of(const LayerCostOptions& options) {
-  return {.engine = measure::engine_of(options.provider),
-          .provider = options.provider,
-          .precision = plan::to_string(options.precision),
-          .threads = options.threads};
+  return cost::cost_key({}, measure::engine_of(options.provider), options.provider, options.precision, options.threads,
+                        /*batch=*/1);
 }
 
 cost::LayerCostTable measure_layer_costs(const plan::SearchSpace& space, const plan::InputShape& input, int classes,

@@ -48,7 +48,7 @@ cost::LayerCostTable measure_layer_costs(const plan::SearchSpace& space, const p
 
 // What it measures. profiled: its layers, else as a whole.
 struct LayerCostSubject {
-  cost::StageShape shape;
+  cost::Segment segment;
   bool profiled = false, held_out = false;
 };
 std::vector<LayerCostSubject> layer_cost_subjects(const plan::SearchSpace& space, const LayerCostOptions& options);

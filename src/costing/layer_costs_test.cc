@@ -35,8 +35,8 @@ LayerCostOptions tiny() {
 struct Killed {};
 
 // Every stage that a plan with nets of the space can have.
-std::vector<cost::StageShape> all_stages() {
-  std::vector<cost::StageShape> stages;
+std::vector<cost::Segment> all_stages() {
+  std::vector<cost::Segment> stages;
   for (const plan::ArchSpec& arch : kSpace.sample_distinct(1000, 1)) {
     stages.push_back({.arch = arch});
     stages.push_back({.arch = arch, .last_block = 1});
@@ -48,7 +48,7 @@ std::vector<cost::StageShape> all_stages() {
 
 TEST(RandomStage, AnswersWithNumbersOfTheirUsualSize) {
   for (const char* arch : {"8-16,16-32,32-32", "8,8,8,8,8,8,8,8,8,8,8,8,8,8,8,8"}) {  // deep: nothing fades or grows
-    const cost::StageShape stage{.arch = plan::ArchSpec::parse(arch), .carry = true};
+    const cost::Segment stage{.arch = plan::ArchSpec::parse(arch), .carry = true};
     const auto backend = runtime::make_onnx_backend(random_stage_onnx(stage, {}, kClasses, 1), "random", {});
     std::vector<float> image(backend->shape().input_size), logits(kClasses), carry(backend->shape().carry_size);
     for (std::size_t i = 0; i < image.size(); ++i) image[i] = static_cast<float>(i * 37 % 256) / 255;
@@ -72,8 +72,8 @@ TEST(LayerCostSubjects, AreNetsToProfileNetsAndCutStages) {
   std::set<std::string> cuts, held_out_cuts;
   int profiled = 0, whole = 0, held_out = 0;
   for (const LayerCostSubject& subject : layer_cost_subjects(space, options)) {
-    const cost::StageShape& shape = subject.shape;
-    const std::string cut = std::format("{}:{}{}", shape.first_block, shape.end_block(), shape.carry ? "+" : "");
+    const cost::Segment& segment = subject.segment;
+    const std::string cut = std::format("{}:{}{}", segment.first_block, segment.end_block(), segment.carry ? "+" : "");
     const bool is_cut = cut != "0:4";
     profiled += subject.profiled;
     whole += !subject.profiled && !is_cut;
@@ -107,8 +107,8 @@ TEST(MeasureLayerCosts, EveryStageOfTheSpaceCanBePredicted) {
 
   const cost::LayerCosts costs(cost::load_layer_costs(file), file.string());
   int known = 0;
-  for (const cost::StageShape& stage : all_stages()) {
-    const cost::StageExpense expense = costs.stage(stage);
+  for (const cost::Segment& stage : all_stages()) {
+    const cost::StageCost expense = costs.stage(stage);
     EXPECT_TRUE(std::isfinite(expense.latency_us) && expense.latency_us > 0) << stage.text();
     EXPECT_GT(costs.predict(stage).latency_us, 0) << stage.text();
     known += expense.measured;
@@ -128,7 +128,7 @@ TEST(MeasureLayerCosts, StagesInInt8HaveATableOfTheirOwn) {
   measure_layer_costs(kSpace, kInput, kClasses, options, file);
   const cost::LayerCosts costs(cost::load_layer_costs(file), file.string());
   int known = 0;
-  for (cost::StageShape stage : all_stages()) {
+  for (cost::Segment stage : all_stages()) {
     stage.precision = plan::Precision::int8;
     known += costs.stage(stage).measured;
     EXPECT_GT(costs.predict(stage).latency_us, 0) << stage.text();
@@ -209,7 +209,7 @@ class FakeBench : public LayerBench {
     ++calls_;
     LayerVisitAnswer answer{.on = {"pi5", {{"cpu", cpu}, {"flags", "asimd"}}, "1.21"}};
     for (const LayerCostSubject& subject : visits.subjects) {
-      const std::vector<plan::ConvLayer> layers = cost::stage_layers(subject.shape, kInput);
+      const std::vector<plan::ConvLayer> layers = cost::segment_layers(subject.segment, kInput);
       LayerVisitTimes times{.runs = 7};
       for (const plan::ConvLayer& layer : layers) {
         times.whole_us += 1 + 1e-3 * static_cast<double>(layer.macs);
@@ -231,7 +231,7 @@ class FakeBench : public LayerBench {
 
 TEST(MeasureLayerCosts, ADeviceThatVanishedIsComeBackTo) {
   const TempDir directory;
-  const fs::path file = directory.path() / cost::layer_costs_name({}, "pi5");
+  const fs::path file = directory.path() / cost::layer_costs_name(cost::LayerCostTable().key, "pi5");
   std::vector<std::uint64_t> seen;
   const auto measure = [&](FakeBench& bench) {
     seen.clear();
@@ -282,7 +282,7 @@ TEST(MeasureLayerCosts, XnnpackHasATableOfItsOwn) {
   EXPECT_EQ(file.filename(), "layer_costs_xnnpack.json");
   measure_layer_costs(kSpace, kInput, kClasses, options, file);
   const cost::LayerCosts costs(cost::load_layer_costs(file), file.string());
-  for (const cost::StageShape& stage : all_stages()) EXPECT_GT(costs.predict(stage).latency_us, 0) << stage.text();
+  for (const cost::Segment& stage : all_stages()) EXPECT_GT(costs.predict(stage).latency_us, 0) << stage.text();
   EXPECT_EQ(costs.identity()["provider"], "xnnpack");
 }
 

@@ -20,21 +20,21 @@ constexpr int kMemoryImages = 8;
 constexpr double kKb = 1024;
 
 // A plan of these nets, the smaller one first, in `directory`.
-plan::Plan write_plan(const fs::path& directory, const std::vector<cost::StageShape>& nets,
-                      const plan::InputShape& input, int classes, std::uint64_t seed) {
+plan::Plan write_plan(const fs::path& directory, const std::vector<cost::Segment>& nets, const plan::InputShape& input,
+                      int classes, std::uint64_t seed) {
   plan::Plan plan{.name = "memory", .input = input};
   plan.policy = plan::PolicyKind::confidence;
   for (int c = 0; c < classes; ++c) plan.classes.push_back(std::to_string(c));
-  for (const cost::StageShape& shape : nets) {
-    const cost::StageSize size = cost::stage_size(shape, input, classes);
-    plan::Stage stage{.name = std::format("net{}", plan.stages.size() + 1), .arch = shape.arch};
+  for (const cost::Segment& segment : nets) {
+    const cost::StageSize size = cost::stage_size(segment, input, classes);
+    plan::Stage stage{.name = std::format("net{}", plan.stages.size() + 1), .arch = segment.arch};
     stage.onnx = stage.name + ".onnx";
-    stage.precision = shape.precision;
+    stage.precision = segment.precision;
     stage.macs = size.macs;
     stage.parameters = size.parameters;
     stage.weight_bytes = size.weight_bytes;
     stage.activation_bytes = size.activation_bytes;
-    const std::string bytes = random_stage_onnx(shape, input, classes, seed);
+    const std::string bytes = random_stage_onnx(segment, input, classes, seed);
     write_file_atomic(directory / stage.onnx, bytes);
     stage.sha256 = sha256_hex(bytes);
     plan.stages.push_back(std::move(stage));
@@ -78,7 +78,7 @@ cost::MemoryCosts measure_memory_costs(const plan::SearchSpace& space, const pla
       if (progress) progress(done++, total);
       if (stop_requested()) throw Interrupted(std::format("stopped after {} of {} plans", done - 1, total));
       const std::size_t large = i / 2;
-      std::vector<cost::StageShape> stages{{.arch = nets[large], .precision = precision}};
+      std::vector<cost::Segment> stages{{.arch = nets[large], .precision = precision}};
       if (i % 2 == 1) stages.insert(stages.begin(), {.arch = nets[large / 2], .precision = precision});
       const TemporaryDirectory directory("memory");
       const plan::Plan plan = write_plan(directory.path(), stages, input, classes, options.seed);

@@ -29,11 +29,11 @@ exporting::Int8Stage random_int8(const exporting::StageModel& model) {
 
 }  // namespace
 
-std::string random_stage_onnx(const cost::StageShape& stage, const plan::InputShape& input, int classes,
+std::string random_stage_onnx(const cost::Segment& stage, const plan::InputShape& input, int classes,
                               std::uint64_t seed) {
   constexpr double kBias = 0.1;
   Rng rng(derive_seed(seed, stage.text()));
-  const std::vector<plan::ConvLayer> layers = cost::stage_layers(stage, input);
+  const std::vector<plan::ConvLayer> layers = cost::segment_layers(stage, input);
   exporting::StageModel model{.name = stage.text(), .arch = stage.arch, .input = input};
   model.first_block = stage.first_block;
   model.last_block = stage.last_block;

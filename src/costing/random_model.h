@@ -11,7 +11,7 @@ namespace triage::costing {
 // Its ONNX file, named after the shape. Weights keep the activations' size from layer to layer (He et al. 2015), so
 // that no map fades to denormals or grows without bound. No score and no features. classes >= 2. Throws Error for a bad
 // shape.
-std::string random_stage_onnx(const cost::StageShape& stage, const plan::InputShape& input, int classes,
+std::string random_stage_onnx(const cost::Segment& stage, const plan::InputShape& input, int classes,
                               std::uint64_t seed);
 
 }  // namespace triage::costing

@@ -143,7 +143,7 @@ std::vector<JobPart> missing_parts(const Measurable& what, const Job& job, const
         const bool wanted = options.only.empty() || std::ranges::find(options.only, row) != options.only.end();
         const auto stage = std::ranges::find(what.plan.stages, row, &plan::Stage::name);
         const bool whole = stage == what.plan.stages.end();
-        if (!wanted || have.find(cost_key(options.provider, whole ? nullptr : &*stage, threads, batch))) continue;
+        if (!wanted || have.find(row_key(options.provider, whole ? nullptr : &*stage, threads, batch))) continue;
         part.rows.push_back(row);
         if (part.rows.size() == static_cast<std::size_t>(job.interleaved)) {
           parts.push_back(part);
@@ -178,7 +178,7 @@ cost::CostTable measure_part(const Measurable& what, const fs::path& directory, 
                               .table;
   const DeviceState after = state_now(options.cores);
   const std::string reason = unstable_because(before, after, job.limits, options.cores);
-  for (cost::CostEntry& entry : table.entries) {
+  for (cost::CostSample& entry : table.entries) {
     entry.unstable_because = reason;
     if (!reason.empty()) entry.stable = false;
   }

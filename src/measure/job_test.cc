@@ -18,6 +18,10 @@ namespace {
 
 using testing::HasSubstr;
 
+cost::CostKey row_of(const char* row, int batch = 1, plan::Precision precision = plan::Precision::fp32) {
+  return cost::cost_key(row, cost::kUsualEngine, cost::kUsualProvider, precision, 1, batch);
+}
+
 // little (hands its map over) and deeper (starts from it); timed for milliseconds.
 class JobTest : public testing::Test {
  protected:
@@ -84,7 +88,7 @@ TEST_F(JobTest, EveryRowHasItsPlaceAndEveryPartItsStates) {
   EXPECT_EQ(table.entries.size(), 6u);  // (2 stages and the plan) x 2 batch sizes
   for (const int batch : {1, 2}) {
     for (const char* row : {"little", "deeper", "plan"}) {
-      EXPECT_NE(table.find({.stage = row, .batch = batch}), nullptr) << row;
+      EXPECT_NE(table.find(row_of(row, batch)), nullptr) << row;
     }
   }
   ASSERT_EQ(table.states.size(), 4u);  // parts of 2 rows and 1
@@ -136,8 +140,8 @@ TEST_F(JobTest, RowsInInt8AreFoundAgain) {
   EXPECT_EQ(first_done, 3u);
   EXPECT_EQ(table.entries.size(), 6u);
   for (const int batch : {1, 2}) {
-    EXPECT_NE(table.find({.stage = "deeper", .precision = "int8", .batch = batch}), nullptr);
-    EXPECT_NE(table.find({.stage = "plan", .batch = batch}), nullptr);
+    EXPECT_NE(table.find(row_of("deeper", batch, plan::Precision::int8)), nullptr);
+    EXPECT_NE(table.find(row_of("plan", batch)), nullptr);
   }
   EXPECT_EQ(to_json(run()).dump(), to_json(table).dump());
 }
@@ -184,7 +188,7 @@ TEST_F(JobTest, StagesNeedNoPlan) {
   fs::rename(directory_ / "list.json", directory_ / "stages.json");
   const cost::CostTable table = run();
   EXPECT_EQ(table.entries.size(), 4u);
-  EXPECT_EQ(table.find({.stage = "plan"}), nullptr);
+  EXPECT_EQ(table.find(row_of("plan")), nullptr);
 }
 
 TEST_F(JobTest, OneByOneTheEnginesProfilerCanTimeTheNodes) {
@@ -196,11 +200,11 @@ TEST_F(JobTest, OneByOneTheEnginesProfilerCanTimeTheNodes) {
   job_.profile.measure.settle_runs = 0;
   const cost::CostTable table = run();
   ASSERT_EQ(table.entries.size(), 2u);  // not the plan
-  EXPECT_TRUE(table.find({.stage = "little"})->nodes.empty());
-  const cost::CostEntry& deeper = *table.find({.stage = "deeper"});
+  EXPECT_TRUE(table.find(row_of("little"))->nodes.empty());
+  const cost::CostSample& deeper = *table.find(row_of("deeper"));
   EXPECT_FALSE(deeper.nodes.empty());
   const cost::CostTable read = cost::cost_table_from_json(to_json(table), "table");
-  EXPECT_EQ(read.find({.stage = "deeper"})->nodes, deeper.nodes);
+  EXPECT_EQ(read.find(row_of("deeper"))->nodes, deeper.nodes);
   EXPECT_EQ(to_json(run()).dump(), to_json(table).dump());  // from the state file
   job_.profile.by_node = {"huge"};
   fs::remove(state_);
@@ -231,7 +235,7 @@ TEST_F(JobTest, XnnpackRowsCarryTheProvider) {
   }
   const cost::CostTable table = run();
   EXPECT_EQ(table.entries.size(), 4u);  // not the plan: it runs on the CPU provider
-  EXPECT_NE(table.find({.stage = "deeper", .provider = "xnnpack", .batch = 2}), nullptr);
+  EXPECT_NE(table.find(cost::cost_key("deeper", cost::kUsualEngine, "xnnpack", plan::Precision::fp32, 1, 2)), nullptr);
 }
 
 TEST_F(JobTest, CompiledRowsAndTheWholePlan) {
@@ -256,9 +260,7 @@ TEST_F(JobTest, CompiledRowsAndTheWholePlan) {
   const cost::CostTable table = run();
   EXPECT_EQ(table.entries.size(), 12u);
   for (const char* row : {"little", "deeper", "plan"}) {
-    EXPECT_NE(table.find({.stage = row, .engine = "compiled", .provider = "compiled", .threads = 2, .batch = 2}),
-              nullptr)
-        << row;
+    EXPECT_NE(table.find(cost::cost_key(row, "compiled", "compiled", plan::Precision::fp32, 2, 2)), nullptr) << row;
   }
   EXPECT_EQ(to_json(run()).dump(), to_json(table).dump());  // what is there is found again
 }

@@ -48,7 +48,7 @@ struct Exit {
   double threshold = 1;          // escalate while score > threshold
 };
 
-struct StageCost {  // measured on the plan's device; µs per image at batch 1
+struct MeasuredCost {  // measured on the plan's device; µs per image at batch 1
   Summary latency_us;
   double first_inference_us = 0, load_ms = 0;
   std::optional<double> energy_uj;  // net of the idle machine, mean; none: not available
@@ -72,7 +72,7 @@ struct Stage {
   std::int64_t weight_bytes = 0, activation_bytes = 0;  // cost_model.h; activations 0: not known
   Precision precision = Precision::fp32;                // of its file
   Exit exit;
-  std::optional<StageCost> cost;
+  std::optional<MeasuredCost> cost;
 };
 
 struct Prediction {                  // what the chosen thresholds promise, on the validation split

@@ -68,10 +68,10 @@ Exit exit_from_json(const JsonReader& json, int stage_features) {
   return exit;
 }
 
-StageCost cost_from_json(const JsonReader& json) {
-  StageCost cost{.latency_us = latency_from_json(json.at("latency_us")),
-                 .first_inference_us = json.not_negative("first_inference_us"),
-                 .load_ms = json.not_negative("load_ms")};
+MeasuredCost cost_from_json(const JsonReader& json) {
+  MeasuredCost cost{.latency_us = latency_from_json(json.at("latency_us")),
+                    .first_inference_us = json.not_negative("first_inference_us"),
+                    .load_ms = json.not_negative("load_ms")};
   if (json.has("energy_uj")) cost.energy_uj = json.not_negative("energy_uj");
   return cost;
 }

@@ -56,7 +56,7 @@ class FakeAnswers : public AnswerSource {
 
 class FakeCosts : public cost::CostModel {
  public:
-  cost::StageExpense stage(const cost::StageShape& stage) const override {
+  cost::StageCost stage(const cost::Segment& stage) const override {
     const cost::StageSize size = cost::stage_size(stage, {}, 4);
     return {.latency_us = 5 + static_cast<double>(size.macs) / 1e4 + (stage.carry ? 1 : 0)};
   }

@@ -35,7 +35,7 @@ std::string energy_unit(const cost::CostTable& table) {
   return table.energy_source.empty() ? "" : std::format(" {:>10} {:>7}", "uJ/run", "");
 }
 
-std::string energy_cell(const cost::CostTable& table, const cost::CostEntry& entry) {
+std::string energy_cell(const cost::CostTable& table, const cost::CostSample& entry) {
   if (table.energy_source.empty()) return "";
   if (!entry.energy) return std::format(" {:>10} {:>7}", "n/a", "");
   return std::format(" {:>10.1f} {:>7}", entry.energy->net_uj, entry.energy->stable ? "yes" : "no");

@@ -17,7 +17,7 @@ void add_energy_options(CLI::App& app, workflow::EnergyChoice& choice);
 // A column of the printed table: net energy, "n/a" where there is none, nothing at all when nobody asked for energy.
 std::string energy_title(const cost::CostTable& table);
 std::string energy_unit(const cost::CostTable& table);
-std::string energy_cell(const cost::CostTable& table, const cost::CostEntry& entry);
+std::string energy_cell(const cost::CostTable& table, const cost::CostSample& entry);
 void print_energy_note(const cost::CostTable& table);  // where the numbers come from, or why there are none
 
 }  // namespace triage::cli

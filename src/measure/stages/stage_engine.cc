@@ -19,13 +19,9 @@ std::string engine_version_of(const std::string& provider) {
   return provider == kCompiledProvider ? runtime::compiled_engine_version() : runtime::onnx_runtime_version();
 }
 
-cost::CostKey cost_key(const std::string& provider, const plan::Stage* stage, int threads, int batch) {
-  return {.stage = stage ? stage->name : kWholePlan,
-          .engine = engine_of(provider),
-          .provider = provider,
-          .precision = plan::to_string(stage ? stage->precision : plan::Precision::fp32),
-          .threads = threads,
-          .batch = batch};
+cost::CostKey row_key(const std::string& provider, const plan::Stage* stage, int threads, int batch) {
+  return cost::cost_key(stage ? stage->name : kWholePlan, engine_of(provider), provider,
+                        stage ? stage->precision : plan::Precision::fp32, threads, batch);
 }
 
 bool runs_plans(const std::string& provider) { return provider == "cpu" || provider == kCompiledProvider; }

@@ -21,7 +21,7 @@ std::string engine_version_of(const std::string& provider);  // cost::CostTable:
 bool runs_plans(const std::string& provider);                // Classifier can use it
 
 // Of a stage's row. stage: null for the whole plan, whose precision is always written as fp32.
-cost::CostKey cost_key(const std::string& provider, const plan::Stage* stage, int threads, int batch);
+cost::CostKey row_key(const std::string& provider, const plan::Stage* stage, int threads, int batch);
 
 // The file that the provider runs. Throws Error when the stage was not compiled and should be.
 fs::path stage_file(const plan::Stage& stage, const fs::path& directory, const std::string& provider);

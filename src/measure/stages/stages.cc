@@ -163,7 +163,7 @@ Profile one_by_one(const plan::Plan& plan, const fs::path& directory, const Imag
         };
         Visit visit = visit_stage(open, stage.onnx, use_of(plan, s), images, carried,
                                   {.measure = options.measure, .batch = batch, .by_node = by_node});
-        result.table.entries.push_back({.key = cost_key(options.provider, &stage, threads, batch),
+        result.table.entries.push_back({.key = row_key(options.provider, &stage, threads, batch),
                                         .latency_us = visit.measured.latency_us,
                                         .first_inference_us = visit.measured.first_us,
                                         .load_ms = visit.load_ms,
@@ -203,7 +203,7 @@ Profile profile(const plan::Plan& plan, const fs::path& directory, const Images&
         const double load_ms = (steady_seconds() - start) * 1e3;
         const std::string file = stage_file(stage, directory, options.provider).filename().string();
         subjects.add(std::make_shared<StageRunner>(std::move(backend), file, use_of(plan, s), images, carried), load_ms,
-                     cost_key(options.provider, &stage, threads, batch));
+                     row_key(options.provider, &stage, threads, batch));
       }
     }
   }
@@ -211,7 +211,7 @@ Profile profile(const plan::Plan& plan, const fs::path& directory, const Images&
     for (const int threads : options.threads) {
       for (const int batch : options.batches) {
         const auto runner = std::make_shared<PlanRunner>(directory, engine, threads, images);
-        subjects.add(runner, runner->load_ms(), cost_key(options.provider, nullptr, threads, batch));
+        subjects.add(runner, runner->load_ms(), row_key(options.provider, nullptr, threads, batch));
       }
     }
   }
@@ -255,7 +255,7 @@ Profile profile_stages(const plan::Plan& plan, const fs::path& directory, const 
 
 std::vector<std::string> disturbed_rows(const cost::CostTable& table) {
   std::vector<std::string> out;
-  for (const cost::CostEntry& entry : table.entries) {
+  for (const cost::CostSample& entry : table.entries) {
     if (entry.stable) continue;
     out.push_back(
         std::format("the latency of '{}' was measured on a disturbed machine ({})", entry.key.stage,
@@ -266,13 +266,13 @@ std::vector<std::string> disturbed_rows(const cost::CostTable& table) {
 
 Json latency_summary(const cost::CostTable& table) {
   int threads = 0;
-  for (const cost::CostEntry& entry : table.entries) {
+  for (const cost::CostSample& entry : table.entries) {
     if (entry.key.batch == 1 && (threads == 0 || entry.key.threads < threads)) threads = entry.key.threads;
   }
   if (threads == 0) fail("latency summary: no entry with batch 1 in the cost table");
   const std::string engine = table.entries.front().key.engine;
   Json stages = Json::object();
-  for (const cost::CostEntry& entry : table.entries) {
+  for (const cost::CostSample& entry : table.entries) {
     if (entry.key.batch != 1 || entry.key.threads != threads) continue;
     const Summary& s = entry.latency_us;
     stages[entry.key.stage] = {{"mean", s.mean}, {"median", s.median}, {"p90", s.p90},

@@ -81,7 +81,8 @@ TEST_F(StagesTest, EveryStageBatchAndThreadCountGetsItsRow) {
   for (const char* stage : {"little", "deeper", "big", "plan"}) {
     for (const int threads : {1, 2}) {
       for (const int batch : {1, 4}) {
-        const cost::CostEntry* entry = profile.table.find({.stage = stage, .threads = threads, .batch = batch});
+        const cost::CostSample* entry = profile.table.find(
+            cost::cost_key(stage, cost::kUsualEngine, cost::kUsualProvider, plan::Precision::fp32, threads, batch));
         ASSERT_NE(entry, nullptr) << stage << " " << threads << " " << batch;
         EXPECT_GE(entry->latency_us.count, 9u);
         EXPECT_LE(entry->latency_us.count, 30u);
@@ -114,7 +115,9 @@ TEST_F(StagesTest, LatencySummaryHoldsBatchOneWithTheFewestThreads) {
   const Json summary = latency_summary(profile.table);
   EXPECT_EQ(summary["threads"], 1);
   EXPECT_EQ(summary["stages"].size(), 4u);
-  const double median = profile.table.find({.stage = "big"})->latency_us.median;
+  const double median =
+      profile.table.find(cost::cost_key("big", cost::kUsualEngine, cost::kUsualProvider, plan::Precision::fp32, 1, 1))
+          ->latency_us.median;
   EXPECT_DOUBLE_EQ(summary["stages"]["big"]["median"].get<double>(), median);
 }
 
@@ -125,14 +128,14 @@ TEST_F(StagesTest, EnergyIsMeasuredWithTheSourceThatIsThere) {
   options_.energy_options = {.rest_seconds = 0, .idle_seconds = 0.05, .window_seconds = 0.02};
   const Profile without = profile_plan(directory_, images_, options_);
   EXPECT_EQ(without.table.energy_source, "not available: none");
-  for (const cost::CostEntry& entry : without.table.entries) EXPECT_FALSE(entry.energy);
+  for (const cost::CostSample& entry : without.table.entries) EXPECT_FALSE(entry.energy);
 
   std::vector<EnergyCounter> counters{{.name = "clock", .read = [] { return 5 * steady_seconds(); }}};
   energy = {std::make_unique<CounterSource>("fake", "a clock", counters), "fake: a clock"};
   const Profile with = profile_plan(directory_, images_, options_);
   EXPECT_EQ(with.table.energy_source, "fake: a clock");
   EXPECT_EQ(with.table.entries.size(), 4u);
-  for (const cost::CostEntry& entry : with.table.entries) {
+  for (const cost::CostSample& entry : with.table.entries) {
     ASSERT_TRUE(entry.energy);
     EXPECT_GE(entry.energy->window_seconds, 0.06);
     EXPECT_NEAR(entry.energy->gross_uj * static_cast<double>(entry.energy->runs) / entry.energy->window_seconds, 5e6,

@@ -14,11 +14,11 @@ class BestOfLevels {
   explicit BestOfLevels(const Evaluator& evaluator) : evaluator_(evaluator), best_(evaluator.levels().size()) {}
 
   void add(const Genome& genome) {
-    const Bill bill = evaluator_.bill(genome);
+    const std::vector<cost::CostedStage> costs = evaluator_.stage_costs(genome);
     for (OperatingPoint& point : evaluator_.evaluate(genome)) {
       const std::size_t level = evaluator_.levels().level(point.cost);
       if (point.violation > 0 || !best_.improves(level, point)) continue;
-      best_.offer(level, {genome, point.accuracy, plan_cost(bill, point.reach), std::move(point.thresholds),
+      best_.offer(level, {genome, point.accuracy, plan_cost(costs, point.reach), std::move(point.thresholds),
                           std::move(point.reach)});
     }
   }

@@ -7,63 +7,46 @@
 #include "search/solve/router_fit.h"
 
 namespace triage::search {
-namespace {
-
-constexpr double kKb = 1024;
-
-}  // namespace
 
 Evaluator::Evaluator(NetPool& pool, const cost::CostModel& costs, const EvaluatorOptions& options)
     : pool_(pool), costs_(costs), options_(options), levels_(make_levels()) {}
 
 threshold::CostLevels Evaluator::make_levels() const {
   const plan::SearchSpace& space = pool_.space();
-  const bool by_energy = options_.axis == CostAxis::energy || options_.budgets.mean_energy_uj;
+  const bool by_energy = options_.axis == cost::CostAxis::energy || options_.budgets.mean_energy_uj;
   if (by_energy && !costs_.stage({.arch = space.largest(), .precision = options_.precisions[0]}).energy_uj) {
     fail("search by energy ({}): expected costs with measured energy, found none",
-         options_.axis == CostAxis::energy ? "the axis" : "budget mean_energy_uj");
+         options_.axis == cost::CostAxis::energy ? "the axis" : "budget mean_energy_uj");
   }
   double high = 0, low = std::numeric_limits<double>::infinity();
   for (const plan::Precision precision : options_.precisions) {
-    high = std::max(high, on_axis(stage_bill({.arch = space.largest(), .precision = precision}), options_.axis));
+    high = std::max(high, on_axis(stage_cost({.arch = space.largest(), .precision = precision}), options_.axis));
     low = std::min(low,
-                   on_axis(stage_bill({.arch = prefix(space.smallest(), 1), .precision = precision}), options_.axis));
+                   on_axis(stage_cost({.arch = prefix(space.smallest(), 1), .precision = precision}), options_.axis));
   }
   return {low * options_.lowest, high * static_cast<double>(options_.max_stages), options_.levels};
 }
 
-const StageBill& Evaluator::stage_bill(const cost::StageShape& stage) const {
-  const auto [place, fresh] = bills_.try_emplace(stage.text());
+const cost::CostedStage& Evaluator::stage_cost(const cost::Segment& stage) const {
+  const auto [place, fresh] = known_.try_emplace(stage.text());
   if (fresh) {
-    const cost::StageExpense expense = costs_.stage(stage);
-    const cost::StageSize size = cost::stage_size(stage, options_.input, options_.classes);
-    if (!(expense.latency_us > 0)) {
-      fail("stage {}: expected a latency above 0 us, found {}", stage.text(), expense.latency_us);
+    place->second = {costs_.stage(stage), cost::stage_size(stage, options_.input, options_.classes)};
+    if (const double us = place->second.cost.latency_us; !(us > 0)) {
+      fail("stage {}: expected a latency above 0 us, found {}", stage.text(), us);
     }
-    place->second = {expense.latency_us, static_cast<double>(size.macs), expense.energy_uj.value_or(0)};
-    has_energy_ = has_energy_ && expense.energy_uj.has_value();
   }
   return place->second;
 }
 
-Bill Evaluator::bill(const Genome& genome) const {
-  Bill bill;
-  double activations = 0, weights = 0;
-  for (const GenomeStage& stage : stages_of(genome)) {
-    bill.stages.push_back(stage_bill(stage.shape));
-    const cost::StageSize size = cost::stage_size(stage.shape, options_.input, options_.classes);
-    activations = std::max(activations, static_cast<double>(size.activation_bytes));
-    weights += static_cast<double>(size.weight_bytes);
-  }
-  bill.has_energy = has_energy_;
-  bill.model_kb = weights / kKb;
-  bill.memory_kb = bill.model_kb + activations / kKb;
-  return bill;
+std::vector<cost::CostedStage> Evaluator::stage_costs(const Genome& genome) const {
+  std::vector<cost::CostedStage> costs;
+  for (const GenomeStage& stage : stages_of(genome)) costs.push_back(stage_cost(stage.segment));
+  return costs;
 }
 
 Evaluator::Stages Evaluator::stages(const Genome& genome) const {
   std::vector<const ExitNet*> nets;
-  for (const GenomeStage& stage : stages_of(genome)) nets.push_back(&pool_.get(stage.net, stage.shape.precision));
+  for (const GenomeStage& stage : stages_of(genome)) nets.push_back(&pool_.get(stage.net, stage.segment.precision));
   Stages stages;
   stages.learned.resize(genome.policy == plan::PolicyKind::learned ? nets.size() - 1 : 0);
   for (std::size_t j = 0; j < nets.size(); ++j) {
@@ -81,7 +64,7 @@ Evaluator::Stages Evaluator::stages(const Genome& genome) const {
 }
 
 std::vector<OperatingPoint> Evaluator::evaluate(const Genome& genome) const {
-  return solve(stages(genome).solver, bill(genome), options_.budgets, options_.axis, levels_);
+  return solve(stages(genome).solver, stage_costs(genome), options_.budgets, options_.axis, levels_);
 }
 
 PlanRun Evaluator::run(const Genome& genome, std::span<const double> thresholds) const {
@@ -103,7 +86,7 @@ PlanRun Evaluator::run(const Genome& genome, std::span<const double> thresholds)
   const auto share = [&](auto number) { return static_cast<double>(number) / static_cast<double>(images); };
   for (const std::size_t number : reached) run.point.reach.push_back(share(number));
   run.point.accuracy = share(std::ranges::count(run.correct, 1));
-  const PlanCost cost = plan_cost(bill(genome), run.point.reach);
+  const cost::PlanCost cost = plan_cost(stage_costs(genome), run.point.reach);
   run.point.cost = on_axis(cost, options_.axis);
   run.point.violation = violation(cost, options_.budgets);
   return run;
@@ -112,7 +95,7 @@ PlanRun Evaluator::run(const Genome& genome, std::span<const double> thresholds)
 OperatingPoint Evaluator::oracle(const Genome& genome) const {
   std::vector<const std::vector<std::uint8_t>*> correct;
   for (const GenomeStage& stage : stages_of(genome))
-    correct.push_back(&pool_.get(stage.net, stage.shape.precision).validation.correct);
+    correct.push_back(&pool_.get(stage.net, stage.segment.precision).validation.correct);
   const std::size_t images = pool_.images();
   OperatingPoint point{.reach = std::vector<double>(correct.size())};
   for (std::size_t i = 0; i < images; ++i) {
@@ -122,7 +105,7 @@ OperatingPoint Evaluator::oracle(const Genome& genome) const {
     if (exit == correct.size()) exit = 0;
     for (std::size_t j = 0; j <= exit; ++j) point.reach[j] += 1.0 / static_cast<double>(images);
   }
-  point.cost = on_axis(plan_cost(bill(genome), point.reach), options_.axis);
+  point.cost = on_axis(plan_cost(stage_costs(genome), point.reach), options_.axis);
   return point;
 }
 

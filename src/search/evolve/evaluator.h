@@ -13,8 +13,8 @@ namespace triage::search {
 struct EvaluatorOptions {
   plan::InputShape input;
   int classes = 10;
-  CostAxis axis = CostAxis::latency;
-  Budgets budgets;
+  cost::CostAxis axis = cost::CostAxis::latency;
+  cost::Budgets budgets;
   std::size_t levels = 64;  // of cost, from the smallest exit's to all that max_stages of the largest net may cost
   double lowest = 1;        // of the smallest exit's cost: where the levels begin; all below is one level
   std::size_t max_stages = 3;
@@ -27,7 +27,7 @@ struct PlanRun {
   std::vector<std::uint8_t> correct;  // [images]
 };
 
-// Not thread-safe: bills are remembered.
+// Not thread-safe: costs are remembered.
 class Evaluator {
  public:
   // Throws Error when the axis or a budget is energy and the costs have none.
@@ -37,7 +37,7 @@ class Evaluator {
   std::vector<OperatingPoint> evaluate(const Genome& genome) const;
   // thresholds: [stages - 1].
   PlanRun run(const Genome& genome, std::span<const double> thresholds) const;
-  Bill bill(const Genome& genome) const;
+  std::vector<cost::CostedStage> stage_costs(const Genome& genome) const;
   // The ceiling of any routing between these nets: every image leaves at the first exit that is correct, and at the
   // first of all where none is. Has no thresholds.
   OperatingPoint oracle(const Genome& genome) const;
@@ -46,7 +46,7 @@ class Evaluator {
   const EvaluatorOptions& options() const { return options_; }
   const threshold::CostLevels& levels() const { return levels_; }
   // What this stage costs, from memory where it was asked before.
-  const StageBill& stage_bill(const cost::StageShape& stage) const;
+  const cost::CostedStage& stage_cost(const cost::Segment& stage) const;
 
  private:
   struct Stages {  // as the solver takes them
@@ -59,8 +59,7 @@ class Evaluator {
   NetPool& pool_;
   const cost::CostModel& costs_;
   EvaluatorOptions options_;
-  mutable std::map<std::string, StageBill> bills_;
-  mutable bool has_energy_ = true;
+  mutable std::map<std::string, cost::CostedStage> known_;
   threshold::CostLevels levels_;
 };
 

@@ -10,7 +10,7 @@ namespace triage::search {
 namespace {
 
 Json point_to_json(const FrontPoint& point) {
-  const PlanCost& cost = point.cost;
+  const cost::PlanCost& cost = point.cost;
   Json json = {{"genome", point.genome.text()},
                {"accuracy", point.accuracy},
                {"mean_latency_us", cost.mean_latency_us},
@@ -30,7 +30,7 @@ FrontPoint point_from_json(const JsonReader& json) {
   FrontPoint point;
   point.genome = Genome::parse(json.get<std::string>("genome"));
   point.accuracy = json.get_in("accuracy", 0.0, 1.0);
-  PlanCost& cost = point.cost;
+  cost::PlanCost& cost = point.cost;
   cost.mean_latency_us = json.not_negative("mean_latency_us");
   cost.p90_latency_us = json.not_negative("p90_latency_us");
   cost.worst_latency_us = json.not_negative("worst_latency_us");
@@ -48,22 +48,7 @@ FrontPoint point_from_json(const JsonReader& json) {
   return point;
 }
 
-Budgets budgets_from_json(const JsonReader& json) {
-  Budgets budgets;
-  const auto read = [&](const char* name, std::optional<double>& value) {
-    if (json.has(name)) value = json.not_negative(name);
-  };
-  read("mean_latency_us", budgets.mean_latency_us);
-  read("p90_latency_us", budgets.p90_latency_us);
-  read("worst_latency_us", budgets.worst_latency_us);
-  read("mean_energy_uj", budgets.mean_energy_uj);
-  read("mean_macs", budgets.mean_macs);
-  read("memory_kb", budgets.memory_kb);
-  read("model_kb", budgets.model_kb);
-  return budgets;
-}
-
-auto cost_on(CostAxis axis) {
+auto cost_on(cost::CostAxis axis) {
   return [axis](const FrontPoint& point) { return on_axis(point.cost, axis); };
 }
 
@@ -79,7 +64,7 @@ void require_points(const Front& front) {
 
 }  // namespace
 
-const FrontPoint& most_accurate_below(const Front& front, CostAxis axis, double cost) {
+const FrontPoint& most_accurate_below(const Front& front, cost::CostAxis axis, double cost) {
   require_points(front);
   const auto found = threshold::most_accurate(front.points, cost, cost_on(axis), &FrontPoint::accuracy);
   if (found != front.points.end()) return *found;
@@ -127,8 +112,8 @@ Front front_from_json(const Json& json, const std::string& origin) {
   }
   Front front;
   front.identity = reader.at("identity").json();
-  front.axis = cost_axis_from_string(reader.get<std::string>("axis"));
-  front.budgets = budgets_from_json(reader.at("budgets"));
+  front.axis = cost::cost_axis_from_string(reader.get<std::string>("axis"));
+  front.budgets = cost::budgets_from_json(reader.at("budgets"));
   const auto take = [&](const char* name, std::vector<FrontPoint>& points) {
     const JsonReader list = reader.at(name);
     for (std::size_t i = 0; i < list.size(); ++i) points.push_back(point_from_json(list.at(i)));

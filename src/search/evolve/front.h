@@ -13,15 +13,15 @@ inline constexpr int kFrontVersion = 1;
 struct FrontPoint {
   Genome genome;
   double accuracy = 0;  // on the validation split
-  PlanCost cost;
+  cost::PlanCost cost;
   std::vector<double> thresholds, reach;
   double violation = 0;  // of the budgets; above 0 only among Front::infeasible
 };
 
 struct Front {
   Json identity = Json::object();  // of the study it comes from
-  CostAxis axis = CostAxis::latency;
-  Budgets budgets;
+  cost::CostAxis axis = cost::CostAxis::latency;
+  cost::Budgets budgets;
   std::vector<FrontPoint> points;      // none beats another in cost and accuracy, cheapest first
   std::vector<FrontPoint> infeasible;  // break a budget and would be on the front without it; where nothing keeps
                                        // the budgets the plan that breaks them least
@@ -29,7 +29,7 @@ struct Front {
 };
 
 // Which point a user asks for. Throw Error that names the closest one where none will do.
-const FrontPoint& most_accurate_below(const Front& front, CostAxis axis, double cost);
+const FrontPoint& most_accurate_below(const Front& front, cost::CostAxis axis, double cost);
 const FrontPoint& cheapest_above(const Front& front, double accuracy);
 const FrontPoint& knee_of(const Front& front);  // threshold::knee
 

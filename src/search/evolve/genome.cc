@@ -77,9 +77,9 @@ std::vector<GenomeStage> stages_of(const Genome& genome) {
   for (const Leg& leg : genome.legs) {
     int first = 0;
     for (const int block : leg.early) {
-      const cost::StageShape shape{
+      const cost::Segment segment{
           .arch = leg.arch, .first_block = first, .last_block = block + 1, .carry = true, .precision = leg.precision};
-      stages.push_back({shape, prefix(leg.arch, static_cast<std::size_t>(block) + 1)});
+      stages.push_back({segment, prefix(leg.arch, static_cast<std::size_t>(block) + 1)});
       first = block + 1;
     }
     const int end = static_cast<int>(leg.arch.blocks.size());

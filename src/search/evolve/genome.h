@@ -39,7 +39,7 @@ struct Genome {
 
 // A stage of the plan that a genome stands for.
 struct GenomeStage {
-  cost::StageShape shape;
+  cost::Segment segment;
   plan::ArchSpec net;  // the blocks that its answer comes from, those of earlier stages included
 };
 std::vector<GenomeStage> stages_of(const Genome& genome);

@@ -37,20 +37,20 @@ TEST(Genome, BadTextIsRefusedByItsPart) {
 TEST(Genome, StagesRunTheBlocksBetweenExits) {
   const std::vector<GenomeStage> stages = stages_of(Genome::parse("confidence: 8-8-16@1 > 8-16-32"));
   ASSERT_EQ(stages.size(), 3u);
-  EXPECT_EQ(stages[0].shape.text(), "8-8-16[0:2]+carry");
+  EXPECT_EQ(stages[0].segment.text(), "8-8-16[0:2]+carry");
   EXPECT_EQ(stages[0].net.text(), "8-8");
-  EXPECT_EQ(stages[1].shape.text(), "8-8-16[2:3]");
+  EXPECT_EQ(stages[1].segment.text(), "8-8-16[2:3]");
   EXPECT_EQ(stages[1].net.text(), "8-8-16");
-  EXPECT_EQ(stages[2].shape.text(), "8-16-32");
+  EXPECT_EQ(stages[2].segment.text(), "8-16-32");
 }
 
 TEST(Genome, EveryStageOfANetHasItsPrecision) {
   const std::vector<GenomeStage> stages = stages_of(Genome::parse("confidence: 8-8-16/int8@1 > 8-16-32"));
   ASSERT_EQ(stages.size(), 3u);
-  EXPECT_EQ(stages[0].shape.text(), "8-8-16[0:2]+carry/int8");
-  EXPECT_EQ(stages[1].shape.text(), "8-8-16[2:3]/int8");
-  EXPECT_EQ(stages[2].shape.precision, plan::Precision::fp32);
-  EXPECT_EQ(net_text(stages[1].net, stages[1].shape.precision), "8-8-16/int8");
+  EXPECT_EQ(stages[0].segment.text(), "8-8-16[0:2]+carry/int8");
+  EXPECT_EQ(stages[1].segment.text(), "8-8-16[2:3]/int8");
+  EXPECT_EQ(stages[2].segment.precision, plan::Precision::fp32);
+  EXPECT_EQ(net_text(stages[1].net, stages[1].segment.precision), "8-8-16/int8");
 }
 
 TEST(Structures, TellWhatDoesNotBelong) {

@@ -228,11 +228,11 @@ Front JointSearch::front() {
   sync();
   Front front{.axis = evaluator_.options().axis, .budgets = evaluator_.options().budgets};
   const auto points_of = [&](const Genome& genome, std::optional<double> at_cost = {}) {
-    const Bill bill = evaluator_.bill(genome);
+    const std::vector<cost::CostedStage> costs = evaluator_.stage_costs(genome);
     std::vector<FrontPoint> points;
     for (OperatingPoint& point : evaluator_.evaluate(genome)) {
       if (at_cost && point.cost != *at_cost) continue;
-      points.push_back({genome, point.accuracy, plan_cost(bill, point.reach), std::move(point.thresholds),
+      points.push_back({genome, point.accuracy, plan_cost(costs, point.reach), std::move(point.thresholds),
                         std::move(point.reach), point.violation});
     }
     return points;

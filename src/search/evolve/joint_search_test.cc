@@ -25,7 +25,7 @@ struct Worker {
   Study study;
   JointSearch search;
 
-  Worker(const fs::path& location, const SearchOptions& options, const Budgets& budgets = {})
+  Worker(const fs::path& location, const SearchOptions& options, const cost::Budgets& budgets = {})
       : source(options.structures.space, options.structures.exits, 150),
         pool(source, options.structures.space, options.structures.exits),
         evaluator(pool, costs, {.classes = 4, .budgets = budgets, .levels = 32}),
@@ -52,7 +52,7 @@ TEST(JointSearch, IsRefusedByEnergyWhereNoneIsMeasured) {
   const auto refusal = [&](const EvaluatorOptions& wanted) {
     return error_of([&] { const Evaluator evaluator(pool, costs, wanted); });
   };
-  EXPECT_EQ(refusal({.classes = 4, .axis = CostAxis::energy}),
+  EXPECT_EQ(refusal({.classes = 4, .axis = cost::CostAxis::energy}),
             "search by energy (the axis): expected costs with measured energy, found none");
   EXPECT_EQ(refusal({.classes = 4, .budgets = {.mean_energy_uj = 50}}),
             "search by energy (budget mean_energy_uj): expected costs with measured energy, found none");
@@ -125,7 +125,7 @@ TEST(JointSearch, TwoWorkersShareAStudy) {
 
 TEST(JointSearch, NeverOffersAPlanThatBreaksABudget) {
   const TempDir dir;
-  const Budgets budgets{.p90_latency_us = 150, .mean_macs = 1e6, .model_kb = 120};
+  const cost::Budgets budgets{.p90_latency_us = 150, .mean_macs = 1e6, .model_kb = 120};
   Worker worker(dir / "study.sqlite", small_options(), budgets);
   for (int i = 0; i < 6; ++i) worker.search.run_batch();
   const Front front = worker.search.front();
@@ -157,10 +157,10 @@ TEST(Front, FileGoesThereAndBack) {
   EXPECT_EQ(found.taken, std::vector<std::string>());
   EXPECT_GT(found.refused, 50);
   const FrontPoint& some = front.points[front.points.size() / 2];
-  EXPECT_EQ(most_accurate_below(front, CostAxis::latency, some.cost.mean_latency_us).accuracy, some.accuracy);
+  EXPECT_EQ(most_accurate_below(front, cost::CostAxis::latency, some.cost.mean_latency_us).accuracy, some.accuracy);
   EXPECT_EQ(cheapest_above(front, some.accuracy).accuracy, some.accuracy);
   EXPECT_TRUE(error_of([&] {
-                most_accurate_below(front, CostAxis::latency, 0.1);
+                most_accurate_below(front, cost::CostAxis::latency, 0.1);
               }).starts_with("no plan of the front has a mean latency of at most 0.1: "));
   EXPECT_TRUE(error_of([&] { cheapest_above(front, 1); }).starts_with("no plan of the front has 100.00 % "));
   Json broken = to_json(front);

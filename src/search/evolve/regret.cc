@@ -49,10 +49,10 @@ Front refined(const Front& front, const Evaluator& evaluator) {
   std::vector<FrontPoint> all;
   for (const FrontPoint& point : front.points) {
     if (!seen.insert(point.genome.text()).second) continue;
-    const Bill bill = evaluator.bill(point.genome);
+    const std::vector<cost::CostedStage> costs = evaluator.stage_costs(point.genome);
     for (OperatingPoint& offered : evaluator.evaluate(point.genome)) {
       if (offered.violation > 0) continue;
-      all.push_back({point.genome, offered.accuracy, plan_cost(bill, offered.reach), std::move(offered.thresholds),
+      all.push_back({point.genome, offered.accuracy, plan_cost(costs, offered.reach), std::move(offered.thresholds),
                      std::move(offered.reach)});
     }
   }

@@ -14,7 +14,7 @@ namespace {
 class BentCosts : public cost::CostModel {
  public:
   explicit BentCosts(double power) : power_(power) {}
-  cost::StageExpense stage(const cost::StageShape& stage) const override {
+  cost::StageCost stage(const cost::Segment& stage) const override {
     const cost::StageSize size = cost::stage_size(stage, {}, 4);
     return {.latency_us = 5 + 50 * std::pow(static_cast<double>(size.macs) / 5e5, power_)};
   }
@@ -120,7 +120,7 @@ TEST(Regret, ThresholdsOfARefinedFrontLieCloser) {
 TEST(Regret, PlansCheaperThanTheSmallestExitHaveLevelsToo) {
   class Odd : public cost::CostModel {
    public:
-    cost::StageExpense stage(const cost::StageShape& stage) const override {
+    cost::StageCost stage(const cost::Segment& stage) const override {
       const std::string text = stage.text();
       return {.latency_us = text == "4-8-8-16" ? 30 : text == "8-16-32,32-64,64" ? 40 : 100};
     }
@@ -136,7 +136,7 @@ TEST(Regret, AStructureThatBreaksADeployedBudgetHasNoThresholds) {
   RegretBench bench;
   const Genome large = Genome::parse("margin: 8-16-32,32-64,64"), small = Genome::parse("margin: 4-8-8-16");
   EvaluatorOptions tight = bench.fine_at;
-  tight.budgets.worst_latency_us = 1.1 * bench.steep_fine.bill(small).stages[0].latency_us;
+  tight.budgets.worst_latency_us = 1.1 * bench.steep_fine.stage_costs(small)[0].cost.latency_us;
   const Evaluator deployed(bench.pool, bench.steep, tight);
   const auto front_of = [](Genome genome, const Evaluator& evaluator) {
     return refined(Front{.points = {FrontPoint{.genome = std::move(genome)}}}, evaluator);

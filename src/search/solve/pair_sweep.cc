@@ -22,10 +22,11 @@ using BestPairs = threshold::LevelTable<Found, threshold::MoreAccurate>;
 bool same_pair(const Found& a, const Found& b) { return a.first == b.first && a.second == b.second; }
 
 // How many images may go on before a budget breaks; none: not even nobody.
-std::optional<std::size_t> max_escalated(const Bill& bill, const Budgets& budgets, std::size_t images) {
-  if (budgets == Budgets{}) return images;
+std::optional<std::size_t> max_escalated(std::span<const cost::CostedStage> stages, const cost::Budgets& budgets,
+                                         std::size_t images) {
+  if (budgets == cost::Budgets{}) return images;
   const auto kept = [&](std::size_t escalated) {
-    return violation(plan_cost(bill, std::array{1.0, static_cast<double>(escalated) / static_cast<double>(images)}),
+    return violation(plan_cost(stages, std::array{1.0, static_cast<double>(escalated) / static_cast<double>(images)}),
                      budgets) == 0;
   };
   if (!kept(0)) return std::nullopt;
@@ -44,19 +45,20 @@ std::uint64_t cascades(const Evaluator& evaluator, const Structures& structures,
                        BestPairs& best) {
   const EvaluatorOptions& options = evaluator.options();
   const std::size_t images = evaluator.pool().images();
-  const bool limited = options.budgets != Budgets{};
-  std::vector<Bill> alone;
+  const bool limited = options.budgets != cost::Budgets{};
+  std::vector<cost::CostedStage> alone;
   std::vector<std::span<const std::uint8_t>> verdicts;
   for (const ExitNet* net : nets) verdicts.emplace_back(net->validation.correct);
   std::vector<threshold::VerdictBlock> blocks;
-  for (const ExitNet* net : nets) alone.push_back(evaluator.bill({structures.policies[0], {leg_of(*net)}}));
+  for (const ExitNet* net : nets)
+    alone.push_back(evaluator.stage_cost({.arch = net->arch, .precision = net->precision}));
   for (std::size_t begin = 0; begin < nets.size(); begin += threshold::kLanes) {
     blocks.emplace_back(std::span(verdicts).subspan(begin, std::min(threshold::kLanes, nets.size() - begin)), images);
   }
   threshold::PairCurves curves(images);
   std::uint64_t count = 0;
   for (std::size_t first = 0; first < nets.size(); ++first) {
-    const double start = on_axis(alone[first].stages[0], options.axis);
+    const double start = on_axis(alone[first], options.axis);
     const std::size_t first_level = evaluator.levels().level(start);
     for (const plan::PolicyKind policy : structures.policies) {
       if (policy == plan::PolicyKind::learned) continue;
@@ -67,16 +69,11 @@ std::uint64_t cascades(const Evaluator& evaluator, const Structures& structures,
           const std::size_t second = b * threshold::kLanes + lane;
           std::size_t most = images;
           if (limited) {
-            Bill both = alone[first];
-            both.stages.push_back(alone[second].stages[0]);
-            both.model_kb += alone[second].model_kb;
-            both.memory_kb = both.model_kb + std::max(alone[first].memory_kb - alone[first].model_kb,
-                                                      alone[second].memory_kb - alone[second].model_kb);
-            const auto allowed = max_escalated(both, options.budgets, images);
+            const auto allowed = max_escalated(std::array{alone[first], alone[second]}, options.budgets, images);
             if (!allowed) continue;
             most = *allowed;
           }
-          const double each = on_axis(alone[second].stages[0], options.axis) / static_cast<double>(images);
+          const double each = on_axis(alone[second], options.axis) / static_cast<double>(images);
           for (std::size_t level = first_level; level < evaluator.levels().size(); ++level) {
             const auto escalated =
                 std::min(most, static_cast<std::size_t>((evaluator.levels().upper(level) - start) / each));

@@ -16,7 +16,7 @@ class PairSweep : public testing::Test {
     for (const plan::ArchSpec& subnet : space_.sample_distinct(30, 1)) pool_.add(subnet);
     for (const auto& [name, net] : pool_.nets()) nets_.push_back(net.get());
   }
-  Evaluator evaluator(const Budgets& budgets = {}) {
+  Evaluator evaluator(const cost::Budgets& budgets = {}) {
     return {pool_, costs_, {.classes = 4, .budgets = budgets, .levels = 24, .max_stages = 2}};
   }
 
@@ -30,7 +30,7 @@ class PairSweep : public testing::Test {
 
 // The best of each level, found by solving every pair on its own.
 TEST_F(PairSweep, FindsTheBestPairOfEveryLevel) {
-  for (const Budgets& budgets : {Budgets{}, Budgets{.p90_latency_us = 60, .memory_kb = 150}}) {
+  for (const cost::Budgets& budgets : {cost::Budgets{}, cost::Budgets{.p90_latency_us = 60, .memory_kb = 150}}) {
     const Evaluator evaluate = evaluator(budgets);
     std::vector<double> wanted(evaluate.levels().size()), found(wanted.size());
     const auto note = [&](std::vector<double>& best, const Genome& genome) {

@@ -24,14 +24,15 @@ struct Setting {  // thresholds as counts: how many of all images have a score a
 // The best setting of each level that keeps the budgets, and, until there is one, the one that breaks them least.
 class Best {
  public:
-  Best(const Bill& bill, const Budgets& budgets, CostAxis axis, const threshold::CostLevels& levels, std::size_t images)
-      : bill_(bill),
+  Best(std::span<const cost::CostedStage> costs, const cost::Budgets& budgets, cost::CostAxis axis,
+       const threshold::CostLevels& levels, std::size_t images)
+      : costs_(costs),
         budgets_(budgets),
-        limited_(budgets != Budgets{}),
+        limited_(budgets != cost::Budgets{}),
         levels_(levels),
         images_(static_cast<double>(images)),
         kept_(levels.size()) {
-    for (const StageBill& stage : bill.stages) stage_cost_.push_back(on_axis(stage, axis));
+    for (const cost::CostedStage& stage : costs) stage_cost_.push_back(on_axis(stage, axis));
   }
 
   // reached[j]: images that come to stage j.
@@ -49,7 +50,7 @@ class Best {
     std::ranges::copy(escalated, setting.escalated.begin());
     for (std::size_t j = 0; j < reached.size(); ++j) setting.reach[j] = static_cast<double>(reached[j]) / images_;
     if (limited_) {
-      setting.violation = violation(plan_cost(bill_, std::span(setting.reach).first(reached.size())), budgets_);
+      setting.violation = violation(plan_cost(costs_, std::span(setting.reach).first(reached.size())), budgets_);
       if (setting.violation > 0) {
         if (!least_broken_ || setting.violation < least_broken_->violation) least_broken_ = setting;
         return;
@@ -66,8 +67,8 @@ class Best {
   }
 
  private:
-  const Bill& bill_;
-  const Budgets& budgets_;
+  std::span<const cost::CostedStage> costs_;
+  const cost::Budgets& budgets_;
   bool limited_, none_kept_ = true;
   const threshold::CostLevels& levels_;
   double images_;
@@ -142,14 +143,15 @@ class Grid {
 
 }  // namespace
 
-std::vector<OperatingPoint> solve(std::span<const SolverStage> stages, const Bill& bill, const Budgets& budgets,
-                                  CostAxis axis, const threshold::CostLevels& levels) {
-  if (stages.empty() || stages.size() > kMaxSearchStages || bill.stages.size() != stages.size()) {
+std::vector<OperatingPoint> solve(std::span<const SolverStage> stages, std::span<const cost::CostedStage> costs,
+                                  const cost::Budgets& budgets, cost::CostAxis axis,
+                                  const threshold::CostLevels& levels) {
+  if (stages.empty() || stages.size() > kMaxSearchStages || costs.size() != stages.size()) {
     fail("plan solver: expected 1 to {} stages, each with its costs, found {} and {}", kMaxSearchStages, stages.size(),
-         bill.stages.size());
+         costs.size());
   }
   const std::size_t images = stages[0].correct->size();
-  Best best(bill, budgets, axis, levels, images);
+  Best best(costs, budgets, axis, levels, images);
   if (stages.size() == 1) {
     best.offer(std::array{static_cast<std::uint32_t>(images)}, sum(*stages[0].correct), {});
   } else if (stages.size() == 2) {

@@ -15,7 +15,7 @@ struct Case {  // stages that grow better, with scores that tell something
   std::size_t images;
   std::vector<std::vector<std::uint8_t>> correct;
   std::vector<Ranking> rankings;
-  Bill bill;
+  std::vector<cost::CostedStage> costs;
   std::vector<SolverStage> stages;
 
   Case(std::size_t count, std::uint64_t seed, std::size_t image_count = 300) : images(image_count) {
@@ -29,10 +29,10 @@ struct Case {  // stages that grow better, with scores that tell something
         score[i] = static_cast<float>(std::floor(40 * (correct[j][i] ? 0.6 * rng.uniform() : rng.uniform())) / 40);
       }
       if (j + 1 < count) rankings.push_back(threshold::rank_images<std::uint16_t>(score));
-      bill.stages.push_back({.latency_us = 10.0 * static_cast<double>(j + 1) + rng.uniform(), .macs = 1e6 * (j + 1.0)});
+      costs.push_back({.cost = {.latency_us = 10.0 * static_cast<double>(j + 1) + rng.uniform()},
+                       .size = {.macs = 1'000'000 * static_cast<std::int64_t>(j + 1)}});
     }
-    bill.model_kb = 100;
-    bill.memory_kb = 300;
+    costs[0].size.weight_bytes = 100 * 1024;
     for (std::size_t j = 0; j < count; ++j) stages.emplace_back(j + 1 < count ? &rankings[j] : nullptr, &correct[j]);
   }
 
@@ -46,10 +46,10 @@ struct Case {  // stages that grow better, with scores that tell something
     const double share = 1 / static_cast<double>(images);
     for (std::size_t i = 0; i < images; ++i) {
       std::size_t j = 0;
-      double path = bill.stages[0].latency_us, macs = bill.stages[0].macs;
+      double path = costs[0].cost.latency_us, macs = static_cast<double>(costs[0].size.macs);
       while (j < thresholds.size() && rankings[j].score[i] > thresholds[j]) {
-        path += bill.stages[++j].latency_us;
-        macs += bill.stages[j].macs;
+        path += costs[++j].cost.latency_us;
+        macs += static_cast<double>(costs[j].size.macs);
       }
       run.accuracy += correct[j][i];
       run.mean_us += path * share;
@@ -87,14 +87,14 @@ TEST(PlanSolver, PointsAreWhatTheirThresholdsGive) {
   for (std::size_t count = 1; count <= kMaxSearchStages; ++count) {
     const Case one(count, count);
     const CostLevels levels(5, 200, 40);
-    const auto points = solve(one.stages, one.bill, {}, CostAxis::latency, levels);
+    const auto points = solve(one.stages, one.costs, {}, cost::CostAxis::latency, levels);
     ASSERT_FALSE(points.empty());
     for (std::size_t p = 0; p < points.size(); ++p) {
       const Case::Run run = one.simulate(points[p].thresholds);
       const double latency = run.mean_us;
       EXPECT_NEAR(points[p].accuracy, run.accuracy, 1e-12) << count << " stages";
       EXPECT_NEAR(points[p].cost, latency, 1e-9);
-      EXPECT_NEAR(on_axis(plan_cost(one.bill, points[p].reach), CostAxis::latency), latency, 1e-9);
+      EXPECT_NEAR(on_axis(plan_cost(one.costs, points[p].reach), cost::CostAxis::latency), latency, 1e-9);
       if (p > 0) {
         EXPECT_GT(points[p].accuracy, points[p - 1].accuracy);
         EXPECT_GT(points[p].cost, points[p - 1].cost);
@@ -103,7 +103,7 @@ TEST(PlanSolver, PointsAreWhatTheirThresholdsGive) {
   }
 }
 
-bool keeps(const Case::Run& run, const Budgets& budgets) {
+bool keeps(const Case::Run& run, const cost::Budgets& budgets) {
   const auto kept = [](double value, const std::optional<double>& limit) { return !limit || value <= *limit + 1e-9; };
   return kept(run.mean_us, budgets.mean_latency_us) && kept(run.p90_us, budgets.p90_latency_us) &&
          kept(run.worst_us, budgets.worst_latency_us) && kept(run.mean_macs, budgets.mean_macs);
@@ -113,19 +113,19 @@ bool keeps(const Case::Run& run, const Budgets& budgets) {
 // every level must be the best of all settings, tried one by one.
 TEST(PlanSolver, FindsTheBestOfEveryLevelWithinTheBudgets) {
   const CostLevels levels(5, 200, 40);
-  const Budgets loose{.mean_latency_us = 1000, .model_kb = 100};
-  const std::vector<Budgets> all{{},
-                                 loose,
-                                 {.mean_latency_us = 14},
-                                 {.p90_latency_us = 15},
-                                 {.worst_latency_us = 35},
-                                 {.mean_macs = 1.5e6},
-                                 {.p90_latency_us = 35, .mean_macs = 1.6e6}};
+  const cost::Budgets loose{.mean_latency_us = 1000, .model_kb = 100};
+  const std::vector<cost::Budgets> all{{},
+                                       loose,
+                                       {.mean_latency_us = 14},
+                                       {.p90_latency_us = 15},
+                                       {.worst_latency_us = 35},
+                                       {.mean_macs = 1.5e6},
+                                       {.p90_latency_us = 35, .mean_macs = 1.6e6}};
   for (const auto& [count, images] : {std::pair{1u, 50u}, {2u, 300u}, {3u, 60u}, {4u, 20u}}) {
     const Case one(count, count + 7, images);
     const std::vector<Case::Run> runs = one.simulate_all();
-    for (const Budgets& budgets : all) {
-      const auto points = solve(one.stages, one.bill, budgets, CostAxis::latency, levels);
+    for (const cost::Budgets& budgets : all) {
+      const auto points = solve(one.stages, one.costs, budgets, cost::CostAxis::latency, levels);
       for (std::size_t level = 0; level < levels.size(); ++level) {
         double wanted = 0, found = 0;
         for (const Case::Run& run : runs) {
@@ -138,7 +138,7 @@ TEST(PlanSolver, FindsTheBestOfEveryLevelWithinTheBudgets) {
             << count << " stages, " << to_json(budgets) << " up to " << levels.upper(level);
       }
       for (const OperatingPoint& point : points) {
-        EXPECT_EQ(violation(plan_cost(one.bill, point.reach), budgets), point.violation);
+        EXPECT_EQ(violation(plan_cost(one.costs, point.reach), budgets), point.violation);
         EXPECT_TRUE(point.violation > 0 || keeps(one.simulate(point.thresholds), budgets));
       }
     }
@@ -148,42 +148,23 @@ TEST(PlanSolver, FindsTheBestOfEveryLevelWithinTheBudgets) {
 // That the budgets above are none that hold anyway.
 TEST(PlanSolver, BudgetsBind) {
   const Case one(3, 4);
-  const auto best = [&](const Budgets& budgets) {
-    return solve(one.stages, one.bill, budgets, CostAxis::latency, CostLevels(5, 200, 60)).back().accuracy;
+  const auto best = [&](const cost::Budgets& budgets) {
+    return solve(one.stages, one.costs, budgets, cost::CostAxis::latency, CostLevels(5, 200, 60)).back().accuracy;
   };
   const double all = best({});
   EXPECT_DOUBLE_EQ(best({.mean_latency_us = 1000, .model_kb = 100}), all);
-  for (const Budgets& budgets : {Budgets{.mean_latency_us = 14}, Budgets{.p90_latency_us = 15},
-                                 Budgets{.worst_latency_us = 35}, Budgets{.mean_macs = 1.5e6}})
+  for (const cost::Budgets& budgets : {cost::Budgets{.mean_latency_us = 14}, cost::Budgets{.p90_latency_us = 15},
+                                       cost::Budgets{.worst_latency_us = 35}, cost::Budgets{.mean_macs = 1.5e6}})
     EXPECT_LT(best(budgets), all) << to_json(budgets);
 }
 
 TEST(PlanSolver, WhereNothingKeepsTheBudgetsTheClosestPointIsGiven) {
   const Case one(2, 5);
-  const Budgets budgets{.mean_latency_us = 5};
-  const auto points = solve(one.stages, one.bill, budgets, CostAxis::latency, CostLevels(5, 200, 40));
+  const cost::Budgets budgets{.mean_latency_us = 5};
+  const auto points = solve(one.stages, one.costs, budgets, cost::CostAxis::latency, CostLevels(5, 200, 40));
   ASSERT_EQ(points.size(), 1u);
   EXPECT_EQ(points[0].reach[1], 0);  // nobody goes on
-  EXPECT_NEAR(points[0].violation, one.bill.stages[0].latency_us / 5 - 1, 1e-12);
-}
-
-TEST(Violation, NamesTheWorst) {
-  Bill bill{{{.latency_us = 30, .macs = 2e6}}, false, 300, 100};
-  std::string worst;
-  EXPECT_NEAR(violation(plan_cost(bill, std::array{1.0}), {.mean_latency_us = 20, .memory_kb = 100}, &worst), 2.5,
-              1e-12);
-  EXPECT_EQ(worst, "memory 300.0 KB of 100.0");
-  EXPECT_EQ(violation(plan_cost(bill, std::array{1.0}), {.mean_energy_uj = 5}, &worst), 1);
-  EXPECT_EQ(worst, "mean energy, which is not available on this device,");
-}
-
-TEST(PlanCost, CountsPathsByTheShareThatTakesThem) {
-  const Bill bill{{{.latency_us = 10}, {.latency_us = 20}, {.latency_us = 40}}, false, 0, 0};
-  const PlanCost cost = plan_cost(bill, std::array{1.0, 0.5, 0.05});
-  EXPECT_DOUBLE_EQ(cost.mean_latency_us, 22);
-  EXPECT_DOUBLE_EQ(cost.p90_latency_us, 30);  // 95 % have left after the second stage
-  EXPECT_DOUBLE_EQ(cost.worst_latency_us, 70);
-  EXPECT_DOUBLE_EQ(plan_cost(bill, std::array{1.0, 0.5, 0.0}).worst_latency_us, 30);
+  EXPECT_NEAR(points[0].violation, one.costs[0].cost.latency_us / 5 - 1, 1e-12);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "core/system/machine.h"
 #include "core/text.h"
 #include "cost/measured_on.h"
+#include "cost/plan_cost.h"
 #include "exporting/plan/plan_model.h"
 #include "measure/stages/stage_engine.h"
 #include "route/curve.h"
@@ -15,7 +16,6 @@
 #include "route/plan_warnings.h"
 #include "route/temperature.h"
 #include "runtime/backend.h"
-#include "search/solve/plan_solver.h"
 #include "workflow/build/kernels_program.h"
 #include "workflow/build/plan_source.h"
 #include "workflow/run/new_plan.h"
@@ -48,7 +48,7 @@ plan::Plan bare_plan(const Workspace& w, const std::vector<StageSource>& sources
       stage.feature_width = stage.arch.blocks[static_cast<std::size_t>(features)].back();
     }
     stage.precision = source.int8 ? plan::Precision::int8 : plan::Precision::fp32;
-    const cost::StageSize size = cost::stage_size(source.shape(), plan.input, static_cast<int>(plan.classes.size()));
+    const cost::StageSize size = cost::stage_size(source.segment(), plan.input, static_cast<int>(plan.classes.size()));
     stage.macs = size.macs;
     stage.parameters = size.parameters;
     stage.weight_bytes = size.weight_bytes;
@@ -128,7 +128,7 @@ cost::CostTable measured_costs(const Workspace& w, const plan::Plan& plan, const
   return measured.table;
 }
 
-void attach_energy(plan::Stage& stage, const cost::CostEntry& entry) {
+void attach_energy(plan::Stage& stage, const cost::CostSample& entry) {
   if (!entry.energy) return;
   if (entry.energy->net_uj > 0) {
     stage.cost->energy_uj = entry.energy->net_uj;
@@ -140,10 +140,10 @@ void attach_energy(plan::Stage& stage, const cost::CostEntry& entry) {
 
 void attach_costs(plan::Plan& plan, const cost::CostTable& table, int threads) {
   for (plan::Stage& stage : plan.stages) {
-    const cost::CostEntry* entry =
-        table.find(measure::cost_key(measure::ProfileOptions().provider, &stage, threads, /*batch=*/1));
+    const cost::CostSample* entry =
+        table.find(measure::row_key(measure::ProfileOptions().provider, &stage, threads, /*batch=*/1));
     if (!entry) fail("costs.json: expected an entry for stage '{}' at {} threads, found none", stage.name, threads);
-    stage.cost = plan::StageCost{entry->latency_us, entry->first_inference_us, entry->load_ms};
+    stage.cost = plan::MeasuredCost{entry->latency_us, entry->first_inference_us, entry->load_ms};
     attach_energy(stage, *entry);
   }
 }
@@ -155,21 +155,6 @@ void attach_routers(const Workspace& w, plan::Plan& plan, const route::ScoreTabl
   for (std::size_t i = 0; i < trained.routers.size(); ++i) plan.stages[i].exit.router = trained.routers[i];
   route::save_router_pt(directory / "router.pt", trained.routers);
   write_json(directory / "router.json", trained.report);
-}
-
-search::Bill bill_of(const plan::Plan& plan) {
-  search::Bill bill{.has_energy = true};
-  double weights = 0, activations = 0;
-  for (const plan::Stage& stage : plan.stages) {
-    bill.stages.push_back(
-        {stage.cost->latency_us.mean, static_cast<double>(stage.macs), stage.cost->energy_uj.value_or(0)});
-    bill.has_energy = bill.has_energy && stage.cost->energy_uj.has_value();
-    weights += static_cast<double>(stage.weight_bytes);
-    activations = std::max(activations, static_cast<double>(stage.activation_bytes));
-  }
-  bill.model_kb = weights / 1024;
-  bill.memory_kb = bill.model_kb + activations / 1024;
-  return bill;
 }
 
 // The share of images that leaves at each stage.
@@ -184,11 +169,12 @@ std::vector<double> shares_at(const route::ExitScores& scores, const route::Curv
 
 // Points of the curve that keep the budgets at the costs that were measured.
 std::vector<route::CurvePoint> allowed(const plan::Plan& plan, const route::ExitScores& scores,
-                                       const std::vector<route::CurvePoint>& curve, const search::Budgets& budgets,
+                                       const std::vector<route::CurvePoint>& curve, const cost::Budgets& budgets,
                                        const std::string& energy_source) {
-  if (budgets == search::Budgets{}) return curve;
-  const search::Bill bill = bill_of(plan);
-  if (budgets.mean_energy_uj && !bill.has_energy) {
+  if (budgets == cost::Budgets{}) return curve;
+  const std::vector<cost::CostedStage> stages = cost::costed_stages(plan);
+  const auto has_energy = [](const cost::CostedStage& stage) { return stage.cost.energy_uj.has_value(); };
+  if (budgets.mean_energy_uj && !std::ranges::all_of(stages, has_energy)) {
     fail("plan '{}': budget mean_energy_uj: expected stages whose energy was measured, found none ({})", plan.name,
          energy_source.empty() ? "costs.json was written before energy was measured; --remeasure does" : energy_source);
   }
@@ -199,7 +185,7 @@ std::vector<route::CurvePoint> allowed(const plan::Plan& plan, const route::Exit
     std::vector<double> reach = shares_at(scores, point, plan.stages.size());
     for (std::size_t j = reach.size() - 1; j-- > 0;) reach[j] += reach[j + 1];
     std::string worst;
-    const double broken = search::violation(search::plan_cost(bill, reach), budgets, &worst);
+    const double broken = cost::violation(cost::plan_cost(stages, reach), budgets, &worst);
     if (broken == 0) kept.push_back(point);
     if (broken < least) {
       least = broken;

@@ -24,7 +24,7 @@ void require_supernet_of(const search::Front& front, const OpenSupernet& superne
 }
 
 const search::FrontPoint& point_of(const search::Front& front, const BuildTarget& target) {
-  if (target.latency_us) return search::most_accurate_below(front, search::CostAxis::latency, *target.latency_us);
+  if (target.latency_us) return search::most_accurate_below(front, cost::CostAxis::latency, *target.latency_us);
   if (target.max_drop) {
     if (front.singles.empty()) fail("--max-drop: expected nets alone in the front to drop from, found none");
     const double best = std::ranges::max(front.singles, {}, &search::FrontPoint::accuracy).accuracy;

@@ -29,7 +29,7 @@ exporting::Engine chained(const std::string& name, std::vector<exporting::Engine
 
 }  // namespace
 
-cost::StageShape StageSource::shape() const {
+cost::Segment StageSource::segment() const {
   return {network->arch(), first_block, last_block, carry, int8 ? plan::Precision::int8 : plan::Precision::fp32};
 }
 

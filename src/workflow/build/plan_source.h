@@ -20,7 +20,7 @@ struct StageSource {
   std::vector<std::string> fp32_layers;               // of the network, which stay as they are in int8
   std::optional<exporting::Int8Stage> int8;           // set by quantize_stages()
   int end_block() const { return last_block < 0 ? static_cast<int>(network->arch().blocks.size()) : last_block; }
-  cost::StageShape shape() const;
+  cost::Segment segment() const;
 };
 
 // Adds the stages of a network that answers behind the blocks `exits` (rising) too.

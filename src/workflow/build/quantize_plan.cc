@@ -101,9 +101,9 @@ class Quantizer {
     cost::save_cost_table(to_ / "costs.json", measured.table);
     for (const std::string& text : measure::disturbed_rows(measured.table)) warn(text);
     for (plan::Stage& stage : plan_.stages) {
-      const cost::CostEntry* entry = measured.table.find(measure::cost_key(options.provider, &stage, 1, 1));
+      const cost::CostSample* entry = measured.table.find(measure::row_key(options.provider, &stage, 1, 1));
       if (!entry) fail("{}: expected the cost of stage '{}', found none", to_.string(), stage.name);
-      stage.cost = plan::StageCost{entry->latency_us, entry->first_inference_us, entry->load_ms};
+      stage.cost = plan::MeasuredCost{entry->latency_us, entry->first_inference_us, entry->load_ms};
     }
   }
 

@@ -115,7 +115,7 @@ void check_teachers(const RunConfig& config) {
 
 }  // namespace
 
-void read_budgets(ConfigSection section, search::Budgets& budgets) {
+void read_budgets(ConfigSection section, cost::Budgets& budgets) {
   const auto read = [&](const char* key, std::optional<double>& value, double scale = 1) {
     if (!section.has(key)) return;
     double number = 0;

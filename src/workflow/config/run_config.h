@@ -8,12 +8,12 @@
 #include <utility>
 #include <vector>
 
+#include "cost/plan_cost.h"
 #include "data/splits.h"
 #include "exporting/int8/quantize.h"
 #include "plan/plan.h"
 #include "plan/space.h"
 #include "route/router/router_options.h"
-#include "search/solve/plan_solver.h"
 #include "train/options.h"
 
 namespace triage::workflow {
@@ -53,7 +53,7 @@ struct RunConfig {
   plan::PolicyKind policy = plan::PolicyKind::learned;
   BuildTarget target;
   plan::Metric metric = plan::Metric::accuracy;  // that the point is chosen by
-  search::Budgets budgets;                       // hard limits of the plan, as measured
+  cost::Budgets budgets;                         // hard limits of the plan, as measured
   exporting::Int8Options int8;
   int int8_images = 1024;  // of the route split, to find ranges with
   double checkpoint_seconds = 30;
@@ -69,7 +69,7 @@ struct RunConfig {
 RunConfig load_run_config(const fs::path& file, std::span<const std::string> settings = {});
 
 // The keys of a table of budgets.
-void read_budgets(ConfigSection section, search::Budgets& budgets);
+void read_budgets(ConfigSection section, cost::Budgets& budgets);
 
 // The configuration that was copied into a run directory when it began.
 RunConfig run_config_of(const fs::path& run);

@@ -81,10 +81,10 @@ SearchConfig load_search_config(const fs::path& file, std::span<const std::strin
   section.read("device", config.device);
   section.read("devices", config.devices_file);
   section.read("profile_seconds", config.profile_seconds, 0.1, 86400);
-  std::string axis = search::to_string(config.axis);
+  std::string axis = cost::to_string(config.axis);
   section.read("axis", axis);
   if (axis != "latency" && axis != "macs" && axis != "energy") section.fail_at("axis", "latency, macs or energy");
-  config.axis = search::cost_axis_from_string(axis);
+  config.axis = cost::cost_axis_from_string(axis);
   if (section.has("hand_picked")) {
     std::string text;
     section.read("hand_picked", text);

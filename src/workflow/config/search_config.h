@@ -20,8 +20,8 @@ struct SearchConfig {
   std::string device;                    // whose costs count; empty: this machine's
   std::string devices_file = "devices.toml";
   double profile_seconds = 90;  // of timed runs while the layers are measured
-  search::CostAxis axis = search::CostAxis::latency;
-  search::Budgets budgets;
+  cost::CostAxis axis = cost::CostAxis::latency;
+  cost::Budgets budgets;
   std::optional<search::Genome> hand_picked;  // a plan made without a search, for comparison
   search::SearchOptions options;              // structures without space and exits: the supernet tells
   std::string text;                           // of the file, kept in the run directory as config.toml

@@ -31,7 +31,7 @@ cost::CostTable measure_remotely(const RemoteProfile& remote, const fs::path& pl
 
 void print_device_remarks(const cost::CostTable& table) {
   std::set<std::string> reasons;
-  for (const cost::CostEntry& entry : table.entries) reasons.insert(entry.unstable_because);
+  for (const cost::CostSample& entry : table.entries) reasons.insert(entry.unstable_because);
   for (const std::string& reason : reasons) {
     if (!reason.empty())
       std::fprintf(stderr, "profile: %s: rows are not stable: %s\n", table.device.c_str(), reason.c_str());

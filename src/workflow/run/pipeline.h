@@ -5,12 +5,12 @@
 #include <optional>
 #include <vector>
 
+#include "cost/plan_cost.h"
 #include "data/dataset.h"
 #include "data/loader.h"
 #include "data/splits.h"
 #include "measure/stages/stages.h"
 #include "route/router/router_training.h"
-#include "search/solve/plan_solver.h"
 #include "train/trainer.h"
 #include "workflow/config/run_config.h"
 #include "workflow/device/energy_choice.h"
@@ -68,7 +68,7 @@ struct BuildOptions {
   BuildTarget target;
   plan::Metric metric = plan::Metric::accuracy;  // that the target and the choice of the point are in
   std::vector<double> reach;  // of a front's point: the target is its cost at the costs that were measured
-  search::Budgets budgets;    // hard limits on what was measured
+  cost::Budgets budgets;      // hard limits on what was measured
   int threads = 1;            // of the engine, for the measured costs
   bool remeasure = false;     // measure costs again although costs.json is there
   EnergyChoice energy;        // one whose source is named measures again

@@ -4,6 +4,7 @@
 
 #include "core/progress.h"
 #include "measure/energy/energy_source.h"
+#include "measure/stages/stage_engine.h"
 #include "remote/ssh.h"
 #include "workflow/search/layer_table.h"
 
@@ -14,10 +15,10 @@ constexpr std::size_t kFirstScored = 16;  // subnets, before it comes back to a 
 
 // Layers are measured by time alone: a search by energy is refused before it costs minutes.
 void refuse_energy(const SearchConfig& config) {
-  if (config.axis != search::CostAxis::energy && !config.budgets.mean_energy_uj) return;
+  if (config.axis != cost::CostAxis::energy && !config.budgets.mean_energy_uj) return;
   const measure::FoundEnergy energy = measure::find_energy("auto");
   fail("{}: {}: expected a cost that the search can predict, found energy ({})", config.origin,
-       config.axis == search::CostAxis::energy ? "search.axis" : "search.budget.mean_energy_uj",
+       config.axis == cost::CostAxis::energy ? "search.axis" : "search.budget.mean_energy_uj",
        energy.source ? "of layers it is not available, of built plans from " + energy.text : energy.text);
 }
 
@@ -44,13 +45,13 @@ SearchConfig complete_config(SearchConfig config, const OpenSupernet& supernet, 
 
 }  // namespace
 
-ShownAxis shown(search::CostAxis axis) {
+ShownAxis shown(cost::CostAxis axis) {
   switch (axis) {
-    case search::CostAxis::latency:
+    case cost::CostAxis::latency:
       return {1, "us", "mean latency (us)"};
-    case search::CostAxis::macs:
+    case cost::CostAxis::macs:
       return {1e6, "MMAC", "mean multiply-adds (million)"};
-    case search::CostAxis::energy:
+    case cost::CostAxis::energy:
       break;
   }
   return {1, "uJ", "mean energy (uJ)"};
@@ -75,7 +76,8 @@ ProviderCosts SearchRun::costs_of(const std::string& provider) {
   std::string origin;
   std::size_t scored = 0, piece = kFirstScored;
   for (const plan::Precision precision : config.options.structures.precisions) {
-    const cost::CostKey key{.provider = provider, .precision = plan::to_string(precision), .threads = config.threads};
+    const cost::CostKey key =
+        cost::cost_key({}, measure::engine_of(provider), provider, precision, config.threads, /*batch=*/1);
     const fs::path file = run / cost::layer_costs_name(key, config.device.empty() ? cost::kThisMachine : config.device);
     while (!models.contains(precision)) {
       try {
@@ -121,8 +123,8 @@ Json SearchRun::identity(const Json& search, const cost::CostModel& under) const
           {"data", of_supernet["data"]},
           {"splits", of_supernet["splits"]},
           {"costs", under.identity()},
-          {"axis", search::to_string(config.axis)},
-          {"budgets", search::to_json(config.budgets)}};
+          {"axis", cost::to_string(config.axis)},
+          {"budgets", cost::to_json(config.budgets)}};
 }
 
 void SearchRun::score_initial(const search::SearchOptions& options) {

@@ -12,7 +12,7 @@ struct ShownAxis {
   double scale;  // a cost over this is shown in `unit`
   const char *unit, *title;
 };
-ShownAxis shown(search::CostAxis axis);
+ShownAxis shown(cost::CostAxis axis);
 
 struct ProviderCosts {
   cost::PrecisionCosts costs;

@@ -81,9 +81,9 @@ Seed ablate_seed(SearchRun& opened, search::Evaluator& test, std::uint64_t trial
 }
 
 // What a user gets: the most accurate plan on the validation split whose predicted cost keeps the budget. Null: none.
-const Tested* at_budget(const Method& method, search::CostAxis axis, double budget) {
+const Tested* at_budget(const Method& method, cost::CostAxis axis, double budget) {
   const auto found = threshold::most_accurate(
-      method.plans, budget, [&](const Tested& tested) { return search::on_axis(tested.plan.cost, axis); },
+      method.plans, budget, [&](const Tested& tested) { return cost::on_axis(tested.plan.cost, axis); },
       [](const Tested& tested) { return tested.plan.accuracy; });
   return found == method.plans.end() ? nullptr : &*found;
 }
@@ -114,7 +114,7 @@ double cost_of(const Curve& curve, const std::vector<double>& budgets, double ac
 }
 
 struct Comparison {
-  search::CostAxis axis;
+  cost::CostAxis axis;
   std::vector<Seed> seeds;
   std::vector<double> budgets;
 
@@ -164,13 +164,13 @@ Json against(const Comparison& all, std::size_t other) {
   return {{"method", all.seeds[0][other].name}, {"at_cost", points}, {"at_accuracy", ratios}};
 }
 
-Json plans_json(const Method& method, search::CostAxis axis) {
+Json plans_json(const Method& method, cost::CostAxis axis) {
   Json plans = Json::array();
   for (const Tested& tested : method.plans) {
     plans.push_back({{"genome", tested.plan.genome.text()},
                      {"thresholds", tested.plan.thresholds},
                      {"validation", tested.plan.accuracy},
-                     {"predicted", search::on_axis(tested.plan.cost, axis)},
+                     {"predicted", cost::on_axis(tested.plan.cost, axis)},
                      {"test", tested.test.point.accuracy},
                      {"test_cost", tested.test.point.cost}});
   }
@@ -178,7 +178,7 @@ Json plans_json(const Method& method, search::CostAxis axis) {
 }
 
 Json json_of(const Comparison& all) {
-  Json json = {{"axis", search::to_string(all.axis)}, {"seeds", Json::array()}, {"joint_against", Json::array()}};
+  Json json = {{"axis", cost::to_string(all.axis)}, {"seeds", Json::array()}, {"joint_against", Json::array()}};
   for (const Seed& seed : all.seeds) {
     Json methods = Json::array();
     for (const Method& method : seed)
@@ -211,7 +211,7 @@ void print(const Comparison& all) {
   const double scale = shown(all.axis).scale;
   std::printf(
       "test accuracy (%%, mean of %zu seeds) of the plan that each method offers within a budget of mean %s\n%-18s",
-      all.seeds.size(), search::to_string(all.axis).c_str(), "method");
+      all.seeds.size(), cost::to_string(all.axis).c_str(), "method");
   for (std::size_t i = 0; i < all.budgets.size(); i += 3) std::printf(" %7.0f", all.budgets[i] / scale);
   for (std::size_t of = 0; of < all.seeds[0].size(); ++of) {
     std::printf("\n%-18s", all.seeds[0][of].name.c_str());
@@ -258,8 +258,8 @@ void run_ablation(SearchRun& opened, const AblationRequest& request) {
   for (const Seed& seed : all.seeds) {
     for (const Method& method : seed) {
       for (const Tested& tested : method.plans) {
-        low = std::min(low, search::on_axis(tested.plan.cost, all.axis));
-        high = std::max(high, search::on_axis(tested.plan.cost, all.axis));
+        low = std::min(low, cost::on_axis(tested.plan.cost, all.axis));
+        high = std::max(high, cost::on_axis(tested.plan.cost, all.axis));
       }
     }
   }

@@ -1,10 +1,15 @@
-// Costs and budgets of plan_solver.h.
+#include "cost/plan_cost.h"
+
 #include <algorithm>
 
 #include "core/error.h"
-#include "search/solve/plan_solver.h"
 
-namespace triage::search {
+namespace triage::cost {
+namespace {
+
+constexpr double kKb = 1024;
+
+}  // namespace
 
 CostAxis cost_axis_from_string(const std::string& text) {
   if (text == "latency") return CostAxis::latency;
@@ -32,24 +37,57 @@ Json to_json(const Budgets& budgets) {
   return json;
 }
 
-PlanCost plan_cost(const Bill& bill, std::span<const double> reach) {
-  PlanCost cost{.memory_kb = bill.memory_kb, .model_kb = bill.model_kb};
-  if (bill.has_energy) cost.mean_energy_uj = 0;
-  double path = 0;
-  bool found_p90 = false;
-  for (std::size_t j = 0; j < bill.stages.size(); ++j) {
-    const StageBill& stage = bill.stages[j];
+Budgets budgets_from_json(const JsonReader& json) {
+  Budgets budgets;
+  const auto read = [&](const char* name, std::optional<double>& value) {
+    if (json.has(name)) value = json.not_negative(name);
+  };
+  read("mean_latency_us", budgets.mean_latency_us);
+  read("p90_latency_us", budgets.p90_latency_us);
+  read("worst_latency_us", budgets.worst_latency_us);
+  read("mean_energy_uj", budgets.mean_energy_uj);
+  read("mean_macs", budgets.mean_macs);
+  read("memory_kb", budgets.memory_kb);
+  read("model_kb", budgets.model_kb);
+  return budgets;
+}
+
+std::vector<CostedStage> costed_stages(const plan::Plan& plan) {
+  std::vector<CostedStage> stages;
+  for (const plan::Stage& stage : plan.stages) {
+    if (!stage.cost) fail("plan '{}': stage '{}': expected its measured cost, found none", plan.name, stage.name);
+    stages.push_back({{.latency_us = stage.cost->latency_us.mean, .energy_uj = stage.cost->energy_uj, .measured = true},
+                      {.macs = stage.macs,
+                       .parameters = stage.parameters,
+                       .weight_bytes = stage.weight_bytes,
+                       .activation_bytes = stage.activation_bytes}});
+  }
+  return stages;
+}
+
+PlanCost plan_cost(std::span<const CostedStage> stages, std::span<const double> reach) {
+  PlanCost cost;
+  double energy = 0, path = 0, weights = 0, activations = 0;
+  bool has_energy = true, found_p90 = false;
+  for (std::size_t j = 0; j < stages.size(); ++j) {
+    const auto& [stage, size] = stages[j];
     cost.mean_latency_us += reach[j] * stage.latency_us;
-    cost.mean_macs += reach[j] * stage.macs;
-    if (cost.mean_energy_uj) *cost.mean_energy_uj += reach[j] * stage.energy_uj;
+    cost.mean_macs += reach[j] * static_cast<double>(size.macs);
+    energy += reach[j] * stage.energy_uj.value_or(0);
+    has_energy = has_energy && stage.energy_uj.has_value();
     path += stage.latency_us;
     if (reach[j] > 0) cost.worst_latency_us = path;
-    const double further = j + 1 < bill.stages.size() ? reach[j + 1] : 0;
+    const double further = j + 1 < stages.size() ? reach[j + 1] : 0;
     if (!found_p90 && 1 - further >= 0.9 - 1e-12) {
       cost.p90_latency_us = path;
       found_p90 = true;
     }
+    weights += static_cast<double>(size.weight_bytes);
+    activations = std::max(activations, static_cast<double>(size.activation_bytes));
   }
+  if (has_energy) cost.mean_energy_uj = energy;
+  cost.model_kb = weights / kKb;
+  cost.memory_kb = cost.model_kb + activations / kKb;
   return cost;
 }
 
@@ -66,8 +104,10 @@ double on_axis(const PlanCost& cost, CostAxis axis) {
   fail("search by energy: expected a device whose energy can be measured, found none");
 }
 
-double on_axis(const StageBill& bill, CostAxis axis) {
-  return axis == CostAxis::latency ? bill.latency_us : axis == CostAxis::macs ? bill.macs : bill.energy_uj;
+double on_axis(const CostedStage& stage, CostAxis axis) {
+  return axis == CostAxis::latency ? stage.cost.latency_us
+         : axis == CostAxis::macs  ? static_cast<double>(stage.size.macs)
+                                   : stage.cost.energy_uj.value_or(0);
 }
 
 double violation(const PlanCost& cost, const Budgets& budgets, std::string* worst) {
@@ -95,4 +135,4 @@ double violation(const PlanCost& cost, const Budgets& budgets, std::string* wors
   return sum;
 }
 
-}  // namespace triage::search
+}  // namespace triage::cost
