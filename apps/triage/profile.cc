@@ -28,13 +28,10 @@ std::vector<std::uint8_t> pick_images(const data::Dataset& dataset, const std::s
   const std::uint32_t first = split == "test" ? info.test_first() : 0;
   const std::uint32_t available = split == "test" ? info.test_count : info.train_count;
   if (available == 0) fail("--images {}: data set '{}' has no such images", split, info.name);
-  const std::vector<std::uint32_t> order = random_permutation(available, derive_seed(1, "profile"));
-  std::vector<std::uint8_t> pixels;
-  for (std::uint32_t i = 0; i < std::min(kImages, available); ++i) {
-    const std::uint8_t* image = dataset.image(first + order[i]);
-    pixels.insert(pixels.end(), image, image + dataset.image_bytes());
-  }
-  return pixels;
+  std::vector<std::uint32_t> order = random_permutation(available, derive_seed(1, "profile"));
+  order.resize(std::min(kImages, available));
+  for (std::uint32_t& index : order) index += first;
+  return dataset.pixels(order);
 }
 
 void print_table(const cost::CostTable& table) {

@@ -67,6 +67,13 @@ Dataset Dataset::open(const fs::path& path, bool verify) {
   return dataset;
 }
 
+std::vector<std::uint8_t> Dataset::pixels(std::span<const std::uint32_t> images) const {
+  std::vector<std::uint8_t> block;
+  block.reserve(images.size() * image_bytes());
+  for (const std::uint32_t index : images) block.insert(block.end(), image(index), image(index) + image_bytes());
+  return block;
+}
+
 void write_dataset(const RawDataset& raw, const fs::path& path) {
   DatasetInfo info = raw.info;
   const std::string where = name_of(info, path);

@@ -41,6 +41,7 @@ class Dataset {
   std::uint32_t size() const { return static_cast<std::uint32_t>(info_.size()); }
   std::size_t image_bytes() const { return static_cast<std::size_t>(info_.channels) * info_.height * info_.width; }
   const std::uint8_t* image(std::uint32_t index) const { return pixels_ + index * image_bytes(); }
+  std::vector<std::uint8_t> pixels(std::span<const std::uint32_t> images) const;  // as one block
   Label label(std::uint32_t index) const { return labels_[index]; }
   std::span<const Label> labels() const { return labels_; }
   std::span<const std::uint32_t> groups() const { return groups_; }  // of every image; empty: none

@@ -21,6 +21,10 @@ TEST(Dataset, ReadsBackWhatWasWritten) {
   EXPECT_EQ(dataset.info().train_count, 15u);
   EXPECT_EQ(dataset.image_bytes(), 48u);
   EXPECT_TRUE(std::equal(raw.pixels.begin(), raw.pixels.end(), dataset.image(0)));
+  const std::vector<std::uint8_t> block = dataset.pixels(std::array{3u, 1u});
+  ASSERT_EQ(block.size(), 96u);
+  EXPECT_TRUE(std::equal(block.begin(), block.begin() + 48, dataset.image(3)));
+  EXPECT_TRUE(std::equal(block.begin() + 48, block.end(), dataset.image(1)));
   EXPECT_TRUE(std::equal(raw.labels.begin(), raw.labels.end(), dataset.labels().begin()));
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(dataset.image(0)) % kDatasetPage, 0u);
   std::string content(raw.pixels.begin(), raw.pixels.end());

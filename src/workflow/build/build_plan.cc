@@ -17,13 +17,12 @@
 #include "route/temperature.h"
 #include "runtime/backend.h"
 #include "workflow/build/kernels_program.h"
+#include "workflow/build/measure_plan.h"
 #include "workflow/build/plan_source.h"
 #include "workflow/run/new_plan.h"
 
 namespace triage::workflow {
 namespace {
-
-constexpr std::size_t kProfileImages = 512;
 
 // Stage entries with files, hashes and sizes; nothing measured or routed yet.
 plan::Plan bare_plan(const Workspace& w, const std::vector<StageSource>& sources, plan::PolicyKind policy,
@@ -60,16 +59,6 @@ plan::Plan bare_plan(const Workspace& w, const std::vector<StageSource>& sources
     plan.stages.push_back(std::move(stage));
   }
   return plan;
-}
-
-// The first validation images, as one block.
-std::vector<std::uint8_t> profile_pixels(const Workspace& w) {
-  std::vector<std::uint8_t> pixels;
-  for (std::size_t i = 0; i < std::min(kProfileImages, w.splits.validation.size()); ++i) {
-    const std::uint8_t* image = w.dataset.image(w.splits.validation[i]);
-    pixels.insert(pixels.end(), image, image + w.dataset.image_bytes());
-  }
-  return pixels;
 }
 
 cost::CostTable costs_of_this_machine(const fs::path& file) {
@@ -109,43 +98,17 @@ cost::CostTable measured_costs(const Workspace& w, const plan::Plan& plan, const
     write_file_atomic(latencies, read_file(w.run / "latency.json"));
     return known;
   }
-  const std::vector<std::uint8_t> pixels = profile_pixels(w);
-  const measure::Images images{pixels, static_cast<int>(pixels.size() / w.dataset.image_bytes()), plan.input.height,
-                               plan.input.width, plan.input.channels};
   measure::ProfileOptions profile_options;
   profile_options.threads = {options.threads};
-  profile_options.measure.max_seconds = w.config.profile_seconds * 3;
-  profile_options.measure.min_seconds = w.config.profile_seconds;
   const measure::FoundEnergy energy = options.energy.find();
   profile_options.energy = &energy;
   profile_options.energy_options = options.energy.options();
   Progress progress("measure", 0, "rounds");
-  const measure::Profile measured = measure::profile_stages(plan, directory, images, profile_options,
-                                                            [&](std::size_t round) { progress.update(round); });
+  cost::CostTable measured =
+      measure_plan(w, plan, directory, profile_options, [&](std::size_t round) { progress.update(round); });
   progress.finish();
-  cost::save_cost_table(file, measured.table);
-  write_json(latencies, measure::latency_summary(measured.table));
-  return measured.table;
-}
-
-void attach_energy(plan::Stage& stage, const cost::CostSample& entry) {
-  if (!entry.energy) return;
-  if (entry.energy->net_uj > 0) {
-    stage.cost->energy_uj = entry.energy->net_uj;
-  } else {
-    std::fprintf(stderr, "build: the energy of stage '%s' is lost in the idle machine's noise; the plan has none\n",
-                 stage.name.c_str());
-  }
-}
-
-void attach_costs(plan::Plan& plan, const cost::CostTable& table, int threads) {
-  for (plan::Stage& stage : plan.stages) {
-    const cost::CostSample* entry =
-        table.find(measure::row_key(measure::ProfileOptions().provider, &stage, threads, /*batch=*/1));
-    if (!entry) fail("costs.json: expected an entry for stage '{}' at {} threads, found none", stage.name, threads);
-    stage.cost = plan::MeasuredCost{entry->latency_us, entry->first_inference_us, entry->load_ms};
-    attach_energy(stage, *entry);
-  }
+  write_json(latencies, measure::latency_summary(measured));
+  return measured;
 }
 
 void attach_routers(const Workspace& w, plan::Plan& plan, const route::ScoreTable& table,

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/progress.h"
+#include "exporting/int8/stage_quantizer.h"
 #include "exporting/stage_model.h"
 #include "workflow/run/pipeline.h"
 
@@ -37,6 +38,10 @@ std::vector<float> network_inputs(const Workspace& workspace, std::span<const st
 // Stage `index` in numbers. exit: its score; none: without one.
 exporting::StageModel stage_model(const Workspace& workspace, const std::vector<StageSource>& stages, std::size_t index,
                                   const std::optional<plan::Exit>& exit, plan::PolicyKind policy);
+
+// Of stages of this run's plan: ranges from the first `max_images` images of the route split, the configuration's
+// options.
+exporting::StageQuantizer stage_quantizer(const Workspace& workspace, std::size_t max_images);
 
 // Puts the stages that are wanted so into int8, with ranges from the first `images` images of the route split. Returns
 // what was tried and, if asked for, what each layer costs, as RUN/int8.json holds it. progress: may be null.

@@ -8,15 +8,23 @@
 #include "core/warning.h"
 #include "exporting/from_graph.h"
 #include "exporting/int8/int8_reference.h"
-#include "exporting/int8/quantize.h"
 #include "exporting/onnx_engine.h"
-#include "measure/stages/stage_engine.h"
+#include "workflow/build/measure_plan.h"
 #include "workflow/build/plan_source.h"
 
 namespace triage::workflow {
 namespace {
 
-constexpr std::size_t kCheckedImages = 16, kTimedImages = 256;
+constexpr std::size_t kCheckedImages = 16;
+
+// Layers that the run's configuration keeps in fp32, by the plan's stage that they are part of.
+std::vector<std::string> fp32_layers_of(const RunConfig& config, const std::string& stage) {
+  for (const StageConfig& net : config.stages) {
+    const std::vector<std::string> names = plan_stage_names(net.name, net.supernet.exits);
+    if (std::ranges::find(names, stage) != names.end()) return net.fp32_layers;
+  }
+  return {};
+}
 
 class Quantizer {
  public:
@@ -27,21 +35,19 @@ class Quantizer {
     if (shape != plan_.input || info.classes != plan_.classes)
       fail("{}: found images or classes that differ from those of plan '{}'", w_.config.data, plan_.name);
     if (!any_data) require_images_of(w_, plan_, from_ / "plan.json");
-    count_ = std::min<std::size_t>(static_cast<std::size_t>(w_.config.int8_images), w_.splits.route.size());
-    images_ = network_inputs(w_, std::span(w_.splits.route).first(count_));
   }
 
   plan::Plan run() {
-    std::vector<exporting::StageModel> models;
+    exporting::StageQuantizer quantizer = stage_quantizer(w_, static_cast<std::size_t>(w_.config.int8_images));
     Progress progress("quantise", plan_.stages.size(), "stages");
     for (std::size_t i = 0; i < plan_.stages.size(); ++i) {
-      const plan::Stage& stage = plan_.stages[i];
-      models.push_back(exporting::stage_from_graph(compiler::stage_of_plan(from_, stage), plan_, i));
-      quantize(models, i);
+      quantize(quantizer, i);
       progress.update(i + 1);
     }
     progress.finish();
-    attach_costs();
+    const cost::CostTable costs = measure_plan(w_, plan_, to_, {});
+    for (const std::string& text : measure::disturbed_rows(costs)) warn(text);
+    attach_costs(plan_, costs, /*threads=*/1);
     plan_.name += " int8";
     plan_.predicted.reset();
     plan_.provenance = {{"command", "triage quantize " + from_.string()},
@@ -53,66 +59,35 @@ class Quantizer {
   }
 
  private:
-  void quantize(std::vector<exporting::StageModel>& models, std::size_t i) {
+  void quantize(exporting::StageQuantizer& quantizer, std::size_t i) {
     plan::Stage& stage = plan_.stages[i];
-    exporting::Int8Options options = w_.config.int8;
-    options.threads = w_.threads;
-    std::span<const float> input = images_;
-    if (stage.input == plan::StageInput::features) {
-      const exporting::StageModel& source = models[static_cast<std::size_t>(stage.source)];
-      input = carried_[static_cast<std::size_t>(stage.source)];
-      options.input = source.int8->maps.back();
-    }
-    models[i] = exporting::quantize_stage(models[i], input, count_, options);
-    const onnx::ModelProto file = exporting::stage_to_onnx(models[i]);
+    std::optional<std::size_t> source;
+    if (stage.input == plan::StageInput::features) source = static_cast<std::size_t>(stage.source);
+    const exporting::StageQuantizer::Quantized made =
+        quantizer.quantize(exporting::stage_from_graph(compiler::stage_of_plan(from_, stage), plan_, i), i, source,
+                           fp32_layers_of(w_.config, stage.name));
+    const onnx::ModelProto file = exporting::stage_to_onnx(made.model);
     const exporting::Engine engine = exporting::onnx_engine("onnxruntime", file, w_.threads);
-    const std::size_t size = input.size() / count_, asked = std::min(count_, kCheckedImages);
-    exporting::require_parity(exporting::check_parity(exporting::int8_reference(models[i]), engine,
-                                                      input.first(asked * size), asked, {.outputs = {"logits"}}));
-    if (models[i].carry_block >= 0) carried_[i] = engine.run(input, static_cast<int>(count_)).at("carry");
-
+    const std::size_t size = made.input.size() / quantizer.count(), asked = std::min(quantizer.count(), kCheckedImages);
+    exporting::require_parity(exporting::check_parity(exporting::int8_reference(made.model), engine,
+                                                      made.input.first(asked * size), asked, {.outputs = {"logits"}}));
     exporting::save_model(to_ / stage.onnx, file);
     stage.sha256 = sha256_file(to_ / stage.onnx);
     stage.precision = plan::Precision::int8;
     stage.compiled.reset();
     const cost::StageSize in_int8 = cost::stage_size({.arch = stage.arch,
-                                                      .first_block = models[i].first_block,
-                                                      .last_block = models[i].last_block,
-                                                      .carry = models[i].carry_block >= 0,
+                                                      .first_block = made.model.first_block,
+                                                      .last_block = made.model.last_block,
+                                                      .carry = made.model.carry_block >= 0,
                                                       .precision = plan::Precision::int8},
                                                      plan_.input, static_cast<int>(plan_.classes.size()));
     stage.weight_bytes = in_int8.weight_bytes;
     stage.activation_bytes = in_int8.activation_bytes;
   }
 
-  void attach_costs() {
-    std::vector<std::uint8_t> pixels;
-    const std::size_t count = std::min(w_.splits.validation.size(), kTimedImages);
-    for (const std::uint32_t index : std::span(w_.splits.validation).first(count)) {
-      const std::uint8_t* image = w_.dataset.image(index);
-      pixels.insert(pixels.end(), image, image + w_.dataset.image_bytes());
-    }
-    measure::ProfileOptions options;
-    options.measure.max_seconds = w_.config.profile_seconds * 3;
-    options.measure.min_seconds = w_.config.profile_seconds;
-    const plan::InputShape& shape = plan_.input;
-    const measure::Profile measured = measure::profile_stages(
-        plan_, to_, {pixels, static_cast<int>(count), shape.height, shape.width, shape.channels}, options);
-    cost::save_cost_table(to_ / "costs.json", measured.table);
-    for (const std::string& text : measure::disturbed_rows(measured.table)) warn(text);
-    for (plan::Stage& stage : plan_.stages) {
-      const cost::CostSample* entry = measured.table.find(measure::row_key(options.provider, &stage, 1, 1));
-      if (!entry) fail("{}: expected the cost of stage '{}', found none", to_.string(), stage.name);
-      stage.cost = plan::MeasuredCost{entry->latency_us, entry->first_inference_us, entry->load_ms};
-    }
-  }
-
   const Workspace& w_;
   fs::path from_, to_;
   plan::Plan plan_;
-  std::size_t count_ = 0;
-  std::vector<float> images_;
-  std::map<std::size_t, std::vector<float>> carried_;  // by stage, of all images
 };
 
 }  // namespace
