@@ -20,12 +20,12 @@
 #include "core/system/cpu.h"
 #include "core/system/machine.h"
 #include "costing/random_model.h"
-#include "runtime/compiled_backend.h"
+#include "engine/compiled/compiled_backend.h"
 
 namespace {
 
 using namespace triage;
-using Backend = std::shared_ptr<const runtime::Backend>;
+using Backend = std::shared_ptr<const engine::Backend>;
 
 constexpr plan::InputShape kInput{3, 32, 32};
 constexpr int kClasses = 10;
@@ -63,7 +63,7 @@ double tune(const fs::path& store, const std::vector<compiler::KernelKey>& keys,
   return (now_us() - start) / 1e6;
 }
 
-Backend opened(Result<std::unique_ptr<runtime::Backend>> result) {
+Backend opened(Result<std::unique_ptr<engine::Backend>> result) {
   if (!result) fail("{}", result.error().message);
   return {std::move(*result)};
 }
@@ -84,10 +84,10 @@ class Contest {
     stage.library = "kernels.so";
     stage.library_sha256 = sha256_file(directory_.path() / "kernels.so");
     const std::string compiled = (directory_.path() / "stage.program").string();
-    save_program(compiled, stage);
+    engine::save_program(compiled, stage);
     for (const char* provider : {"cpu", "xnnpack"})
-      engines_.push_back(opened(runtime::open_onnx(file.string(), {.threads = threads, .provider = provider})));
-    engines_.push_back(opened(runtime::open_compiled(compiled, {.threads = threads, .allow_spinning = true})));
+      engines_.push_back(opened(engine::open_onnx(file.string(), {.threads = threads, .provider = provider})));
+    engines_.push_back(opened(engine::open_compiled(compiled, {.threads = threads, .allow_spinning = true})));
     input_.assign(static_cast<std::size_t>(kInput.channels) * kInput.height * kInput.width, 0.5f);
     Rng rng(1);
     for (float& value : input_) value = static_cast<float>(rng.uniform());

@@ -11,8 +11,8 @@
 
 #include "core/rng.h"
 #include "core/system/machine.h"
+#include "engine/fake/fake_backend.h"
 #include "runtime/executor.h"
-#include "runtime/fake_backend.h"
 
 namespace {
 
@@ -84,10 +84,10 @@ void route(benchmark::State& state) {
 void overhead(benchmark::State& state) {
   const plan::Plan plan = make_plan(32);
   const std::vector<float> logits = normals(kClasses, "logits"), features = normals(kFeatures, "features");
-  std::vector<std::unique_ptr<Backend>> backends;
+  std::vector<std::unique_ptr<engine::Backend>> backends;
   for (int s = 0; s < 2; ++s) {
     backends.push_back(std::make_unique<FakeBackend>(
-        StageShape{.input_size = kImage, .classes = kClasses, .feature_width = s == 0 ? kFeatures : 0},
+        engine::StageShape{.input_size = kImage, .classes = kClasses, .feature_width = s == 0 ? kFeatures : 0},
         [&](const FakeRow& row) {
           std::ranges::copy(logits, row.logits.begin());
           if (!row.features.empty()) std::ranges::copy(features, row.features.begin());

@@ -6,8 +6,8 @@
 #include <cstdio>
 
 #include "core/files/file.h"
+#include "engine/testing/test_models.h"
 #include "plan/plan.h"
-#include "runtime/test_models.h"
 
 namespace triage {
 namespace {
@@ -33,7 +33,7 @@ TEST(ClassifyExample, ReadsPpmAndPgmAndNamesWhatItCannotRead) {
   fs::create_directories(directory);
   const std::string plan_argument = directory.string() + " ";
   for (int channels : {1, 3}) {
-    const runtime::TestModel model{.channels = channels};
+    const engine::TestModel model{.channels = channels};
     plan::Plan plan{.name = "one", .input = {channels, 4, 5}, .classes = {"ant", "bee", "cat", "dog"}};
     plan.policy = plan::PolicyKind::confidence;
     plan.stages.push_back({.name = "only",

@@ -8,11 +8,11 @@
 
 #include "core/progress.h"
 #include "core/system/machine.h"
+#include "engine/backend.h"
 #include "measure/frame.h"
 #include "measure/job.h"
 #include "measure/stages/memory.h"
 #include "measure/stages/stage_engine.h"
-#include "runtime/backend.h"
 #include "triage/classifier.h"
 
 namespace {
@@ -29,7 +29,7 @@ void print_version() {
                      {"git", git_revision()},
                      {"protocol", measure::kJobProtocol},
                      {"architecture", system.machine},
-                     {"engine_version", runtime::onnx_runtime_version()},
+                     {"engine_version", engine::onnx_runtime_version()},
                      {"providers", measure::providers()}};
   std::printf("%s\n", dump_json(json).c_str());
 }

@@ -9,7 +9,7 @@
 #include "core/error.h"
 #include "core/files/temporary.h"
 #include "core/system/process.h"
-#include "runtime/kernel_abi.h"
+#include "engine/compiled/kernel_abi.h"
 
 namespace triage::codegen {
 
@@ -17,8 +17,8 @@ using namespace compiler;  // NOLINT(google-build-using-namespace): codegen is i
 
 namespace {
 
-using runtime::KernelBuffer;
-using runtime::KernelDimension;
+using engine::KernelBuffer;
+using engine::KernelDimension;
 
 static_assert(sizeof(KernelBuffer) == sizeof(halide_buffer_t));
 static_assert(offsetof(KernelBuffer, host) == offsetof(halide_buffer_t, host));

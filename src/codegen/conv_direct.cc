@@ -12,17 +12,17 @@ using Halide::RDom;
 using Halide::TailStrategy;
 using Halide::Var;
 
-Halide::Type halide_type(runtime::ElementType type) {
+Halide::Type halide_type(engine::ElementType type) {
   switch (type) {
-    case runtime::ElementType::u8:
+    case engine::ElementType::u8:
       return Halide::UInt(8);
-    case runtime::ElementType::i8:
+    case engine::ElementType::i8:
       return Halide::Int(8);
-    case runtime::ElementType::i16:
+    case engine::ElementType::i16:
       return Halide::Int(16);
-    case runtime::ElementType::i32:
+    case engine::ElementType::i32:
       return Halide::Int(32);
-    case runtime::ElementType::f32:
+    case engine::ElementType::f32:
       break;
   }
   return Halide::Float(32);

@@ -11,7 +11,7 @@
 #include "codegen/machine_code.h"
 #include "compiler/kernel/pack.h"
 #include "core/rng.h"
-#include "runtime/program_workspace.h"
+#include "engine/compiled/program_workspace.h"
 
 namespace triage::codegen {
 namespace {
@@ -22,11 +22,11 @@ int random_from(Rng& rng, int low, int high) { return low + static_cast<int>(rng
 
 // Values of any element type as floats, which hold all that stand here.
 struct Values {
-  runtime::ElementType type;
+  engine::ElementType type;
   std::size_t count;
-  runtime::AlignedMemory memory;
+  engine::AlignedMemory memory;
 
-  Values(runtime::ElementType of, std::size_t size) : type(of), count(size), memory(size * size_of(of)) {}
+  Values(engine::ElementType of, std::size_t size) : type(of), count(size), memory(size * size_of(of)) {}
   template <class Action>
   void visit(std::size_t i, const Action& action) {
     const auto as = [&]<class T>(T value) {
@@ -35,15 +35,15 @@ struct Values {
       std::memcpy(memory.data() + i * sizeof(T), &value, sizeof(T));
     };
     switch (type) {
-      case runtime::ElementType::u8:
+      case engine::ElementType::u8:
         return as(std::uint8_t{});
-      case runtime::ElementType::i8:
+      case engine::ElementType::i8:
         return as(std::int8_t{});
-      case runtime::ElementType::i16:
+      case engine::ElementType::i16:
         return as(std::int16_t{});
-      case runtime::ElementType::i32:
+      case engine::ElementType::i32:
         return as(std::int32_t{});
-      case runtime::ElementType::f32:
+      case engine::ElementType::f32:
         return as(float{});
     }
   }
@@ -74,7 +74,7 @@ class ConvCase {
         result_(types_.map, static_cast<std::size_t>(height_ + 2) * (width_ + 2) * stored_out_),
         weight_(std::size_t{9} * key.in_channels * key.out_channels),
         bias_(key.out_channels),
-        multiplier_(runtime::ElementType::f32, stored_out_) {
+        multiplier_(engine::ElementType::f32, stored_out_) {
     for (auto& value : weight_)
       value = int8() ? static_cast<float>(random_from(rng, -127, 127)) : static_cast<float>(rng.normal());
     for (auto& value : bias_)
@@ -145,7 +145,7 @@ class ConvCase {
 
   static Halide::Buffer<> view(const Packed& packed) {
     std::vector<int> sizes;
-    for (const runtime::Dimension& dimension : packed.dimensions) sizes.push_back(dimension.extent);
+    for (const engine::Dimension& dimension : packed.dimensions) sizes.push_back(dimension.extent);
     Halide::Buffer<> buffer(halide_type(packed.type), sizes);
     std::memcpy(buffer.data(), packed.bytes.data(), packed.bytes.size());
     return buffer;

@@ -50,11 +50,11 @@ struct EdgeMap {
   template <class Action>
   void visit(int c, int x, int y, const Action& action) {
     switch (types.map) {
-      case runtime::ElementType::u8:
+      case engine::ElementType::u8:
         return action(memory.as<std::uint8_t>()(c, x, y));
-      case runtime::ElementType::i8:
+      case engine::ElementType::i8:
         return action(memory.as<std::int8_t>()(c, x, y));
-      case runtime::ElementType::i16:
+      case engine::ElementType::i16:
         return action(memory.as<std::int16_t>()(c, x, y));
       default:
         return action(memory.as<float>()(c, x, y));

@@ -28,7 +28,7 @@ struct KernelCode {
 // Channels of an output: all of them, or where threads share them any number of whole blocks.
 void bound_channels(const Halide::OutputImageParam& output, int channels, int block, compiler::Share share);
 
-Halide::Type halide_type(runtime::ElementType type);
+Halide::Type halide_type(engine::ElementType type);
 
 // Arguments: map, weights (pack.h), bias [channel] (fp32) or bias (i32) and multiplier (fp32), output map.
 KernelCode conv_code(const compiler::KernelKey& key, const compiler::Schedule& schedule,

@@ -50,7 +50,7 @@ struct KernelTimer::Timed {
     const Packed packed = key.precision == plan::Precision::int8 ? packed_weights(key, schedule, target, none8)
                                                                  : packed_weights(key, schedule, target, none);
     std::vector<int> sizes;
-    for (const runtime::Dimension& dimension : packed.dimensions) sizes.push_back(dimension.extent);
+    for (const engine::Dimension& dimension : packed.dimensions) sizes.push_back(dimension.extent);
     const KernelShare share = largest_share(key, schedule);
     const int step = key.pool ? 2 : 1, width = key.width / step, rows = share.rows / step;
     const int channels = written_channels(key.out_channels);

@@ -92,7 +92,7 @@ LoadedKernel::LoadedKernel(const KernelCode& code, const std::string& what, cons
   library.addGenerator(checked(
       llvm::orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(jit->getDataLayout().getGlobalPrefix()), what));
   check(jit->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(object, what)), what);
-  kernel_ = checked(jit->lookup("kernel_argv"), what).toPtr<runtime::Kernel>();
+  kernel_ = checked(jit->lookup("kernel_argv"), what).toPtr<engine::Kernel>();
 }
 
 LoadedKernel::~LoadedKernel() = default;

@@ -10,11 +10,11 @@
 #include <string>
 
 #include "codegen/kernel_code.h"
-#include "runtime/kernel_abi.h"
+#include "engine/compiled/kernel_abi.h"
 
 namespace triage::codegen {
 
-// The bytes of an object file with the kernel as `symbol`_argv (runtime/kernel_abi.h), which needs what
+// The bytes of an object file with the kernel as `symbol`_argv (engine/compiled/kernel_abi.h), which needs what
 // build_library.cc gives it. Throws Error.
 std::string object_code(const KernelCode& code, const std::string& symbol, const compiler::Target& target);
 
@@ -37,7 +37,7 @@ class LoadedKernel {
  private:
   struct Memory;
   std::unique_ptr<Memory> memory_;
-  runtime::Kernel kernel_ = nullptr;
+  engine::Kernel kernel_ = nullptr;
 };
 
 }  // namespace triage::codegen

@@ -11,10 +11,10 @@
 namespace triage::compiler {
 namespace {
 
-using runtime::Dimension;
-using runtime::ElementType;
-using runtime::Step;
-using runtime::View;
+using engine::Dimension;
+using engine::ElementType;
+using engine::Step;
+using engine::View;
 
 constexpr std::size_t kNameDigits = 12;  // of its content's SHA-256, in the name of a file
 
@@ -41,7 +41,7 @@ class ProgramBuilder {
   ProgramBuilder(const StageGraph& graph, int threads, const ScheduleOf& schedule_of, KernelLibrary& library)
       : graph_(graph), threads_(threads), schedule_of_(schedule_of), library_(library), target_(library.target()) {}
 
-  runtime::StageProgram build() {
+  engine::StageProgram build() {
     const auto& input = graph_.input;
     program_.architecture = target_.architecture;
     program_.features = target_.features.names();
@@ -241,7 +241,7 @@ class ProgramBuilder {
   const ScheduleOf& schedule_of_;
   KernelLibrary& library_;
   const Target& target_;
-  runtime::StageProgram program_;
+  engine::StageProgram program_;
   std::vector<Map> free_;
 };
 
@@ -269,8 +269,8 @@ std::vector<KernelKey> kernels_of(const StageGraph& graph, int threads) {
   return keys;
 }
 
-runtime::StageProgram compile_stage(const StageGraph& graph, int threads, const ScheduleOf& schedule_of,
-                                    KernelLibrary& library) {
+engine::StageProgram compile_stage(const StageGraph& graph, int threads, const ScheduleOf& schedule_of,
+                                   KernelLibrary& library) {
   return ProgramBuilder(graph, threads, schedule_of, library).build();
 }
 
@@ -289,7 +289,7 @@ CompiledPlan compile_plan(const fs::path& directory, const CompileOptions& optio
                           const Json& made_by) {
   plan::Plan plan = plan::load_plan(directory);
   KernelLibrary library(options.target);
-  std::vector<runtime::StageProgram> programs;
+  std::vector<engine::StageProgram> programs;
   for (const plan::Stage& stage : plan.stages) {
     const StageGraph graph = stage_of_plan(directory, stage);
     programs.push_back(compile_stage(graph, options.threads, schedule_of, library));
@@ -305,9 +305,9 @@ CompiledPlan compile_plan(const fs::path& directory, const CompileOptions& optio
   for (std::size_t s = 0; s < programs.size(); ++s) {
     programs[s].library = name;
     programs[s].library_sha256 = sha256;
-    const std::string content = sha256_hex(runtime::program_bytes(programs[s]));
+    const std::string content = sha256_hex(engine::program_bytes(programs[s]));
     const std::string file = plan.stages[s].name + "_" + content.substr(0, kNameDigits) + ".program";
-    runtime::save_program(directory / file, programs[s]);
+    engine::save_program(directory / file, programs[s]);
     plan.stages[s].compiled = {.file = file, .sha256 = sha256_file(directory / file)};
     now.insert(file);
   }

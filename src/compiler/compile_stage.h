@@ -1,4 +1,5 @@
-// A stage's graph as a program of kernels (runtime/stage_program.h), and a whole plan compiled in its directory.
+// A stage's graph as a program of kernels (engine/compiled/stage_program.h), and a whole plan compiled in its
+// directory.
 #pragma once
 
 #include <functional>
@@ -6,8 +7,8 @@
 
 #include "compiler/kernel/kernel_library.h"
 #include "compiler/stage_graph.h"
+#include "engine/compiled/stage_program.h"
 #include "plan/plan.h"
-#include "runtime/stage_program.h"
 
 namespace triage::compiler {
 
@@ -20,8 +21,8 @@ StageGraph stage_of_plan(const fs::path& directory, const plan::Stage& stage);
 std::vector<KernelKey> kernels_of(const StageGraph& graph, int threads);
 
 // Adds what the stage needs to `library`; the program's library and its checksum are still to be set.
-runtime::StageProgram compile_stage(const StageGraph& graph, int threads, const ScheduleOf& schedule_of,
-                                    KernelLibrary& library);
+engine::StageProgram compile_stage(const StageGraph& graph, int threads, const ScheduleOf& schedule_of,
+                                   KernelLibrary& library);
 
 struct CompileOptions {
   Target target;

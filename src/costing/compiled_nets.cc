@@ -3,7 +3,7 @@
 #include "core/error.h"
 #include "core/progress.h"
 #include "costing/random_model.h"
-#include "runtime/compiled_backend.h"
+#include "engine/compiled/compiled_backend.h"
 
 namespace triage::costing {
 namespace {
@@ -15,7 +15,7 @@ constexpr const char* kLibrary = "kernels.so";
 CompiledNets::CompiledNets(NetsToCompile nets, compiler::CompileOptions compile, compiler::ScheduleOf schedule_of)
     : nets_(std::move(nets)), compile_(std::move(compile)), schedule_of_(std::move(schedule_of)) {}
 
-runtime::StageProgram CompiledNets::program_of(const std::string& onnx, compiler::KernelLibrary& library) const {
+engine::StageProgram CompiledNets::program_of(const std::string& onnx, compiler::KernelLibrary& library) const {
   const fs::path file = directory_.path() / "net.onnx";
   write_file_atomic(file, onnx);
   return compile_stage(compiler::read_stage(file), compile_.threads, schedule_of_, library);
@@ -31,15 +31,15 @@ void CompiledNets::compile_all() {
   library_sha256_ = sha256_file(directory_.path() / kLibrary);
 }
 
-std::unique_ptr<runtime::Backend> CompiledNets::open(const std::string& onnx, const std::string& profile) {
+std::unique_ptr<engine::Backend> CompiledNets::open(const std::string& onnx, const std::string& profile) {
   if (!library_sha256_) compile_all();
   compiler::KernelLibrary library(compile_.target);  // its kernels are in the one that was compiled
-  runtime::StageProgram program = program_of(onnx, library);
+  engine::StageProgram program = program_of(onnx, library);
   program.library = kLibrary;
   program.library_sha256 = *library_sha256_;
   const fs::path file = directory_.path() / "net.program";
-  save_program(file, program);
-  auto backend = runtime::open_compiled(file.string(), {.threads = compile_.threads, .profile = profile});
+  engine::save_program(file, program);
+  auto backend = engine::open_compiled(file.string(), {.threads = compile_.threads, .profile = profile});
   if (!backend) fail("{}", backend.error().message);
   return std::move(*backend);
 }

@@ -9,7 +9,7 @@
 #include "compiler/compile_stage.h"
 #include "core/files/temporary.h"
 #include "costing/layer_costs.h"
-#include "runtime/backend.h"
+#include "engine/backend.h"
 
 namespace triage::costing {
 
@@ -28,12 +28,12 @@ class CompiledNets {
   CompiledNets(NetsToCompile nets, compiler::CompileOptions compile, compiler::ScheduleOf schedule_of);
 
   // onnx: a net's file, as random_stage_onnx() made it; its kernels must be those of one of the nets. profile: as
-  // runtime::CompiledOptions::profile. Throws Error.
-  std::unique_ptr<runtime::Backend> open(const std::string& onnx, const std::string& profile);
+  // engine::CompiledOptions::profile. Throws Error.
+  std::unique_ptr<engine::Backend> open(const std::string& onnx, const std::string& profile);
 
  private:
   void compile_all();
-  runtime::StageProgram program_of(const std::string& onnx, compiler::KernelLibrary& library) const;
+  engine::StageProgram program_of(const std::string& onnx, compiler::KernelLibrary& library) const;
 
   NetsToCompile nets_;
   compiler::CompileOptions compile_;

@@ -8,9 +8,9 @@
 #include "core/rng.h"
 #include "core/system/machine.h"
 #include "costing/random_model.h"
+#include "engine/onnxruntime/onnx_backend.h"
 #include "measure/stages/node_times.h"
 #include "measure/stages/visit.h"
-#include "runtime/onnx_backend.h"
 
 namespace triage::costing {
 namespace {
@@ -219,11 +219,11 @@ class RemoteBench : public LayerBench {
 }  // namespace
 
 NetEngine onnx_engine(const LayerCostOptions& options) {
-  return {.version = runtime::onnx_runtime_version(),
+  return {.version = engine::onnx_runtime_version(),
           .open = [threads = options.threads, provider = options.provider](
                       const std::string& onnx, const std::string& name, const std::string& profile) {
-            return runtime::make_onnx_backend(onnx, name,
-                                              {.threads = threads, .provider = provider, .profile = profile});
+            return engine::make_onnx_backend(onnx, name,
+                                             {.threads = threads, .provider = provider, .profile = profile});
           }};
 }
 

@@ -9,8 +9,8 @@
 
 #include "cost/measured_on.h"
 #include "costing/layer_costs.h"
+#include "engine/backend.h"
 #include "remote/remote.h"
-#include "runtime/backend.h"
 
 namespace triage::costing {
 
@@ -43,11 +43,11 @@ class LayerBench {
   virtual LayerVisitAnswer visit(const LayerVisits& visits, const std::function<void(std::size_t done)>& done) = 0;
 };
 
-// How this machine opens a net; profile: as runtime::OnnxOptions::profile.
+// How this machine opens a net; profile: as engine::OnnxOptions::profile.
 struct NetEngine {
   std::string version;
-  std::function<std::unique_ptr<runtime::Backend>(const std::string& onnx, const std::string& name,
-                                                  const std::string& profile)>
+  std::function<std::unique_ptr<engine::Backend>(const std::string& onnx, const std::string& name,
+                                                 const std::string& profile)>
       open;
 };
 NetEngine onnx_engine(const LayerCostOptions& options);

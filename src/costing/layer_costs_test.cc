@@ -10,7 +10,7 @@
 #include "core/test_support.h"
 #include "costing/layer_bench.h"
 #include "costing/random_model.h"
-#include "runtime/onnx_backend.h"
+#include "engine/onnxruntime/onnx_backend.h"
 
 namespace triage::costing {
 namespace {
@@ -49,7 +49,7 @@ std::vector<cost::Segment> all_stages() {
 TEST(RandomStage, AnswersWithNumbersOfTheirUsualSize) {
   for (const char* arch : {"8-16,16-32,32-32", "8,8,8,8,8,8,8,8,8,8,8,8,8,8,8,8"}) {  // deep: nothing fades or grows
     const cost::Segment stage{.arch = plan::ArchSpec::parse(arch), .carry = true};
-    const auto backend = runtime::make_onnx_backend(random_stage_onnx(stage, {}, kClasses, 1), "random", {});
+    const auto backend = engine::make_onnx_backend(random_stage_onnx(stage, {}, kClasses, 1), "random", {});
     std::vector<float> image(backend->shape().input_size), logits(kClasses), carry(backend->shape().carry_size);
     for (std::size_t i = 0; i < image.size(); ++i) image[i] = static_cast<float>(i * 37 % 256) / 255;
     ASSERT_TRUE(backend->run(1, {.input = image.data(), .logits = logits.data(), .carry = carry.data()}));
@@ -115,7 +115,7 @@ TEST(MeasureLayerCosts, EveryStageOfTheSpaceCanBePredicted) {
   }
   EXPECT_EQ(known, 12);
   EXPECT_EQ(costs.table().machine["cpu"], machine_context()["cpu"]);
-  EXPECT_EQ(costs.table().engine_version, runtime::onnx_runtime_version());
+  EXPECT_EQ(costs.table().engine_version, engine::onnx_runtime_version());
 }
 
 // ONNX Runtime names the nodes of 8-bit kernels in its own way: every layer has to be found among them.
@@ -273,7 +273,7 @@ TEST(MeasureLayerCosts, ADeviceThatVanishedIsComeBackTo) {
 
 // ONNX Runtime fuses and names nodes of XNNPACK in its own way, too.
 TEST(MeasureLayerCosts, XnnpackHasATableOfItsOwn) {
-  const std::vector<std::string> providers = runtime::onnx_providers();
+  const std::vector<std::string> providers = engine::onnx_providers();
   if (std::ranges::find(providers, "xnnpack") == providers.end()) GTEST_SKIP() << "ONNX Runtime without XNNPACK";
   const TempDir directory;
   LayerCostOptions options = tiny();

@@ -189,7 +189,7 @@ Json evaluate_plan(const EvaluateOptions& wanted) {
                        {"git", git_revision()},
                        {"seed", options.comparison.seed},
                        {"bootstrap_rounds", options.comparison.bootstrap_rounds},
-                       {"engine", "onnxruntime " + runtime::onnx_runtime_version()},
+                       {"engine", "onnxruntime " + engine::onnx_runtime_version()},
                        {"threads", {{"scoring", threads}, {"latency", 1}}},
                        {"plan", plan.provenance},
                        {"machine", machine_context()}};

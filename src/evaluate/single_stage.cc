@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "engine/compiled/stage_program.h"
 #include "plan/plan.h"
-#include "runtime/stage_program.h"
 
 namespace triage::evaluate {
 
@@ -25,7 +25,7 @@ void write_single_stage(const fs::path& directory, const std::string& name, cons
   fs::create_directories(to);
   fs::copy_file(directory / alone.onnx, to / alone.onnx);
   if (alone.compiled) {
-    const std::string library = runtime::load_program(directory / alone.compiled->file).library;
+    const std::string library = engine::load_program(directory / alone.compiled->file).library;
     fs::copy_file(directory / alone.compiled->file, to / alone.compiled->file);
     fs::copy_file(directory / library, to / library);
   }

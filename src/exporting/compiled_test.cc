@@ -8,10 +8,10 @@
 #include "compiler/compiler_test_support.h"
 #include "core/system/process.h"
 #include "core/test_support.h"
+#include "engine/compiled/compiled_backend.h"
 #include "exporting/int8/int8_reference.h"
 #include "exporting/int8/quantize.h"
 #include "exporting/test_models.h"
-#include "runtime/compiled_backend.h"
 
 namespace triage::exporting {
 namespace {
@@ -29,20 +29,20 @@ struct Compilation {
 };
 
 // Made in `directory`.
-runtime::StageProgram compiled_program(const StageModel& stage, const Compilation& how, const TempDir& directory) {
+engine::StageProgram compiled_program(const StageModel& stage, const Compilation& how, const TempDir& directory) {
   save_model(directory.path() / "stage.onnx", stage_to_onnx(stage));
   compiler::KernelLibrary library(how.target);
-  runtime::StageProgram program =
+  engine::StageProgram program =
       compile_stage(compiler::read_stage(directory.path() / "stage.onnx"), how.threads, how.schedule_of, library);
   library.write(directory.path() / "kernels.so", TRIAGE_KERNELS);
   program.library = "kernels.so";
   program.library_sha256 = sha256_file(directory.path() / "kernels.so");
-  save_program(directory.path() / "stage.program", program);
+  engine::save_program(directory.path() / "stage.program", program);
   return program;
 }
 
 // A process for each call.
-Engine emulated_engine(const std::string& cpu, const runtime::StageShape& shape, const std::string& file) {
+Engine emulated_engine(const std::string& cpu, const engine::StageShape& shape, const std::string& file) {
   return {
       cpu, [=](std::span<const float> images, int n) {
         const std::string input(reinterpret_cast<const char*>(images.data()), images.size_bytes());
@@ -65,12 +65,12 @@ Engine emulated_engine(const std::string& cpu, const runtime::StageShape& shape,
 }
 
 Engine compiled_engine(const StageModel& stage, const Compilation& how, const TempDir& directory) {
-  const runtime::StageShape shape = compiled_program(stage, how, directory).shape;
+  const engine::StageShape shape = compiled_program(stage, how, directory).shape;
   const std::string file = (directory.path() / "stage.program").string();
   if (!how.cpu.empty()) return emulated_engine(how.cpu, shape, file);
-  auto backend = runtime::open_compiled(file, {.threads = how.threads});
+  auto backend = engine::open_compiled(file, {.threads = how.threads});
   if (!backend) fail("{}", backend.error().message);
-  return backend_engine("compiled", std::shared_ptr<const runtime::Backend>(std::move(*backend)));
+  return backend_engine("compiled", std::shared_ptr<const engine::Backend>(std::move(*backend)));
 }
 
 std::vector<std::string> engine_outputs(const StageModel& stage) {
@@ -241,7 +241,7 @@ TEST_P(OldCpus, DieOfWhatIsMadeForNewerOnes) {
   auto stage = random_stage("little", "4", {3, 12, 10}, 4, 1);
   auto program = compiled_program(stage, how, directory);
   program.features.clear();  // else it is refused by them
-  save_program(directory.path() / "stage.program", program);
+  engine::save_program(directory.path() / "stage.program", program);
   const Engine engine = emulated_engine(how.cpu, program.shape, (directory.path() / "stage.program").string());
   EXPECT_THAT(error_of([&] { engine.run(random_images({3, 12, 10}, 1, 1), 1); }), ::testing::HasSubstr("SIGILL"));
 }

@@ -63,7 +63,8 @@ std::string metadata(const onnx::ModelProto& model, const std::string& key);  //
 
 // The ONNX project's checker with shape inference; throws Error naming `what` and the checker's complaint.
 // It needs the ONNX operator schemas: always there, except while another thread is creating the process's first
-// ONNX Runtime environment (runtime/onnx_backend.cc takes them away so that ONNX Runtime can register its own).
+// ONNX Runtime environment (engine/onnxruntime/onnx_backend.cc takes them away so that ONNX Runtime can register its
+// own).
 void check_model(const onnx::ModelProto& model, const std::string& what);
 
 onnx::ModelProto load_model(const fs::path& file);                     // throws Error

@@ -3,7 +3,7 @@
 #include <onnxruntime_cxx_api.h>
 
 #include "core/error.h"
-#include "runtime/onnx_backend.h"
+#include "engine/onnxruntime/onnx_backend.h"
 
 namespace triage::exporting {
 namespace {
@@ -12,7 +12,7 @@ class OnnxEngine {
  public:
   OnnxEngine(std::string name, const std::string& bytes, int threads)
       : name_(std::move(name)),
-        session_(runtime::ort_environment(), bytes.data(), bytes.size(), options(threads)),
+        session_(engine::ort_environment(), bytes.data(), bytes.size(), options(threads)),
         memory_(Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeDefault)) {
     const Ort::AllocatorWithDefaultOptions allocator;
     if (session_.GetInputCount() != 1) fail("{}: found {} inputs, expected 1", name_, session_.GetInputCount());
@@ -36,7 +36,7 @@ class OnnxEngine {
     Ort::SessionOptions session;
     session.SetIntraOpNumThreads(threads);
     session.SetInterOpNumThreads(1);
-    session.AddConfigEntry(runtime::kExactProducts, "1");
+    session.AddConfigEntry(engine::kExactProducts, "1");
     return session;
   }
 

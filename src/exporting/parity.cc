@@ -133,10 +133,10 @@ void require_parity(const Parity& parity) {
   if (!parity.ok()) fail("parity: {}", parity.text());
 }
 
-Engine backend_engine(const std::string& name, std::shared_ptr<const runtime::Backend> backend) {
+Engine backend_engine(const std::string& name, std::shared_ptr<const engine::Backend> backend) {
   return {
       name, [name, backend = std::move(backend)](std::span<const float> images, int n) {
-        const runtime::StageShape& shape = backend->shape();
+        const engine::StageShape& shape = backend->shape();
         if (images.size() != static_cast<std::size_t>(n) * shape.input_size)
           fail("{}: found {} values for {} images, expected {} each", name, images.size(), n, shape.input_size);
         NamedOutputs outputs;
@@ -144,8 +144,8 @@ Engine backend_engine(const std::string& name, std::shared_ptr<const runtime::Ba
           if (width == 0) return nullptr;
           return outputs.emplace(output, std::vector<float>(static_cast<std::size_t>(n) * width)).first->second.data();
         };
-        runtime::StageBuffers buffers{images.data(), buffer("logits", shape.classes),
-                                      buffer("features", shape.feature_width), buffer("carry", shape.carry_size)};
+        engine::StageBuffers buffers{images.data(), buffer("logits", shape.classes),
+                                     buffer("features", shape.feature_width), buffer("carry", shape.carry_size)};
         if (auto status = backend->run(n, buffers); !status) fail("{}: {}", name, status.error().message);
         return outputs;
       }};

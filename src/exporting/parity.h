@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/json.h"
-#include "runtime/backend.h"
+#include "engine/backend.h"
 
 namespace triage::exporting {
 
@@ -59,6 +59,6 @@ Parity check_parity(const Engine& reference, const Engine& candidate, std::span<
 void require_parity(const Parity& parity);
 
 // A stage backend of the runtime: logits, and features and carry where the stage has them.
-Engine backend_engine(const std::string& name, std::shared_ptr<const runtime::Backend> backend);
+Engine backend_engine(const std::string& name, std::shared_ptr<const engine::Backend> backend);
 
 }  // namespace triage::exporting

@@ -4,12 +4,12 @@
 #include <cstdlib>
 #include <vector>
 
-#include "runtime/compiled_backend.h"
+#include "engine/compiled/compiled_backend.h"
 
 int main(int argc, char** argv) {
   using namespace triage::runtime;
   if (argc != 3) return 2;
-  const auto backend = open_compiled(argv[1], {});
+  const auto backend = engine::open_compiled(argv[1], {});
   if (!backend) return std::fprintf(stderr, "%s\n", backend.error().message.c_str()), 1;
   const StageShape& shape = (*backend)->shape();
   const int count = std::atoi(argv[2]);

@@ -8,10 +8,10 @@
 
 #include "core/system/cpu.h"
 #include "core/test_support.h"
+#include "engine/backend.h"
+#include "engine/testing/test_models.h"
+#include "engine/testing/test_program.h"
 #include "measure/stages/stage_list.h"
-#include "runtime/backend.h"
-#include "runtime/test_models.h"
-#include "runtime/test_program.h"
 
 namespace triage::measure {
 namespace {
@@ -26,7 +26,7 @@ cost::CostKey row_of(const char* row, int batch = 1, plan::Precision precision =
 class JobTest : public testing::Test {
  protected:
   JobTest() {
-    runtime::TestModel models[2] = {{.with_carry = true}, {.from_carry = true, .seed = 2}};
+    engine::TestModel models[2] = {{.with_carry = true}, {.from_carry = true, .seed = 2}};
     plan::Plan plan{.name = "two", .input = {3, 4, 5}, .classes = {"ant", "bee", "cat", "dog"}};
     plan.policy = plan::PolicyKind::confidence;
     for (int s = 0; s < 2; ++s) {
@@ -227,7 +227,7 @@ TEST_F(JobTest, EnergyIsMeasuredWhereTheDeviceIsAskedForIt) {
 }
 
 TEST_F(JobTest, XnnpackRowsCarryTheProvider) {
-  const std::vector<std::string> providers = runtime::onnx_providers();
+  const std::vector<std::string> providers = engine::onnx_providers();
   job_.profile.provider = "xnnpack";
   if (std::ranges::find(providers, "xnnpack") == providers.end()) {
     EXPECT_THAT(error_of([&] { run(); }), HasSubstr("provider: found 'xnnpack'"));
@@ -247,10 +247,10 @@ TEST_F(JobTest, CompiledRowsAndTheWholePlan) {
   for (int c = 4; c < 12; ++c) plan.classes.push_back(std::to_string(c));
   for (plan::Stage& stage : plan.stages) {
     const bool first = stage.source < 0;
-    runtime::StageProgram program =
-        runtime::TestProgram{.dims = {first ? 3 : 12, first ? 2 : 1, first ? 2 : 1}}.program(directory_ / "kernels.so");
+    engine::StageProgram program =
+        engine::TestProgram{.dims = {first ? 3 : 12, first ? 2 : 1, first ? 2 : 1}}.program(directory_ / "kernels.so");
     if (!first) program.shape.input_name = "carry_in";
-    runtime::save_program(directory_.path() / stage.name, program);
+    engine::save_program(directory_.path() / stage.name, program);
     stage.compiled = plan::CompiledStage{stage.name, sha256_file(directory_.path() / stage.name)};
     stage.feature_width = 12;
     fs::remove(directory_.path() / stage.onnx);  // not needed

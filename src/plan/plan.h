@@ -54,7 +54,7 @@ struct MeasuredCost {  // measured on the plan's device; µs per image at batch 
   std::optional<double> energy_uj;  // net of the idle machine, mean; none: not available
 };
 
-struct CompiledStage {  // the stage as compiled kernels (runtime/stage_program.h)
+struct CompiledStage {  // the stage as compiled kernels (engine/compiled/stage_program.h)
   std::string file;     // the program, inside the plan directory; it names its library
   std::string sha256;   // of that file, never empty: it guards what is loaded as code
 };

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "engine/compiled/stage_program.h"
 #include "measure/stages/stage_engine.h"
 #include "remote/remote_check.h"
-#include "runtime/stage_program.h"
 
 namespace triage::remote {
 namespace {
@@ -22,7 +22,7 @@ ShippedFile shipped_bytes(std::string bytes, const std::string& name = {}) {
 // A stage's program under its name, and beside it the library it names. Stages may share one.
 void add_compiled(std::vector<ShippedFile>& files, const plan::Stage& stage, const fs::path& directory) {
   const fs::path program = measure::stage_file(stage, directory, measure::kCompiledProvider);
-  for (const std::string& name : {stage.compiled->file, runtime::load_program(program).library}) {
+  for (const std::string& name : {stage.compiled->file, engine::load_program(program).library}) {
     if (std::ranges::any_of(files, [&](const ShippedFile& file) { return file.name == name; })) continue;
     files.push_back(shipped_file(directory / name));
     files.back().name = name;

@@ -29,13 +29,13 @@ void check_fit(const plan::Plan& plan, const data::Dataset& dataset) {
   }
 }
 
-void check_shapes(const plan::Plan& plan, std::span<const std::unique_ptr<runtime::Backend>> backends) {
+void check_shapes(const plan::Plan& plan, std::span<const std::unique_ptr<engine::Backend>> backends) {
   if (backends.size() != plan.stages.size()) {
     fail("plan '{}': {} stages, {} backends given", plan.name, plan.stages.size(), backends.size());
   }
   for (std::size_t s = 0; s < backends.size(); ++s) {
     const plan::Stage& stage = plan.stages[s];
-    const runtime::StageShape& shape = backends[s]->shape();
+    const engine::StageShape& shape = backends[s]->shape();
     const bool carried = stage.input == plan::StageInput::features;
     const int input = carried ? backends[static_cast<std::size_t>(stage.source)]->shape().carry_size
                               : plan.input.channels * plan.input.height * plan.input.width;
@@ -86,19 +86,19 @@ std::string score_table_key(const plan::Plan& plan, const data::DatasetInfo& dat
   return sha.hex();
 }
 
-std::vector<std::unique_ptr<runtime::Backend>> open_stages(const plan::Plan& plan, const fs::path& directory,
-                                                           runtime::OnnxOptions options) {
-  std::vector<std::unique_ptr<runtime::Backend>> backends;
+std::vector<std::unique_ptr<engine::Backend>> open_stages(const plan::Plan& plan, const fs::path& directory,
+                                                          engine::OnnxOptions options) {
+  std::vector<std::unique_ptr<engine::Backend>> backends;
   for (const plan::Stage& stage : plan.stages) {
     options.sha256 = stage.sha256;
-    auto backend = runtime::open_onnx((directory / stage.onnx).string(), options);
+    auto backend = engine::open_onnx((directory / stage.onnx).string(), options);
     if (!backend) throw Error(backend.error().message);
     backends.push_back(std::move(*backend));
   }
   return backends;
 }
 
-ScoreTable fill_score_table(const plan::Plan& plan, std::span<const std::unique_ptr<runtime::Backend>> backends,
+ScoreTable fill_score_table(const plan::Plan& plan, std::span<const std::unique_ptr<engine::Backend>> backends,
                             const data::Dataset& dataset, std::span<const std::uint32_t> indices,
                             const FillOptions& options) {
   check_fit(plan, dataset);
@@ -117,7 +117,7 @@ ScoreTable fill_score_table(const plan::Plan& plan, std::span<const std::unique_
   for (const auto& backend : backends) widths += static_cast<std::size_t>(backend->shape().feature_width);
   require_memory(std::format("the scores of {} images by {} stages", count, stages), count * widths * sizeof(float));
   for (std::size_t s = 0; s < stages; ++s) {
-    const runtime::StageShape& shape = backends[s]->shape();
+    const engine::StageShape& shape = backends[s]->shape();
     StageScores& out = table.stages.emplace_back(plan.stages[s].name, shape.feature_width);
     out.logits.resize(count * classes);
     out.features.resize(count * static_cast<std::size_t>(shape.feature_width));
@@ -141,7 +141,7 @@ ScoreTable fill_score_table(const plan::Plan& plan, std::span<const std::unique_
     for (std::size_t s = 0; s < stages; ++s) {
       const plan::Stage& stage = plan.stages[s];
       StageScores& out = table.stages[s];
-      runtime::StageBuffers buffers;
+      engine::StageBuffers buffers;
       buffers.input =
           stage.input == plan::StageInput::image ? images.data() : carry[static_cast<std::size_t>(stage.source)].data();
       buffers.logits = out.logits.data() + first * classes;
@@ -170,7 +170,7 @@ ScoreTable score_plan(const plan::Plan& plan, const fs::path& directory, const d
     ScoreTable stored = load_score_table(path);
     if (stored.key == score_table_key(plan, dataset.info(), indices)) return stored;
   }
-  runtime::OnnxOptions engine;
+  engine::OnnxOptions engine;
   engine.threads = threads;
   const auto backends = open_stages(plan, directory, engine);
   ScoreTable table = fill_score_table(plan, backends, dataset, indices, options);

@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "core/test_support.h"
+#include "engine/fake/fake_backend.h"
 #include "route/synthetic_test.h"
-#include "runtime/fake_backend.h"
 
 namespace triage::route {
 namespace {
@@ -79,7 +79,7 @@ TEST(ScoreTable, SelectTakesRows) {
 // Three stages: an image stage, a feature stage that reads its carry, and another image stage.
 struct Fill : testing::Test {
   plan::Plan plan;
-  std::vector<std::unique_ptr<runtime::Backend>> backends;
+  std::vector<std::unique_ptr<engine::Backend>> backends;
   fs::path path = temporary("fill.triage");
 
   Fill() {
@@ -95,16 +95,16 @@ struct Fill : testing::Test {
     plan.stages[1].input = plan::StageInput::features;
     plan.stages[1].source = 0;
     // Logits tell which pixels arrived; the carry is the last pixel doubled.
-    add({4, 2, 1, 1}, [](const runtime::FakeRow& row) {
+    add({4, 2, 1, 1}, [](const engine::FakeRow& row) {
       row.logits[0] = row.input[0], row.logits[1] = row.input[3];
       row.features[0] = row.input[1];
       if (!row.carry.empty()) row.carry[0] = 2 * row.input[3];
     });
-    add({1, 2, 0, 0}, [](const runtime::FakeRow& row) { row.logits[0] = row.input[0], row.logits[1] = 0; });
-    add({4, 2, 0, 0}, [](const runtime::FakeRow& row) { row.logits[0] = 0, row.logits[1] = row.input[2]; });
+    add({1, 2, 0, 0}, [](const engine::FakeRow& row) { row.logits[0] = row.input[0], row.logits[1] = 0; });
+    add({4, 2, 0, 0}, [](const engine::FakeRow& row) { row.logits[0] = 0, row.logits[1] = row.input[2]; });
   }
-  void add(runtime::StageShape shape, runtime::FakeBackend::Answer answer) {
-    backends.push_back(std::make_unique<runtime::FakeBackend>(shape, std::move(answer)));
+  void add(engine::StageShape shape, engine::FakeBackend::Answer answer) {
+    backends.push_back(std::make_unique<engine::FakeBackend>(shape, std::move(answer)));
   }
   data::Dataset dataset(std::vector<std::string> classes = {"a", "b"}) {
     data::RawDataset raw;
@@ -158,13 +158,13 @@ TEST_F(Fill, RefusesWhatDoesNotFit) {
   EXPECT_THAT(error_of([&] { fill_score_table(plan, backends, dataset({"a", "b", "c"}), indices); }),
               HasSubstr("3 classes"));
   const data::Dataset data = dataset();
-  auto* first = static_cast<runtime::FakeBackend*>(backends[0].get());
+  auto* first = static_cast<engine::FakeBackend*>(backends[0].get());
   first->fail_with(ErrorInfo{ErrorCode::engine_failure, "engine says no"});
   EXPECT_THAT(error_of([&] { fill_score_table(plan, backends, data, indices); }),
               testing::AllOf(HasSubstr("stage0"), HasSubstr("engine says no")));
-  backends[0] = std::make_unique<runtime::FakeBackend>(
-      runtime::StageShape{4, 2, 1, 1},
-      [](const runtime::FakeRow& row) { row.logits[0] = std::nanf(""), row.features[0] = 0; });
+  backends[0] = std::make_unique<engine::FakeBackend>(engine::StageShape{4, 2, 1, 1}, [](const engine::FakeRow& row) {
+    row.logits[0] = std::nanf(""), row.features[0] = 0;
+  });
   EXPECT_THAT(error_of([&] { fill_score_table(plan, backends, data, indices); }), HasSubstr("finite logits"));
   plan.stages[0].feature_width = 5;
   EXPECT_THAT(error_of([&] { fill_score_table(plan, backends, data, indices); }), HasSubstr("5 features"));

@@ -6,9 +6,9 @@
 #include <new>
 
 #include "core/test_support.h"
-#include "runtime/compiled_backend.h"
+#include "engine/compiled/compiled_backend.h"
+#include "engine/testing/test_program.h"
 #include "runtime/executor_test_support.h"
-#include "runtime/test_program.h"
 
 namespace {
 std::atomic<bool> counting = false;
@@ -67,9 +67,9 @@ TEST(Allocation, ExecutorNoneOnceWarm) {
 TEST(Allocation, CompiledBackendNoneOnceOpen) {
   const TempDir directory;
   fs::copy_file(TESTING_KERNELS, directory / "kernels.so");
-  save_program(directory / "p", TestProgram{}.program(directory / "kernels.so"));
+  engine::save_program(directory / "p", engine::TestProgram{}.program(directory / "kernels.so"));
   for (const int threads : {1, 2}) {
-    const auto opened = open_compiled((directory / "p").string(), {.threads = threads});
+    const auto opened = engine::open_compiled((directory / "p").string(), {.threads = threads});
     ASSERT_TRUE(opened) << opened.error().message;
     std::vector<float> input(24, 1), logits(24);
     allocations = 0;

@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "core/files/file.h"
-#include "runtime/compiled_backend.h"
+#include "engine/compiled/compiled_backend.h"
+#include "engine/onnxruntime/onnx_backend.h"
+#include "engine/status.h"
 #include "runtime/executor.h"
-#include "runtime/onnx_backend.h"
-#include "runtime/status.h"
 
 namespace triage {
 
@@ -16,8 +16,8 @@ namespace {
 
 struct Opened {
   const char* engine;
-  std::vector<std::unique_ptr<Backend>> backends;  // one per stage
-  std::string note;                                // ClassifierInfo::engine_note
+  std::vector<std::unique_ptr<engine::Backend>> backends;  // one per stage
+  std::string note;                                        // ClassifierInfo::engine_note
 };
 
 }  // namespace
@@ -60,11 +60,11 @@ Opened open_stages(const char* engine, const plan::Plan& plan, const Open& open,
 }
 
 Opened open_with_onnx_runtime(const plan::Plan& plan, const fs::path& directory, const ClassifierOptions& options) {
-  OnnxOptions onnx{.threads = options.threads, .allow_spinning = options.allow_spinning};
+  engine::OnnxOptions onnx{.threads = options.threads, .allow_spinning = options.allow_spinning};
   const auto file = [&](const plan::Stage& stage) { return directory / stage.onnx; };
   const auto open = [&](const plan::Stage& stage) {
     onnx.sha256 = stage.sha256;
-    return take(open_onnx(file(stage).string(), onnx));
+    return engine::take(engine::open_onnx(file(stage).string(), onnx));
   };
   return open_stages("onnxruntime", plan, open, file);
 }
@@ -72,19 +72,19 @@ Opened open_with_onnx_runtime(const plan::Plan& plan, const fs::path& directory,
 Opened open_with_kernels(const plan::Plan& plan, const fs::path& directory, const ClassifierOptions& options) {
   for (const plan::Stage& stage : plan.stages) {
     if (!stage.compiled) {
-      fail_with(ErrorCode::unsupported, "engine 'compiled': stage '{}' of plan '{}' was not compiled", stage.name,
-                plan.name);
+      engine::fail_with(ErrorCode::unsupported, "engine 'compiled': stage '{}' of plan '{}' was not compiled",
+                        stage.name, plan.name);
     }
   }
-  CompiledOptions compiled{.threads = options.threads, .allow_spinning = options.allow_spinning};
-  compiled.libraries = std::make_shared<KernelLibraries>();
+  engine::CompiledOptions compiled{.threads = options.threads, .allow_spinning = options.allow_spinning};
+  compiled.libraries = std::make_shared<engine::KernelLibraries>();
   if (options.threads >= 1 && options.threads <= 1024) {  // else the first stage says what is wrong
-    compiled.team = std::make_shared<ThreadTeam>(options.threads, options.allow_spinning);
+    compiled.team = std::make_shared<engine::ThreadTeam>(options.threads, options.allow_spinning);
   }
   const auto file = [&](const plan::Stage& stage) { return directory / stage.compiled->file; };
   const auto open = [&](const plan::Stage& stage) {
     compiled.sha256 = stage.compiled->sha256;
-    return take(open_compiled(file(stage).string(), compiled));
+    return engine::take(engine::open_compiled(file(stage).string(), compiled));
   };
   return open_stages("compiled", plan, open, file);
 }
@@ -92,13 +92,14 @@ Opened open_with_kernels(const plan::Plan& plan, const fs::path& directory, cons
 Opened open_plan(const plan::Plan& plan, const fs::path& directory, const ClassifierOptions& options) {
   if (options.engine == "compiled") return open_with_kernels(plan, directory, options);
   if (options.engine != "onnxruntime" && options.engine != "auto") {
-    fail_with(ErrorCode::bad_input, "engine: found '{}', expected auto, onnxruntime or compiled", options.engine);
+    engine::fail_with(ErrorCode::bad_input, "engine: found '{}', expected auto, onnxruntime or compiled",
+                      options.engine);
   }
   std::string note;
   if (options.engine == "auto") {
     try {
       return open_with_kernels(plan, directory, options);
-    } catch (const Failure& failure) {  // not compiled, or not for this CPU; damage is no reason to go on
+    } catch (const engine::Failure& failure) {  // not compiled, or not for this CPU; damage is no reason to go on
       if (failure.code != ErrorCode::unsupported) throw;
       const bool has_kernels = std::ranges::any_of(plan.stages, [](const auto& stage) { return bool(stage.compiled); });
       if (has_kernels) note = failure.what();
@@ -121,8 +122,8 @@ Result<Classifier> Classifier::load(const std::string& plan_directory, const Cla
     const fs::path directory(plan_directory);
     std::error_code ignored;
     if (fs::status(directory / "plan.json", ignored).type() == fs::file_type::not_found) {
-      fail_with(ErrorCode::not_found, "{}: no such file; expected a plan directory",
-                (directory / "plan.json").string());
+      engine::fail_with(ErrorCode::not_found, "{}: no such file; expected a plan directory",
+                        (directory / "plan.json").string());
     }
     plan::Plan plan = plan::load_plan(directory);
     Opened opened = open_plan(plan, directory, options);
@@ -130,7 +131,7 @@ Result<Classifier> Classifier::load(const std::string& plan_directory, const Cla
     for (const auto& backend : opened.backends) threads.push_back(backend->threads());
     return Classifier(std::make_unique<Impl>(std::move(plan), std::move(opened), std::move(threads), options));
   } catch (...) {
-    return current_error();
+    return engine::current_error();
   }
 }
 

@@ -6,13 +6,13 @@
 
 #include "core/files/file.h"
 #include "core/test_support.h"
+#include "engine/backend.h"
+#include "engine/compiled/compiled_backend.h"
+#include "engine/testing/test_models.h"
+#include "engine/testing/test_program.h"
 #include "plan/plan.h"
-#include "runtime/backend.h"
-#include "runtime/compiled_backend.h"
 #include "runtime/convert.h"
 #include "runtime/score.h"
-#include "runtime/test_models.h"
-#include "runtime/test_program.h"
 #include "runtime/test_two_engines.h"
 
 namespace triage::runtime {
@@ -52,7 +52,7 @@ class ClassifierTest : public testing::Test {
   void TearDown() override { fs::remove_all(directory_); }
 
   plan::Router router(int s) const {
-    const TestModel source{.seed = 40u + s};
+    const engine::TestModel source{.seed = 40u + s};
     plan::Router made{
         .feature_width = 6, .hidden = 5, .mean = std::vector<float>(9, 0.2f), .scale = std::vector<float>(9, 2)};
     made.weight1 = source.weights(45, 0);
@@ -74,7 +74,7 @@ class ClassifierTest : public testing::Test {
 
   static constexpr const char* kNames[] = {"little", "deeper", "big"};
   fs::path directory_;
-  TestModel models_[3];
+  engine::TestModel models_[3];
   plan::Plan plan_;
 };
 
@@ -182,7 +182,7 @@ TEST_F(ClassifierTest, DamagedFilesAreNamed) {
 }
 
 TEST_F(ClassifierTest, StagesThatDoNotFitThePlanAreNamed) {
-  TestModel other = models_[2];
+  engine::TestModel other = models_[2];
   other.classes = 5;
   write_model(2, other.bytes());
   save();
@@ -197,7 +197,7 @@ TEST_F(ClassifierTest, StagesThatDoNotFitThePlanAreNamed) {
   save();
   EXPECT_THAT(load_error(ErrorCode::damaged), HasSubstr("input's name: found carry_in, expected image"));
   write_model(2, models_[2].bytes());
-  TestModel bare = models_[0];
+  engine::TestModel bare = models_[0];
   bare.with_carry = false;
   write_model(0, bare.bytes());
   save();
@@ -229,7 +229,7 @@ TEST_F(EngineTest, CompiledRunsWhereEveryStageHasIt) {
     ASSERT_TRUE(outcome) << outcome.error().message;
     std::vector<float> image(12);
     image[9] = 1;
-    const Evidence seen = evidence(TestProgram{}.expected_logits(image), 1);
+    const Evidence seen = evidence(engine::TestProgram{}.expected_logits(image), 1);
     EXPECT_EQ(outcome->label, seen.label);
     EXPECT_FLOAT_EQ(outcome->probability, seen.confidence);
     EXPECT_EQ(outcome->exit, 1);
@@ -237,7 +237,7 @@ TEST_F(EngineTest, CompiledRunsWhereEveryStageHasIt) {
 }
 
 TEST_F(EngineTest, AutoTakesOnnxRuntimeWhereAStageOrTheCpuDoesNotFit) {
-  StageProgram program = TestProgram{}.program(directory_ / "kernels.so");
+  engine::StageProgram program = engine::TestProgram{}.program(directory_ / "kernels.so");
   program.features = {"no_such_flag"};
   compile(1, program);
   save();
@@ -255,7 +255,7 @@ TEST_F(EngineTest, AutoTakesOnnxRuntimeWhereAStageOrTheCpuDoesNotFit) {
 // Kernels of version 1 may kill the process: nothing of their library is loaded.
 TEST_F(EngineTest, KernelsOfAnOlderVersionAreNotRun) {
   const fs::path file = directory_ / "big.program";
-  write_file_atomic(file, program_bytes_of_version(load_program(file), 1));
+  write_file_atomic(file, engine::program_bytes_of_version(engine::load_program(file), 1));
   plan_.stages[1].compiled->sha256 = sha256_file(file);
   save();
   EXPECT_EQ(engine(), "onnxruntime");
@@ -266,10 +266,11 @@ TEST_F(EngineTest, KernelsOfAnOlderVersionAreNotRun) {
 }
 
 TEST_F(EngineTest, AutoSaysWhyItDoesNotRunTheKernelsOfThePlan) {
-  StageProgram program = TestProgram{}.program(directory_ / "kernels.so");
+  engine::StageProgram program = engine::TestProgram{}.program(directory_ / "kernels.so");
   program.kernels.push_back("illegal");
-  program.steps.push_back(
-      {.kernel = 3, .arguments = {line(View::Memory::input, 12), line(View::Memory::map, 12, 0, 1)}});
+  program.steps.push_back({.kernel = 3,
+                           .arguments = {engine::line(engine::View::Memory::input, 12),
+                                         engine::line(engine::View::Memory::map, 12, 0, 1)}});
   compile(1, program);
   save();
   const std::string why =
@@ -306,7 +307,7 @@ TEST_F(EngineTest, DamageIsNoReasonToTakeTheOther) {
   write_file_atomic(file, bytes + " ");
   EXPECT_THAT(engine(), AllOf(HasSubstr("big.program: sha256: found "), HasSubstr("(from plan.json)")));
   EXPECT_EQ(engine({.engine = "onnxruntime"}), "onnxruntime");
-  compile(1, TestProgram{.n = 11}.program(directory_ / "kernels.so"));
+  compile(1, engine::TestProgram{.n = 11}.program(directory_ / "kernels.so"));
   save();
   EXPECT_EQ(engine(), file.string() + ": width of output 'logits': found 11, expected 12");
   fs::remove(file);

@@ -4,8 +4,8 @@
 #include <chrono>
 #include <cmath>
 
+#include "engine/status.h"
 #include "runtime/convert.h"
-#include "runtime/status.h"
 
 namespace triage::runtime {
 namespace {
@@ -17,7 +17,7 @@ using Buffer = std::unique_ptr<float[]>;
 Buffer make_buffer(std::size_t elements) { return std::make_unique_for_overwrite<float[]>(elements); }
 
 void expect(bool ok, const std::string& origin, const char* field, auto found, auto expected) {
-  if (!ok) fail_with(ErrorCode::damaged, "{}: {}: found {}, expected {}", origin, field, found, expected);
+  if (!ok) engine::fail_with(ErrorCode::damaged, "{}: {}: found {}, expected {}", origin, field, found, expected);
 }
 
 std::string text(std::span<const int> dims) {
@@ -28,7 +28,7 @@ std::string text(std::span<const int> dims) {
 
 }  // namespace
 
-void check_stage(const plan::Plan& plan, int stage, const StageShape& shape, const StageShape* source,
+void check_stage(const plan::Plan& plan, int stage, const engine::StageShape& shape, const engine::StageShape* source,
                  const std::string& origin) {
   const plan::Stage& spec = plan.stages[stage];
   if (spec.input == plan::StageInput::image) {
@@ -65,7 +65,7 @@ void check_stage(const plan::Plan& plan, int stage, const StageShape& shape, con
          std::format("{} inputs and {} hidden units", inputs, hidden));
 }
 
-struct Executor::Workspace : Pooled<Executor::Workspace> {
+struct Executor::Workspace : engine::Pooled<Executor::Workspace> {
   Buffer images, logits, features;
   std::vector<Buffer> carries;     // per stage; empty where nobody reads it
   std::vector<int> image;          // [rows] which image a row belongs to
@@ -77,7 +77,7 @@ class Executor::Lease {
   explicit Lease(const Executor& executor) : space_(executor.pool_->take()) {
     if (!space_) space_ = executor.pool_->add(made_for(executor));
   }
-  ~Lease() { Pool<Workspace>::give(*space_); }
+  ~Lease() { engine::Pool<Workspace>::give(*space_); }
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
   Workspace& operator*() const { return *space_; }
@@ -88,7 +88,7 @@ class Executor::Lease {
     auto space = std::make_unique<Workspace>();
     std::size_t widest = 0;
     for (std::size_t s = 0; s < executor.backends_.size(); ++s) {
-      const StageShape& shape = executor.backends_[s]->shape();
+      const engine::StageShape& shape = executor.backends_[s]->shape();
       if (executor.exits_[s].wants_features()) widest = std::max<std::size_t>(widest, shape.feature_width);
       const bool read = executor.last_reader_[s] >= 0;
       space->carries.push_back(read ? make_buffer(rows * shape.carry_size) : nullptr);
@@ -105,18 +105,22 @@ class Executor::Lease {
   Workspace* space_;
 };
 
-Executor::Executor(plan::Plan plan, std::vector<std::unique_ptr<Backend>> backends, std::span<const double> thresholds)
-    : plan_(std::move(plan)), backends_(std::move(backends)), pool_(std::make_unique<Pool<Workspace>>()) {
+Executor::Executor(plan::Plan plan, std::vector<std::unique_ptr<engine::Backend>> backends,
+                   std::span<const double> thresholds)
+    : plan_(std::move(plan)), backends_(std::move(backends)), pool_(std::make_unique<engine::Pool<Workspace>>()) {
   const std::size_t stages = plan_.stages.size();
   if (stages == 0 || backends_.size() != stages) {
-    fail_with(ErrorCode::bad_input, "plan '{}': {} backends for {} stages", plan_.name, backends_.size(), stages);
+    engine::fail_with(ErrorCode::bad_input, "plan '{}': {} backends for {} stages", plan_.name, backends_.size(),
+                      stages);
   }
   if (!thresholds.empty() && thresholds.size() != stages - 1) {
-    fail_with(ErrorCode::bad_input, "thresholds: found {}, expected {} (one per exit but the last) for plan '{}'",
-              thresholds.size(), stages - 1, plan_.name);
+    engine::fail_with(ErrorCode::bad_input,
+                      "thresholds: found {}, expected {} (one per exit but the last) for plan '{}'", thresholds.size(),
+                      stages - 1, plan_.name);
   }
   for (std::size_t i = 0; i < thresholds.size(); ++i) {
-    if (std::isnan(thresholds[i])) fail_with(ErrorCode::bad_input, "thresholds[{}]: found NaN, expected a number", i);
+    if (std::isnan(thresholds[i]))
+      engine::fail_with(ErrorCode::bad_input, "thresholds[{}]: found NaN, expected a number", i);
   }
   last_reader_.assign(stages, -1);
   std::size_t row_bytes = sizeof(float) * plan_.input.channels * plan_.input.height * plan_.input.width;
@@ -124,7 +128,7 @@ Executor::Executor(plan::Plan plan, std::vector<std::unique_ptr<Backend>> backen
     const plan::Stage& stage = plan_.stages[s];
     const bool reads_carry = stage.input == plan::StageInput::features;
     const bool known = stage.source >= 0 && stage.source < static_cast<int>(s);
-    const StageShape* source = reads_carry && known ? &backends_[stage.source]->shape() : nullptr;
+    const engine::StageShape* source = reads_carry && known ? &backends_[stage.source]->shape() : nullptr;
     check_stage(plan_, static_cast<int>(s), backends_[s]->shape(), source, stage.onnx);
     (source ? last_reader_[stage.source] : last_image_reader_) = static_cast<int>(s);
     row_bytes += sizeof(float) * backends_[s]->shape().carry_size;
@@ -141,10 +145,11 @@ void Executor::check_images(std::span<const ImageView> images) const {
   for (std::size_t i = 0; i < images.size(); ++i) {
     const ImageView& image = images[i];
     if (image.height != input.height || image.width != input.width || image.channels != input.channels) {
-      fail_with(ErrorCode::bad_input, "images[{}]: found {}x{}x{}, expected {}x{}x{} (height x width x channels)", i,
-                image.height, image.width, image.channels, input.height, input.width, input.channels);
+      engine::fail_with(ErrorCode::bad_input,
+                        "images[{}]: found {}x{}x{}, expected {}x{}x{} (height x width x channels)", i, image.height,
+                        image.width, image.channels, input.height, input.width, input.channels);
     }
-    if (!image.pixels) fail_with(ErrorCode::bad_input, "images[{}]: pixels: found null", i);
+    if (!image.pixels) engine::fail_with(ErrorCode::bad_input, "images[{}]: pixels: found null", i);
   }
 }
 
@@ -152,8 +157,8 @@ Status Executor::classify(std::span<const ImageView> images, std::span<Outcome> 
   try {
     const auto start = std::chrono::steady_clock::now();
     if (outcomes.size() != images.size()) {
-      fail_with(ErrorCode::bad_input, "outcomes: found {}, expected {}, the number of images", outcomes.size(),
-                images.size());
+      engine::fail_with(ErrorCode::bad_input, "outcomes: found {}, expected {}, the number of images", outcomes.size(),
+                        images.size());
     }
     check_images(images);
     if (images.empty()) return Ok{};
@@ -166,7 +171,7 @@ Status Executor::classify(std::span<const ImageView> images, std::span<Outcome> 
     for (Outcome& outcome : outcomes) outcome.microseconds = spent.count() / static_cast<double>(images.size());
     return Ok{};
   } catch (...) {
-    return current_error();
+    return engine::current_error();
   }
 }
 
@@ -181,12 +186,12 @@ void Executor::run_rows(Workspace& space, std::span<const ImageView> images, std
   for (int s = 0; n > 0; ++s) {
     const plan::Stage& stage = plan_.stages[s];
     const bool from_image = stage.input == plan::StageInput::image;
-    const StageBuffers buffers{.input = (from_image ? space.images : space.carries[stage.source]).get(),
-                               .logits = space.logits.get(),
-                               .features = exits_[s].wants_features() ? space.features.get() : nullptr,
-                               .carry = space.carries[s].get()};
+    const engine::StageBuffers buffers{.input = (from_image ? space.images : space.carries[stage.source]).get(),
+                                       .logits = space.logits.get(),
+                                       .features = exits_[s].wants_features() ? space.features.get() : nullptr,
+                                       .carry = space.carries[s].get()};
     if (Status status = backends_[s]->run(n, buffers); !status) {
-      fail_with(status.error().code, "stage '{}': {}", stage.name, status.error().message);
+      engine::fail_with(status.error().code, "stage '{}': {}", stage.name, status.error().message);
     }
     space.handover.clear();
     if (last_image_reader_ > s) space.handover.push_back({space.images.get(), image_size});

@@ -6,17 +6,17 @@
 #include <string>
 #include <vector>
 
+#include "engine/backend.h"
+#include "engine/threads/pool.h"
 #include "plan/plan.h"
-#include "runtime/backend.h"
 #include "runtime/exit_step.h"
-#include "runtime/pool.h"
 #include "triage/classifier.h"
 
 namespace triage::runtime {
 
 // The stage's inputs and outputs against what the plan says; `origin` is what messages call the stage's file.
 // `source`: shape of the stage whose carry this one reads, null for image stages. Throws Failure.
-void check_stage(const plan::Plan& plan, int stage, const StageShape& shape, const StageShape* source,
+void check_stage(const plan::Plan& plan, int stage, const engine::StageShape& shape, const engine::StageShape* source,
                  const std::string& origin);
 
 class Executor {
@@ -25,7 +25,8 @@ class Executor {
 
   // One backend per stage, in order. thresholds: empty for the plan's own, else one per exit but the last. Throws
   // Failure when the backends, the plan and the thresholds do not fit together.
-  Executor(plan::Plan plan, std::vector<std::unique_ptr<Backend>> backends, std::span<const double> thresholds = {});
+  Executor(plan::Plan plan, std::vector<std::unique_ptr<engine::Backend>> backends,
+           std::span<const double> thresholds = {});
   ~Executor();
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
@@ -42,12 +43,12 @@ class Executor {
   void run_rows(Workspace& space, std::span<const ImageView> images, std::span<Outcome> outcomes) const;
 
   plan::Plan plan_;
-  std::vector<std::unique_ptr<Backend>> backends_;
+  std::vector<std::unique_ptr<engine::Backend>> backends_;
   std::vector<ExitStep> exits_;
   std::vector<int> last_reader_;  // per stage: the last stage that reads its carry, -1 for none
   int last_image_reader_ = 0;     // the last stage whose input is the image
   int rows_ = kMaxRows;           // images per piece
-  std::unique_ptr<Pool<Workspace>> pool_;
+  std::unique_ptr<engine::Pool<Workspace>> pool_;
 };
 
 }  // namespace triage::runtime

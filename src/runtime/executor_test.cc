@@ -56,12 +56,12 @@ TEST(Executor, FiveStagesMixImagesAndCarriedFeatures) {
 
 TEST(Executor, FeatureStagesReadTheCarryOfTheirSource) {
   const std::vector<StageSetup> setup{{-1, 3}, {0, 2}, {1, 0}};
-  std::vector<std::unique_ptr<Backend>> backends;
+  std::vector<std::unique_ptr<engine::Backend>> backends;
   backends.push_back(make_fake(setup, 0));
   for (int s : {1, 2}) {
     auto fake = make_fake(setup, s);
-    const StageShape shape = fake->shape();
-    backends.push_back(std::make_unique<FakeBackend>(shape, [s](const FakeRow& row) {
+    const engine::StageShape shape = fake->shape();
+    backends.push_back(std::make_unique<engine::FakeBackend>(shape, [s](const engine::FakeRow& row) {
       ASSERT_EQ(row.input[1], 100 + s - 1);  // what the source wrote
       answer(row, s);
     }));
@@ -94,7 +94,7 @@ TEST(Executor, LearnedRouterReadsTheFeatures) {
                                             .bias1 = {0},
                                             .weight2 = {1},
                                             .bias2 = -5};
-  std::vector<std::unique_ptr<Backend>> backends;
+  std::vector<std::unique_ptr<engine::Backend>> backends;
   backends.push_back(make_fake(setup, 0, 2));
   backends.push_back(make_fake(setup, 1));
   const Executor executor(plan, std::move(backends));
@@ -116,7 +116,7 @@ TEST(Executor, LearnedRouterOfAStageWithoutFeaturesAsksForNone) {
                                             .bias1 = {0},
                                             .weight2 = {1},
                                             .bias2 = 5};
-  std::vector<std::unique_ptr<Backend>> backends;
+  std::vector<std::unique_ptr<engine::Backend>> backends;
   for (int s = 0; s < 2; ++s) backends.push_back(make_fake(setup, s));
   const Executor executor(plan, std::move(backends));
   Images images(12);
@@ -128,7 +128,7 @@ TEST(Executor, TemperatureChangesTheProbabilityNotTheLabel) {
   const std::vector<StageSetup> setup{{}};
   plan::Plan plan = make_plan(setup);
   plan.stages[0].exit.temperature = 3;
-  std::vector<std::unique_ptr<Backend>> backends;
+  std::vector<std::unique_ptr<engine::Backend>> backends;
   backends.push_back(make_fake(setup, 0));
   const Executor executor(plan, std::move(backends));
   Images images(1);
@@ -140,10 +140,10 @@ TEST(Executor, LargeImagesRunInSmallerPieces) {
   const int side = 1500;  // 9 MB of floats each: one per piece of 16 MB
   plan::Plan plan = make_plan(std::vector<StageSetup>{{}});
   plan.input = {1, side, side};
-  auto fake = std::make_unique<FakeBackend>(StageShape{.input_size = side * side, .classes = kClasses},
-                                            [](const FakeRow& row) { answer(row, 0); });
-  const FakeBackend& seen = *fake;
-  std::vector<std::unique_ptr<Backend>> backends;
+  auto fake = std::make_unique<engine::FakeBackend>(engine::StageShape{.input_size = side * side, .classes = kClasses},
+                                                    [](const engine::FakeRow& row) { answer(row, 0); });
+  const engine::FakeBackend& seen = *fake;
+  std::vector<std::unique_ptr<engine::Backend>> backends;
   backends.push_back(std::move(fake));
   const Executor executor(plan, std::move(backends));
   const std::vector<std::uint8_t> pixels(side * side);
@@ -211,9 +211,10 @@ TEST(Executor, FailuresOfABackendComeBackAsErrorsAndPass) {
 template <class Throw>
 ErrorInfo step_error(const Throw& thrower) {
   const std::vector<StageSetup> setup{{}};
-  std::vector<std::unique_ptr<Backend>> backends;
-  backends.push_back(std::make_unique<FakeBackend>(StageShape{.input_size = kPixels, .classes = kClasses},
-                                                   [&](const FakeRow& row) { thrower(row); }));
+  std::vector<std::unique_ptr<engine::Backend>> backends;
+  backends.push_back(
+      std::make_unique<engine::FakeBackend>(engine::StageShape{.input_size = kPixels, .classes = kClasses},
+                                            [&](const engine::FakeRow& row) { thrower(row); }));
   const Executor executor(make_plan(setup), std::move(backends));
   Images images(1);
   const Status status = executor.classify(images.views, images.outcomes);
@@ -221,23 +222,23 @@ ErrorInfo step_error(const Throw& thrower) {
 }
 
 TEST(Executor, NothingThrownCrossesTheBorder) {
-  EXPECT_EQ(step_error([](const FakeRow&) { throw std::runtime_error("bang"); }).message, "bang");
-  EXPECT_EQ(step_error([](const FakeRow&) { throw std::bad_alloc(); }).code, ErrorCode::out_of_memory);
-  EXPECT_EQ(step_error([](const FakeRow&) { throw 7; }).message, "an exception of unknown type");
-  const ErrorInfo nan = step_error([](const FakeRow& row) {
+  EXPECT_EQ(step_error([](const engine::FakeRow&) { throw std::runtime_error("bang"); }).message, "bang");
+  EXPECT_EQ(step_error([](const engine::FakeRow&) { throw std::bad_alloc(); }).code, ErrorCode::out_of_memory);
+  EXPECT_EQ(step_error([](const engine::FakeRow&) { throw 7; }).message, "an exception of unknown type");
+  const ErrorInfo nan = step_error([](const engine::FakeRow& row) {
     std::fill(row.logits.begin(), row.logits.end(), std::numeric_limits<float>::quiet_NaN());
   });
   EXPECT_EQ(nan.message, "stage 'stage0' (stage0.onnx): image 0 of the batch has no finite probabilities");
 }
 
 std::string construction_error(const std::vector<StageSetup>& setup, plan::Plan plan,
-                               const std::function<void(StageShape&, int)>& change,
+                               const std::function<void(engine::StageShape&, int)>& change,
                                const std::vector<double>& thresholds = {}) {
-  std::vector<std::unique_ptr<Backend>> backends;
+  std::vector<std::unique_ptr<engine::Backend>> backends;
   for (int s = 0; s < static_cast<int>(setup.size()); ++s) {
-    StageShape shape = make_fake(setup, s)->shape();
+    engine::StageShape shape = make_fake(setup, s)->shape();
     change(shape, s);
-    backends.push_back(std::make_unique<FakeBackend>(shape, [](const FakeRow&) {}));
+    backends.push_back(std::make_unique<engine::FakeBackend>(shape, [](const engine::FakeRow&) {}));
   }
   try {
     const Executor executor(std::move(plan), std::move(backends), thresholds);
@@ -252,21 +253,21 @@ TEST(Executor, BackendsThatDoNotFitThePlanAreRefused) {
   const auto error = [](const std::vector<StageSetup>& setup, auto change) {
     return construction_error(setup, make_plan(setup), change);
   };
-  EXPECT_EQ(error(pair, [](StageShape& shape, int s) { shape.classes += s; }),
+  EXPECT_EQ(error(pair, [](engine::StageShape& shape, int s) { shape.classes += s; }),
             "stage1.onnx: width of output 'logits': found 5, expected 4");
-  EXPECT_EQ(error(pair, [](StageShape& shape, int) { shape.feature_width = 3; }),
+  EXPECT_EQ(error(pair, [](engine::StageShape& shape, int) { shape.feature_width = 3; }),
             "stage0.onnx: width of output 'features': found 3, expected 0");
-  EXPECT_EQ(error(pair, [](StageShape& shape, int) { shape.input_size = 5; }),
+  EXPECT_EQ(error(pair, [](engine::StageShape& shape, int) { shape.input_size = 5; }),
             "stage0.onnx: elements of input 'image': found 5, expected 4");
-  EXPECT_EQ(error(pair, [](StageShape& shape, int) { shape.input_dims = {4, 1, 1}; }),
+  EXPECT_EQ(error(pair, [](engine::StageShape& shape, int) { shape.input_dims = {4, 1, 1}; }),
             "stage0.onnx: input 'image' (channels x height x width): found 4x1x1, expected 1x2x2");
-  EXPECT_EQ(error(pair, [](StageShape& shape, int) { shape.input_name = "carry_in"; }),
+  EXPECT_EQ(error(pair, [](engine::StageShape& shape, int) { shape.input_name = "carry_in"; }),
             "stage0.onnx: input's name: found carry_in, expected image");
-  EXPECT_EQ(error(exits, [](StageShape& shape, int s) { shape.input_size += s; }),
+  EXPECT_EQ(error(exits, [](engine::StageShape& shape, int s) { shape.input_size += s; }),
             "stage1.onnx: elements of input 'carry_in': found 4, expected 3, the 'carry' of stage 'stage0'");
-  EXPECT_THAT(error(exits, [](StageShape& shape, int) { shape.carry_size = 0; }),
+  EXPECT_THAT(error(exits, [](engine::StageShape& shape, int) { shape.carry_size = 0; }),
               HasSubstr("stage1.onnx: elements of output 'carry' of the source stage: found 0"));
-  const auto same = [](StageShape&, int) {};
+  const auto same = [](engine::StageShape&, int) {};
   EXPECT_EQ(construction_error(pair, make_plan(pair), same, {0.1, 0.2}),
             "thresholds: found 2, expected 1 (one per exit but the last) for plan 'test'");
   EXPECT_EQ(construction_error(pair, make_plan(pair), same, {NAN}), "thresholds[0]: found NaN, expected a number");

@@ -11,9 +11,9 @@
 #include <span>
 #include <vector>
 
+#include "engine/fake/fake_backend.h"
 #include "plan/plan.h"
 #include "runtime/executor.h"
-#include "runtime/fake_backend.h"
 
 namespace triage::runtime::testing_executor {
 
@@ -34,10 +34,10 @@ struct Images {
   std::vector<Outcome> outcomes;
 };
 
-inline int number(const FakeRow& row) { return static_cast<int>(std::lround(row.input[0] * 255)) % 256; }
+inline int number(const engine::FakeRow& row) { return static_cast<int>(std::lround(row.input[0] * 255)) % 256; }
 
 // Stage `stage` answers image i with label (i + stage) % 4; it is unsure where i % (stage + 2) != 0.
-inline void answer(const FakeRow& row, int stage) {
+inline void answer(const engine::FakeRow& row, int stage) {
   const int i = number(row);
   std::fill(row.logits.begin(), row.logits.end(), 0.0f);
   row.logits[(i + stage) % kClasses] = i % (stage + 2) != 0 ? 0.5f : 9.0f;
@@ -52,7 +52,7 @@ inline bool unsure(int i, int stage) { return i % (stage + 2) != 0; }
 
 struct Fixture {
   plan::Plan plan;
-  std::vector<FakeBackend*> fakes;  // owned by the executor
+  std::vector<engine::FakeBackend*> fakes;  // owned by the executor
   std::unique_ptr<Executor> executor;
 };
 
@@ -74,17 +74,17 @@ inline plan::Plan make_plan(std::span<const StageSetup> setup) {
   return plan;
 }
 
-inline std::unique_ptr<FakeBackend> make_fake(std::span<const StageSetup> setup, int s, int feature_width = 0) {
-  const StageShape shape{.input_size = setup[s].source < 0 ? kPixels : setup[setup[s].source].carry,
-                         .classes = kClasses,
-                         .feature_width = feature_width,
-                         .carry_size = setup[s].carry};
-  return std::make_unique<FakeBackend>(shape, [s](const FakeRow& row) { answer(row, s); });
+inline std::unique_ptr<engine::FakeBackend> make_fake(std::span<const StageSetup> setup, int s, int feature_width = 0) {
+  const engine::StageShape shape{.input_size = setup[s].source < 0 ? kPixels : setup[setup[s].source].carry,
+                                 .classes = kClasses,
+                                 .feature_width = feature_width,
+                                 .carry_size = setup[s].carry};
+  return std::make_unique<engine::FakeBackend>(shape, [s](const engine::FakeRow& row) { answer(row, s); });
 }
 
 inline Fixture make(const std::vector<StageSetup>& setup, std::vector<double> thresholds = {}) {
   Fixture fixture{.plan = make_plan(setup)};
-  std::vector<std::unique_ptr<Backend>> backends;
+  std::vector<std::unique_ptr<engine::Backend>> backends;
   for (int s = 0; s < static_cast<int>(setup.size()); ++s) {
     auto fake = make_fake(setup, s);
     fixture.fakes.push_back(fake.get());

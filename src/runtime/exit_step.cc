@@ -3,8 +3,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "engine/status.h"
 #include "runtime/score.h"
-#include "runtime/status.h"
 
 namespace triage::runtime {
 
@@ -26,8 +26,9 @@ int ExitStep::decide(int n, const float* logits, const float* features, std::spa
     float score = 0;
     if (!last_) score = escalation_score(policy_, stage_->exit, {features + i * width, width}, seen);
     if (!std::isfinite(seen.confidence) || !std::isfinite(score)) {
-      fail_with(ErrorCode::engine_failure, "stage '{}' ({}): image {} of the batch has no finite {}", stage_->name,
-                stage_->onnx, image[i], std::isfinite(seen.confidence) ? "escalation score" : "probabilities");
+      engine::fail_with(ErrorCode::engine_failure, "stage '{}' ({}): image {} of the batch has no finite {}",
+                        stage_->name, stage_->onnx, image[i],
+                        std::isfinite(seen.confidence) ? "escalation score" : "probabilities");
     }
     if (last_ || !(static_cast<double>(score) > threshold_)) {
       outcomes[image[i]] = {.label = seen.label, .probability = seen.confidence, .exit = index_, .score = score};

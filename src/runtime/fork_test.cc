@@ -10,8 +10,8 @@
 #include <cstdlib>
 #include <thread>
 
-#include "runtime/compiled_backend.h"
-#include "runtime/forks.h"
+#include "engine/compiled/compiled_backend.h"
+#include "engine/threads/forks.h"
 #include "runtime/test_two_engines.h"
 
 namespace {
@@ -54,7 +54,7 @@ int status_of_child(Leave leave, const Work& work) {
 
 // In static memory, so that exit() takes them down.
 struct Kept {
-  std::unique_ptr<Backend> backend;
+  std::unique_ptr<engine::Backend> backend;
   std::unique_ptr<Classifier> classifier;
 };
 Kept& kept() {
@@ -71,18 +71,19 @@ class ForkTest : public TwoEnginesTest {
   }
   ~ForkTest() override { kept() = {}; }
 
-  static std::unique_ptr<Backend> opened(Result<std::unique_ptr<Backend>> result) {
+  static std::unique_ptr<engine::Backend> opened(Result<std::unique_ptr<engine::Backend>> result) {
     if (!result) throw Error(result.error().message);
     return std::move(*result);
   }
-  std::unique_ptr<Backend> open(const std::string& engine, int threads) const {
-    if (engine == "onnxruntime") return opened(open_onnx((directory_ / "big.onnx").string(), {.threads = threads}));
-    CompiledOptions options{.threads = threads};
+  std::unique_ptr<engine::Backend> open(const std::string& engine, int threads) const {
+    if (engine == "onnxruntime")
+      return opened(engine::open_onnx((directory_ / "big.onnx").string(), {.threads = threads}));
+    engine::CompiledOptions options{.threads = threads};
     options.seconds_of_run = [](int of) { return 1.0 / of; };  // all of them, small as it is
-    return opened(open_compiled((directory_ / "big.program").string(), options));
+    return opened(engine::open_compiled((directory_ / "big.program").string(), options));
   }
   // The logits of all images, or nothing and the error.
-  std::vector<float> logits(const Backend& backend, ErrorInfo* error = nullptr) const {
+  std::vector<float> logits(const engine::Backend& backend, ErrorInfo* error = nullptr) const {
     std::vector<float> values(kImages * 12);
     const Status status = backend.run(kImages, {.input = images_.data(), .logits = values.data()});
     if (status) return values;
@@ -212,9 +213,9 @@ TEST_F(ForkTest, ManyThreadsOfAChildShareATeam) {
 }
 
 TEST(Forks, EachChildHasItsNumber) {
-  watch_forks();
-  const unsigned here = process_generation();
-  const auto steps = [&] { return static_cast<int>(process_generation() - here); };
+  engine::watch_forks();
+  const unsigned here = engine::process_generation();
+  const auto steps = [&] { return static_cast<int>(engine::process_generation() - here); };
   EXPECT_EQ(status_of_child(Leave::at_once, steps), 1);
   EXPECT_EQ(status_of_child(Leave::at_once, [&] { return status_of_child(Leave::at_once, steps); }), 2);
   EXPECT_EQ(steps(), 0);

@@ -6,9 +6,9 @@
 #include <string>
 
 #include "core/test_support.h"
+#include "engine/testing/test_models.h"
+#include "engine/testing/test_program.h"
 #include "plan/plan.h"
-#include "runtime/test_models.h"
-#include "runtime/test_program.h"
 #include "triage/classifier.h"
 
 namespace triage::runtime {
@@ -23,17 +23,17 @@ class TwoEnginesTest : public testing::Test {
     for (const char* name : {"little", "big"}) {
       plan::Stage stage{.name = name, .arch = plan::ArchSpec::parse("12"), .feature_width = 12};
       stage.onnx = stage.name + ".onnx";
-      const std::string model = TestModel{.height = 2, .width = 2, .features = 12, .classes = 12}.bytes();
+      const std::string model = engine::TestModel{.height = 2, .width = 2, .features = 12, .classes = 12}.bytes();
       write_file_atomic(directory_.path() / stage.onnx, model);
       stage.sha256 = sha256_hex(model);
       plan_.stages.push_back(stage);
-      compile(plan_.stages.size() - 1, TestProgram{}.program(directory_ / "kernels.so"));
+      compile(plan_.stages.size() - 1, engine::TestProgram{}.program(directory_ / "kernels.so"));
     }
     save();
   }
-  void compile(std::size_t stage, const StageProgram& program) {
+  void compile(std::size_t stage, const engine::StageProgram& program) {
     const fs::path file = directory_.path() / (plan_.stages[stage].name + ".program");
-    save_program(file, program);
+    engine::save_program(file, program);
     plan_.stages[stage].compiled = plan::CompiledStage{file.filename().string(), sha256_file(file)};
   }
   void save() { plan::save_plan(directory_.path(), plan_); }

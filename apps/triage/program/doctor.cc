@@ -9,8 +9,8 @@
 #include "core/system/machine.h"
 #include "core/system/process.h"
 #include "core/text.h"
+#include "engine/backend.h"
 #include "report/draw/picture_text.h"
-#include "runtime/backend.h"
 #include "train/trainer.h"
 #include "triage/classifier.h"
 #include "workflow/build/kernels_program.h"
@@ -92,7 +92,7 @@ std::vector<Finding> findings() {
   }
   out.push_back(load());
   out.push_back(memory());
-  out.push_back({"ONNX Runtime", runtime::onnx_runtime_version(), ""});
+  out.push_back({"ONNX Runtime", engine::onnx_runtime_version(), ""});
   out.push_back({"LibTorch", train::libtorch_version(), ""});
   out.push_back(kernels());
   out.push_back(tool("compiler", {"c++", "--version"}, "g++: 'triage compile' links kernels with it"));

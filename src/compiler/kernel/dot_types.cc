@@ -3,7 +3,7 @@
 namespace triage::compiler {
 
 DotTypes dot_types(plan::Precision precision, const Target& target) {
-  using enum runtime::ElementType;
+  using enum engine::ElementType;
   if (precision == plan::Precision::fp32) return {f32, f32, f32, 1, 0};
   switch (target.dot) {
     case DotProduct::u8_s8:

@@ -2,13 +2,13 @@
 #pragma once
 
 #include "compiler/target.h"
+#include "engine/compiled/stage_program.h"
 #include "plan/precision.h"
-#include "runtime/stage_program.h"
 
 namespace triage::compiler {
 
 struct DotTypes {
-  runtime::ElementType map, weight, sum;
+  engine::ElementType map, weight, sum;
   int group = 1;   // input channels that one step sums
   int offset = 0;  // what is added to a grid's value where it is stored: -128 for signed maps
 };

@@ -8,10 +8,10 @@
 namespace triage::compiler {
 namespace {
 
-using runtime::ElementType;
+using engine::ElementType;
 
 template <class T>
-Packed packed_as(const std::vector<T>& values, ElementType type, std::vector<runtime::Dimension> dimensions) {
+Packed packed_as(const std::vector<T>& values, ElementType type, std::vector<engine::Dimension> dimensions) {
   Packed packed{
       .bytes = std::vector<std::uint8_t>(values.size() * sizeof(T)), .type = type, .dimensions = std::move(dimensions)};
   std::memcpy(packed.bytes.data(), values.data(), packed.bytes.size());
@@ -21,8 +21,8 @@ Packed packed_as(const std::vector<T>& values, ElementType type, std::vector<run
 int vectors_in(const KernelKey& key) { return (key.out_channels + kLanes - 1) / kLanes; }
 
 // Dense dimensions, innermost first.
-std::vector<runtime::Dimension> dense(std::initializer_list<int> extents) {
-  std::vector<runtime::Dimension> dimensions;
+std::vector<engine::Dimension> dense(std::initializer_list<int> extents) {
+  std::vector<engine::Dimension> dimensions;
   int stride = 1;
   for (const int extent : extents) {
     dimensions.push_back({0, extent, stride});

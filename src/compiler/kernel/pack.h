@@ -6,14 +6,14 @@
 #include <vector>
 
 #include "compiler/kernel/schedule.h"
-#include "runtime/stage_program.h"
+#include "engine/compiled/stage_program.h"
 
 namespace triage::compiler {
 
 struct Packed {  // an argument's bytes and shape
   std::vector<std::uint8_t> bytes;
-  runtime::ElementType type = runtime::ElementType::f32;
-  std::vector<runtime::Dimension> dimensions;
+  engine::ElementType type = engine::ElementType::f32;
+  std::vector<engine::Dimension> dimensions;
 };
 
 // weight: [out, in, 3, 3]. Direct: [block of channels][tap][group of input channels][channel][input channel of the

@@ -21,7 +21,7 @@ std::vector<T> values_of(const Packed& packed) {
 std::vector<int> extents_of(const Packed& packed) {
   std::vector<int> extents;
   int stride = 1;
-  for (const runtime::Dimension& dimension : packed.dimensions) {
+  for (const engine::Dimension& dimension : packed.dimensions) {
     EXPECT_EQ(dimension.stride, stride);
     EXPECT_EQ(dimension.min, 0);
     extents.push_back(dimension.extent);
@@ -120,7 +120,7 @@ TEST(Pack, VectorsArePaddedWithZeros) {
   EXPECT_EQ(extents_of(packed), std::vector{5});
   EXPECT_EQ(values_of<float>(packed), (std::vector<float>{1, 2, 3, 0, 0}));
   const Packed integers = packed_vector(std::vector<std::int32_t>{-7}, 2);
-  EXPECT_EQ(integers.type, runtime::ElementType::i32);
+  EXPECT_EQ(integers.type, engine::ElementType::i32);
   EXPECT_EQ(values_of<std::int32_t>(integers), (std::vector<std::int32_t>{-7, 0}));
 }
 

@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "core/error.h"
-#include "runtime/program_workspace.h"
+#include "engine/compiled/program_workspace.h"
 
 namespace triage::compiler {
 namespace {
@@ -123,7 +123,7 @@ KernelShare largest_share(const KernelKey& key, const Schedule& schedule) {
   const int unit = std::max(unit_of_share(key, schedule) / step, 1);
   int most = 0;
   for (int part = 0; part < key.threads; ++part) {
-    const auto begin = [&](int of) { return runtime::share_begin(whole, unit, of, key.threads); };
+    const auto begin = [&](int of) { return engine::share_begin(whole, unit, of, key.threads); };
     most = std::max(most, begin(part + 1) - begin(part));
   }
   if (channels) return {key.height, most};

@@ -8,8 +8,8 @@
 #include "core/error.h"
 #include "core/files/temporary.h"
 #include "core/system/process.h"
+#include "engine/onnxruntime/onnx_backend.h"
 #include "measure/stages/stage_runner.h"
-#include "runtime/onnx_backend.h"
 #include "threshold/ranking.h"
 #include "triage/classifier.h"
 
@@ -55,7 +55,7 @@ ObservedMemory observe_memory(const fs::path& plan_directory, int exit, const Im
   const plan::Plan plan = plan::load_plan(plan_directory);
   const int stages = static_cast<int>(plan.stages.size());
   if (exit < 0 || exit >= stages) fail("memory: exit: found {}, expected 0 to {}", exit, stages - 1);
-  if (engine != "compiled") runtime::ort_environment();
+  if (engine != "compiled") engine::ort_environment();
   ::malloc_trim(0);
   forget_peak();
   ObservedMemory memory{.empty_kb = status_kb("VmRSS")};

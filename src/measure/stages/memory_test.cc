@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/test_support.h"
-#include "runtime/test_models.h"
+#include "engine/testing/test_models.h"
 
 namespace triage::measure {
 namespace {
@@ -18,7 +18,7 @@ class MemoryTest : public testing::Test {
     plan::Plan plan{.name = "two", .input = {3, 4, 5}, .classes = {"ant", "bee", "cat", "dog"}};
     plan.policy = plan::PolicyKind::confidence;
     for (int s = 0; s < 2; ++s) {
-      const runtime::TestModel model{.seed = static_cast<unsigned>(s) + 1};
+      const engine::TestModel model{.seed = static_cast<unsigned>(s) + 1};
       plan::Stage stage{.name = s == 0 ? "little" : "big", .arch = plan::ArchSpec::parse("6"), .feature_width = 6};
       stage.onnx = stage.name + ".onnx";
       write_file_atomic(directory_ / stage.onnx.c_str(), model.bytes());

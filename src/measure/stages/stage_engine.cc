@@ -1,12 +1,12 @@
 #include "measure/stages/stage_engine.h"
 
 #include "core/error.h"
-#include "runtime/compiled_backend.h"
+#include "engine/compiled/compiled_backend.h"
 
 namespace triage::measure {
 
 std::vector<std::string> providers() {
-  std::vector<std::string> names = runtime::onnx_providers();
+  std::vector<std::string> names = engine::onnx_providers();
   names.emplace_back(kCompiledProvider);
   return names;
 }
@@ -16,7 +16,7 @@ std::string engine_of(const std::string& provider) {
 }
 
 std::string engine_version_of(const std::string& provider) {
-  return provider == kCompiledProvider ? runtime::compiled_engine_version() : runtime::onnx_runtime_version();
+  return provider == kCompiledProvider ? engine::compiled_engine_version() : engine::onnx_runtime_version();
 }
 
 cost::CostKey row_key(const std::string& provider, const plan::Stage* stage, int threads, int batch) {
@@ -32,14 +32,14 @@ fs::path stage_file(const plan::Stage& stage, const fs::path& directory, const s
   return directory / stage.compiled->file;
 }
 
-std::unique_ptr<runtime::Backend> open_stage(const plan::Stage& stage, const fs::path& directory, int threads,
-                                             const std::string& provider, const std::string& profile) {
+std::unique_ptr<engine::Backend> open_stage(const plan::Stage& stage, const fs::path& directory, int threads,
+                                            const std::string& provider, const std::string& profile) {
   const std::string file = stage_file(stage, directory, provider).string();
   auto opened =
       provider == kCompiledProvider
-          ? runtime::open_compiled(file, {.threads = threads, .sha256 = stage.compiled->sha256, .profile = profile})
-          : runtime::open_onnx(file,
-                               {.threads = threads, .provider = provider, .sha256 = stage.sha256, .profile = profile});
+          ? engine::open_compiled(file, {.threads = threads, .sha256 = stage.compiled->sha256, .profile = profile})
+          : engine::open_onnx(file,
+                              {.threads = threads, .provider = provider, .sha256 = stage.sha256, .profile = profile});
   if (!opened) fail("{}", opened.error().message);
   return std::move(*opened);
 }

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "cost/cost_table.h"
+#include "engine/backend.h"
 #include "plan/plan.h"
-#include "runtime/backend.h"
 
 namespace triage::measure {
 
@@ -26,8 +26,8 @@ cost::CostKey row_key(const std::string& provider, const plan::Stage* stage, int
 // The file that the provider runs. Throws Error when the stage was not compiled and should be.
 fs::path stage_file(const plan::Stage& stage, const fs::path& directory, const std::string& provider);
 
-// profile: as runtime::OnnxOptions::profile and CompiledOptions::profile. Throws Error.
-std::unique_ptr<runtime::Backend> open_stage(const plan::Stage& stage, const fs::path& directory, int threads,
-                                             const std::string& provider, const std::string& profile = {});
+// profile: as engine::OnnxOptions::profile and CompiledOptions::profile. Throws Error.
+std::unique_ptr<engine::Backend> open_stage(const plan::Stage& stage, const fs::path& directory, int threads,
+                                            const std::string& provider, const std::string& profile = {});
 
 }  // namespace triage::measure

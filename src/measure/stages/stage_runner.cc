@@ -23,11 +23,11 @@ ImageView image_at(const Images& images, std::size_t index) {
   return {images.pixels.data() + index % images.count * size, images.height, images.width, images.channels};
 }
 
-void run_or_fail(const runtime::Backend& backend, int n, const runtime::StageBuffers& buffers) {
+void run_or_fail(const engine::Backend& backend, int n, const engine::StageBuffers& buffers) {
   if (const Status status = backend.run(n, buffers); !status) fail("{}", status.error().message);
 }
 
-StageRunner::StageRunner(std::unique_ptr<runtime::Backend> backend, const std::string& origin, StageUse use,
+StageRunner::StageRunner(std::unique_ptr<engine::Backend> backend, const std::string& origin, StageUse use,
                          const Images& images, const std::vector<float>* maps)
     : backend_(std::move(backend)), use_(std::move(use)), images_(images), maps_(maps) {
   const int found = backend_->shape().input_size;
@@ -39,7 +39,7 @@ StageRunner::StageRunner(std::unique_ptr<runtime::Backend> backend, const std::s
 
 void StageRunner::run(std::size_t run, int batch) {
   reserve(batch);
-  const runtime::StageShape& shape = backend_->shape();
+  const engine::StageShape& shape = backend_->shape();
   const std::size_t first = run * batch % images_.count;
   for (int i = 0; i < batch; ++i) {
     float* input = input_.data() + static_cast<std::size_t>(i) * shape.input_size;
@@ -69,7 +69,7 @@ void StageRunner::run(std::size_t run, int batch) {
 
 void StageRunner::reserve(int batch) {
   const std::size_t n = batch;
-  const runtime::StageShape& shape = backend_->shape();
+  const engine::StageShape& shape = backend_->shape();
   if (logits_.size() >= n * shape.classes) return;
   input_.resize(n * shape.input_size);
   logits_.resize(n * shape.classes);

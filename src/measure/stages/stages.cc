@@ -57,7 +57,7 @@ std::vector<float> carried_maps(const plan::Plan& plan, const fs::path& director
                                 const std::string& provider) {
   const plan::Stage& stage = plan.stages[source];
   const auto backend = open_stage(stage, directory, 1, provider == kCompiledProvider ? provider : "cpu");
-  const runtime::StageShape& shape = backend->shape();
+  const engine::StageShape& shape = backend->shape();
   if (shape.carry_size < 1) fail("stage '{}': has no output 'carry', a later stage starts from it", stage.name);
   std::vector<float> earlier;
   if (stage.input == plan::StageInput::features) {

@@ -5,13 +5,13 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "engine/testing/test_models.h"
 #include "measure/energy/energy_counters.h"
-#include "runtime/test_models.h"
 
 namespace triage::measure {
 namespace {
 
-using runtime::TestModel;
+using engine::TestModel;
 using testing::HasSubstr;
 
 constexpr int kImages = 10;

@@ -9,13 +9,13 @@
 #include "core/text.h"
 #include "cost/measured_on.h"
 #include "cost/plan_cost.h"
+#include "engine/backend.h"
 #include "exporting/plan/plan_model.h"
 #include "measure/stages/stage_engine.h"
 #include "route/curve.h"
 #include "route/metric.h"
 #include "route/plan_warnings.h"
 #include "route/temperature.h"
-#include "runtime/backend.h"
 #include "workflow/build/kernels_program.h"
 #include "workflow/build/measure_plan.h"
 #include "workflow/build/plan_source.h"
@@ -64,7 +64,7 @@ plan::Plan bare_plan(const Workspace& w, const std::vector<StageSource>& sources
 cost::CostTable costs_of_this_machine(const fs::path& file) {
   cost::CostTable table = cost::load_cost_table(file);
   cost::require_measured_on(cost::measured_on(table),
-                            {.machine = machine_context(), .engine_version = runtime::onnx_runtime_version()},
+                            {.machine = machine_context(), .engine_version = engine::onnx_runtime_version()},
                             file.string() + ": 'triage build --remeasure' measures here");
   return table;
 }
@@ -216,7 +216,7 @@ Json provenance(const Workspace& w, const BuildOptions& options, const std::vect
             {"route", w.splits.route.size()},
             {"validation", w.splits.validation.size()},
             {"test", w.splits.test.size()}}},
-          {"engine", "onnxruntime " + runtime::onnx_runtime_version()},
+          {"engine", "onnxruntime " + engine::onnx_runtime_version()},
           {"threads", options.threads},
           {"warnings", warnings},
           {"machine", machine_context()},

@@ -62,7 +62,7 @@ std::optional<KernelsRequest> kernels_request_of(const fs::path& directory) {
     request.untuned = !made_by.has("store");
     if (!request.untuned) request.tuning.store = made_by.get<std::string>("store");
   } else {
-    const runtime::StageProgram program = runtime::load_program(directory / compiled->compiled->file);
+    const engine::StageProgram program = engine::load_program(directory / compiled->compiled->file);
     request.tuning.target = name_of_target(program.architecture, program.features);
   }
   return request;

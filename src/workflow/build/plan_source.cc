@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::size_t kParityImages = 256, kInt8ParityImages = 16;  // the integer reference is slow
 
-std::shared_ptr<const runtime::Backend> open_stage(const fs::path& file) {
-  auto opened = runtime::open_onnx(file.string(), {});
+std::shared_ptr<const engine::Backend> open_stage(const fs::path& file) {
+  auto opened = engine::open_onnx(file.string(), {});
   if (!opened) fail("{}", opened.error().message);
   return std::move(*opened);
 }

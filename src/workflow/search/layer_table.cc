@@ -5,7 +5,7 @@
 #include "core/progress.h"
 #include "costing/compiled_nets.h"
 #include "costing/layer_bench.h"
-#include "runtime/compiled_backend.h"
+#include "engine/compiled/compiled_backend.h"
 #include "workflow/build/kernels_program.h"
 #include "workflow/config/run_config.h"
 
@@ -31,7 +31,7 @@ std::shared_ptr<costing::CompiledNets> compiled_nets(const LayerTableSubject& su
 costing::NetEngine engine_for(const LayerTableSubject& subject, const costing::LayerCostOptions& options,
                               const std::string& tuning) {
   if (options.provider != kCompiled && options.provider != kCompiledUntuned) return costing::onnx_engine(options);
-  return {.version = runtime::compiled_engine_version(),
+  return {.version = engine::compiled_engine_version(),
           .open = [=, nets = std::shared_ptr<costing::CompiledNets>()](const std::string& onnx, const std::string&,
                                                                        const std::string& profile) mutable {
             if (!nets) nets = compiled_nets(subject, options, tuning);  // a complete table needs none

@@ -1,0 +1,277 @@
+// One Ort::Env per process, one Ort::Session per stage, inputs and outputs bound to the caller's buffers.
+#include "engine/onnxruntime/onnx_backend.h"
+
+#include <dnnl_provider_options.h>
+#include <onnx/defs/schema.h>
+#include <onnxruntime_cxx_api.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <new>
+
+#include "core/files/file.h"
+#include "engine/onnxruntime/onnx_trim.h"
+#include "engine/status.h"
+#include "engine/threads/forks.h"
+
+namespace triage::engine {
+namespace {
+
+constexpr std::array<std::string_view, 3> kOutputs{"logits", "features", "carry"};
+constexpr std::size_t kMaxRank = 8;
+constexpr std::pair<std::string_view, std::string_view> kProviders[] = {  // OnnxOptions::provider, the engine's name
+    {"cpu", "CPUExecutionProvider"},
+    {"xnnpack", "XnnpackExecutionProvider"},
+    {"dnnl", "DnnlExecutionProvider"}};
+
+// ONNX Runtime registers every operator schema when its environment is made. Where it shares libonnx with us, the
+// library has done so already, and each one again would print a "Schema error" line: forget the library's first.
+void forget_schemas() {
+  for (const onnx::OpSchema& schema : onnx::OpSchemaRegistry::get_all_schemas_with_history()) {
+    onnx::DeregisterSchema(schema.Name(), schema.SinceVersion(), schema.domain());
+  }
+}
+
+void add_provider(Ort::SessionOptions& session, const OnnxOptions& options, const std::string& origin) {
+  if (options.provider == "cpu") return;
+  const bool xnnpack = options.provider == "xnnpack", dnnl = options.provider == "dnnl";
+  const std::vector<std::string> available = Ort::GetAvailableProviders();
+  const std::vector<std::string> ours = onnx_providers();
+  if (!(xnnpack || dnnl) || std::ranges::find(ours, options.provider) == ours.end()) {
+    std::string names;
+    for (const std::string& provider : available) names += (names.empty() ? "" : ", ") + provider;
+    fail_with(ErrorCode::unsupported,
+              "{}: provider: found '{}', expected cpu, xnnpack or dnnl; this ONNX Runtime has {}", origin,
+              options.provider, names);
+  }
+  if (xnnpack) {  // has its own threads; the session's would only compete
+    session.AppendExecutionProvider("XNNPACK", {{"intra_op_num_threads", std::to_string(options.threads)}});
+    session.SetIntraOpNumThreads(1);
+  } else {
+    session.AppendExecutionProvider_Dnnl(OrtDnnlProviderOptions{.use_arena = 1, .threadpool_args = nullptr});
+  }
+}
+
+Ort::SessionOptions session_options(const OnnxOptions& options, const std::string& origin) {
+  if (options.threads < 1 || options.threads > 1024) {
+    fail_with(ErrorCode::bad_input, "threads: found {}, expected 1 to 1024", options.threads);
+  }
+  Ort::SessionOptions session;
+  session.SetIntraOpNumThreads(options.threads);
+  session.SetInterOpNumThreads(1);
+  session.SetExecutionMode(ORT_SEQUENTIAL);
+  session.SetGraphOptimizationLevel(ORT_ENABLE_ALL);
+  session.EnableMemPattern();
+  session.SetLogSeverityLevel(ORT_LOGGING_LEVEL_ERROR);
+  session.AddConfigEntry("session.intra_op.allow_spinning", options.allow_spinning ? "1" : "0");
+  session.AddConfigEntry(kExactProducts, "1");
+  if (!options.profile.empty()) session.EnableProfiling(options.profile.c_str());
+  add_provider(session, options, origin);
+  return session;
+}
+
+std::string text(const std::vector<std::int64_t>& dims) {
+  std::string result;
+  for (std::int64_t dim : dims) result += (result.empty() ? "" : ",") + (dim < 0 ? "?" : std::to_string(dim));
+  return "[" + result + "]";
+}
+
+// A float32 tensor whose first dimension, and no other, is free. Returns the others.
+std::vector<std::int64_t> check_tensor(const Ort::TypeInfo& type, const std::string& what) {
+  if (type.GetONNXType() != ONNX_TYPE_TENSOR) fail_with(ErrorCode::damaged, "{}: expected a tensor", what);
+  const auto tensor = type.GetTensorTypeAndShapeInfo();
+  if (tensor.GetElementType() != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT) {
+    fail_with(ErrorCode::damaged, "{}: found element type {}, expected {} (float32)", what,
+              static_cast<int>(tensor.GetElementType()), static_cast<int>(ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT));
+  }
+  std::vector<std::int64_t> dims = tensor.GetShape();
+  const bool fixed =
+      std::all_of(dims.begin() + !dims.empty(), dims.end(), [](std::int64_t dim) { return dim > 0 && dim <= 1 << 24; });
+  if (dims.size() < 2 || dims.size() > kMaxRank || dims[0] >= 0 || !fixed) {
+    fail_with(ErrorCode::damaged, "{}: found shape {}, expected a free batch dimension and fixed others", what,
+              text(dims));
+  }
+  dims.erase(dims.begin());
+  return dims;
+}
+
+int product(const std::vector<std::int64_t>& dims, const std::string& what) {
+  std::int64_t result = 1;
+  for (std::int64_t dim : dims) {
+    result *= dim;
+    if (result > 1 << 28) fail_with(ErrorCode::unsupported, "{}: found shape {}, too large", what, text(dims));
+  }
+  return static_cast<int>(result);
+}
+
+class OnnxBackend : public Backend {
+ public:
+  OnnxBackend(const std::string& model, std::string origin, const OnnxOptions& options)
+      : origin_(std::move(origin)),
+        threads_(options.threads),
+        made_in_((watch_forks(), process_generation())),
+        session_(made_session(model, session_options(options, origin_))),
+        memory_(Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeDefault)),
+        one_by_one_(options.provider == "xnnpack") {
+    const Ort::AllocatorWithDefaultOptions allocator;
+    if (session_.GetInputCount() != 1) {
+      fail_with(ErrorCode::damaged, "{}: inputs: found {}, expected one", origin_, session_.GetInputCount());
+    }
+    shape_.input_name = session_.GetInputNameAllocated(0, allocator).get();
+    if (shape_.input_name != "image" && shape_.input_name != "carry_in") {
+      fail_with(ErrorCode::damaged, "{}: input's name: found '{}', expected 'image' or 'carry_in'", origin_,
+                shape_.input_name);
+    }
+    const std::string what = std::format("{}: input '{}'", origin_, shape_.input_name);
+    input_dims_ = check_tensor(session_.GetInputTypeInfo(0), what);
+    shape_.input_size = product(input_dims_, what);
+    shape_.input_dims.assign(input_dims_.begin(), input_dims_.end());
+    for (std::size_t i = 0; i < session_.GetOutputCount(); ++i) read_output(i, allocator);
+    if (shape_.classes == 0) fail_with(ErrorCode::damaged, "{}: output 'logits': not found", origin_);
+  }
+
+  ~OnnxBackend() override {
+    if (!is_cut_off()) return;
+    static std::atomic<Lost*> lost{nullptr};  // reachable: whoever looks for leaks finds none
+    auto* const kept = new (std::nothrow) Lost{std::move(session_), nullptr};
+    if (!kept) return;
+    kept->next = lost.load();
+    while (!lost.compare_exchange_weak(kept->next, kept)) {
+    }
+  }
+
+  const StageShape& shape() const override { return shape_; }
+  int threads() const override { return threads_; }
+
+  Status run(int n, const StageBuffers& buffers) const override {
+    try {
+      if (is_cut_off()) {
+        fail_with(ErrorCode::unsupported,
+                  "{}: ONNX Runtime's {} threads stayed behind in the process that this one was forked from: load the "
+                  "plan after the fork, or with threads = 1",
+                  origin_, threads_);
+      }
+      if (n < 1 || !buffers.input || !buffers.logits) {
+        fail_with(ErrorCode::bad_input, "{}: run: expected n >= 1 (found {}), an input and a logits buffer", origin_,
+                  n);
+      }
+      const std::array<float*, 3> outputs{buffers.logits, buffers.features, buffers.carry};
+      const int step = one_by_one_ ? 1 : n;
+      for (int i = 0; i < n; i += step) run_rows(i, step, buffers.input, outputs);
+      return Ok{};
+    } catch (const Ort::Exception& exception) {
+      return ErrorInfo{ErrorCode::engine_failure, std::format("{}: ONNX Runtime: {}", origin_, exception.what())};
+    } catch (...) {
+      return current_error();
+    }
+  }
+
+ private:
+  struct Lost {
+    Ort::Session session;
+    Lost* next;
+  };
+
+  static Ort::Session made_session(const std::string& model, const Ort::SessionOptions& options) {
+    Ort::Env& environment = ort_environment();
+    const EngineCall call;
+    return {environment, model.data(), model.size(), options};
+  }
+
+  // A forked child has none of the session's threads: a run would wait for them, and so would the session's end.
+  bool is_cut_off() const { return threads_ > 1 && made_in_ != process_generation(); }
+
+  void run_rows(int first, int n, const float* all_input, const std::array<float*, 3>& all_outputs) const {
+    const char* input_name = shape_.input_name.c_str();
+    const Ort::Value input = bind(input_dims_, const_cast<float*>(all_input), first, n);
+    std::array<Ort::Value, 3> outputs{Ort::Value(nullptr), Ort::Value(nullptr), Ort::Value(nullptr)};
+    std::array<const char*, 3> names{};
+    std::size_t count = 0;
+    for (std::size_t k = 0; k < all_outputs.size(); ++k) {
+      if (!all_outputs[k]) continue;
+      if (output_dims_[k].empty()) {
+        fail_with(ErrorCode::bad_input, "{}: output '{}': wanted, but the stage has none", origin_, kOutputs[k]);
+      }
+      names[count] = kOutputs[k].data();
+      outputs[count++] = bind(output_dims_[k], all_outputs[k], first, n);
+    }
+    const EngineCall call;
+    session_.Run(Ort::RunOptions{nullptr}, &input_name, &input, 1, names.data(), outputs.data(), count);
+  }
+
+  void read_output(std::size_t index, const Ort::AllocatorWithDefaultOptions& allocator) {
+    const std::string name = session_.GetOutputNameAllocated(index, allocator).get();
+    const auto k = static_cast<std::size_t>(std::ranges::find(kOutputs, name) - kOutputs.begin());
+    const std::string what = std::format("{}: output '{}'", origin_, name);
+    output_dims_[k] = check_tensor(session_.GetOutputTypeInfo(index), what);
+    if (k < 2 && output_dims_[k].size() != 1) {
+      fail_with(ErrorCode::damaged, "{}: found shape {} behind the batch, expected one dimension", what,
+                text(output_dims_[k]));
+    }
+    (k == 0 ? shape_.classes : k == 1 ? shape_.feature_width : shape_.carry_size) = product(output_dims_[k], what);
+  }
+
+  // A view of rows [first, first + n) of the caller's memory, [n, image_dims].
+  Ort::Value bind(const std::vector<std::int64_t>& image_dims, float* data, int first, int n) const {
+    std::array<std::int64_t, kMaxRank> dims{n};
+    std::ranges::copy(image_dims, dims.begin() + 1);
+    std::size_t size = 1;
+    for (std::int64_t dim : image_dims) size *= static_cast<std::size_t>(dim);
+    return Ort::Value::CreateTensor<float>(memory_, data + first * size, n * size, dims.data(), image_dims.size() + 1);
+  }
+
+  std::string origin_;
+  int threads_;
+  unsigned made_in_;              // process_generation()
+  mutable Ort::Session session_;  // Run() is thread-safe, its wrapper is not const
+  Ort::MemoryInfo memory_;
+  // XNNPACK's Gemm takes a free batch dimension for 1 (onnxruntime issue 31153): it gets one image at a time.
+  bool one_by_one_;
+  StageShape shape_;
+  std::vector<std::int64_t> input_dims_;                  // without the batch
+  std::array<std::vector<std::int64_t>, 3> output_dims_;  // as kOutputs; empty: the stage has no such output
+};
+
+}  // namespace
+
+// Never destroyed: sessions in static objects may outlive any order we could choose.
+Ort::Env& ort_environment() {
+  static Ort::Env* const env = [] {
+    watch_forks();
+    const EngineCall call;
+    forget_schemas();
+    return new Ort::Env(ORT_LOGGING_LEVEL_ERROR, "triage");
+  }();
+  return *env;
+}
+
+std::unique_ptr<Backend> make_onnx_backend(std::string model, const std::string& origin, const OnnxOptions& options) {
+  model = trim_model(model, kOutputs, origin);
+  try {
+    return std::make_unique<OnnxBackend>(model, origin, options);
+  } catch (const Ort::Exception& exception) {
+    fail_with(ErrorCode::damaged, "{}: ONNX Runtime refuses the model: {}", origin, exception.what());
+  }
+}
+
+Result<std::unique_ptr<Backend>> open_onnx(const std::string& file, const OnnxOptions& options) {
+  try {
+    return make_onnx_backend(read_stage_file(file, options.sha256), file, options);
+  } catch (...) {
+    return current_error();
+  }
+}
+
+std::string onnx_runtime_version() { return Ort::GetVersionString(); }
+
+std::vector<std::string> onnx_providers() {
+  const std::vector<std::string> available = Ort::GetAvailableProviders();
+  std::vector<std::string> providers;
+  for (const auto& [name, full_name] : kProviders) {
+    if (std::ranges::find(available, full_name) != available.end()) providers.emplace_back(name);
+  }
+  return providers;
+}
+
+}  // namespace triage::engine

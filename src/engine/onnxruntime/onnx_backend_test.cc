@@ -1,0 +1,213 @@
+#include "engine/onnxruntime/onnx_backend.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <onnx/defs/schema.h>
+
+#include <cstdio>
+#include <thread>
+
+#include "core/files/file.h"
+#include "engine/backend.h"
+#include "engine/status.h"
+#include "engine/testing/test_models.h"
+
+namespace triage::engine {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+std::unique_ptr<Backend> open(const TestModel& model, const OnnxOptions& options = {}) {
+  return make_onnx_backend(model.bytes(), "test.onnx", options);
+}
+
+std::vector<float> inputs(const TestModel& model, int n) {
+  TestModel source = model;
+  source.seed = 77;
+  return source.weights(n * model.input_size(), 9);
+}
+
+struct Outputs {
+  Outputs(const StageShape& shape, int n)
+      : logits(n * shape.classes), features(n * shape.feature_width), carry(n * shape.carry_size) {}
+  std::vector<float> logits, features, carry;
+  StageBuffers buffers(const std::vector<float>& input) {
+    const auto data = [](std::vector<float>& v) { return v.empty() ? nullptr : v.data(); };
+    return {input.data(), logits.data(), data(features), data(carry)};
+  }
+};
+
+// Against the plain loops of TestModel; 1e-5 is a few rounding errors of sums of a few dozen terms of size one.
+void expect_right(const TestModel& model, const Backend& backend, int n) {
+  const std::vector<float> input = inputs(model, n);
+  Outputs got(backend.shape(), n);
+  const Status status = backend.run(n, got.buffers(input));
+  ASSERT_TRUE(status) << status.error().message;
+  const auto compare = [&](const std::vector<float>& found, const std::vector<float>& want, int i) {
+    for (std::size_t k = 0; k < want.size(); ++k) ASSERT_NEAR(found[i * want.size() + k], want[k], 1e-5) << i;
+  };
+  for (int i = 0; i < n; ++i) {
+    const std::span image = std::span(input).subspan(i * model.input_size(), model.input_size());
+    compare(got.logits, model.logits(image), i);
+    if (!got.features.empty()) compare(got.features, model.pooled(image), i);
+    if (!got.carry.empty()) compare(got.carry, model.carry(image), i);
+  }
+}
+
+// In a process of its own, so that this is its first session.
+TEST(OnnxBackendDeathTest, TheFirstSessionPrintsNothing) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto load = [] {
+    expect_right(TestModel{}, *open(TestModel{}), 2);
+    // Somebody who checks models in the same process still finds the operators.
+    const bool known = onnx::OpSchemaRegistry::Schema("Conv") != nullptr;
+    std::fprintf(stderr, "done");
+    std::exit(known && !testing::Test::HasFailure() ? 0 : 1);
+  };
+  EXPECT_EXIT(load(), testing::ExitedWithCode(0), AllOf(HasSubstr("done"), Not(HasSubstr("Schema error"))));
+}
+
+TEST(OnnxBackend, ShapesComeFromTheModel) {
+  TestModel model;
+  model.with_carry = true;
+  const StageShape shape = open(model)->shape();
+  EXPECT_EQ(shape.input_name, "image");
+  EXPECT_EQ(shape.input_dims, (std::vector<int>{3, 4, 5}));
+  EXPECT_EQ(shape.input_size, 60);
+  EXPECT_EQ(shape.classes, 4);
+  EXPECT_EQ(shape.feature_width, 6);
+  EXPECT_EQ(shape.carry_size, 120);
+}
+
+TEST(OnnxBackend, AnyBatchAgreesWithPlainLoops) {
+  TestModel image, carry;
+  image.with_carry = true;
+  carry.from_carry = true;
+  const auto first = open(image), second = open(carry);
+  EXPECT_EQ(second->shape().input_size, first->shape().carry_size);
+  for (int n : {1, 2, 64, 3}) {
+    expect_right(image, *first, n);
+    expect_right(carry, *second, n);
+  }
+}
+
+TEST(OnnxBackend, OutputsNotWantedAreNotTouched) {
+  TestModel model;
+  model.with_carry = true;
+  const auto backend = open(model);
+  const std::vector<float> input = inputs(model, 1);
+  Outputs all(backend->shape(), 1), some(backend->shape(), 1);
+  ASSERT_TRUE(backend->run(1, all.buffers(input)));
+  ASSERT_TRUE(backend->run(1, {.input = input.data(), .logits = some.logits.data()}));
+  EXPECT_EQ(some.logits, all.logits);
+}
+
+TEST(OnnxBackend, ThreadsRunOneSession) {
+  const TestModel model;
+  const auto backend = open(model, {.threads = 2});
+  std::vector<std::jthread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int round = 0; round < 10; ++round) expect_right(model, *backend, 1 + round);
+    });
+  }
+}
+
+void expect_right_or_refused(const char* provider) {
+  try {
+    expect_right(TestModel{}, *open(TestModel{}, {.provider = provider}), 3);
+  } catch (const Failure& failure) {  // where this build of ONNX Runtime lacks it
+    EXPECT_EQ(failure.code, ErrorCode::unsupported);
+    EXPECT_THAT(failure.what(), HasSubstr(provider));
+  }
+}
+
+TEST(OnnxBackend, XnnpackRunsOrIsRefusedByName) { expect_right_or_refused("xnnpack"); }
+
+TEST(OnnxBackend, DnnlRunsOrIsRefusedByName) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "on some CPUs this provider frees an object with another size than it was made with";
+#endif
+  expect_right_or_refused("dnnl");
+}
+
+std::string error_of(const onnx::ModelProto& model, const OnnxOptions& options = {}) {
+  try {
+    make_onnx_backend(model.SerializeAsString(), "test.onnx", options);
+  } catch (const Failure& failure) {
+    return failure.what();
+  }
+  return "no error";
+}
+
+TEST(OnnxBackend, ModelsThatDoNotFitAreRefusedByName) {
+  const TestModel test;
+  EXPECT_THAT(
+      error_of(test.model(), {.provider = "tpu"}),
+      AllOf(HasSubstr("provider: found 'tpu', expected cpu, xnnpack or dnnl"), HasSubstr("CPUExecutionProvider")));
+  EXPECT_EQ(error_of(test.model(), {.threads = 0}), "threads: found 0, expected 1 to 1024");
+
+  onnx::ModelProto model = test.model();
+  auto* shape = model.mutable_graph()->mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+  shape->mutable_dim(0)->set_dim_value(1);
+  EXPECT_THAT(error_of(model), HasSubstr("test.onnx: input 'image': found shape [1,3,4,5], expected a free batch"));
+  shape->mutable_dim(0)->set_dim_param("N");
+  shape->mutable_dim(2)->set_dim_param("H");
+  EXPECT_THAT(error_of(model), HasSubstr("input 'image': found shape [?,3,?,5]"));
+
+  model = test.model();
+  model.mutable_graph()->mutable_input(0)->set_name("pixels");
+  model.mutable_graph()->mutable_node(0)->set_input(0, "pixels");
+  EXPECT_EQ(error_of(model), "test.onnx: input's name: found 'pixels', expected 'image' or 'carry_in'");
+
+  model = test.model();
+  model.mutable_graph()->mutable_output(0)->set_name("answers");
+  model.mutable_graph()->mutable_node(4)->set_output(0, "answers");
+  EXPECT_EQ(error_of(model), "test.onnx: output 'logits': not found");
+
+  model = test.model();
+  model.mutable_graph()->mutable_node(1)->set_op_type("Rilu");
+  EXPECT_THAT(error_of(model), AllOf(HasSubstr("test.onnx: ONNX Runtime refuses the model"), HasSubstr("Rilu")));
+
+  model = test.model();
+  model.mutable_graph()->mutable_initializer(0)->mutable_float_data()->Truncate(7);  // fewer weights than its shape
+  EXPECT_THAT(error_of(model), HasSubstr("test.onnx: ONNX Runtime refuses the model"));
+}
+
+TEST(OnnxBackend, FilesThatCannotBeReadAreNamed) {
+  const fs::path file = fs::path(testing::TempDir()) / "triage_onnx_backend_test.onnx";
+  const auto missing = open_onnx("nowhere/stage.onnx", {});
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, ErrorCode::not_found);
+  EXPECT_EQ(missing.error().message, "nowhere/stage.onnx: no such file");
+  const std::string whole = TestModel{}.bytes();
+  for (std::size_t bytes : {std::size_t{0}, whole.size() / 2, whole.size() - 1}) {
+    write_file_atomic(file, std::string_view(whole).substr(0, bytes));
+    const auto cut = open_onnx(file.string(), {});
+    ASSERT_FALSE(cut);
+    EXPECT_EQ(cut.error().code, ErrorCode::damaged);
+    EXPECT_THAT(cut.error().message, HasSubstr(file.string()));
+  }
+  write_file_atomic(file, whole);
+  EXPECT_TRUE(open_onnx(file.string(), {}));
+  fs::remove(file);
+}
+
+TEST(OnnxBackend, MisuseIsAnError) {
+  TestModel model;
+  model.with_features = false;
+  const auto backend = open(model);
+  EXPECT_EQ(backend->shape().feature_width, 0);
+  const std::vector<float> input = inputs(model, 1);
+  std::vector<float> out(100);
+  EXPECT_FALSE(backend->run(0, {.input = input.data(), .logits = out.data()}));
+  EXPECT_FALSE(backend->run(1, {.logits = out.data()}));
+  const Status status = backend->run(1, {.input = input.data(), .logits = out.data(), .features = out.data() + 50});
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().message, "test.onnx: output 'features': wanted, but the stage has none");
+}
+
+}  // namespace
+}  // namespace triage::engine
