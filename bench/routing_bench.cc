@@ -18,6 +18,8 @@ namespace {
 
 using namespace triage;
 using namespace triage::runtime;
+using engine::FakeBackend;
+using engine::FakeRow;
 
 constexpr int kClasses = 10, kFeatures = 64, kSide = 32, kChannels = 3, kImage = kSide * kSide * kChannels;
 

@@ -7,11 +7,11 @@
 #include "engine/compiled/compiled_backend.h"
 
 int main(int argc, char** argv) {
-  using namespace triage::runtime;
+  using namespace triage;
   if (argc != 3) return 2;
   const auto backend = engine::open_compiled(argv[1], {});
   if (!backend) return std::fprintf(stderr, "%s\n", backend.error().message.c_str()), 1;
-  const StageShape& shape = (*backend)->shape();
+  const engine::StageShape& shape = (*backend)->shape();
   const int count = std::atoi(argv[2]);
   const auto of_all = [&](int size) { return std::vector<float>(static_cast<std::size_t>(size) * count); };
   std::vector<float> images = of_all(shape.input_size), logits = of_all(shape.classes),
