@@ -4,7 +4,6 @@
 //   train_step_bench --compare 3 --record results/pair.json
 // runs ours and bench/pytorch_train.py in turns, so that other load on the machine hits all alike; the fastest step of
 // each counts. PyTorch's best is the better of its two bf16 modes.
-#include <stdlib.h>
 #include <torch/torch.h>
 
 #include <CLI/CLI.hpp>
@@ -15,6 +14,7 @@
 #include <memory>
 #include <numeric>
 
+#include "core/files/temporary.h"
 #include "core/system/machine.h"
 #include "data/import/import.h"
 #include "data/loader.h"
@@ -143,10 +143,10 @@ int main(int argc, char** argv) {
   app.add_option("--record", options.record, "File of record that gets the figures");
   CLI11_PARSE(app, argc, argv);
   try {
-    std::string directory = fs::temp_directory_path() / "train_step_bench-XXXXXX";
-    if (!mkdtemp(directory.data())) fail("{}: cannot be created", directory);
-    const data::Dataset images = generated_images(4 * options.batch, fs::path(directory) / "images.tds");
-    fs::remove_all(directory);  // the map stays
+    const data::Dataset images = [&] {
+      const TemporaryDirectory directory("train_step_bench");  // the map stays
+      return generated_images(4 * options.batch, directory.path() / "images.tds");
+    }();
     if (options.compare > 0) {
       std::string command;
       for (int i = 0; i < argc; ++i) command += (i ? " " : "") + (i ? std::string(argv[i]) : "train_step_bench");

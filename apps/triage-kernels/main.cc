@@ -34,7 +34,7 @@ void tune_job(const TuneJob& job) {
   const auto results = tune_all(
       job.keys, job.target, store,
       [&](const KernelKey& key, const Schedule& schedule) { return runner.run(key, schedule); }, options);
-  for (const auto& [key, result] : results) print_line(to_json(key, result));
+  for (const auto& [key, result] : results) print_line(to_json(tuned_kernel(key, result)));
 }
 
 int run(int argc, char** argv) {

@@ -24,7 +24,7 @@ plan::Plan build(const fs::path& run, const std::string& policy, const std::stri
   if (!metric.empty()) options.metric = plan::metric_from_string(metric, "--metric");
   if (workflow::is_search_config(run / "config.toml")) {
     options.target = target;
-    const workflow::RunLock lock(run);
+    const FileLock lock = workflow::lock_run(run);
     const workflow::SearchConfig config = workflow::load_search_config(run / "config.toml");
     options.budgets = limited(config.budgets, max_mmac);
     if (precision)
@@ -36,7 +36,7 @@ plan::Plan build(const fs::path& run, const std::string& policy, const std::stri
   if (metric.empty()) options.metric = config.metric;
   options.target = target_options.given() ? target : config.target;
   options.budgets = limited(config.budgets, max_mmac);
-  const workflow::RunLock lock = workflow::open_run(run, config);
+  const FileLock lock = workflow::open_run(run, config);
   const workflow::Workspace workspace(config, run);
   std::vector<workflow::StageSource> stages = workflow::trained_stages(workspace);
   for (workflow::StageSource& stage : stages) stage.precision = precision.value_or(stage.precision);

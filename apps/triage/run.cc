@@ -74,7 +74,7 @@ int run_command(int argc, char** argv) {
   workflow::check_budgets(workspace);
   evaluate::test_indices(workspace.dataset);  // there are some
   if (options.dry_run) return tell_dry_run(workspace, json);
-  const workflow::RunLock lock = workflow::open_run(directory, config);
+  const FileLock lock = workflow::open_run(directory, config);
   workflow::train_supernet(workspace);
   workflow::train_stages(workspace);
   build_plan(workspace, workflow::trained_stages(workspace),

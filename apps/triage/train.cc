@@ -26,7 +26,7 @@ int train_command(int argc, char** argv) {
   workflow::print_split_notes(workspace);
   workflow::check_run(workspace);
   if (options.dry_run) return tell_dry_run(workspace, json);
-  const workflow::RunLock lock = workflow::open_run(directory, config);
+  const FileLock lock = workflow::open_run(directory, config);
   Json out = Json::array();
   const auto tell = [&](const std::string& name, const train::TrainResult& result) {
     out.push_back({{"stage", name},

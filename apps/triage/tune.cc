@@ -54,14 +54,7 @@ void print(const std::vector<compiler::TunedKernel>& tuned, double seconds) {
 
 Json to_json(const std::vector<compiler::TunedKernel>& tuned, double seconds) {
   Json kernels = Json::array();
-  for (const compiler::TunedKernel& kernel : tuned)
-    kernels.push_back({{"kernel", kernel.key.text()},
-                       {"schedule", kernel.schedule.text()},
-                       {"us", kernel.us},
-                       {"default_us", kernel.default_us},
-                       {"measured", kernel.measured},
-                       {"known", kernel.known},
-                       {"why", kernel.why}});
+  for (const compiler::TunedKernel& kernel : tuned) kernels.push_back(to_json(kernel));
   return {{"kernels", kernels}, {"seconds", seconds}};
 }
 

@@ -94,7 +94,7 @@ void run_both(const CompareOptions& options, const std::array<const Side*, 2>& s
 }  // namespace
 
 Json compare_plans(const CompareOptions& options) {
-  const int threads = options.threads > 0 ? options.threads : usable_cpus();
+  const int threads = thread_count(options.threads);
   const data::Dataset dataset = data::Dataset::open(options.data);
   const std::vector<std::uint32_t> indices = test_indices(dataset);
   const TemporaryDirectory directory("compare");

@@ -164,7 +164,7 @@ Json evaluate_plan(const EvaluateOptions& wanted) {
   EvaluateOptions options = wanted;
   options.comparison.metric = options.metric.value_or(plan.predicted ? plan.predicted->metric : plan::Metric::accuracy);
   route::path_latency_us(plan);  // costs are missing: say so before the work, not after
-  const int threads = options.threads > 0 ? options.threads : usable_cpus();
+  const int threads = thread_count(options.threads);
   const auto on_split = [&](const fs::path& file, const fs::path& scores, const std::string& label,
                             const SplitIndices& choose, bool timed) {
     const data::Dataset dataset = data::Dataset::open(file);

@@ -2,10 +2,7 @@
 // measures the others part by part.
 #include "measure/job.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -13,6 +10,7 @@
 #include <cstring>
 #include <thread>
 
+#include "core/files/file_lock.h"
 #include "core/progress.h"
 #include "core/system/machine.h"
 #include "cost/measured_on.h"
@@ -28,30 +26,19 @@ constexpr auto kLockPoll = std::chrono::milliseconds(200);
 
 using ProgressCall = std::function<void(const JobProgress&)>;
 
-// One measurement at a time on a device: a file that is locked as long as this lives.
-class DeviceLock {
- public:
-  DeviceLock(const fs::path& file, double wait_seconds, const ProgressCall& progress)
-      : fd_(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
-    if (fd_ < 0) fail("{}: cannot open: {}", file.string(), std::strerror(errno));
-    const double start = steady_seconds();
-    while (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
-      if (stop_requested() || steady_seconds() - start > wait_seconds) {
-        ::close(fd_);
-        if (stop_requested()) throw Interrupted("interrupted while another measurement ran");
-        fail("{}: another measurement runs on this device; waited {:.0f} s", file.string(), wait_seconds);
-      }
-      if (progress) progress({.waiting = true});
-      std::this_thread::sleep_for(kLockPoll);
-    }
+// One measurement at a time on a device: waits until nobody else has the file.
+FileLock lock_device(const fs::path& file, double wait_seconds, const ProgressCall& progress) {
+  FileLock lock(file, 0666);
+  const double start = steady_seconds();
+  while (!lock.try_lock()) {
+    if (stop_requested()) throw Interrupted("interrupted while another measurement ran");
+    if (steady_seconds() - start > wait_seconds)
+      fail("{}: another measurement runs on this device; waited {:.0f} s", file.string(), wait_seconds);
+    if (progress) progress({.waiting = true});
+    std::this_thread::sleep_for(kLockPoll);
   }
-  ~DeviceLock() { ::close(fd_); }
-  DeviceLock(const DeviceLock&) = delete;
-  DeviceLock& operator=(const DeviceLock&) = delete;
-
- private:
-  int fd_;
-};
+  return lock;
+}
 
 // Of the whole measurement that a state file belongs to.
 std::string job_key(const Measurable& what, const fs::path& directory, const fs::path& images_file, const Job& job) {
@@ -199,8 +186,9 @@ cost::CostTable run_job(const fs::path& directory, const fs::path& images_file, 
   const PixelFile pixels(images_file, what.plan.input);
   const Images& images = pixels.images();
 
-  std::optional<DeviceLock> lock;
-  if (!state_file.empty()) lock.emplace(fs::absolute(state_file).parent_path() / "lock", job.wait_seconds, progress);
+  std::optional<FileLock> lock;
+  if (!state_file.empty())
+    lock.emplace(lock_device(fs::absolute(state_file).parent_path() / "lock", job.wait_seconds, progress));
   if (job.nice != 0 && ::setpriority(PRIO_PROCESS, 0, job.nice) != 0) {
     fail("nice: found {}, which this user may not have: {}", job.nice, std::strerror(errno));
   }

@@ -89,7 +89,7 @@ Precision fastest_precision(at::Device device) {
 }
 
 int set_threads(int threads) {
-  at::set_num_threads(threads > 0 ? threads : usable_cpus());
+  at::set_num_threads(thread_count(threads));
   // OpenBLAS has threads of its own, which spin after each of the small heads' products and take the processors from
   // the convolutions.
   if (openblas_set_num_threads) openblas_set_num_threads(1);

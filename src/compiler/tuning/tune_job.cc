@@ -52,14 +52,24 @@ Json to_json(const TuneProgress& progress) {
           {"best_us", progress.best_us}};
 }
 
-Json to_json(const KernelKey& key, const TuneResult& result) {
-  return {{"kernel", key.text()},
-          {"schedule", result.best.schedule.text()},
-          {"us", result.best.outcome.us.value_or(0)},
-          {"default_us", result.default_us},
-          {"measured", result.measured},
-          {"known", result.known},
-          {"why", result.why}};
+TunedKernel tuned_kernel(const KernelKey& key, const TuneResult& result) {
+  return {.key = key,
+          .schedule = result.best.schedule,
+          .us = result.best.outcome.us.value_or(0),
+          .default_us = result.default_us,
+          .measured = result.measured,
+          .known = result.known,
+          .why = result.why};
+}
+
+Json to_json(const TunedKernel& kernel) {
+  return {{"kernel", kernel.key.text()},
+          {"schedule", kernel.schedule.text()},
+          {"us", kernel.us},
+          {"default_us", kernel.default_us},
+          {"measured", kernel.measured},
+          {"known", kernel.known},
+          {"why", kernel.why}};
 }
 
 std::vector<TunedKernel> run_tune_job(const TuneJob& job, const fs::path& program,

@@ -19,8 +19,7 @@ struct TuneJob {
 Json to_json(const TuneJob& job);
 TuneJob tune_job_from_json(const Json& json, const std::string& origin);  // throws Error
 
-Json to_json(const TuneProgress& progress);                    // {"kernel", "measured", "wanted", "best_us"}
-Json to_json(const KernelKey& key, const TuneResult& result);  // {"kernel", "schedule", "us", "default_us", ...}
+Json to_json(const TuneProgress& progress);  // {"kernel", "measured", "wanted", "best_us"}
 
 struct TunedKernel {
   KernelKey key;
@@ -29,6 +28,8 @@ struct TunedKernel {
   int measured = 0, known = 0;
   std::string why;  // as TuneResult
 };
+TunedKernel tuned_kernel(const KernelKey& key, const TuneResult& result);
+Json to_json(const TunedKernel& kernel);  // {"kernel", "schedule", "us", "default_us", ...}
 
 // Runs `program` (triage-kernels) on the job. Blocks; `progress` gets what it says. Throws Error with its message,
 // Interrupted when the user asked to stop: the same job goes on.

@@ -1,7 +1,6 @@
 #include "core/files/temporary.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/files/file_lock.h"
 
 namespace triage {
 namespace {
@@ -56,16 +56,6 @@ bool is_open_at(int fd, const fs::path& path) {
          open.st_ino == named.st_ino;
 }
 
-enum class Lock { taken, busy, unknown };  // unknown: a file system without locks
-
-Lock try_lock(int fd) {
-  while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK) return Lock::busy;
-    if (errno != EINTR) return Lock::unknown;
-  }
-  return Lock::taken;
-}
-
 // Made and locked; -1 and errno where it cannot be made. Somebody who cleans up may come between the two: EEXIST.
 int make(const fs::path& path, TemporaryPath::Kind kind, unsigned permissions) {
   const bool file = kind == TemporaryPath::Kind::file;
@@ -76,7 +66,7 @@ int make(const fs::path& path, TemporaryPath::Kind kind, unsigned permissions) {
     if (!file && errno == ENOENT) errno = EEXIST;
     return -1;
   }
-  if (try_lock(fd) != Lock::busy && is_open_at(fd, path)) return fd;
+  if (try_lock(fd) != LockState::busy && is_open_at(fd, path)) return fd;
   ::close(fd);
   errno = EEXIST;
   return -1;
@@ -95,7 +85,7 @@ void end_what_was_begun(const fs::path& path, const std::string& name, std::stri
 void end_if_dead(const fs::path& path, const std::string& name, std::string_view ending) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return;
-  if (try_lock(fd) == Lock::taken && is_open_at(fd, path)) {
+  if (try_lock(fd) == LockState::taken && is_open_at(fd, path)) {
     try {
       end_what_was_begun(path, name, ending);
     } catch (const std::exception& error) {
@@ -203,7 +193,7 @@ void put_in_place(const fs::path& from, const fs::path& directory) {
 int hold_directory(const fs::path& directory) {
   const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return -1;
-  if (try_lock(fd) != Lock::busy) return fd;
+  if (try_lock(fd) != LockState::busy) return fd;
   ::close(fd);
   return -1;
 }

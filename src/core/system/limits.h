@@ -31,6 +31,9 @@ struct LimitSources {
 CpuLimit cpu_limit(const LimitSources& sources = {});
 inline int usable_cpus() { return cpu_limit().count; }
 
+// A number of threads that was asked for; 0 or less: as many as can run at the same time.
+inline int thread_count(int wanted) { return wanted > 0 ? wanted : usable_cpus(); }
+
 // The smaller of the machine's free memory and what the control groups leave. What could be given back (the cache of
 // files) is free.
 MemoryLimit memory_limit(const LimitSources& sources = {});

@@ -132,6 +132,8 @@ TEST(Limits, OfThisMachine) {
   EXPECT_LE(limit.count, ::sysconf(_SC_NPROCESSORS_ONLN));
   EXPECT_FALSE(limit.why.empty());
   EXPECT_EQ(cpu_limit({.root = "/nowhere", .allowed = 1}).count, 1);
+  EXPECT_EQ(thread_count(3), 3);
+  for (const int all : {0, -1}) EXPECT_EQ(thread_count(all), limit.count);
 }
 
 TEST(Limits, SizesAreReadable) {

@@ -1,11 +1,5 @@
 #include "workflow/config/run_config.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 #include <set>
 
 #include "core/files/new_directory.h"
@@ -223,18 +217,10 @@ RunConfig run_config_of(const fs::path& run) {
   return load_run_config(file);
 }
 
-RunLock::RunLock(const fs::path& run) {
-  const fs::path file = run / "checkpoint" / "lock";
-  fd_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (fd_ < 0) fail("{}: {}", file.string(), std::strerror(errno));
-  if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
-    ::close(fd_);
-    fail("{}: expected a run that nobody works on, found another process at it", run.string());
-  }
-}
-
-RunLock::~RunLock() {
-  if (fd_ >= 0) ::close(fd_);
+FileLock lock_run(const fs::path& run) {
+  FileLock lock(run / "checkpoint" / "lock");
+  if (!lock.try_lock()) fail("{}: expected a run that nobody works on, found another process at it", run.string());
+  return lock;
 }
 
 namespace {
@@ -268,9 +254,9 @@ void keep_config(const fs::path& run, const std::string& text, const std::string
   write_file_atomic(file, text);
 }
 
-RunLock open_run(const fs::path& run, const RunConfig& config) {
+FileLock open_run(const fs::path& run, const RunConfig& config) {
   fs::create_directories(run / "checkpoint");
-  RunLock lock(run);
+  FileLock lock = lock_run(run);
   keep_config(run, config.text, config.origin);
   recover_directory(run / "plan");
   for (const fs::path& directory : {run, run / "checkpoint", run / "plan", run / "scores"})

@@ -5,9 +5,9 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "core/files/file_lock.h"
 #include "cost/plan_cost.h"
 #include "data/splits.h"
 #include "exporting/int8/quantize.h"
@@ -74,22 +74,14 @@ void read_budgets(ConfigSection section, cost::Budgets& budgets);
 // The configuration that was copied into a run directory when it began.
 RunConfig run_config_of(const fs::path& run);
 
-// Holds a run directory for this process alone, until destroyed (flock: also released when the process is killed).
-class RunLock {
- public:
-  explicit RunLock(const fs::path& run);  // throws Error when another process holds it
-  ~RunLock();
-  RunLock(RunLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-
- private:
-  int fd_;
-};
+// Holds a run directory for this process alone. Throws Error when another one does.
+FileLock lock_run(const fs::path& run);
 
 // Makes the run directory with `text` as its config.toml; an existing one must hold the same, unless there is nothing
 // else in the directory yet. origin: the file it is from.
 void keep_config(const fs::path& run, const std::string& text, const std::string& origin);
 
 // The same for a run that one process at a time works on; temporary files of one that was killed are removed.
-RunLock open_run(const fs::path& run, const RunConfig& config);
+FileLock open_run(const fs::path& run, const RunConfig& config);
 
 }  // namespace triage::workflow
