@@ -6,11 +6,14 @@
 #include <vector>
 
 #include "core/rng.h"
+#include "engine/onnxruntime/onnx_backend.h"
 #include "exporting/parity.h"
 #include "exporting/stage_model.h"
 #include "runtime/score.h"
 
 namespace triage::exporting::testing {
+
+inline const bool kOwnProcess = (engine::own_operator_schemas(), true);  // they check models and run them
 
 inline std::vector<float> random_values(std::size_t count, double scale, Rng& rng) {
   std::vector<float> values(count);

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cfenv>
 #include <new>
 
 #include "core/files/file.h"
@@ -25,8 +26,20 @@ constexpr std::pair<std::string_view, std::string_view> kProviders[] = {  // Onn
     {"xnnpack", "XnnpackExecutionProvider"},
     {"dnnl", "DnnlExecutionProvider"}};
 
-// ONNX Runtime registers every operator schema when its environment is made. Where it shares libonnx with us, the
-// library has done so already, and each one again would print a "Schema error" line: forget the library's first.
+std::atomic<bool> schemas_are_ours{false};
+
+// Keeps this thread's rounding and what it does with denormals: a process's first session decides the latter anew.
+class FloatingPointScope {
+ public:
+  FloatingPointScope() { std::fegetenv(&before_); }
+  ~FloatingPointScope() { std::fesetenv(&before_); }
+  FloatingPointScope(const FloatingPointScope&) = delete;
+  FloatingPointScope& operator=(const FloatingPointScope&) = delete;
+
+ private:
+  std::fenv_t before_{};
+};
+
 void forget_schemas() {
   for (const onnx::OpSchema& schema : onnx::OpSchemaRegistry::get_all_schemas_with_history()) {
     onnx::DeregisterSchema(schema.Name(), schema.SinceVersion(), schema.domain());
@@ -174,6 +187,7 @@ class OnnxBackend : public Backend {
   };
 
   static Ort::Session made_session(const std::string& model, const Ort::SessionOptions& options) {
+    const FloatingPointScope floating_point;
     Ort::Env& environment = ort_environment();
     const EngineCall call;
     return {environment, model.data(), model.size(), options};
@@ -235,12 +249,14 @@ class OnnxBackend : public Backend {
 
 }  // namespace
 
+void own_operator_schemas() { schemas_are_ours = true; }
+
 // Never destroyed: sessions in static objects may outlive any order we could choose.
 Ort::Env& ort_environment() {
   static Ort::Env* const env = [] {
     watch_forks();
     const EngineCall call;
-    forget_schemas();
+    if (schemas_are_ours) forget_schemas();
     return new Ort::Env(ORT_LOGGING_LEVEL_ERROR, "triage");
   }();
   return *env;

@@ -12,9 +12,15 @@ struct Env;
 namespace triage::engine {
 
 // The process's one ONNX Runtime environment, made at the first call. Whoever opens a session of its own takes this
-// one: making it takes libonnx's operator schemas away first and ONNX Runtime registers them again, so onnx::checker
-// works before and after. Thread-safe.
+// one. Thread-safe.
 Ort::Env& ort_environment();
+
+// For programs that check models with libonnx (onnx::checker) and whose process is their own; to be called before the
+// first session. ONNX Runtime registers every operator's schema with the libonnx that it shares with us, and libonnx
+// does so for itself when somebody asks it for one: whoever comes second prints a "Schema error" line for each, which
+// is all that happens. After this call libonnx's are taken away as the environment is made, and what a program sees is
+// ONNX Runtime's. In a process that others use libonnx in, pointers to schemas and schemas of their own would be lost.
+void own_operator_schemas();
 
 // Set to "1" in every session: without VNNI ONNX Runtime's 8-bit kernels add two products in 16 bits, which overflow,
 // unless told to take the exact ones. Changes nothing where the CPU has VNNI.

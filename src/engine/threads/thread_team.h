@@ -19,7 +19,8 @@ inline void spin_pause() {
 // `size` threads, of which the caller of run() is one. Between jobs the others spin for 50 us, with allow_spinning for
 // 1 ms, and then sleep: a job that comes sooner starts in less than a microsecond, a later one wakes them first. A
 // thread that finds another part of its job on its processor moves to another one that it may use (Linux): the kernel
-// may leave two threads that wait for each other on one for long. A child of fork() gets threads of its own with its
+// may leave two threads that wait for each other on one for long. It changes its own affinity for that and restores it
+// before its part begins; the caller's is never touched. A child of fork() gets threads of its own with its
 // first job; where there are none to be had, its callers run alone.
 class ThreadTeam {
  public:

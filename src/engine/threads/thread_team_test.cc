@@ -101,6 +101,13 @@ TEST(ThreadTeam, ThreadsOfOneJobLeaveASharedProcessor) {
     apart += found[0] != found[1];
   }
   EXPECT_GE(apart, 11);
+  cpu_set_t callers, workers;
+  ASSERT_EQ(sched_getaffinity(0, sizeof callers, &callers), 0);
+  EXPECT_TRUE(CPU_EQUAL(&callers, &one));  // nobody touched it, and those that moved are free again
+  team.run([&](int part, int) {
+    if (part == 1) sched_getaffinity(0, sizeof workers, &workers);
+  });
+  EXPECT_TRUE(CPU_EQUAL(&workers, &all));
   use_only(all);
 }
 #endif
