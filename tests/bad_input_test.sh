@@ -2,26 +2,8 @@
 # What a user can get wrong: each case must end with the right exit code and a message that says what is wrong, and
 # leave nothing half-written behind.
 # usage: bad_input_test.sh TRIAGE SOURCE_DIR
-set -euo pipefail
-triage=$1 source=$2
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-cases=0 failed=0
+. "$(dirname "$0")/lib.sh"
 
-# expect CODE 'words that the message must have' command...
-expect() {
-  local code=$1 words=$2 found=0
-  shift 2
-  "$@" > out.txt 2> err.txt || found=$?
-  cases=$((cases + 1))
-  if [ $found -ne "$code" ] || { [ -n "$words" ] && ! grep -qF -- "$words" err.txt; }; then
-    failed=$((failed + 1))
-    echo "FAILED: $*"
-    echo "  expected exit code $code and '$words', found $found and:"
-    sed 's/^/  /' err.txt
-  fi
-}
 # changed NAME 'sed expression': tiny.toml with a change
 changed() { sed "$2" tiny.toml > "$1"; echo "$1"; }
 
@@ -56,7 +38,7 @@ expect 1 "none.tds" "$triage" train "$(changed h.toml 's/tiny.tds/none.tds/')"
 expect 1 "route" "$triage" train "$(changed i.toml 's/^route = 200/route = 2000/')"
 
 # A start that failed its checks does not stand in the way of the corrected one.
-"$triage" train tiny.toml --run big-batch > /dev/null 2> err.txt || { echo "FAILED: the corrected start: $(cat err.txt)"; failed=$((failed + 1)); }
+"$triage" train tiny.toml --run big-batch > /dev/null 2> err.txt || problem "the corrected start: $(cat err.txt)"
 printf 'name = "s"\n[search]\nsupernet = "nowhere"\n' > nowhere.toml
 sed 's/nowhere/elsewhere/' nowhere.toml > elsewhere.toml
 expect 1 "nowhere" "$triage" search nowhere.toml --run started
@@ -64,7 +46,7 @@ expect 1 "elsewhere" "$triage" search elsewhere.toml --run started
 
 # Training that diverges says where.
 expect 1 "diverged at step" "$triage" train "$(changed j.toml 's/^batch = 100/batch = 100\nlr = 100\nwarmup = 0\nweight_decay = 1/')" --run diverged
-[ ! -f diverged/big.pt ] || { echo "FAILED: a diverged run left big.pt"; failed=$((failed + 1)); }
+[ ! -f diverged/big.pt ] || problem "a diverged run left big.pt"
 
 # A run directory of another configuration; damaged checkpoints.
 "$triage" train tiny.toml --run run > /dev/null 2>&1
@@ -84,7 +66,7 @@ expect 1 "seed: expected 8, found 7" "$triage" train damaged/config.toml --run d
 
 # Budgets nobody can meet; plans that are not plans.
 expect 1 "latency" "$triage" build run --latency 0.001us
-[ ! -f run/plan/plan.json ] || { echo "FAILED: an impossible budget left a plan"; failed=$((failed + 1)); }
+[ ! -f run/plan/plan.json ] || problem "an impossible budget left a plan"
 "$triage" build run > /dev/null 2>&1
 expect 1 "plan.json" "$triage" eval tiny.toml --data tiny.tds
 cp -r run/plan alone
@@ -117,12 +99,12 @@ cp sheet.png photos/train/dog/cut.png
 expect 0 "" "$triage" data import folder photos --height 8 --width 8 --out photos.tds
 cp sheet.png photos/train/dog/whole.png && head -c 300 sheet.png > photos/train/dog/cut.png && head -c 200 sheet.png > photos/test/dog/cut.png
 expect 1 "2 of 6 images cannot be read" "$triage" data import folder photos --height 8 --width 8 --bad-files bad.txt --out x.tds
-[ "$(wc -l < bad.txt)" = 2 ] || { echo "FAILED: bad.txt does not list both damaged images"; failed=$((failed + 1)); }
+[ "$(wc -l < bad.txt)" = 2 ] || problem "bad.txt does not list both damaged images"
 "$triage" data import folder photos --height 8 --width 8 --json --out x.tds > bad.json 2> /dev/null || true
-[ "$(jq '.import.bad_files | length' bad.json)" = 2 ] || { echo "FAILED: --json does not list both damaged images"; failed=$((failed + 1)); }
+[ "$(jq '.import.bad_files | length' bad.json)" = 2 ] || problem "--json does not list both damaged images"
 expect 0 "" "$triage" data import folder photos --height 8 --width 8 --skip-bad --out skipped.tds
 "$triage" data info skipped.tds --json | jq -e '.left_out == 2 and .left_out_names[0] == "train/dog/cut.png"' > /dev/null ||
-  { echo "FAILED: data info does not tell what was left out"; failed=$((failed + 1)); }
+  problem "data info does not tell what was left out"
 expect 2 "split: expected" "$triage" data import folder photos --split 80/30 --out x.tds
 expect 2 "is for list" "$triage" data import folder photos --test-list x.csv --out x.tds
 # Names of any bytes, through the import and out again as valid JSON.
@@ -131,7 +113,7 @@ for name in $'caf\xe9' '50% off' $'line\nbreak'; do
 done
 expect 0 "" "$triage" data import folder odd --height 8 --width 8 --split 50/25/25 --name $'o\xffdd' --out odd.tds
 "$triage" data info odd.tds --json | jq -e '[.classes[].name] == ["50% off", "caf\\xe9", "line\\x0abreak"] and .validation_count == 3' > /dev/null ||
-  { echo "FAILED: names of odd bytes"; failed=$((failed + 1)); }
+  problem "names of odd bytes"
 mkdir cifar && for name in data_batch_{1..5} test_batch; do head -c 3000 /dev/zero > cifar/$name.bin; done
 expect 1 "cifar/data_batch_1.bin: truncated" "$triage" data import cifar10 cifar --out x.tds
 expect 0 "" "$triage" data generate --out made-for-it/y.tds  # the directory, too
@@ -140,8 +122,8 @@ printf '\377' | dd of=flipped.tds bs=1 seek=70000 conv=notrunc status=none
 expect 1 "flipped.tds" "$triage" data info flipped.tds
 head -c 100000 tiny.tds > short.tds
 expect 1 "short.tds" "$triage" data info short.tds
-[ ! -e x.tds ] || { echo "FAILED: a refused import left x.tds"; failed=$((failed + 1)); }
+[ ! -e x.tds ] || problem "a refused import left x.tds"
 
-[ -z "$(find . -name '*.tmp')" ] || { echo "FAILED: temporary files were left behind"; failed=$((failed + 1)); }
+[ -z "$(find . -name '*.tmp')" ] || problem "temporary files were left behind"
 echo "bad_input_test: $cases cases, $failed failed"
 [ $failed -eq 0 ]

@@ -2,20 +2,7 @@
 # The engine compiled as a user meets it: tune, compile, and the same answers as ONNX Runtime's in fp32 and int8; a tuning
 # that is killed or called again; plans for another CPU; what is refused.
 # usage: compile_test.sh TRIAGE SOURCE_DIR
-set -euo pipefail
-triage=$1 source=$2
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-fail() { echo "compile_test: $*" >&2; exit 1; }
-. "$source/tests/kill_at_work.sh"
-quietly() { "$@" > out.txt 2> err.txt || fail "$*: $(cat err.txt)"; }
-refused() {  # CODE 'words' command...: the exit code and the words
-  local code=$1 words=$2 found=0
-  shift 2
-  "$@" > out.txt 2> err.txt || found=$?
-  [ $found = "$code" ] && grep -qF -- "$words" err.txt || fail "expected exit code $code and '$words' of $*, found $found: $(cat err.txt)"
-}
+. "$(dirname "$0")/lib.sh"
 
 quietly "$triage" data generate --out tiny.tds --train 1400 --test 200
 sed "s|DATA|tiny.tds|" "$source/tests/tiny.toml" > tiny.toml

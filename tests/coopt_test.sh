@@ -2,19 +2,7 @@
 # triage coopt on a supernet of generated images, as a user runs it: three cost models whose tables are made up from a
 # measured one, killed and resumed, and what is refused.
 # usage: coopt_test.sh TRIAGE SOURCE_DIR
-set -euo pipefail
-triage=$1 source=$2
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-fail() { echo "coopt_test: $*" >&2; exit 1; }
-. "$source/tests/kill_at_work.sh"
-refused() {  # code 'words' command...: that exit code and the words
-  local expected=$1 words=$2 code=0
-  shift 2
-  "$@" > out.txt 2> err.txt || code=$?
-  [ $code = "$expected" ] && grep -qF -- "$words" err.txt || fail "expected exit code $expected and '$words' of $*, found $code: $(cat err.txt)"
-}
+. "$(dirname "$0")/lib.sh"
 
 "$triage" data generate --out tiny.tds --train 1400 --test 200 > /dev/null
 sed 's|DATA|tiny.tds|; s/^epochs = .*/epochs = 1/' "$source/tests/tiny_supernet.toml" > tiny.toml

@@ -1,11 +1,7 @@
 #!/usr/bin/env bash
 # The whole pipeline on generated images, as a user runs it: every file it promises, and what they must agree on.
 # usage: end_to_end_test.sh TRIAGE SOURCE_DIR
-set -euo pipefail
-triage=$1 source=$2
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-fail() { echo "end_to_end_test: $*" >&2; exit 1; }
+. "$(dirname "$0")/lib.sh"
 
 "$triage" data generate --out "$work/tiny.tds" --train 1400 --test 200 > /dev/null
 "$triage" data info "$work/tiny.tds" --json > "$work/info.json"

@@ -2,18 +2,13 @@
 # Energy as a user asks for it: "not available" with the reasons where the machine tells none, a number from an external
 # meter's file that another program writes meanwhile, and files that are refused.
 # usage: energy_test.sh TRIAGE SOURCE_DIR
-set -euo pipefail
-triage=$1 source=$2
-work=$(mktemp -d)
+. "$(dirname "$0")/lib.sh"
 writer=
-trap '[ -z "$writer" ] || kill "$writer" 2> /dev/null || true; rm -rf "$work"' EXIT
-cd "$work"
-fail() { echo "energy_test: $*" >&2; exit 1; }
-refused() {  # CODE 'words' options...: the exit code and the words
-  local expected=$1 words=$2 code=0
+cleanup() { [ -z "$writer" ] || kill "$writer" 2> /dev/null || true; rm -rf "$work"; }
+profile_refused() {  # CODE 'words' options...: the exit code and the words
+  local code=$1 words=$2
   shift 2
-  "$triage" profile "$plan" --data shapes.tds --seconds 0.2 --out refused.json "$@" > out.txt 2> err.txt || code=$?
-  [ $code = "$expected" ] && grep -qF -- "$words" err.txt || fail "expected exit code $expected and '$words' of $*, found $code: $(cat err.txt)"
+  refused "$code" "$words" "$triage" profile "$plan" --data shapes.tds --seconds 0.2 --out refused.json "$@"
   [ ! -e refused.json ] || fail "$* left a cost table"
 }
 # A sample every 0.1 s from 5 s ago until 5 minutes from now: time, whether to leave it out by an awk condition.
@@ -30,7 +25,7 @@ if jq -e '.energy_source | startswith("not available: ")' costs.json > /dev/null
   [ "$(grep -c 'n/a' table.txt)" = 3 ] || fail "expected n/a in three rows: $(cat table.txt)"
   grep -q '^energy: not available: rapl: .*; perf: .*; ina: .*; pmic: ' table.txt || fail "expected reasons: $(cat table.txt)"
   [ "$(grep -c ',,,,,,,$' costs.csv)" = 3 ] || fail "expected empty columns: $(cat costs.csv)"
-  refused 1 "energy source rapl: not available: /sys/class/powercap" --energy --energy-source rapl
+  profile_refused 1 "energy source rapl: not available: /sys/class/powercap" --energy --energy-source rapl
 else
   jq -e 'all(.entries[]; .energy.gross_uj > 0)' costs.json > /dev/null || fail "a source without numbers: $(cat costs.json)"
 fi
@@ -58,14 +53,14 @@ jq -e 'all(.entries[].energy; .gross_uj * .runs / .window_seconds / 1e6 | . > 7.
   fail "expected 7.2 W: $(jq -c '.entries[].energy' slow.json)"
 
 # What is refused.
-refused 1 "slow.csv: found samples from " --energy --energy-source csv:slow.csv --energy-seconds 0.2 --energy-wait 0
-refused 1 "none.csv: found no sample, expected samples from " --energy --energy-source csv:none.csv --energy-seconds 0.2 --energy-wait 0.2
+profile_refused 1 "slow.csv: found samples from " --energy --energy-source csv:slow.csv --energy-seconds 0.2 --energy-wait 0
+profile_refused 1 "none.csv: found no sample, expected samples from " --energy --energy-source csv:none.csv --energy-seconds 0.2 --energy-wait 0.2
 { echo 'time,power_w'; samples '(i + 50) % 60 < 30' '%.2f,%.1f' 'now + i / 10, 5'; } > gaps.csv
-refused 1 "expected one every 2.5 s" --energy --energy-source csv:gaps.csv --energy-seconds 0.6
+profile_refused 1 "expected one every 2.5 s" --energy --energy-source csv:gaps.csv --energy-seconds 0.6
 { echo 'time,power_w'; samples 1 '%.2f,%.1f' 'now + i / 10, i == -22 ? 7000 : 5'; } > jump.csv
-refused 1 "jump.csv:30: power: found 7000 W, expected 0 to 5000 W" --energy --energy-source csv:jump.csv
+profile_refused 1 "jump.csv:30: power: found 7000 W, expected 0 to 5000 W" --energy --energy-source csv:jump.csv
 echo 'volts;watts' > columns.csv
-refused 1 "columns.csv:1: found the columns 'volts;watts', expected one 'time'" --energy --energy-source csv:columns.csv
-refused 2 "expected auto, rapl, perf, ina, pmic or csv:FILE, found 'sun'" --energy --energy-source sun
-refused 2 "--energy" --energy-source auto
+profile_refused 1 "columns.csv:1: found the columns 'volts;watts', expected one 'time'" --energy --energy-source csv:columns.csv
+profile_refused 2 "expected auto, rapl, perf, ina, pmic or csv:FILE, found 'sun'" --energy --energy-source sun
+profile_refused 2 "--energy" --energy-source auto
 echo "energy_test: ok"

@@ -2,27 +2,11 @@
 # Every option that names something to write is looked at before anything is read: a place that cannot be written to ends the
 # command at once, with exit code 2 and a message that names it, and nothing is made. Options are taken from --help.
 # usage: outputs_test.sh TRIAGE SOURCE_DIR
-set -euo pipefail
-triage=$1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-cases=0 failed=0
+. "$(dirname "$0")/lib.sh"
 echo text > file
 mkdir folder
 echo '{"schema": 2}' > other.json
 
-refused() {  # 'words' command...
-  local words=$1 found=0
-  shift
-  "$@" > out.txt 2> err.txt || found=$?
-  cases=$((cases + 1))
-  if [ $found -ne 2 ] || ! grep -qF -- "$words" err.txt; then
-    failed=$((failed + 1))
-    echo "FAILED: $*"
-    echo "  expected exit code 2 and '$words', found $found and: $(cat err.txt)"
-  fi
-}
 
 # The arguments that come first; what they name is not there, so that whoever reads before it checks says so.
 declare -A first=(
@@ -39,29 +23,29 @@ for command in "${!first[@]}"; do
     options=$((options + 1))
     # What is given twice is refused for that: the option under test takes the place of the one that stands there.
     arguments=$(echo "${first[$command]}" | sed "s|$option [^ ]*||")
-    [[ "$option" != --out && "$option" != --run ]] || refused "file" "$triage" $command $arguments $option file/x
+    [[ "$option" != --out && "$option" != --run ]] || expect 2 "file" "$triage" $command $arguments $option file/x
     case "$command $option" in
-      *" --run" | "report --out" | "quantize --out" | "subnets pack --out") refused "found a file: file" "$triage" $command $arguments $option file ;;
-      "data "*" --out") refused "found the directory folder" "$triage" $command $arguments $option folder ;;
+      *" --run" | "report --out" | "quantize --out" | "subnets pack --out") expect 2 "found a file: file" "$triage" $command $arguments $option file ;;
+      "data "*" --out") expect 2 "found the directory folder" "$triage" $command $arguments $option folder ;;
       *)
-        refused "expected the directory nowhere, found none" "$triage" $command $arguments $option nowhere/x
-        [ -n "${as_folder[$option]:-}" ] || refused "found the directory folder" "$triage" $command $arguments $option folder
+        expect 2 "expected the directory nowhere, found none" "$triage" $command $arguments $option nowhere/x
+        [ -n "${as_folder[$option]:-}" ] || expect 2 "found the directory folder" "$triage" $command $arguments $option folder
         as_folder[$option]=1
         ;;
     esac
-    [ "$option" != --figures ] || refused "other.json: schema" "$triage" $command $arguments $option other.json
+    [ "$option" != --figures ] || expect 2 "other.json: schema" "$triage" $command $arguments $option other.json
   done
 done
-[ $options -ge 25 ] || { echo "FAILED: expected at least 25 options that name an output, found $options"; failed=$((failed + 1)); }
+[ $options -ge 25 ] || problem "expected at least 25 options that name an output, found $options"
 
 # Places that are said by nobody.
 mkdir -p locked && chmod 555 locked
 if [ ! -w locked ]; then
-  refused "can be written to" "$triage" report locked
-  refused "can be written to" bash -c "cd locked && '$triage' export nothing"
+  expect 2 "can be written to" "$triage" report locked
+  expect 2 "can be written to" bash -c "cd locked && '$triage' export nothing"
 fi
 
-[ "$(find . -type f | sort | tr '\n' ' ')" = "./err.txt ./file ./other.json ./out.txt " ] || { echo "FAILED: something was made: $(find .)"; failed=$((failed + 1)); }
-[ "$(find . -mindepth 1 -type d | sort | tr '\n' ' ')" = "./folder ./locked " ] || { echo "FAILED: a directory was made: $(find . -type d)"; failed=$((failed + 1)); }
+[ "$(find . -type f | sort | tr '\n' ' ')" = "./err.txt ./file ./other.json ./out.txt " ] || problem "something was made: $(find .)"
+[ "$(find . -mindepth 1 -type d | sort | tr '\n' ' ')" = "./folder ./locked " ] || problem "a directory was made: $(find . -type d)"
 echo "outputs_test: $cases cases of $options options, $failed failed"
 [ $failed = 0 ]

@@ -1,13 +1,8 @@
 #!/usr/bin/env bash
 # `triage predict` on what people have: directories, lists, every format, bad files among good ones, odd names.
 # usage: predict_test.sh TRIAGE SOURCE_DIR
-set -euo pipefail
-triage=$1 source=$2
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
+. "$(dirname "$0")/lib.sh"
 plan=$source/zoo/cifar10-pair images=$source/tests/fixtures/images
-fail() { echo "FAILED: $*"; exit 1; }
 # predict CODE arguments...: runs it with --json into out.json
 predict() {
   local code=$1 found=0

@@ -2,12 +2,8 @@
 # What the README and the docs tell people to type: every subcommand and option in them exists, and the plan in zoo/
 # answers as the README says.
 # usage: readme_test.sh TRIAGE SOURCE_DIR
-set -euo pipefail
-triage=$1 source=$2
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failed=0 lines=0
-problem() { echo "readme_test: $*" >&2; failed=1; }
+. "$(dirname "$0")/lib.sh"
+lines=0
 
 # Commands: the indented or fenced lines that begin with the program, and what stands between backquotes.
 commands() {
@@ -41,4 +37,4 @@ done
 jq -e --slurpfile plan "$zoo/plan.json" '.images[0] | .label as $answer | ($plan[0].classes | index($answer)) != null and .microseconds > 0' \
   "$work/predict.json" > /dev/null || problem "$zoo: predict gave $(cat "$work/predict.json")"
 echo "readme_test: $lines commands checked"
-exit $failed
+[ $failed = 0 ]

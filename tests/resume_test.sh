@@ -1,10 +1,7 @@
 #!/usr/bin/env bash
 # kill -9 at 20 random points: the run that was killed ends with the same weights, bit for bit, as the one that was not.
 # usage: resume_test.sh TRIAGE SOURCE_DIR
-set -euo pipefail
-triage=$1 source=$2
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+. "$(dirname "$0")/lib.sh"
 "$triage" data generate --out "$work/tiny.tds" --train 1400 --test 200 > /dev/null
 sed "s|DATA|$work/tiny.tds|; s|^threads = 2|threads = 2\ncheckpoint_seconds = 0|" "$source/tests/tiny.toml" > "$work/tiny.toml"
 

@@ -2,19 +2,7 @@
 # The joint search on a supernet of generated images, as a user runs it: killed and resumed, two processes on one study,
 # budgets, plans built from its front, and what is refused.
 # usage: search_test.sh TRIAGE SOURCE_DIR
-set -euo pipefail
-triage=$1 source=$2
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-fail() { echo "search_test: $*" >&2; exit 1; }
-. "$source/tests/kill_at_work.sh"
-refused() {  # 'words' command...: exit code 1 and the words
-  local words=$1 code=0
-  shift
-  "$@" > out.txt 2> err.txt || code=$?
-  [ $code = 1 ] && grep -qF -- "$words" err.txt || fail "expected exit code 1 and '$words' of $*, found $code: $(cat err.txt)"
-}
+. "$(dirname "$0")/lib.sh"
 
 "$triage" data generate --out tiny.tds --train 1400 --test 200 > /dev/null
 sed "s|DATA|tiny.tds|" "$source/tests/tiny_supernet.toml" > tiny.toml
@@ -98,7 +86,7 @@ code=0
 [ $code = 2 ] && grep -q 'expected a file that does not exist yet' err.txt || fail "refine overwrites: $(cat err.txt)"
 "$triage" eval refined/plan --data tiny.tds --no-latency --figures figures.json --as exits > eval.txt 2> log.txt || fail "$(cat log.txt)"
 jq -e '.figures | has("exits.accuracy") and has("exits.mean_mmac")' figures.json > /dev/null || fail "$(cat figures.json)"
-refused "expected a plan of at most 0.001 MMAC in the mean" "$triage" eval refined/plan --data tiny.tds --no-latency \
+refused 1 "expected a plan of at most 0.001 MMAC in the mean" "$triage" eval refined/plan --data tiny.tds --no-latency \
   --figures figures.json --as exits --max-mmac 0.001
 
 # The ablation, and again from what it kept.
@@ -140,7 +128,7 @@ done
 grep -q 'first - second' compare.txt || fail "unexpected comparison: $(cat compare.txt)"
 jq -e '.figures | has("int8.big_loss_points") and has("int8.plan_speedup")' figures.json > /dev/null || fail "$(cat figures.json)"
 mkdir mixed && cp costs.json mixed/layer_costs.json && cp costs.json mixed/layer_costs_int8.json
-refused "precision: found 'fp32', where the costs were measured, expected 'int8'" "$triage" search int8.toml --run mixed
+refused 1 "precision: found 'fp32', where the costs were measured, expected 'int8'" "$triage" search int8.toml --run mixed
 
 # Budgets: kept, or refused with the closest plan.
 sed 's/tiny-search/budget/; $a [search.budget]\nmodel_kb = 20' search.toml > budget.toml
@@ -149,21 +137,21 @@ mkdir budget && cp costs.json budget/layer_costs.json
 jq -e 'all(.points[]; .model_kb <= 20) and (.infeasible | length > 0)' budget.json > /dev/null || fail "a budget was broken"
 sed 's/tiny-search/impossible/; $a [search.budget]\nmean_latency_us = 0.01' search.toml > impossible.toml
 mkdir impossible && cp costs.json impossible/layer_costs.json
-refused "no plan keeps the budgets: the closest one, '" "$triage" search impossible.toml --run impossible
+refused 1 "no plan keeps the budgets: the closest one, '" "$triage" search impossible.toml --run impossible
 
 # Another search, other costs, bad configurations.
 sed 's/^seed = 3/seed = 4/' search.toml > seed.toml
-refused "this run began with another configuration" "$triage" search seed.toml --run whole
+refused 1 "this run began with another configuration" "$triage" search seed.toml --run whole
 mkdir seed && cp costs.json seed/layer_costs.json
-refused "seed" "$triage" search seed.toml --run seed --study whole/search.sqlite
-refused "'search.axis': expected latency, macs or energy, found 'speed'" "$triage" search <(sed '/^supernet/a axis = "speed"' search.toml) --run bad
-refused "'search.provider': expected cpu, xnnpack, compiled or compiled-untuned, found 'gpu'" "$triage" search <(sed '/^supernet/a provider = "gpu"' search.toml) --run bad
-refused "search.axis: expected a cost that the search can predict, found energy (" "$triage" search <(sed '/^supernet/a axis = "energy"' search.toml) --run energy
+refused 1 "seed" "$triage" search seed.toml --run seed --study whole/search.sqlite
+refused 1 "'search.axis': expected latency, macs or energy, found 'speed'" "$triage" search <(sed '/^supernet/a axis = "speed"' search.toml) --run bad
+refused 1 "'search.provider': expected cpu, xnnpack, compiled or compiled-untuned, found 'gpu'" "$triage" search <(sed '/^supernet/a provider = "gpu"' search.toml) --run bad
+refused 1 "search.axis: expected a cost that the search can predict, found energy (" "$triage" search <(sed '/^supernet/a axis = "energy"' search.toml) --run energy
 sed '$a [search.budget]\nmean_energy_uj = 50' search.toml > energy.toml
-refused "search.budget.mean_energy_uj: expected a cost that the search can predict, found energy (" "$triage" search energy.toml --run energy-budget
-refused "no plan of the front has a mean latency of at most 0.001: the least, of " "$triage" build budget --latency 0.001us
+refused 1 "search.budget.mean_energy_uj: expected a cost that the search can predict, found energy (" "$triage" search energy.toml --run energy-budget
+refused 1 "no plan of the front has a mean latency of at most 0.001: the least, of " "$triage" build budget --latency 0.001us
 cp -r budget capped  # tiny nets may well have everything right
 jq '.points[].accuracy *= 0.9 | del(.checksum)' budget/front.json > capped/front.json
-refused "no plan of the front has 100.00 % validation accuracy: the most accurate, '" "$triage" build capped --accuracy 100%
-refused "expected the front of a search, found none" "$triage" build seed
+refused 1 "no plan of the front has 100.00 % validation accuracy: the most accurate, '" "$triage" build capped --accuracy 100%
+refused 1 "expected the front of a search, found none" "$triage" build seed
 echo "search_test: ok"

@@ -1,19 +1,7 @@
 #!/usr/bin/env bash
 # A supernet on generated images, as a user trains and asks it: resume, the store of answers, and what is refused.
 # usage: supernet_test.sh TRIAGE SOURCE_DIR
-set -euo pipefail
-triage=$1 source=$2
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work"
-fail() { echo "supernet_test: $*" >&2; exit 1; }
-. "$source/tests/kill_at_work.sh"
-refused() {  # 'words' command...: exit code 1 and the words
-  local words=$1 code=0
-  shift
-  "$@" > out.txt 2> err.txt || code=$?
-  [ $code = 1 ] && grep -qF -- "$words" err.txt || fail "expected exit code 1 and '$words' of $*, found $code: $(cat err.txt)"
-}
+. "$(dirname "$0")/lib.sh"
 
 "$triage" data generate --out tiny.tds --train 1400 --test 200 > /dev/null
 sed "s|DATA|tiny.tds|" "$source/tests/tiny_supernet.toml" > tiny.toml
@@ -73,15 +61,15 @@ jq -e '.figures["subnets.mean_gap_points"].n == 2' figures.json > /dev/null || f
 "$triage" subnets compare run --alone record.json --json > again.json
 [ "$(jq -c '[.subnets[] | del(.origin)], .figures' again.json)" = "$(jq -c '[.subnets[] | del(.origin)], .figures' compare.json)" ] || fail "the record changed the comparison"
 jq '.networks[1].test_right |= "0" + . | del(.checksum)' record.json > longer.json
-refused "longer.json: networks[1].test_right: expected 50 hexadecimal digits" "$triage" subnets compare run --alone longer.json
+refused 1 "longer.json: networks[1].test_right: expected 50 hexadecimal digits" "$triage" subnets compare run --alone longer.json
 jq '.networks[0].identity.seed = 8 | del(.checksum)' record.json > leak.json
-refused "trained on other images than run/supernet.pt: seed: expected 7, found 8" "$triage" subnets compare run --alone leak.json
+refused 1 "trained on other images than run/supernet.pt: seed: expected 7, found 8" "$triage" subnets compare run --alone leak.json
 # What the exits cost the last one: the same supernet without them.
 sed 's/^exits = .*/exits = []/' tiny.toml > plain.toml
 "$triage" train plain.toml --run plain > /dev/null 2>&1
 "$triage" subnets compare run --alone record.json --without-exits plain --json | jq -e '.figures | has("exits.last_exit_gap_points") and has("train.minutes")' > /dev/null ||
   fail "expected the gap that exits cost"
-refused "expected a supernet trained as run/supernet.pt but without exits" "$triage" subnets compare run --alone record.json --without-exits run
+refused 1 "expected a supernet trained as run/supernet.pt but without exits" "$triage" subnets compare run --alone record.json --without-exits run
 
 # A pair refined together, then cut and built into a plan; little as it is, big with an epoch more.
 {
@@ -95,25 +83,25 @@ refused "expected a supernet trained as run/supernet.pt but without exits" "$tri
 jq -e '.test.static | all(.accuracy > 0.5)' pair/results.json > /dev/null || fail "expected both nets far above chance: $(jq -c '[.test.static[].accuracy]' pair/results.json)"
 
 # What does not belong together is refused, with both sides named.
-refused "not in the search space '8:12:4-8:16:4,8:16:4?-16:32:8': block 1 layer 0: expected a width of 8:16:4, found 10" \
+refused 1 "not in the search space '8:12:4-8:16:4,8:16:4?-16:32:8': block 1 layer 0: expected a width of 8:16:4, found 10" \
   "$triage" subnets eval run --arch 8-10-16
 printf '8-8-16\n8-8\n' > list.txt
-refused "list.txt:2: subnet '8-8'" "$triage" subnets eval run --list list.txt
+refused 1 "list.txt:2: subnet '8-8'" "$triage" subnets eval run --list list.txt
 sed 's/16:32:8/16:40:8/' tiny.toml > other.toml
-refused "arch: expected \"8:12:4-8:16:4,8:16:4?-16:40:8\", found \"8:12:4-8:16:4,8:16:4?-16:32:8\"" bash -c \
+refused 1 "arch: expected \"8:12:4-8:16:4,8:16:4?-16:40:8\", found \"8:12:4-8:16:4,8:16:4?-16:32:8\"" bash -c \
   "mkdir -p other/checkpoint && cp run/checkpoint/* other/checkpoint/ && '$triage' train other.toml --run other"
 sed 's/seed = 7/seed = 8/' tiny.toml > seed.toml
 "$triage" train seed.toml --run seed > /dev/null 2>&1
-refused "weights: expected $(sha256sum seed/supernet.pt | cut -d' ' -f1), found $(sha256sum run/supernet.pt | cut -d' ' -f1)" \
+refused 1 "weights: expected $(sha256sum seed/supernet.pt | cut -d' ' -f1), found $(sha256sum run/supernet.pt | cut -d' ' -f1)" \
   "$triage" subnets eval seed --arch largest --store run/subnets_validation.sqlite
 cp -r run mixed && sed -i 's/16:32:8/16:40:8/' mixed/config.toml
-refused "space: expected 8:12:4-8:16:4,8:16:4?-16:40:8 as in config.toml, found 8:12:4-8:16:4,8:16:4?-16:32:8" \
+refused 1 "space: expected 8:12:4-8:16:4,8:16:4?-16:40:8 as in config.toml, found 8:12:4-8:16:4,8:16:4?-16:32:8" \
   "$triage" subnets eval mixed --arch largest
 sed 's/from = "run"/from = "seed"/' pair.toml > leak.toml
-refused "starts from a network of other images: seed: expected 7, found 8" "$triage" train leak.toml --run leak
+refused 1 "starts from a network of other images: seed: expected 7, found 8" "$triage" train leak.toml --run leak
 sed '/residual/d' pair.toml > other_layers.toml
-refused "stage 'supernet': residual: expected true as in the network it starts from, found false" "$triage" train other_layers.toml --run other_layers
-refused "expected at least one [[stage]] to build a plan of, found none" "$triage" run tiny.toml --run run
+refused 1 "stage 'supernet': residual: expected true as in the network it starts from, found false" "$triage" train other_layers.toml --run other_layers
+refused 1 "expected at least one [[stage]] to build a plan of, found none" "$triage" run tiny.toml --run run
 sed 's/8:16:4,/16:8:4,/' tiny.toml > falling.toml
-refused "expected rising widths (LOW at most HIGH), found '16:8:4'" "$triage" train falling.toml --run falling
+refused 1 "expected rising widths (LOW at most HIGH), found '16:8:4'" "$triage" train falling.toml --run falling
 echo "supernet_test: ok"
