@@ -11,6 +11,7 @@
 #include <numeric>
 #include <thread>
 
+#include "bench/bench_main.h"
 #include "bench/product_peak.h"
 #include "compiler/compile_stage.h"
 #include "compiler/tuning/tune_job.h"
@@ -248,14 +249,6 @@ int main(int argc, char** argv) {
   app.add_option("--candidates", options.candidates, "schedules measured for a kernel")->capture_default_str();
   app.add_flag("--time-tuning", options.time_tuning, "time the tuning of a new net, too: minutes");
   app.add_option("--record", options.record, "file of record that gets the figures");
-  CLI11_PARSE(app, argc, argv);
-  std::string command = "compiler_bench";
-  for (int i = 1; i < argc; ++i) command += std::string(" ") + argv[i];
-  try {
-    run(options, command);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "compiler_bench: %s\n", error.what());
-    return 1;
-  }
-  return 0;
+  return bench::bench_main(app, "compiler_bench", argc, argv,
+                           [&](const std::string& command) { run(options, command); });
 }

@@ -18,6 +18,7 @@
 #include <string_view>
 #include <thread>
 
+#include "bench/bench_main.h"
 #include "core/error.h"
 #include "core/system/machine.h"
 #include "data/image/load_images.h"
@@ -240,10 +241,5 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "decode_bench: %s\n", error.what());
-    return 1;
-  }
+  return triage::bench::guarded("decode_bench", [&] { return run(argc, argv); });
 }

@@ -4,12 +4,8 @@
 //   pair_curves_bench --record results/search.json     and the figure search.pair_curves_per_second
 #include <benchmark/benchmark.h>
 
-#include <algorithm>
-#include <cstdio>
-#include <string_view>
-
+#include "bench/bench_main.h"
 #include "core/rng.h"
-#include "core/system/machine.h"
 #include "threshold/pair_curves.h"
 
 namespace {
@@ -46,44 +42,13 @@ void pair_curves(benchmark::State& state) {
 }
 BENCHMARK(pair_curves)->Repetitions(7);
 
-class Keeper : public benchmark::ConsoleReporter {
- public:
-  void ReportRuns(const std::vector<Run>& runs) override {
-    ConsoleReporter::ReportRuns(runs);
-    for (const Run& run : runs) {
-      const auto found = run.counters.find("curves_per_second");
-      if (run.run_type == Run::RT_Iteration && found != run.counters.end()) rates.push_back(found->second.value);
-    }
-  }
-  std::vector<double> rates;
-};
-
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::string record;
-  for (int i = 1; i + 1 < argc; ++i) {
-    if (std::string_view(argv[i]) != "--record") continue;
-    record = argv[i + 1];
-    std::rotate(argv + i, argv + i + 2, argv + argc);
-    argc -= 2;
-  }
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  Keeper keeper;
-  benchmark::RunSpecifiedBenchmarks(&keeper);
-  const Summary rates = summarize(keeper.rates);
-  std::printf("search.pair_curves_per_second %.0f [%.0f, %.0f] (target: 100000)\n", rates.median, rates.min, rates.max);
-  if (record.empty()) return 0;
-  try {
-    record_figures(record, "pair_curves_bench --record " + record,
-                   {{"search.pair_curves_per_second",
-                     {.value = rates.median,
-                      .unit = "1/s",
-                      .interval = Interval{rates.min, rates.max},
-                      .n = static_cast<int>(rates.count)}}});
-  } catch (const Error& error) {
-    std::fprintf(stderr, "pair_curves_bench: %s\n", error.what());
-    return 1;
-  }
+  return triage::bench::counter_main("pair_curves_bench",
+                                     {.key = "search.pair_curves_per_second",
+                                      .counter = "curves_per_second",
+                                      .unit = "1/s",
+                                      .note = "(target: 100000)"},
+                                     argc, argv);
 }

@@ -13,6 +13,7 @@
 #include <limits>
 #include <numeric>
 
+#include "bench/bench_main.h"
 #include "core/progress.h"
 #include "core/statistics/statistics.h"
 #include "core/system/machine.h"
@@ -237,14 +238,6 @@ int main(int argc, char** argv) {
   app.add_option("--seed", options.seed, "of weights and batches")->capture_default_str();
   app.add_option("--plan", options.plan, "plan directory to evaluate beside it");
   app.add_option("--record", options.record, "record the figures in this results/*.json");
-  CLI11_PARSE(app, argc, argv);
-  std::string command = "resnet8_bench";
-  for (int i = 1; i < argc; ++i) command += std::string(" ") + argv[i];
-  try {
-    run(options, command);
-    return 0;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "resnet8_bench: %s\n", error.what());
-    return 1;
-  }
+  return bench::bench_main(app, "resnet8_bench", argc, argv,
+                           [&](const std::string& command) { run(options, command); });
 }

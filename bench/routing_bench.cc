@@ -7,10 +7,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <numeric>
-#include <string_view>
 
+#include "bench/bench_main.h"
 #include "core/rng.h"
-#include "core/system/machine.h"
 #include "engine/fake/fake_backend.h"
 #include "runtime/executor.h"
 
@@ -109,49 +108,14 @@ void overhead(benchmark::State& state) {
 BENCHMARK(route)->ArgNames({"batch", "hidden"})->ArgsProduct({{1, 64}, {16, 32}})->Repetitions(5);
 BENCHMARK(overhead)->Repetitions(5);
 
-// Prints the table and keeps, per repetition, the cost of the dearest variant.
-class Keeper : public benchmark::ConsoleReporter {
- public:
-  void ReportRuns(const std::vector<Run>& runs) override {
-    ConsoleReporter::ReportRuns(runs);
-    std::vector<double> samples;
-    for (const Run& run : runs) {
-      const auto found = run.counters.find("per_image");
-      if (run.run_type == Run::RT_Iteration && found != run.counters.end())
-        samples.push_back(found->second.value * 1e6);
-    }
-    if (samples.empty() || summarize(samples).median < summarize(dearest).median) return;
-    dearest = samples;
-  }
-  std::vector<double> dearest;
-};
-
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::string record;
-  for (int i = 1; i + 1 < argc; ++i) {
-    if (std::string_view(argv[i]) != "--record") continue;
-    record = argv[i + 1];
-    std::rotate(argv + i, argv + i + 2, argv + argc);
-    argc -= 2;
-  }
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  Keeper keeper;
-  benchmark::RunSpecifiedBenchmarks(&keeper);
-  const Summary summary = summarize(keeper.dearest);
-  std::printf("runtime.routing_us %.3f [%.3f, %.3f] us per image, the dearest variant of route (target: 2)\n",
-              summary.median, summary.min, summary.max);
-  if (record.empty()) return 0;
-  const Figure figure{.value = summary.median,
-                      .unit = "us",
-                      .interval = Interval{summary.min, summary.max},
-                      .n = static_cast<int>(summary.count)};
-  try {
-    record_figures(record, "routing_bench --record " + record, {{"runtime.routing_us", figure}});
-  } catch (const Error& error) {
-    std::fprintf(stderr, "routing_bench: %s\n", error.what());
-    return 1;
-  }
+  return triage::bench::counter_main("routing_bench",
+                                     {.key = "runtime.routing_us",
+                                      .counter = "per_image",
+                                      .unit = "us",
+                                      .scale = 1e6,
+                                      .note = "us per image, the dearest variant of route (target: 2)"},
+                                     argc, argv);
 }

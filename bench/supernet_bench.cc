@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <numeric>
 
+#include "bench/bench_main.h"
 #include "core/system/machine.h"
 #include "supernet/sgd.h"
 #include "train/sandwich.h"
@@ -160,13 +161,6 @@ int main(int argc, char** argv) {
   app.add_option("--mmac", options.mmac, "their size")->capture_default_str();
   app.add_option("--images", options.images, "they are asked about")->capture_default_str();
   app.add_option("--record", options.record, "file of record that gets the figures");
-  CLI11_PARSE(app, argc, argv);
-  std::string command = "supernet_bench";
-  for (int i = 1; i < argc; ++i) command += std::string(" ") + argv[i];
-  try {
-    run(options, command);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "supernet_bench: %s\n", error.what());
-    return 1;
-  }
+  return bench::bench_main(app, "supernet_bench", argc, argv,
+                           [&](const std::string& command) { run(options, command); });
 }

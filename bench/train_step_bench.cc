@@ -9,11 +9,11 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <iostream>
 #include <memory>
 #include <numeric>
 
+#include "bench/bench_main.h"
 #include "core/files/temporary.h"
 #include "core/system/machine.h"
 #include "data/import/import.h"
@@ -141,26 +141,17 @@ int main(int argc, char** argv) {
   app.add_option("--python", options.python, "Interpreter that has PyTorch")->capture_default_str();
   app.add_option("--script", options.script, "Path of pytorch_train.py")->capture_default_str();
   app.add_option("--record", options.record, "File of record that gets the figures");
-  CLI11_PARSE(app, argc, argv);
-  try {
+  return bench::bench_main(app, "train_step_bench", argc, argv, [&](const std::string& command) {
     const data::Dataset images = [&] {
       const TemporaryDirectory directory("train_step_bench");  // the map stays
       return generated_images(4 * options.batch, directory.path() / "images.tds");
     }();
-    if (options.compare > 0) {
-      std::string command;
-      for (int i = 0; i < argc; ++i) command += (i ? " " : "") + (i ? std::string(argv[i]) : "train_step_bench");
-      compare(options, images, command);
-      return 0;
-    }
+    if (options.compare > 0) return compare(options, images, command);
     const Timing timing = train_steps(options, images);
     const double best = *std::min_element(timing.steps.begin(), timing.steps.end());
     std::cout << std::format(
         "{:.1f} images/s: step {:.1f} ms = data {:.1f} + forward and loss {:.1f} + backward {:.1f} + SGD {:.1f}\n",
         options.batch / best, 1e3 * best, 1e3 * timing.wait, 1e3 * timing.forward, 1e3 * timing.backward,
         1e3 * timing.update);
-  } catch (const std::exception& error) {
-    std::cerr << "train_step_bench: " << error.what() << "\n";
-    return 1;
-  }
+  });
 }

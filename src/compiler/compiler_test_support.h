@@ -1,14 +1,17 @@
 // For the tests of this module: random kernels, texts with something wrong.
 #pragma once
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <string>
 #include <vector>
 
 #include "compiler/kernel/kernel_key.h"
 #include "compiler/target.h"
-#include "core/error.h"
 #include "core/rng.h"
+#include "core/test_support.h"
 
 namespace triage::compiler {
 
@@ -41,6 +44,23 @@ inline std::string damaged(std::string text, Rng& rng) {
     }
   }
   return text;
+}
+
+// The texts of random() lead back to what they are of; whatever is let through of damaged ones is what its text says.
+template <class T, class Random>
+void expect_texts_lead_back(const Random& random) {
+  Rng rng(1);
+  for (int i = 0; i < 2000; ++i) {
+    const T value = random(rng);
+    EXPECT_EQ(T::parse(value.text()), value) << value.text();
+  }
+  for (int i = 0; i < 5000; ++i) {
+    const std::string text = damaged(random(rng).text(), rng);
+    std::string again = text;
+    const std::string error = error_of([&] { again = T::parse(text).text(); });
+    EXPECT_EQ(again, text);
+    EXPECT_THAT(error, testing::AnyOf("no error", testing::HasSubstr("found '")));
+  }
 }
 
 inline std::vector<Target> every_target() {

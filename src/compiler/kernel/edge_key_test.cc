@@ -21,24 +21,7 @@ EdgeKey random_edge(Rng& rng) {
   return key;
 }
 
-TEST(EdgeKey, RandomOnesSurviveTheirText) {
-  Rng rng(1);
-  for (int i = 0; i < 2000; ++i) {
-    const EdgeKey key = random_edge(rng);
-    EXPECT_EQ(EdgeKey::parse(key.text()), key) << key.text();
-  }
-}
-
-TEST(EdgeKey, DamagedTextsAreRefusedOrMeanThemselves) {
-  Rng rng(2);
-  for (int i = 0; i < 5000; ++i) {
-    const std::string text = damaged(random_edge(rng).text(), rng);
-    std::string again = text;
-    const std::string error = error_of([&] { again = EdgeKey::parse(text).text(); });
-    EXPECT_EQ(again, text);
-    EXPECT_THAT(error, testing::AnyOf("no error", testing::HasSubstr("found '")));
-  }
-}
+TEST(EdgeKey, TextsLeadBack) { expect_texts_lead_back<EdgeKey>(random_edge); }
 
 TEST(EdgeKey, WhatNoKernelIsIsRefused) {
   for (const char* text :

@@ -23,24 +23,8 @@ TEST(KernelKey, TextsAreAsDocumented) {
   EXPECT_EQ(key.text(), "fp32 32->64 16x12 threads 2");
 }
 
-TEST(KernelKey, RandomOnesSurviveTheirText) {
-  Rng rng(1);
-  for (int i = 0; i < 2000; ++i) {
-    const KernelKey key = random_key(rng);
-    EXPECT_EQ(KernelKey::parse(key.text()), key) << key.text();
-  }
-}
-
-// Whatever is let through is what its text says.
-TEST(KernelKey, DamagedTextsAreRefusedOrMeanThemselves) {
-  Rng rng(2);
-  for (int i = 0; i < 5000; ++i) {
-    const std::string text = damaged(random_key(rng).text(), rng);
-    std::string again = text;
-    const std::string error = error_of([&] { again = KernelKey::parse(text).text(); });
-    EXPECT_EQ(again, text);
-    EXPECT_THAT(error, testing::AnyOf("no error", testing::HasSubstr("found '")));
-  }
+TEST(KernelKey, TextsLeadBack) {
+  expect_texts_lead_back<KernelKey>([](Rng& rng) { return random_key(rng); });
 }
 
 TEST(KernelKey, WhatNoKernelHasIsRefused) {
