@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/test_support.h"
 #include "exporting/onnx_engine.h"
 #include "exporting/test_models.h"
 
@@ -17,12 +18,7 @@ using testing::reference_engine;
 constexpr plan::InputShape kStageInput{3, 13, 10};  // odd height: the pool drops the last row
 
 std::string error_of(const StageModel& stage) {
-  try {
-    stage_to_onnx(stage);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return triage::error_of([&] { stage_to_onnx(stage); });
 }
 
 TEST(StageModelTest, MatchesNaiveConvolutions) {

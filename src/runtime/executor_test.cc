@@ -240,12 +240,7 @@ std::string construction_error(const std::vector<StageSetup>& setup, plan::Plan 
     change(shape, s);
     backends.push_back(std::make_unique<engine::FakeBackend>(shape, [](const engine::FakeRow&) {}));
   }
-  try {
-    const Executor executor(std::move(plan), std::move(backends), thresholds);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return triage::error_of([&] { const Executor executor(std::move(plan), std::move(backends), thresholds); });
 }
 
 TEST(Executor, BackendsThatDoNotFitThePlanAreRefused) {

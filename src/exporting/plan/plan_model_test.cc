@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/test_support.h"
 #include "exporting/onnx_engine.h"
 #include "exporting/plan/plan_check.h"
 #include "exporting/test_models.h"
@@ -190,12 +191,7 @@ TEST(PlanModelTest, FollowsThePlanNotTheStageFile) {
 }
 
 std::string error_of(const PlanCase& made) {
-  try {
-    compose_plan(made.plan, made.files);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return triage::error_of([&] { compose_plan(made.plan, made.files); });
 }
 
 TEST(PlanModelTest, RefusesFilesOfAnotherPlan) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/test_support.h"
 #include "engine/testing/test_models.h"
 #include "measure/energy/energy_counters.h"
 
@@ -52,12 +53,7 @@ class StagesTest : public testing::Test {
   }
   void TearDown() override { fs::remove_all(directory_); }
   std::string error() {
-    try {
-      profile_plan(directory_, images_, options_);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
+    return triage::error_of([&] { profile_plan(directory_, images_, options_); });
   }
 
   static constexpr const char* kNames[] = {"little", "deeper", "big"};
