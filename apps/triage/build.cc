@@ -5,54 +5,17 @@
 #include "apps/triage/options/target_options.h"
 #include "apps/triage/program/command.h"
 #include "core/progress.h"
-#include "workflow/build/front_plan.h"
+#include "workflow/build/build_run.h"
 
 namespace triage::cli {
-namespace {
-
-cost::Budgets limited(cost::Budgets budgets, std::optional<double> max_mmac) {
-  if (max_mmac) budgets.mean_macs = std::min(*max_mmac * 1e6, budgets.mean_macs.value_or(*max_mmac * 1e6));
-  return budgets;
-}
-
-plan::Plan build(const fs::path& run, const std::string& policy, const std::string& metric,
-                 const TargetOptions& target_options, std::optional<double> max_mmac,
-                 std::optional<plan::Precision> precision, workflow::BuildOptions options) {
-  const workflow::BuildTarget target = target_options.target();
-  const bool chosen = !policy.empty();
-  if (chosen) options.policy = plan::policy_from_string(policy, "--policy");
-  if (!metric.empty()) options.metric = plan::metric_from_string(metric, "--metric");
-  if (workflow::is_search_config(run / "config.toml")) {
-    options.target = target;
-    const FileLock lock = workflow::lock_run(run);
-    const workflow::SearchConfig config = workflow::load_search_config(run / "config.toml");
-    options.budgets = limited(config.budgets, max_mmac);
-    if (precision)
-      throw UsageError("--precision: of a search's plans the search decides; found one for " + run.string());
-    return workflow::build_from_front(config, run, options, chosen);
-  }
-  const workflow::RunConfig config = workflow::resolve_precision(workflow::run_config_of(run), run);
-  if (!chosen) options.policy = config.policy;
-  if (metric.empty()) options.metric = config.metric;
-  options.target = target_options.given() ? target : config.target;
-  options.budgets = limited(config.budgets, max_mmac);
-  const FileLock lock = workflow::open_run(run, config);
-  const workflow::Workspace workspace(config, run);
-  std::vector<workflow::StageSource> stages = workflow::trained_stages(workspace);
-  for (workflow::StageSource& stage : stages) stage.precision = precision.value_or(stage.precision);
-  return workflow::build_plan(workspace, std::move(stages), options);
-}
-
-}  // namespace
 
 int build_command(int argc, char** argv) {
   CLI::App app{"Turns the trained networks of a run into a plan: ONNX files, routers, thresholds, measured costs",
                "triage build"};
   std::string run, policy, metric, precision;
   TargetOptions target_options;
-  std::optional<double> max_mmac;
   bool json = false;
-  workflow::BuildOptions options;
+  workflow::BuildRequest request;
   app.add_option("RUN", run, "run directory of triage train or triage search")->required();
   target_options.add_options(app);
   app.add_option("--policy", policy, "learned, confidence, entropy or margin; default: the configuration's");
@@ -62,21 +25,23 @@ int build_command(int argc, char** argv) {
       ->check(CLI::IsMember({"accuracy", "balanced"}));
   app.add_option("--precision", precision, "of all stages of a run's plan; default: the configuration's")
       ->check(CLI::IsMember({"fp32", "int8"}));
-  app.add_option("--threads", options.threads, "of the engine, for the measured costs")
+  app.add_option("--threads", request.threads, "of the engine, for the measured costs")
       ->capture_default_str()
       ->check(CLI::Range(1, 1024));
-  app.add_option("--max-mmac", max_mmac, "at most so many million multiply-adds in the mean")
+  app.add_option("--max-mmac", request.max_mmac, "at most so many million multiply-adds in the mean")
       ->check(CLI::PositiveNumber);
-  app.add_flag("--remeasure", options.remeasure, "measure latencies and energy again");
-  add_energy_options(app, options.energy);
+  app.add_flag("--remeasure", request.remeasure, "measure latencies and energy again");
+  add_energy_options(app, request.energy);
   app.add_flag("--json", json, "the plan as JSON on stdout");
   app.footer("Example: triage build runs/cifar10-pair --latency 250us");
   if (!parse_arguments(app, argc, argv)) return 0;
   install_stop_handler();
   Progress::set_quiet(json);
-  const plan::Plan plan = build(
-      run, policy, metric, target_options, max_mmac,
-      precision.empty() ? std::nullopt : std::optional(plan::precision_from_string(precision, "--precision")), options);
+  if (const workflow::BuildTarget target = target_options.target(); target_options.given()) request.target = target;
+  if (!policy.empty()) request.policy = plan::policy_from_string(policy, "--policy");
+  if (!metric.empty()) request.metric = plan::metric_from_string(metric, "--metric");
+  if (!precision.empty()) request.precision = plan::precision_from_string(precision, "--precision");
+  const plan::Plan plan = workflow::build_run(run, request);
   if (json) {
     std::cout << dump_json(to_json(plan), 2) << '\n';
     return 0;

@@ -3,19 +3,15 @@
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
-#include <map>
-#include <optional>
 
 #include "apps/triage/options/outputs.h"
 #include "apps/triage/options/remote_options.h"
 #include "apps/triage/program/command.h"
 #include "core/progress.h"
 #include "core/system/machine.h"
-#include "costing/memory_costs.h"
 #include "workflow/build/kernels_program.h"
 #include "workflow/config/run_config.h"
-#include "workflow/device/measuring_program.h"
-#include "workflow/search/layer_table.h"
+#include "workflow/search/cost_tables.h"
 
 namespace triage::cli {
 namespace {
@@ -48,40 +44,6 @@ Json table_json(const cost::LayerCostTable& table, const fs::path& file) {
           {"error", written["error"]}};
 }
 
-// Of each table, and as "cost.mean_error_percent" and "cost.kendall_tau" the worst of them.
-std::map<std::string, Figure> error_figures(const std::vector<cost::LayerCostTable>& tables) {
-  std::map<std::string, Figure> figures;
-  for (const cost::LayerCostTable& table : tables) {
-    const cost::PredictionError& error = table.whole_error;
-    const Figure percent{.value = error.mean_percent, .unit = "%", .n = error.stages};
-    const Figure tau{.value = error.kendall_tau, .unit = "1", .n = error.stages};
-    const std::string prefix = "cost." + cost::setting_text(table.key) + "_";
-    figures[prefix + "mean_error_percent"] = percent;
-    figures[prefix + "kendall_tau"] = tau;
-    Figure& worst = figures.try_emplace("cost.mean_error_percent", percent).first->second;
-    if (percent.value > worst.value) worst = percent;
-    Figure& least = figures.try_emplace("cost.kendall_tau", tau).first->second;
-    if (tau.value < least.value) least = tau;
-  }
-  return figures;
-}
-
-cost::MemoryCosts measured_memory(const workflow::LayerTableSubject& subject,
-                                  const std::vector<std::string>& precisions, std::uint64_t seed) {
-  costing::MemoryCostOptions options{.precisions = {}, .seed = seed};
-  for (const std::string& precision : precisions)
-    options.precisions.push_back(plan::precision_from_string(precision, "--precision"));
-  std::optional<Progress> progress;
-  cost::MemoryCosts costs =
-      costing::measure_memory_costs(subject.space, subject.input, subject.classes, workflow::measuring_program(),
-                                    options, [&](std::size_t done, std::size_t total) {
-                                      if (!progress) progress.emplace("memory", total, "plans", done);
-                                      progress->update(done);
-                                    });
-  if (progress) progress->finish();
-  return costs;
-}
-
 void print_memory(const cost::MemoryCosts& costs, const fs::path& file) {
   for (const auto& [precision, of] : costs.of) {
     std::printf(
@@ -92,40 +54,6 @@ void print_memory(const cost::MemoryCosts& costs, const fs::path& file) {
         of.fit.per_largest_weight, of.fit.per_activation, of.error.plans, of.error.mean_percent, of.error.max_percent);
   }
   std::printf("%s\n", file.c_str());
-}
-
-// Every combination of what was asked for, in this order.
-std::vector<costing::LayerCostOptions> combinations(const costing::LayerCostOptions& options,
-                                                    const std::vector<std::string>& providers,
-                                                    const std::vector<int>& threads,
-                                                    const std::vector<std::string>& precisions) {
-  std::vector<costing::LayerCostOptions> all;
-  for (const std::string& provider : providers) {
-    for (const int count : threads) {
-      for (const std::string& precision : precisions) {
-        costing::LayerCostOptions& one = all.emplace_back(options);
-        one.provider = provider;
-        one.threads = count;
-        one.precision = plan::precision_from_string(precision, "--precision");
-      }
-    }
-  }
-  return all;
-}
-
-// Of each precision, and the worst of them.
-std::map<std::string, Figure> memory_figures(const cost::MemoryCosts& costs) {
-  std::map<std::string, Figure> figures;
-  for (const auto& [precision, of] : costs.of) {
-    const Figure mean{.value = of.error.mean_percent, .unit = "%", .n = of.error.plans};
-    const Figure most{.value = of.error.max_percent, .unit = "%", .n = of.error.plans};
-    figures["memory." + plan::to_string(precision) + "_error_percent"] = mean;
-    for (const auto& [name, figure] : {std::pair{"memory.error_percent", mean}, {"memory.max_error_percent", most}}) {
-      Figure& worst = figures.try_emplace(name, figure).first->second;
-      if (figure.value > worst.value) worst = figure;
-    }
-  }
-  return figures;
 }
 
 }  // namespace
@@ -198,6 +126,9 @@ int costs_command(int argc, char** argv) {
   install_stop_handler();
   Progress::set_quiet(json);
 
+  std::vector<plan::Precision> wanted;
+  for (const std::string& precision : precisions)
+    wanted.push_back(plan::precision_from_string(precision, "--precision"));
   workflow::LayerTableSubject subject;
   if (directory.empty()) {
     subject.space = plan::SearchSpace::parse(space_text);
@@ -208,16 +139,16 @@ int costs_command(int argc, char** argv) {
   if (memory) {
     const fs::path file = out.empty() ? fs::path(directory) / "memory_costs.json" : fs::path(out);
     require_output_file(file);
-    const cost::MemoryCosts costs = measured_memory(subject, precisions, options.seed);
+    const cost::MemoryCosts costs = workflow::measured_memory(subject, wanted, options.seed);
     write_sealed_json(file, to_json(costs));
-    if (!figures.empty()) record_figures(figures, command, memory_figures(costs));
+    if (!figures.empty()) record_figures(figures, command, workflow::memory_figures(costs));
     if (json) std::cout << dump_json(to_json(costs), 2) << '\n';
     if (!json) print_memory(costs, file);
     return 0;
   }
   std::vector<cost::LayerCostTable> tables;
   Json results = Json::array();
-  for (const costing::LayerCostOptions& one : combinations(options, providers, threads, precisions)) {
+  for (const costing::LayerCostOptions& one : workflow::combinations(options, providers, threads, wanted)) {
     const std::string name =
         cost::layer_costs_name(costing::key_of(one), remote.device.empty() ? cost::kThisMachine : remote.device);
     const fs::path file = out.empty() ? fs::path(directory) / name : fs::path(out);
@@ -226,7 +157,7 @@ int costs_command(int argc, char** argv) {
     results.push_back(table_json(tables.back(), file));
     if (!json) print_table(tables.back(), subject, one, file);
   }
-  if (!figures.empty()) record_figures(figures, command, error_figures(tables));
+  if (!figures.empty()) record_figures(figures, command, workflow::error_figures(tables));
   if (json) std::cout << dump_json(results.size() == 1 ? results[0] : results, 2) << '\n';
   return 0;
 }

@@ -9,13 +9,7 @@
 namespace triage::cli {
 namespace {
 
-constexpr char kDebianFashionMnist[] = "/usr/share/datasets/fashion-mnist";  // package dataset-fashion-mnist
 constexpr std::size_t kShownFiles = 20;
-
-std::string folder_name(const std::string& path) {
-  const fs::path absolute = fs::absolute(path).lexically_normal();
-  return (absolute.has_filename() ? absolute : absolute.parent_path()).filename().string();
-}
 
 // "folder and list".
 std::string kinds_text(const std::vector<std::string>& kinds) {
@@ -39,58 +33,32 @@ std::string given_options(const ImportArguments& arguments) {
   return text;
 }
 
-void write_bad_files(const fs::path& file, const data::ImportReport& report) {
-  std::string text;
-  for (const auto& bad : report.bad) text += bad.file + "\t" + bad.reason + "\n";
-  write_file_atomic(file, text);
-}
-
-void import_photographs(ImportArguments& arguments, const fs::path& out, data::ImportReport& report) {
-  data::PhotoOptions& photos = arguments.photos;
-  if ((photos.height == 0) != (photos.width == 0)) throw UsageError("--height and --width go together");
-  if (arguments.images.fit && photos.height == 0) throw UsageError("--fit needs --height and --width");
-  photos.fit = arguments.images.fit.value_or(Fit::squash);
-  photos.decode = arguments.images.decode;
-  if (!arguments.split.empty()) photos.split = data::parse_split_shares(arguments.split);
-  photos.text = given_options(arguments);
-  const bool folder = arguments.kind == "folder";
-  const std::string name = !arguments.name.empty() ? arguments.name
-                           : folder                ? folder_name(arguments.path)
-                                                   : fs::path(arguments.path).stem().string();
-  try {
-    data::import_photos(folder ? data::scan_folder(arguments.path, name, photos, report)
-                               : data::read_photo_list(arguments.path, name, arguments.list, photos, report),
-                        photos, out, report);
-  } catch (const data::BadImages&) {
-    if (!arguments.bad_files.empty()) write_bad_files(arguments.bad_files, report);
-    throw;
-  }
-  if (!arguments.bad_files.empty()) write_bad_files(arguments.bad_files, report);
-}
-
 }  // namespace
 
 void add_import_options(CLI::App& importer, ImportArguments& arguments) {
   importer
-      .add_option("KIND", arguments.kind,
+      .add_option("KIND", arguments.request.kind,
                   "folder, list (CSV), idx, fashion-mnist, cifar10, cifar100 (official binary files)")
       ->required()
       ->check(CLI::IsMember({"cifar10", "cifar100", "idx", "fashion-mnist", "folder", "list"}));
-  importer.add_option("PATH", arguments.path,
+  importer.add_option("PATH", arguments.request.path,
                       "directory with the files, or the list; fashion-mnist: default is Debian's package");
   const auto restrict = [&arguments](CLI::Option* option, std::vector<std::string> kinds) {
     arguments.restricted.push_back({option, std::move(kinds)});
     return option;
   };
   const std::vector<std::string> photos = {"folder", "list"}, list = {"list"}, idx = {"idx"};
-  restrict(importer.add_option("--name", arguments.name, "of the data set; default: the directory's or the list's"),
-           {"folder", "list", "idx"});
-  restrict(importer.add_option("--height", arguments.photos.height, "bring images to this height (folder, list)"),
+  restrict(
+      importer.add_option("--name", arguments.request.name, "of the data set; default: the directory's or the list's"),
+      {"folder", "list", "idx"});
+  restrict(
+      importer.add_option("--height", arguments.request.photos.height, "bring images to this height (folder, list)"),
+      photos)
+      ->check(CLI::Range(1, 8192));
+  restrict(importer.add_option("--width", arguments.request.photos.width, "bring images to this width (folder, list)"),
            photos)
       ->check(CLI::Range(1, 8192));
-  restrict(importer.add_option("--width", arguments.photos.width, "bring images to this width (folder, list)"), photos)
-      ->check(CLI::Range(1, 8192));
-  restrict(importer.add_option("--channels", arguments.photos.channels,
+  restrict(importer.add_option("--channels", arguments.request.photos.channels,
                                "1 or 3; default: 1 when every image is grey (folder, list)"),
            photos)
       ->check(CLI::IsMember({1, 3}));
@@ -100,68 +68,66 @@ void add_import_options(CLI::App& importer, ImportArguments& arguments) {
                                "train/validation/test or train/test in percent, such as 80/10/10, for a set without "
                                "splits: drawn in each class (folder, list)"),
            photos);
-  restrict(importer.add_option("--seed", arguments.photos.seed, "of --split (folder, list)"), photos)
+  restrict(importer.add_option("--seed", arguments.request.photos.seed, "of --split (folder, list)"), photos)
       ->capture_default_str();
-  restrict(importer.add_option("--group-by", arguments.photos.group_by,
+  restrict(importer.add_option("--group-by", arguments.request.photos.group_by,
                                "regular expression searched in CLASS/FILE (list: in the file's name): images with the "
                                "same captures, such as frames of one track, are never parted (folder, list)"),
            photos);
-  restrict(importer.add_flag("--skip-bad", arguments.photos.skip_bad,
+  restrict(importer.add_flag("--skip-bad", arguments.request.photos.skip_bad,
                              "leave images out that cannot be read; they are recorded (folder, list)"),
            photos);
-  restrict(importer.add_option("--bad-files", arguments.bad_files, "write all unreadable files and why (folder, list)"),
+  restrict(importer.add_option("--bad-files", arguments.request.bad_files,
+                               "write all unreadable files and why (folder, list)"),
            photos)
       ->check(output_file);
-  restrict(importer.add_option("--threads", arguments.photos.threads, "that decode; 0: all cores (folder, list)"),
-           photos)
+  restrict(
+      importer.add_option("--threads", arguments.request.photos.threads, "that decode; 0: all cores (folder, list)"),
+      photos)
       ->check(CLI::Range(0, 1024));
-  restrict(importer.add_option("--file-column", arguments.list.file_column, "its name or number from 1 (list)"), list);
-  restrict(importer.add_option("--label-column", arguments.list.label_column, "(list)"), list);
-  restrict(importer.add_option("--split-column", arguments.list.split_column, "train, test or val in each row (list)"),
+  restrict(importer.add_option("--file-column", arguments.request.list.file_column, "its name or number from 1 (list)"),
            list);
-  restrict(
-      importer.add_option("--group-column", arguments.list.group_column, "images of one group are never parted (list)"),
-      list);
-  restrict(
-      importer.add_option("--images", arguments.list.images, "where the files are; default: beside the list (list)"),
-      list);
-  restrict(importer.add_option("--test-list", arguments.list.test, "a second list, of the test images (list)"), list);
-  restrict(importer.add_option("--set", arguments.idx.set, "which of several, such as letters of EMNIST (idx)"), idx);
-  restrict(importer.add_flag("--transpose", arguments.idx.transpose, "rows are columns, as in EMNIST (idx)"), idx);
+  restrict(importer.add_option("--label-column", arguments.request.list.label_column, "(list)"), list);
+  restrict(importer.add_option("--split-column", arguments.request.list.split_column,
+                               "train, test or val in each row (list)"),
+           list);
+  restrict(importer.add_option("--group-column", arguments.request.list.group_column,
+                               "images of one group are never parted (list)"),
+           list);
+  restrict(importer.add_option("--images", arguments.request.list.images,
+                               "where the files are; default: beside the list (list)"),
+           list);
+  restrict(importer.add_option("--test-list", arguments.request.list.test, "a second list, of the test images (list)"),
+           list);
+  restrict(importer.add_option("--set", arguments.request.idx.set, "which of several, such as letters of EMNIST (idx)"),
+           idx);
+  restrict(importer.add_flag("--transpose", arguments.request.idx.transpose, "rows are columns, as in EMNIST (idx)"),
+           idx);
   restrict(importer.add_option_function<int>(
-               "--label-base", [&arguments](int base) { arguments.idx.label_base = base; },
+               "--label-base", [&arguments](int base) { arguments.request.idx.label_base = base; },
                "the first label, 0 or 1; default: 1 where no label is 0 (idx)"),
            idx)
       ->check(CLI::Range(0, 1));
 }
 
-void run_import(ImportArguments arguments, const fs::path& out, data::ImportReport& report) {
-  const std::string& kind = arguments.kind;
-  if (arguments.path.empty() && kind == "fashion-mnist") arguments.path = kDebianFashionMnist;
-  if (arguments.path.empty()) throw UsageError("PATH is missing: where the files of " + kind + " are");
+void run_import(const ImportArguments& arguments, const fs::path& out, data::ImportReport& report) {
+  data::ImportRequest request = arguments.request;
+  const std::string& kind = request.kind;
   for (const auto& [option, kinds] : arguments.restricted) {
     if (option->count() > 0 && std::ranges::find(kinds, kind) == kinds.end()) {
       throw UsageError(option->get_name() + " is for " + kinds_text(kinds) + ", not for " + kind);
     }
   }
+  data::PhotoOptions& photos = request.photos;
   if (kind == "folder" || kind == "list") {
-    import_photographs(arguments, out, report);
-  } else if (kind == "idx" || kind == "fashion-mnist") {
-    const std::string name = kind == "fashion-mnist"  ? kind
-                             : arguments.name.empty() ? folder_name(arguments.path)
-                                                      : arguments.name;
-    data::write_dataset(data::import_idx(arguments.path, name, arguments.idx, &report.notes), out);
-  } else {
-    data::write_dataset(
-        kind == "cifar10" ? data::import_cifar10(arguments.path) : data::import_cifar100(arguments.path), out);
+    if ((photos.height == 0) != (photos.width == 0)) throw UsageError("--height and --width go together");
+    if (arguments.images.fit && photos.height == 0) throw UsageError("--fit needs --height and --width");
   }
-}
-
-Json to_json(const data::ImportReport& report) {
-  Json skipped = Json::object(), bad = Json::array();
-  for (const auto& [what, count] : report.stray) skipped[what] = count;
-  for (const auto& file : report.bad) bad.push_back({{"file", file.file}, {"reason", file.reason}});
-  return {{"notes", report.notes}, {"skipped", skipped}, {"bad_files", bad}};
+  photos.fit = arguments.images.fit.value_or(Fit::squash);
+  photos.decode = arguments.images.decode;
+  if (!arguments.split.empty()) photos.split = data::parse_split_shares(arguments.split);
+  photos.text = given_options(arguments);
+  data::import_files(request, out, report);
 }
 
 void print_report(const data::ImportReport& report) {

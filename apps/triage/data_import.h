@@ -1,4 +1,4 @@
-// triage data import: its options, and the import itself.
+// triage data import: its options.
 #pragma once
 
 #include <string>
@@ -6,19 +6,14 @@
 #include <vector>
 
 #include "apps/triage/options/image_options.h"
-#include "core/json.h"
-#include "data/import/import.h"
-#include "data/import/photos.h"
+#include "data/import/import_files.h"
 
 namespace triage::cli {
 
 struct ImportArguments {
-  std::string kind, path, name;
-  data::PhotoOptions photos;
-  data::ListOptions list;
-  data::IdxOptions idx;
+  data::ImportRequest request;
   ImageOptions images;
-  std::string split, bad_files;
+  std::string split;
   struct Restricted {
     const CLI::Option* option;
     std::vector<std::string> kinds;  // that it is for
@@ -28,9 +23,8 @@ struct ImportArguments {
 void add_import_options(CLI::App& importer, ImportArguments& arguments);
 
 // Throws UsageError where options do not fit the kind. The report is filled in also when it throws.
-void run_import(ImportArguments arguments, const fs::path& out, data::ImportReport& report);
+void run_import(const ImportArguments& arguments, const fs::path& out, data::ImportReport& report);
 
-Json to_json(const data::ImportReport& report);
 // Notes and what was skipped on stdout, bad files, as many as can be read, on stderr.
 void print_report(const data::ImportReport& report);
 

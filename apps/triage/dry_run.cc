@@ -1,89 +1,13 @@
 // train --dry-run, run --dry-run: what would be done.
+#include "workflow/run/dry_run.h"
+
 #include <cstdio>
-#include <map>
 
 #include "apps/triage/options/run_options.h"
 #include "core/text.h"
-#include "train/estimate.h"
 
 namespace triage::cli {
 namespace {
-
-constexpr double kSeconds = 0.7;  // of steps of each network
-
-// Networks stand in for teachers that are not trained yet: their answers take as long.
-class Trainings {
- public:
-  explicit Trainings(const workflow::Workspace& workspace) : w_(workspace) {}
-
-  Json of(const workflow::StageConfig& stage) {
-    train::TrainJob job = w_.job(stage);
-    if (stage.from != "supernet") job.start = workflow::start_of(w_, stage);
-    if (!stage.teacher.empty()) job.teacher = &teacher(stage);
-    const plan::ArchCost cost = w_.cost(stage);
-    Json out = {{"name", stage.name},
-                {"arch", stage.space.text()},
-                {"mmac", static_cast<double>(cost.macs) / 1e6},
-                {"parameters", cost.parameters},
-                {"epochs", stage.train.epochs},
-                {"batch", stage.train.batch}};
-    if (stage.train.epochs == 0) {
-      out["seconds"] = 0;
-      return out;
-    }
-    const train::TrainEstimate estimate = train::estimate_training(job, kSeconds);
-    out["images_per_second"] = estimate.images_per_second;
-    out["seconds"] = estimate.seconds;
-    return out;
-  }
-
- private:
-  supernet::Network& teacher(const workflow::StageConfig& stage) {
-    const workflow::StageConfig& asked = stage.teacher != "supernet" ? w_.config.stage(stage.teacher)
-                                         : stage.from == "supernet"  ? *w_.config.supernet
-                                                                     : stage;
-    const auto known = teachers_.find(asked.name);
-    if (known != teachers_.end()) return known->second;
-    supernet::Network network = stage.teacher == "supernet" && stage.from != "supernet"
-                                    ? workflow::start_of(w_, stage)->network
-                                    : train::make_network(w_.job(asked));
-    network->to(w_.device);
-    network->eval();
-    return teachers_.emplace(asked.name, network).first->second;
-  }
-
-  const workflow::Workspace& w_;
-  std::map<std::string, supernet::Network> teachers_;
-};
-
-Json dry_run(const workflow::Workspace& w) {
-  const data::DatasetInfo& info = w.dataset.info();
-  Json out = {{"run", w.run.string()},
-              {"data",
-               {{"file", w.config.data},
-                {"name", info.name},
-                {"classes", info.classes.size()},
-                {"input", {{"channels", info.channels}, {"height", info.height}, {"width", info.width}}}}},
-              {"splits",
-               {{"train", w.splits.train.size()},
-                {"route", w.splits.route.size()},
-                {"validation", w.splits.validation.size()},
-                {"test", w.splits.test.size()}}},
-              {"precision", train::to_string(w.config.precision)},
-              {"threads", w.threads},
-              {"device", w.device.str()},
-              {"networks", Json::array()}};
-  Trainings trainings(w);
-  double seconds = 0;
-  const auto add = [&](const workflow::StageConfig& stage) {
-    out["networks"].push_back(trainings.of(stage));
-    seconds += out["networks"].back()["seconds"].get<double>();
-  };
-  if (w.config.supernet) add(*w.config.supernet);
-  for (const workflow::StageConfig& stage : w.config.stages) add(stage);
-  out["training_minutes"] = seconds / 60;
-  return out;
-}
 
 std::string readable_dry_run(const Json& answer) {
   const Json &data = answer["data"], &input = data["input"], &splits = answer["splits"];
@@ -111,7 +35,7 @@ std::string readable_dry_run(const Json& answer) {
 }  // namespace
 
 int tell_dry_run(const workflow::Workspace& workspace, bool json) {
-  const Json answer = dry_run(workspace);
+  const Json answer = workflow::dry_run(workspace);
   std::fputs((json ? dump_json(answer, 2) + "\n" : printable(readable_dry_run(answer))).c_str(), stdout);
   return 0;
 }

@@ -20,22 +20,6 @@ std::map<std::string, Figure> named_figures(const Json& results, const std::stri
   return figures;
 }
 
-// The images of a split that was cut out of the training images, as the run cut it.
-evaluate::SplitIndices images_of(const std::string& split, const fs::path& plan) {
-  const std::optional<workflow::RunConfig> config = workflow::config_of_plan(plan);
-  if (!config) {
-    throw UsageError(
-        std::format("--split {}: expected the config.toml that says how the data was split in {} or one "
-                    "directory up, found none",
-                    split, plan.string()));
-  }
-  return [split, run = *config](const data::Dataset& dataset) {
-    const data::Splits splits =
-        data::make_splits(dataset, data::resolve_splits(dataset.info(), run.route, run.validation, run.seed));
-    return split == "route" ? splits.route : splits.validation;
-  };
-}
-
 }  // namespace
 
 int eval_command(int argc, char** argv) {
@@ -83,7 +67,11 @@ int eval_command(int argc, char** argv) {
   const bool test = options.split == "test";
   if (!test && !record.empty())
     throw UsageError("--figures: expected figures of the test split, found --split " + options.split);
-  if (!test) options.indices = images_of(options.split, options.plan);
+  if (!test) {
+    options.indices = [plan = options.plan, split = options.split](const data::Dataset& dataset) {
+      return workflow::split_of_plan(plan, split, dataset);
+    };
+  }
   options.data = workflow::data_of_plan(options.plan, data);
   if (!metric.empty()) options.metric = plan::metric_from_string(metric, "--metric");
   if (json) Progress::set_quiet(true);

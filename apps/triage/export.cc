@@ -1,42 +1,14 @@
 // triage export: a whole plan as one standard ONNX file.
-#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <iostream>
 
 #include "apps/triage/options/outputs.h"
 #include "apps/triage/program/command.h"
-#include "data/dataset.h"
-#include "exporting/plan/plan_check.h"
-#include "exporting/plan/plan_model.h"
-#include "plan/plan.h"
+#include "workflow/build/exported_check.h"
 
 namespace triage::cli {
 namespace {
-
-// `count` images spread evenly over the training images: the test images are for `eval` alone.
-std::vector<ImageView> pick_images(const data::Dataset& dataset, std::uint32_t count) {
-  const auto& info = dataset.info();
-  if (info.train_count == 0) fail("--check-data: data set '{}' has no training images", info.name);
-  count = std::min(count, info.train_count);
-  std::vector<ImageView> images;
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const auto index = static_cast<std::uint32_t>(i * info.train_count / count);
-    images.push_back({dataset.image(index), info.height, info.width, info.channels});
-  }
-  return images;
-}
-
-exporting::PlanCheck check(const onnx::ModelProto& model, const std::string& directory, const std::string& data_file,
-                           std::uint32_t count) {
-  const auto dataset = data::Dataset::open(data_file);
-  const auto plan = plan::load_plan(directory);
-  const auto& info = dataset.info();
-  if (info.channels != plan.input.channels || info.height != plan.input.height || info.width != plan.input.width)
-    fail("{}: found images of {}x{}x{} (channels, height, width), the plan expects {}x{}x{}", data_file, info.channels,
-         info.height, info.width, plan.input.channels, plan.input.height, plan.input.width);
-  return exporting::check_plan_model(model, directory, pick_images(dataset, count));
-}
 
 // 0: free.
 int parse_batch(const std::string& text) {
@@ -85,7 +57,8 @@ int export_command(int argc, char** argv) {
   options.batch = parse_batch(batch);
   const auto model = exporting::compose_plan(fs::path(directory), options);
   std::optional<exporting::PlanCheck> checked;
-  if (!data_file.empty()) checked = check(model, directory, data_file, static_cast<std::uint32_t>(count));
+  if (!data_file.empty())
+    checked = workflow::check_exported(model, directory, data_file, static_cast<std::uint32_t>(count));
   const bool good = !checked || checked->ok();
   if (good) exporting::save_model(out, model);
 

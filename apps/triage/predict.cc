@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "apps/triage/options/image_list.h"
 #include "apps/triage/options/image_options.h"
 #include "core/json.h"
 #include "core/system/limits.h"
+#include "data/image/image_list.h"
 #include "data/image/load_images.h"
 #include "triage/classifier.h"
 
@@ -27,14 +27,14 @@ class Predictor {
                 .decode = images.decode};
   }
 
-  void run(const ImageList& list) {
+  void run(const data::ImageList& list) {
     skipped_ = list.skipped;
-    for (const ImageFile& file : list.files) {
+    for (const data::ImageFile& file : list.files) {
       widest_ = std::max(widest_, static_cast<int>(std::min<std::size_t>(file.path.native().size(), kWidest)));
     }
     begin();
     std::vector<fs::path> paths;
-    for (const ImageFile& file : list.files) paths.push_back(file.path);
+    for (const data::ImageFile& file : list.files) paths.push_back(file.path);
     data::load_images(paths, {.fit = options_, .threads = decoders_}, [&](std::size_t i, const data::Decoded& decoded) {
       const bool stray = list.files[i].found && decoded.failure == data::DecodeFailure::not_an_image;
       if (decoded.image) {
@@ -165,7 +165,7 @@ int predict_command(int argc, char** argv) {
   if (!loaded && loaded.error().code == ErrorCode::bad_input) throw UsageError(loaded.error().message);
   if (!loaded) throw Error(loaded.error().message);
   say_engine_note(loaded->info().engine_note);
-  const ImageList list = list_images(names, stdin);
+  const data::ImageList list = data::list_images(names, stdin);
   if (list.files.empty()) fail("{}: no image files", names.front() == "-" ? "standard input" : names.front());
   Predictor predictor(*loaded, images, options.threads, plan_directory, json);
   predictor.run(list);

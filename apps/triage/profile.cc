@@ -8,31 +8,12 @@
 #include "apps/triage/options/remote_options.h"
 #include "apps/triage/program/command.h"
 #include "core/progress.h"
-#include "core/rng.h"
 #include "data/dataset.h"
-#include "measure/stages/memory.h"
-#include "measure/stages/stage_engine.h"
-#include "measure/stages/stages.h"
 #include "workflow/config/plan_data.h"
-#include "workflow/device/measuring_program.h"
+#include "workflow/device/profile_run.h"
 
 namespace triage::cli {
 namespace {
-
-constexpr std::uint32_t kImages = 512;
-
-// Pixels of up to kImages images in a seeded order; labels are not looked at. Test images are what a plan meets:
-// on images a net was trained on it is surer of itself and escalates less.
-std::vector<std::uint8_t> pick_images(const data::Dataset& dataset, const std::string& split) {
-  const data::DatasetInfo& info = dataset.info();
-  const std::uint32_t first = split == "test" ? info.test_first() : 0;
-  const std::uint32_t available = split == "test" ? info.test_count : info.train_count;
-  if (available == 0) fail("--images {}: data set '{}' has no such images", split, info.name);
-  std::vector<std::uint32_t> order = random_permutation(available, derive_seed(1, "profile"));
-  order.resize(std::min(kImages, available));
-  for (std::uint32_t& index : order) index += first;
-  return dataset.pixels(order);
-}
 
 void print_table(const cost::CostTable& table) {
   std::printf("%-12s %5s %7s %9s %9s %9s %9s %9s %9s %9s %8s %8s  %-6s%s\n", "stage", "batch", "threads", "min", "mean",
@@ -67,15 +48,14 @@ void print_table(const cost::CostTable& table) {
 
 int profile_command(int argc, char** argv) {
   CLI::App app{"Measures the latency (and energy) of a plan: every stage alone and the whole plan, on real images"};
-  std::string plan_directory, data_file, out, csv, images_from = "test";
-  workflow::RemoteProfile remote;
-  measure::ProfileOptions options;
-  workflow::EnergyChoice energy;
-  bool json = false, memory = false;
+  std::string plan_directory, data_file, out, csv;
+  workflow::ProfileRequest request;
+  measure::ProfileOptions& options = request.options;
+  bool json = false;
   app.add_option("plan", plan_directory, "Plan directory")->required()->type_name("PLAN");
   app.add_option("--data", data_file,
                  "Data set file (triage data import) whose images are used; default: that of the run's config.toml");
-  app.add_option("--images", images_from, "Which of its images (labels are not read)")
+  app.add_option("--images", request.images, "Which of its images (labels are not read)")
       ->check(CLI::IsMember({"test", "train"}))
       ->capture_default_str();
   app.add_option("--batch", options.batches, "Images per run, several separated by commas")
@@ -97,10 +77,10 @@ int profile_command(int argc, char** argv) {
   app.add_option("--seconds", options.measure.max_seconds, "Longest time for one row; stable rows end earlier")
       ->check(CLI::Range(0.01, 3600.0))
       ->capture_default_str();
-  app.add_flag("--memory", memory, "Peak memory of every path, too, each in a fresh process");
-  add_energy_flag(app, energy);
-  add_energy_options(app, energy);
-  add_remote_options(app, remote);
+  app.add_flag("--memory", request.memory, "Peak memory of every path, too, each in a fresh process");
+  add_energy_flag(app, request.energy);
+  add_energy_options(app, request.energy);
+  add_remote_options(app, request.remote);
   app.add_option("--out", out, "Write the cost table here (JSON)")->check(output_file);
   app.add_option("--csv", csv, "Write the cost table here (CSV)")->check(output_file);
   app.add_flag("--json", json, "Print the cost table as JSON");
@@ -108,37 +88,14 @@ int profile_command(int argc, char** argv) {
       "Example:\n  triage profile runs/cifar10-pair/plan --data data/cifar10.tds --batch 1,8 --threads 1,2 --out "
       "costs.json\n  triage profile runs/cifar10-pair/plan --data data/cifar10.tds --device pi5 --out pi5.json");
   if (!parse_arguments(app, argc, argv)) return 0;
-  if (memory && !remote.device.empty()) throw UsageError("--memory: expected this machine, found --device");
+  if (request.memory && !request.remote.device.empty())
+    throw UsageError("--memory: expected this machine, found --device");
   options.measure.min_seconds = std::min(options.measure.min_seconds, options.measure.max_seconds / 2);
 
   install_stop_handler();
   if (json) Progress::set_quiet(true);
   const data::Dataset dataset = data::Dataset::open(workflow::data_of_plan(plan_directory, data_file));
-  const std::vector<std::uint8_t> pixels = pick_images(dataset, images_from);
-  const measure::Images images{.pixels = pixels,
-                               .count = static_cast<int>(pixels.size() / dataset.image_bytes()),
-                               .height = dataset.info().height,
-                               .width = dataset.info().width,
-                               .channels = dataset.info().channels};
-
-  options.energy_options = energy.options();
-  const auto measure_here = [&] {
-    const measure::FoundEnergy source = energy.find();
-    if (energy.wanted) options.energy = &source;
-    Progress progress("profile", 0, "rounds");
-    cost::CostTable here = measure::profile_plan(plan_directory, images, options, [&](std::size_t round) {
-                             progress.update(round);
-                           }).table;
-    progress.finish();
-    return here;
-  };
-  cost::CostTable table = remote.device.empty()
-                              ? measure_here()
-                              : workflow::measure_remotely(remote, plan_directory, images, options,
-                                                           energy.wanted ? energy.source : std::string());
-  if (memory)
-    table.memory = measure::measure_memory(workflow::measuring_program(), plan_directory, images,
-                                           measure::engine_of(options.provider));
+  const cost::CostTable table = workflow::profile_run(plan_directory, dataset, request);
   if (!out.empty()) cost::save_cost_table(out, table);
   if (!csv.empty()) write_file_atomic(csv, cost::to_csv(table));
   if (json) {

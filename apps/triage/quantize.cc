@@ -10,18 +10,6 @@
 #include "workflow/config/plan_data.h"
 
 namespace triage::cli {
-namespace {
-
-// A plan of the zoo has its config.toml beside it, a run's plan/ in the directory above.
-fs::path config_directory(const fs::path& plan) {
-  for (const fs::path& directory : {plan, plan / ".."}) {
-    if (fs::exists(directory / "config.toml")) return directory;
-  }
-  fail("{}: expected the config.toml that the plan was made by here or in the directory above, found none",
-       plan.empty() ? "''" : plan.string());
-}
-
-}  // namespace
 
 int quantize_command(int argc, char** argv) {
   CLI::App app{
@@ -41,7 +29,7 @@ int quantize_command(int argc, char** argv) {
   Progress::set_quiet(json);
 
   const fs::path from(plan);
-  workflow::RunConfig config = workflow::run_config_of(config_directory(from));
+  workflow::RunConfig config = workflow::run_config_of(workflow::directory_of_config(from));
   if (!data.empty()) config.data = data;
   const workflow::Workspace workspace(config, out);
   NewDirectory directory(out);

@@ -1,5 +1,4 @@
 // triage tune: measured schedules for the kernels of a plan or of an architecture.
-#include <algorithm>
 #include <chrono>
 #include <cstdio>
 
@@ -8,40 +7,10 @@
 #include "compiler/tuning/tune_job.h"
 #include "core/progress.h"
 #include "workflow/build/kernels_program.h"
-#include "workflow/search/layer_table.h"
+#include "workflow/build/kernels_to_tune.h"
 
 namespace triage::cli {
 namespace {
-
-using compiler::KernelKey;
-
-std::vector<KernelKey> kernels_of_plan(const fs::path& directory, int threads) {
-  std::vector<KernelKey> keys;
-  for (const plan::Stage& stage : plan::load_plan(directory).stages)
-    for (const KernelKey& key : kernels_of(compiler::stage_of_plan(directory, stage), threads)) keys.push_back(key);
-  return keys;
-}
-
-std::vector<KernelKey> kernels_of_layers(const std::vector<plan::ConvLayer>& layers,
-                                         const std::vector<std::string>& precisions, int threads) {
-  std::vector<KernelKey> keys;
-  for (const std::string& precision : precisions)
-    for (const plan::ConvLayer& layer : layers)
-      keys.push_back(compiler::kernel_key(layer, plan::precision_from_string(precision, "--precision"), threads));
-  return keys;
-}
-
-// Every layer that subnets of the supernet have.
-std::vector<plan::ConvLayer> layers_of_space(const fs::path& directory) {
-  std::vector<plan::ConvLayer> layers;
-  costing::LayerCostOptions options{.cover = 1};
-  const workflow::LayerTableSubject supernet = workflow::supernet_subject(directory, "", options.exits);
-  for (const costing::LayerCostSubject& subject : costing::layer_cost_subjects(supernet.space, options))
-    if (subject.profiled)
-      for (const plan::ConvLayer& layer : cost::segment_layers(subject.segment, supernet.input))
-        layers.push_back(layer);
-  return layers;
-}
 
 void print(const std::vector<compiler::TunedKernel>& tuned, double seconds) {
   std::printf("%-34s %9s %9s %8s %6s  %s\n", "kernel", "default", "tuned us", "GOP/s", "tried", "schedule");
@@ -98,15 +67,11 @@ int tune_command(int argc, char** argv) {
   check_runs_here(job.target);
   job.store = tuning.store;
   if (minutes > 0) job.options.seconds = 60 * minutes;
-  if (!directory.empty() && fs::exists(fs::path(directory) / "plan.json")) {
-    job.keys = kernels_of_plan(directory, tuning.threads);
-  } else {
-    const auto layers =
-        directory.empty() ? plan::conv_layers(plan::ArchSpec::parse(arch), {}) : layers_of_space(directory);
-    job.keys = kernels_of_layers(layers, precisions, tuning.threads);
-  }
-  std::ranges::sort(job.keys);
-  job.keys.erase(std::ranges::unique(job.keys).begin(), job.keys.end());
+  std::vector<plan::Precision> wanted;
+  for (const std::string& precision : precisions)
+    wanted.push_back(plan::precision_from_string(precision, "--precision"));
+  job.keys = directory.empty() ? workflow::kernels_of_arch(plan::ArchSpec::parse(arch), wanted, tuning.threads)
+                               : workflow::kernels_of_directory(directory, wanted, tuning.threads);
   Progress progress("tune", 0, "candidates");
   std::uint64_t measured = 0;
   const auto tuned = run_tune_job(job, workflow::kernels_program(), [&](const compiler::TuneProgress& at) {

@@ -2,19 +2,9 @@
 
 #include "apps/triage/options/outputs.h"
 #include "apps/triage/program/command.h"
+#include "workflow/config/changed_config.h"
 
 namespace triage::cli {
-namespace {
-
-// One setting that makes a network start from what a finished run made of it.
-std::string start_setting(const std::string& table, const workflow::StageConfig& stage, const fs::path& from) {
-  const fs::path file = from / (stage.name == "supernet" ? "supernet.pt" : stage.name + "_best.pt");
-  if (!fs::exists(file))
-    throw UsageError(std::format("--from: expected the finished run of these networks, found no {}", file.string()));
-  return std::format("{}.from={}", table, Json(stage.name == "supernet" ? from.string() : file.string()).dump());
-}
-
-}  // namespace
 
 void add_settings_option(CLI::App& app, std::vector<std::string>& settings) {
   app.add_option("--set", settings,
@@ -37,15 +27,7 @@ void RunOptions::add_options(CLI::App& app) {
 }
 
 workflow::RunConfig RunOptions::load() const {
-  const workflow::RunConfig given = workflow::load_run_config(config, settings);
-  std::vector<std::string> all = settings;
-  const auto change = [&](const std::string& table, const workflow::StageConfig& stage) {
-    if (epochs > 0 && stage.train.epochs > 0) all.push_back(std::format("{}.epochs={}", table, epochs));
-    if (!from.empty()) all.push_back(start_setting(table, stage, from));
-  };
-  if (given.supernet) change("supernet", *given.supernet);
-  for (const workflow::StageConfig& stage : given.stages) change("stage." + stage.name, stage);
-  return all.size() == settings.size() ? given : workflow::load_run_config(config, all);
+  return workflow::load_changed_config(config, {.settings = settings, .epochs = epochs, .from = from});
 }
 
 fs::path RunOptions::directory(const workflow::RunConfig& loaded) const {

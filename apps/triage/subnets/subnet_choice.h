@@ -2,25 +2,13 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <string>
-#include <vector>
 
-#include "plan/space.h"
+#include "workflow/search/subnet_list.h"
 
 namespace triage::cli {
 
-// "ARCH" or "largest" or "smallest"; throws Error when it is not in the space.
-plan::ArchSpec subnet_of(const plan::SearchSpace& space, const std::string& text);
-
-struct SubnetChoice {
-  std::vector<std::string> archs;
-  std::string list;  // file with a subnet on each line; # begins a comment
-  int random = 0;
-  std::uint64_t seed = 1;
-
+struct SubnetChoice : workflow::SubnetList {
   void add_options(CLI::App& app);
-  // Each once: --arch, then --list, then as many others as --random says. Throws UsageError when there are none.
-  std::vector<plan::ArchSpec> subnets(const plan::SearchSpace& space) const;
 };
 
 }  // namespace triage::cli

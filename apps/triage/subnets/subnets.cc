@@ -4,7 +4,6 @@
 #include <cstring>
 
 namespace triage::cli {
-
 namespace {
 
 constexpr Command kActions[] = {

@@ -5,9 +5,7 @@
 #include "apps/triage/program/command.h"
 #include "apps/triage/subnets/subnet_choice.h"
 #include "apps/triage/subnets/subnets.h"
-#include "core/files/new_directory.h"
-#include "core/files/new_files.h"
-#include "workflow/build/plan_source.h"
+#include "workflow/study/cut_subnet.h"
 
 namespace triage::cli {
 
@@ -32,19 +30,8 @@ int subnets_cut(int argc, char** argv) {
   require_output_file(weights);
 
   const workflow::OpenSupernet supernet(directory, train::Precision::fp32);
-  const plan::ArchSpec subnet = subnet_of(supernet.space(), text);
-  supernet::Network network = supernet.cutter(recalibration).cut(subnet);
-
-  // As if a stage followed: the file has features.
-  const std::vector<workflow::StageSource> stages{{onnx.stem(), network}, {"next", network}};
-  NewFiles files(onnx.parent_path(), onnx.stem());
-  write_file_atomic(files.path() / onnx.filename(),
-                    stage_file(supernet.workspace, stages, 0, std::nullopt, plan::PolicyKind::confidence));
-  check_stage_parity(supernet.workspace, stages, 0, files.path());
-  train::save_network(files.path() / weights.filename(), *network, network->state(),
-                      {supernet.trained.classes, supernet.trained.normalization, supernet.trained.identity});
-  files.commit();
-  const plan::ArchCost cost = plan::arch_cost(subnet, network->input(), network->classes());
+  const plan::ArchSpec subnet = workflow::subnet_of(supernet.space(), text);
+  const plan::ArchCost cost = workflow::cut_subnet(supernet, subnet, recalibration, onnx, weights);
   std::printf("%s: %.2f MMAC, %.1f k parameters, %.2f MB; equal to LibTorch on validation images\n%s: its weights\n",
               onnx.c_str(), static_cast<double>(cost.macs) / 1e6, static_cast<double>(cost.parameters) / 1e3,
               static_cast<double>(fs::file_size(onnx)) / 1e6, weights.c_str());
@@ -60,14 +47,8 @@ int subnets_pack(int argc, char** argv) {
   if (!parse_arguments(app, argc, argv)) return 0;
 
   const workflow::OpenSupernet supernet(directory, train::Precision::fp32);
-  NewDirectory made(out);
+  workflow::pack_supernet(supernet, out);
   const fs::path packed = fs::path(out) / "supernet.pt";
-  train::save_network(made.path() / "supernet.pt", *supernet.trained.network, supernet.trained.network->state(),
-                      {supernet.trained.classes, supernet.trained.normalization, supernet.trained.identity},
-                      train::WeightStorage::bf16);
-  write_file_atomic(made.path() / "config.toml", supernet.workspace.config.text);
-  made.take_over({});
-  made.commit();
   std::printf("%s: %.2f MB\n", packed.c_str(), static_cast<double>(fs::file_size(packed)) / 1e6);
   return 0;
 }

@@ -1,6 +1,4 @@
 // triage subnets eval: what subnets answer, from the store or by asking them.
-#include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <iostream>
 
@@ -10,6 +8,7 @@
 #include "apps/triage/subnets/subnets.h"
 #include "core/progress.h"
 #include "core/system/machine.h"
+#include "workflow/study/ask_subnets.h"
 
 namespace triage::cli {
 namespace {
@@ -20,35 +19,6 @@ struct Options {
   train::RecalibrationOptions recalibration;
   bool json = false;
 };
-
-// Asks every subnet that is not in the store; returns seconds for each of those.
-std::vector<double> ask(const workflow::OpenSupernet& supernet, const Options& options,
-                        const std::vector<plan::ArchSpec>& wanted, search::LogitStore& store) {
-  std::vector<plan::ArchSpec> missing;
-  std::ranges::copy_if(wanted, std::back_inserter(missing), [&](const auto& subnet) { return !store.has(subnet); });
-  std::vector<double> seconds;
-  if (missing.empty()) return seconds;
-  const workflow::Workspace& w = supernet.workspace;
-  const train::SubnetCutter cutter = supernet.cutter(options.recalibration);
-  const train::ImageBatches images(w.dataset, supernet.split(options.split), supernet.trained.normalization,
-                                   *supernet.trained.network);
-  Progress progress("subnets", wanted.size(), "subnets", wanted.size() - missing.size());
-  for (const plan::ArchSpec& subnet : missing) {
-    const auto begin = std::chrono::steady_clock::now();
-    supernet::Network network = cutter.cut(subnet);
-    train::ExitAnswers answers = train::ask_exits(network, images, store.labels());
-    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
-    const plan::ArchCost cost = plan::arch_cost(subnet, network->input(), network->classes());
-    store.insert({subnet.text(), cost.macs, cost.parameters, std::move(answers.accuracy), std::move(answers.logits)});
-    progress.update(wanted.size() - missing.size() + seconds.size());
-    if (stop_requested() && seconds.size() < missing.size()) {
-      throw Interrupted(std::format("stopped after {} of {} subnets; the same command goes on from here",
-                                    wanted.size() - missing.size() + seconds.size(), wanted.size()));
-    }
-  }
-  progress.finish();
-  return seconds;
-}
 
 void print(const Json& results) {
   std::printf("%-44s %8s %10s  %s\n", "subnet", "MMAC", "parameters", "accuracy at each exit, %");
@@ -82,7 +52,7 @@ int subnets_eval(int argc, char** argv) {
   const workflow::OpenSupernet supernet{fs::path(options.directory)};
   const std::vector<plan::ArchSpec> wanted = options.choice.subnets(supernet.space());
   search::LogitStore store = workflow::open_store(supernet, options.split, options.recalibration, options.store);
-  std::vector<double> seconds = ask(supernet, options, wanted, store);
+  std::vector<double> seconds = workflow::ask_subnets(supernet, wanted, options.split, options.recalibration, store);
 
   Json results = {{"supernet", supernet.trained.sha256},
                   {"split", options.split},

@@ -3,16 +3,9 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "workflow/search/refined_config.h"
+
 namespace triage::workflow {
-
-std::string net_name(std::size_t leg) { return std::format("net{}", leg + 1); }
-
-search::Front front_of(const fs::path& run) {
-  const fs::path file = run / "front.json";
-  if (!fs::exists(file))
-    fail("{}: expected the front of a search, found none; run 'triage search' first", file.string());
-  return search::load_front(file);
-}
 
 void require_supernet_of(const search::Front& front, const OpenSupernet& supernet, const fs::path& run) {
   const Json here = identity_of(supernet);
@@ -21,16 +14,6 @@ void require_supernet_of(const search::Front& front, const OpenSupernet& superne
     fail("{}: was found with another supernet or other data than {}: {}: expected {}, found {}",
          (run / "front.json").string(), supernet.directory.string(), key, front.identity[key].dump(), value.dump());
   }
-}
-
-const search::FrontPoint& point_of(const search::Front& front, const BuildTarget& target) {
-  if (target.latency_us) return search::most_accurate_below(front, cost::CostAxis::latency, *target.latency_us);
-  if (target.max_drop) {
-    if (front.singles.empty()) fail("--max-drop: expected nets alone in the front to drop from, found none");
-    const double best = std::ranges::max(front.singles, {}, &search::FrontPoint::accuracy).accuracy;
-    return search::cheapest_above(front, best - *target.max_drop);
-  }
-  return target.accuracy ? search::cheapest_above(front, *target.accuracy) : search::knee_of(front);
 }
 
 std::vector<StageSource> cut_stages(const OpenSupernet& supernet, const search::Genome& genome) {

@@ -23,6 +23,27 @@ std::optional<RunConfig> config_of_plan(const fs::path& plan) {
   return run_config_of(load_search_config(*directory / "config.toml").supernet);
 }
 
+fs::path directory_of_config(const fs::path& plan) {
+  for (const fs::path& directory : {plan, plan / ".."}) {  // a plan of the zoo, a run's plan/
+    if (fs::exists(directory / "config.toml")) return directory;
+  }
+  fail("{}: expected the config.toml that the plan was made by here or in the directory above, found none",
+       plan.empty() ? "''" : plan.string());
+}
+
+std::vector<std::uint32_t> split_of_plan(const fs::path& plan, const std::string& split, const data::Dataset& dataset) {
+  const std::optional<RunConfig> run = config_of_plan(plan);
+  if (!run) {
+    throw UsageError(
+        std::format("--split {}: expected the config.toml that says how the data was split in {} or one "
+                    "directory up, found none",
+                    split, plan.string()));
+  }
+  const data::Splits splits =
+      data::make_splits(dataset, data::resolve_splits(dataset.info(), run->route, run->validation, run->seed));
+  return split == "route" ? splits.route : splits.validation;
+}
+
 fs::path data_of_plan(const fs::path& plan, const std::string& given) {
   if (!given.empty()) return given;
   if (!fs::exists(plan)) fail("{}: expected a plan directory, found nothing there", plan.string());

@@ -1,136 +1,13 @@
 #include "workflow/config/run_config.h"
 
-#include <set>
-
 #include "core/files/new_directory.h"
+#include "data/split_config.h"
+#include "exporting/int8/int8_config.h"
 
 namespace triage::workflow {
-namespace {
-
-void read_network(ConfigSection& section, StageConfig& stage) {
-  section.read("features_block", stage.features_block, 0, static_cast<int>(stage.space.blocks.size()) - 1);
-  section.read("from", stage.from);
-  train::read_train_options(section, stage.train);
-  if (stage.train.epochs == 0 && stage.from.empty()) section.fail_at("epochs", "at least 1, or 'from'");
-  section.finish();
-}
-
-StageConfig read_supernet(ConfigSection section) {
-  StageConfig supernet;
-  supernet.name = "supernet";
-  section.require("space");
-  std::string space;
-  section.read("space", space);
-  supernet.space = plan::SearchSpace::parse(space);
-  train::read_supernet_options(section, supernet.supernet);
-  read_network(section, supernet);
-  if (supernet.from == "supernet") section.fail_at("from", "a directory");
-  return supernet;
-}
-
-void check_layer_names(ConfigSection& section, const StageConfig& stage) {
-  for (const std::string& name : stage.fp32_layers) {
-    bool known = false;
-    for (const plan::ConvLayer& layer : plan::conv_layers(stage.space.largest(), {3, 1 << 12, 1 << 12}))
-      known = known || layer.name() == name;
-    if (!known)
-      section.fail_at("fp32_layers", std::format("layers of the stage, such as \"block0.conv0\", not \"{}\"", name));
-  }
-}
-
-StageConfig read_stage(ConfigSection section) {
-  StageConfig stage;
-  section.require("name");
-  section.require("arch");
-  section.read("name", stage.name);
-  if (stage.name == "supernet") section.fail_at("name", "another name than that of the [supernet]");
-  if (stage.name == "plan") section.fail_at("name", "another name than that of the whole plan");
-  if (stage.name.empty() ||
-      stage.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string::npos) {
-    section.fail_at("name", "lower-case letters, digits and underscores");
-  }
-  std::string arch;
-  section.read("arch", arch);
-  stage.space = plan::SearchSpace::only(plan::ArchSpec::parse(arch));
-  section.read("teacher", stage.teacher);
-  train::read_exit_options(section, stage.supernet);
-  std::string precision = plan::to_string(stage.inference_precision);
-  section.read("inference_precision", precision);
-  if (precision != "fp32" && precision != "int8") section.fail_at("inference_precision", "fp32 or int8");
-  stage.inference_precision = plan::precision_from_string(precision, "inference_precision");
-  section.read("fp32_layers", stage.fp32_layers);
-  check_layer_names(section, stage);
-  stage.features_block = std::min(stage.features_block, static_cast<int>(stage.space.blocks.size()) - 1);
-  read_network(section, stage);
-  if (stage.teacher == "supernet" && (stage.from.empty() || stage.from.ends_with(".pt")))
-    section.fail_at("teacher", "a stage, or a supernet in 'from' beside it");
-  return stage;
-}
-
-std::optional<data::SplitSize> read_split_size(ConfigSection& section, const char* key) {
-  if (!section.has(key)) return std::nullopt;
-  std::string text;
-  if (section.is_string(key)) {
-    section.read(key, text);
-  } else {
-    double number = 0;
-    section.read(key, number, 1e-6, 1 << 30);
-    text = std::format("{}", number);
-  }
-  const std::optional<data::SplitSize> size = data::parse_split_size(text);
-  if (!size) section.fail_at(key, "a number of images, or a share of the training images such as \"10%\" or 0.1");
-  return size;
-}
-
-void read_int8(ConfigSection section, RunConfig& config) {
-  std::string range = "best";
-  section.read("range", range);
-  config.int8.range.reset();
-  for (const auto method :
-       {exporting::RangeMethod::minmax, exporting::RangeMethod::percentile, exporting::RangeMethod::entropy}) {
-    if (range == exporting::to_string(method)) config.int8.range = method;
-  }
-  if (!config.int8.range && range != "best") section.fail_at("range", "best, minmax, percentile or entropy");
-  section.read("percentile", config.int8.percentile, 50, 100);
-  section.read("bias_correction", config.int8.bias_correction);
-  section.read("images", config.int8_images, 1, 1'000'000);
-  section.finish();
-}
-
-// Every teacher exists and no chain of teachers comes back to where it began.
-void check_teachers(const RunConfig& config) {
-  for (const StageConfig& first : config.stages) {
-    std::set<std::string> seen;
-    for (const StageConfig* stage = &first; stage->learns_from_stage(); stage = &config.stage(stage->teacher)) {
-      if (!seen.insert(stage->name).second) fail("{}: stage '{}': teachers form a circle", config.origin, first.name);
-    }
-  }
-}
-
-}  // namespace
-
-void read_budgets(ConfigSection section, cost::Budgets& budgets) {
-  const auto read = [&](const char* key, std::optional<double>& value, double scale = 1) {
-    if (!section.has(key)) return;
-    double number = 0;
-    section.read(key, number, 1e-9, 1e15);
-    value = number * scale;
-  };
-  read("mean_latency_us", budgets.mean_latency_us);
-  read("p90_latency_us", budgets.p90_latency_us);
-  read("worst_latency_us", budgets.worst_latency_us);
-  read("mean_energy_uj", budgets.mean_energy_uj);
-  read("mean_mmac", budgets.mean_macs, 1e6);
-  read("memory_kb", budgets.memory_kb);
-  read("model_kb", budgets.model_kb);
-  section.finish();
-}
 
 const StageConfig& RunConfig::stage(const std::string& stage_name) const {
-  for (const StageConfig& candidate : stages) {
-    if (candidate.name == stage_name) return candidate;
-  }
-  fail("{}: expected a [[stage]] named '{}', found none", origin, stage_name);
+  return stage_of(stages, stage_name, origin);
 }
 
 void RunConfig::require_stages() const {
@@ -160,13 +37,14 @@ RunConfig load_run_config(const fs::path& file, std::span<const std::string> set
   root.read("checkpoint_seconds", config.checkpoint_seconds, 0, 1e6);
 
   root.require("data");
-  ConfigSection data = root.section("data");
-  data.require("file");
-  data.read("file", config.data);
-  data.read("shift", config.shift);
-  config.route = read_split_size(data, "route");
-  config.validation = read_split_size(data, "validation");
-  data.finish();
+  ConfigSection data_section = root.section("data");
+  data_section.require("file");
+  data_section.read("file", config.data);
+  data_section.read("shift", config.shift);
+  const data::SplitSizes sizes = data::read_split_sizes(data_section);
+  config.route = sizes.route;
+  config.validation = sizes.validation;
+  data_section.finish();
   config.router.seed = config.seed;
 
   if (root.has("supernet")) config.supernet = read_supernet(root.section("supernet"));
@@ -174,37 +52,13 @@ RunConfig load_run_config(const fs::path& file, std::span<const std::string> set
   if (config.stages.empty() && !config.supernet) {
     fail("{}: expected a [supernet] or at least one [[stage]], found neither", config.origin);
   }
-  std::set<std::string> names;
-  for (const StageConfig& stage : config.stages) {
-    if (!names.insert(stage.name).second) fail("{}: two stages are named '{}'", config.origin, stage.name);
-  }
-  check_teachers(config);
-  for (const StageConfig& stage : config.stages) {
-    if (stage.from == "supernet" && !config.supernet) {
-      fail("{}: stage '{}': from: expected a [supernet] in this file, found none", config.origin, stage.name);
-    }
-  }
+  check_stages(config.stages, config.supernet.has_value(), config.origin);
 
-  read_int8(root.section("int8"), config);
+  exporting::read_int8_options(root.section("int8"), config.int8, config.int8_images);
   ConfigSection router = root.section("router");
   route::read_router_options(router, config.router);
 
-  ConfigSection build = root.section("build");
-  std::string policy = plan::to_string(config.policy);
-  build.read("policy", policy);
-  config.policy = plan::policy_from_string(policy, config.origin + ": build.policy");
-  if (build.has("latency_us")) build.read("latency_us", config.target.latency_us.emplace(), 0, 1e9);
-  if (build.has("accuracy")) build.read("accuracy", config.target.accuracy.emplace(), 0, 1);
-  if (build.has("max_drop")) build.read("max_drop", config.target.max_drop.emplace(), 0, 1);
-  if (config.target.latency_us.has_value() + config.target.accuracy.has_value() + config.target.max_drop.has_value() >
-      1)
-    build.fail_at(config.target.max_drop ? "max_drop" : "accuracy", "only one of latency_us, accuracy and max_drop");
-  std::string metric = plan::to_string(config.metric);
-  build.read("metric", metric);
-  config.metric = plan::metric_from_string(metric, config.origin + ": build.metric");
-  build.read("profile_seconds", config.profile_seconds, 0.01, 3600);
-  read_budgets(build.section("budget"), config.budgets);
-  build.finish();
+  read_build_config(root.section("build"), config, config.origin);
   root.finish();
   return config;
 }

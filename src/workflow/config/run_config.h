@@ -8,36 +8,15 @@
 #include <vector>
 
 #include "core/files/file_lock.h"
-#include "cost/plan_cost.h"
 #include "data/splits.h"
 #include "exporting/int8/quantize.h"
-#include "plan/plan.h"
-#include "plan/space.h"
 #include "route/router/router_options.h"
-#include "train/options.h"
+#include "workflow/config/build_config.h"
+#include "workflow/config/stage_config.h"
 
 namespace triage::workflow {
 
-struct StageConfig {
-  std::string name;         // also the name of its files: NAME.pt, NAME.onnx
-  plan::SearchSpace space;  // of one subnet for the stages of a plan
-  std::string from;         // the weights start from: "supernet" (of this run), a directory with supernet.pt, a NAME.pt
-  std::string teacher;     // another stage, or "supernet" (the one of `from`), it is distilled from; empty: labels only
-  int features_block = 1;  // its pooled output feeds the router
-  plan::Precision inference_precision = plan::Precision::fp32;  // of its stages in the plan
-  std::vector<std::string> fp32_layers;                         // "block0.conv0": stay as they are in int8
-  train::TrainOptions train;
-  train::SupernetOptions supernet;  // of a stage the exits alone: behind each ends a stage of the plan
-
-  bool learns_from_stage() const { return !teacher.empty() && teacher != "supernet"; }
-};
-
-struct BuildTarget {  // which point of the policy's curve becomes the plan: at most one of these; none: the knee
-  std::optional<double> latency_us, accuracy;
-  std::optional<double> max_drop;  // cheapest that loses no more accuracy than this against the last net alone
-};
-
-struct RunConfig {
+struct RunConfig : BuildConfig {
   std::string name;
   std::uint64_t seed = 1;
   std::string device = "auto";  // auto, cpu, cuda
@@ -50,16 +29,11 @@ struct RunConfig {
   std::optional<StageConfig> supernet;
   std::vector<StageConfig> stages;  // cheapest first: the order in which a plan asks them
   route::RouterTrainingOptions router;
-  plan::PolicyKind policy = plan::PolicyKind::learned;
-  BuildTarget target;
-  plan::Metric metric = plan::Metric::accuracy;  // that the point is chosen by
-  cost::Budgets budgets;                         // hard limits of the plan, as measured
   exporting::Int8Options int8;
   int int8_images = 1024;  // of the route split, to find ranges with
   double checkpoint_seconds = 30;
-  double profile_seconds = 2;  // per stage
-  std::string origin;          // the file it was read from
-  std::string text;            // its content, kept in the run directory as config.toml
+  std::string origin;  // the file it was read from
+  std::string text;    // its content, kept in the run directory as config.toml
 
   const StageConfig& stage(const std::string& stage_name) const;
   void require_stages() const;  // throws Error when there is a supernet alone, of which no plan can be built
@@ -67,9 +41,6 @@ struct RunConfig {
 
 // settings: as of Config::load.
 RunConfig load_run_config(const fs::path& file, std::span<const std::string> settings = {});
-
-// The keys of a table of budgets.
-void read_budgets(ConfigSection section, cost::Budgets& budgets);
 
 // The configuration that was copied into a run directory when it began.
 RunConfig run_config_of(const fs::path& run);

@@ -1,20 +1,12 @@
 #include "workflow/run/pipeline.h"
 
-#include <algorithm>
-#include <chrono>
-#include <exception>
 #include <map>
 #include <optional>
 
-#include "core/progress.h"
 #include "core/warning.h"
 
 namespace triage::workflow {
 namespace {
-
-double now_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 // `text` with the precision in front: a key of the root stands before the first table.
 std::string with_precision(const std::string& text, train::Precision precision) {
@@ -41,7 +33,8 @@ struct Teachers {
   }
 };
 
-train::TrainResult train_stage(const Workspace& workspace, const StageConfig& stage, Teachers& teachers) {
+train::TrainResult train_stage(const Workspace& workspace, const StageConfig& stage, const Trainer& trainer,
+                               Teachers& teachers) {
   train::TrainJob job = workspace.job(stage);
   job.start = start_of(workspace, stage);
   if (!stage.teacher.empty()) {
@@ -49,10 +42,10 @@ train::TrainResult train_stage(const Workspace& workspace, const StageConfig& st
     job.teacher = &teachers.networks.at(stage.teacher);
     job.teacher_identity = teachers.identities.at(stage.teacher);
   }
-  const train::TrainResult result = train::train(job);
+  const train::TrainResult result = trainer.train(job);
   for (const StageConfig& other : workspace.config.stages) {
     if (other.teacher != stage.name || teachers.networks.contains(stage.name)) continue;
-    supernet::Network network = train::load_trained(job, job.precision);
+    supernet::Network network = trainer.load(job, job.precision);
     network->to(workspace.device);
     teachers.networks.emplace(stage.name, network);
     teachers.identities.emplace(stage.name, train::identity_of(job));
@@ -148,65 +141,24 @@ void require_images_of(const Workspace& w, const plan::Plan& plan, const fs::pat
   }
 }
 
-std::optional<train::TrainResult> train_supernet(const Workspace& workspace) {
+std::optional<train::TrainResult> train_supernet(const Workspace& workspace, const Trainer& trainer) {
   if (!workspace.config.supernet) return std::nullopt;
   train::TrainJob job = workspace.job(*workspace.config.supernet);
   job.start = start_of(workspace, *workspace.config.supernet);
-  const train::TrainResult result = train::train(job);
+  const train::TrainResult result = trainer.train(job);
   record_step(workspace.run, "train supernet", result.seconds);
   return result;
 }
 
-std::vector<train::TrainResult> train_stages(const Workspace& workspace) {
+std::vector<train::TrainResult> train_stages(const Workspace& workspace, const Trainer& trainer) {
   const std::vector<StageConfig>& stages = workspace.config.stages;
-  std::vector<std::optional<train::TrainResult>> results(stages.size());
+  std::vector<train::TrainResult> results(stages.size());
   Teachers teachers;
-  for (std::size_t done = 0; done < stages.size();) {  // the configuration has no circles, so every pass finds one
-    for (std::size_t i = 0; i < stages.size(); ++i) {
-      const std::string& teacher = stages[i].teacher;
-      if (results[i] || (stages[i].learns_from_stage() && !teachers.networks.contains(teacher))) continue;
-      results[i] = train_stage(workspace, stages[i], teachers);
-      record_step(workspace.run, "train " + stages[i].name, results[i]->seconds);
-      ++done;
-    }
+  for (const std::size_t i : training_order(stages)) {
+    results[i] = train_stage(workspace, stages[i], trainer, teachers);
+    record_step(workspace.run, "train " + stages[i].name, results[i].seconds);
   }
-  std::vector<train::TrainResult> all;
-  for (auto& result : results) all.push_back(*result);
-  return all;
-}
-
-void record_step(const fs::path& run, const std::string& step, double seconds) {
-  const fs::path file = run / "timing.json";
-  Json timing = fs::exists(file) ? read_sealed_json(file) : Json{{"unit", "s"}, {"steps", Json::object()}};
-  Json& longest = timing["steps"][step];
-  longest = std::max(longest.is_number() ? longest.get<double>() : 0.0, seconds);
-  write_sealed_json(file, timing);
-}
-
-StepTimer::StepTimer(fs::path run, std::string step)
-    : run_(std::move(run)), step_(std::move(step)), start_(now_seconds()), exceptions_(std::uncaught_exceptions()) {}
-
-StepTimer::~StepTimer() {
-  if (std::uncaught_exceptions() > exceptions_) return;
-  try {
-    record_step(run_, step_, now_seconds() - start_);
-  } catch (const std::exception& error) {  // a lost timing must not lose the work that was timed
-    warn(error.what());
-  }
-}
-
-double total_minutes(const fs::path& run) {
-  double seconds = 0;
-  const Json timing = read_sealed_json(run / "timing.json");
-  for (const auto& [step, value] : timing.at("steps").items()) seconds += value.get<double>();
-  return seconds / 60;
-}
-
-std::optional<double> step_minutes(const fs::path& run, const std::string& step) {
-  const fs::path file = run / "timing.json";
-  const Json timing = fs::exists(file) ? read_sealed_json(file) : Json{{"steps", Json::object()}};
-  const Json& steps = timing.at("steps");
-  return steps.contains(step) ? std::optional(steps[step].get<double>() / 60) : std::nullopt;
+  return results;
 }
 
 }  // namespace triage::workflow

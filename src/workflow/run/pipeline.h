@@ -2,6 +2,7 @@
 // directory and not repeated.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "train/trainer.h"
 #include "workflow/config/run_config.h"
 #include "workflow/device/energy_choice.h"
+#include "workflow/run/timing.h"
 
 namespace triage::workflow {
 
@@ -57,11 +59,17 @@ void require_images_of(const Workspace& workspace, const plan::Plan& plan, const
 // What a stage's weights start from; null: nothing. A supernet of this run must have been trained.
 std::shared_ptr<const train::NetworkFile> start_of(const Workspace& workspace, const StageConfig& stage);
 
+// What trains one network, and what reads one that was trained.
+struct Trainer {
+  std::function<train::TrainResult(const train::TrainJob&)> train = train::train;
+  std::function<supernet::Network(const train::TrainJob&, train::Precision)> load = train::load_trained;
+};
+
 // Trains the supernet where there is one.
-std::optional<train::TrainResult> train_supernet(const Workspace& workspace);
+std::optional<train::TrainResult> train_supernet(const Workspace& workspace, const Trainer& trainer = {});
 
 // Trains every stage, teachers first. Results in the order of RunConfig::stages.
-std::vector<train::TrainResult> train_stages(const Workspace& workspace);
+std::vector<train::TrainResult> train_stages(const Workspace& workspace, const Trainer& trainer = {});
 
 struct BuildOptions {
   plan::PolicyKind policy = plan::PolicyKind::learned;
@@ -73,24 +81,5 @@ struct BuildOptions {
   bool remeasure = false;     // measure costs again although costs.json is there
   EnergyChoice energy;        // one whose source is named measures again
 };
-
-// RUN/timing.json: seconds of a named step. What is repeated counts once, with its longest time (the later ones find
-// things done). Training keeps its own time over all parts of a run that was interrupted or killed.
-void record_step(const fs::path& run, const std::string& step, double seconds);
-
-// Records the time from construction to destruction, unless that is by an exception.
-class StepTimer {
- public:
-  StepTimer(fs::path run, std::string step);
-  ~StepTimer();
-
- private:
-  fs::path run_;
-  std::string step_;
-  double start_;
-  int exceptions_;
-};
-double total_minutes(const fs::path& run);
-std::optional<double> step_minutes(const fs::path& run, const std::string& step);  // none: it was not recorded
 
 }  // namespace triage::workflow

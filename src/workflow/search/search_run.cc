@@ -45,18 +45,6 @@ SearchConfig complete_config(SearchConfig config, const OpenSupernet& supernet, 
 
 }  // namespace
 
-ShownAxis shown(cost::CostAxis axis) {
-  switch (axis) {
-    case cost::CostAxis::latency:
-      return {1, "us", "mean latency (us)"};
-    case cost::CostAxis::macs:
-      return {1e6, "MMAC", "mean multiply-adds (million)"};
-    case cost::CostAxis::energy:
-      break;
-  }
-  return {1, "uJ", "mean energy (uJ)"};
-}
-
 SearchRun::SearchRun(SearchConfig search_config, fs::path run_directory)
     : run(std::move(run_directory)),
       supernet(search_config.supernet),

@@ -4,15 +4,10 @@
 #include "cost/measured_on.h"
 #include "cost/precision_costs.h"
 #include "workflow/config/search_config.h"
+#include "workflow/search/shown_axis.h"
 #include "workflow/search/supernet_answers.h"
 
 namespace triage::workflow {
-
-struct ShownAxis {
-  double scale;  // a cost over this is shown in `unit`
-  const char *unit, *title;
-};
-ShownAxis shown(cost::CostAxis axis);
 
 struct ProviderCosts {
   cost::PrecisionCosts costs;

@@ -2,19 +2,21 @@
 #pragma once
 
 #include "workflow/search/search_run.h"
+#include "workflow/study/ablation_result.h"
 
 namespace triage::workflow {
 
 struct AblationRequest {
   std::uint64_t trials = 5000;  // of each method that searches
   int seeds = 3;                // searches and samples of subnets: the configuration's seed and those behind it
-  std::string figures;          // results/*.json; empty: not recorded
-  std::string picture;          // a copy of RUN/ablation.png; empty: none
-  std::string command;
-  bool json = false;
+};
+
+struct AblationFiles {
+  Comparison comparison;
+  Json written;  // RUN/ablation.json
 };
 
 // Writes RUN/ablation.json and RUN/ablation.png; studies are kept in RUN/ablation/. Resumable.
-void run_ablation(SearchRun& opened, const AblationRequest& request);
+AblationFiles run_ablation(SearchRun& opened, const AblationRequest& request);
 
 }  // namespace triage::workflow

@@ -103,10 +103,6 @@ std::vector<AloneNet> nets_of_record(const OpenSupernet& supernet, std::size_t i
 
 }  // namespace
 
-double share(const Right& right) {
-  return static_cast<double>(std::ranges::count(right, 1)) / static_cast<double>(right.size());
-}
-
 LabelledSplit::LabelledSplit(const OpenSupernet& supernet, const std::string& name)
     : labels(labels_of(supernet.workspace.dataset, supernet.split(name))),
       images(supernet.workspace.dataset, supernet.split(name), supernet.trained.normalization,

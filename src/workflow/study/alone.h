@@ -7,12 +7,9 @@
 #include <vector>
 
 #include "workflow/search/open_supernet.h"
+#include "workflow/study/subnet_gaps.h"
 
 namespace triage::workflow {
-
-// Which images of a split the last exit labels right, 1 or 0 each.
-using Right = std::vector<char>;
-double share(const Right& right);
 
 struct LabelledSplit {
   LabelledSplit(const OpenSupernet& supernet, const std::string& name);

@@ -1,13 +1,11 @@
-// What `triage coopt` found: as JSON, as a table, as a picture, as figures.
+// What several searches under several cost models found: as JSON, as a picture, as figures.
 #include <algorithm>
-#include <cmath>
-#include <cstdio>
 
-#include "apps/triage/coopt.h"
-#include "core/system/machine.h"
 #include "report/coopt.h"
+#include "workflow/search/shown_axis.h"
+#include "workflow/study/coopt.h"
 
-namespace triage::cli {
+namespace triage::workflow {
 namespace {
 
 constexpr int kCooptVersion = 1;
@@ -67,22 +65,6 @@ Json mean_json(const search::RegretMean& at) {
           {"promise_percent", to_json(at.promise_percent)}};
 }
 
-// Without "-0.0".
-double tenths(double value) { return std::round(10 * value) / 10 + 0.0; }
-
-// "12.3 [10.1, 14.5]"
-std::string with_interval(const MeanEstimate& estimate) {
-  if (!estimate.interval) return std::format("{:.1f}", estimate.mean);
-  return std::format("{:.1f} [{:.1f}, {:.1f}]", estimate.mean, estimate.interval->low, estimate.interval->high);
-}
-
-// "23.1 4.2"
-std::string numbers(std::span<const double> values, double scale, int digits) {
-  std::string text;
-  for (const double value : values) text += std::format("{}{:.{}f}", text.empty() ? "" : " ", scale * value, digits);
-  return text.empty() ? "-" : text;
-}
-
 }  // namespace
 
 Json to_json(const Coopt& coopt) {
@@ -106,44 +88,8 @@ Json to_json(const Coopt& coopt) {
   return json;
 }
 
-void print_coopt(const Coopt& coopt) {
-  const workflow::ShownAxis axis = workflow::shown(coopt.axis);
-  const CooptSeed& first = coopt.seeds[0];
-  const std::string truth = coopt.models[coopt.deployed];
-  std::printf(
-      "plans of seed %llu; true: under the costs of '%s'; regret in %%, 'anew': thresholds solved under those\n",
-      static_cast<unsigned long long>(first.seed), truth.c_str());
-  for (const search::RegretLevel& level : first.targets) {
-    std::printf("\nat %.1f %% validation accuracy\n%-17s %12s %9s %7s %7s  %-13s %-13s %s\n", 100 * level.accuracy,
-                "costs", (std::string("predicted ") + axis.unit).c_str(), (std::string("true ") + axis.unit).c_str(),
-                "regret", "anew", "sent on (%)", "thresholds", "plan");
-    for (std::size_t m = 0; m < coopt.models.size(); ++m) {
-      const search::ModelChoice& choice = level.choices[m];
-      std::printf("%-17s %12.1f %9.1f %7.1f %7.1f  %-13s %-13s %s%s\n", coopt.models[m].c_str(),
-                  choice.predicted / axis.scale, choice.cost / axis.scale, tenths(choice.regret_percent),
-                  tenths(choice.structure_percent), numbers(std::span(choice.plan.reach).subspan(1), 100, 1).c_str(),
-                  numbers(choice.plan.thresholds, 1, 3).c_str(), choice.plan.genome.text().c_str(),
-                  choice.violation > 0 ? "  (breaks a budget)" : "");
-    }
-  }
-  std::printf("\nregret (%%, mean of %zu seeds) over %.1f to %.1f %% validation accuracy\n", coopt.seeds.size(),
-              100 * first.grid.front().accuracy, 100 * first.grid.back().accuracy);
-  for (std::size_t m = 0; m < coopt.models.size(); ++m) {
-    if (m == coopt.deployed) continue;
-    const search::RegretCurve& curve = coopt.curves[m];
-    const search::RegretMean& largest = curve.at[curve.largest];
-    std::printf(
-        "%-17s largest %s at %.1f %% (thresholds anew %s, promised cost %+.1f %% off); mean %s; the structure of '%s' "
-        "in "
-        "%.0f %% of the cases\n",
-        coopt.models[m].c_str(), with_interval(largest.regret_percent).c_str(), 100 * largest.accuracy,
-        with_interval(largest.structure_percent).c_str(), largest.promise_percent.mean,
-        with_interval(curve.mean_percent).c_str(), truth.c_str(), 100 * curve.same_structure);
-  }
-}
-
 void draw_coopt(const Coopt& coopt, const fs::path& file) {
-  const workflow::ShownAxis axis = workflow::shown(coopt.axis);
+  const ShownAxis axis = shown(coopt.axis);
   report::CooptPicture picture{.cost_title = std::format("{}, costs of '{}'", axis.title, coopt.models[coopt.deployed]),
                                .models = {},
                                .seeds = static_cast<int>(coopt.seeds.size())};
@@ -179,4 +125,4 @@ std::map<std::string, Figure> coopt_figures(const Coopt& coopt) {
   return figures;
 }
 
-}  // namespace triage::cli
+}  // namespace triage::workflow

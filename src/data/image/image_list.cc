@@ -1,4 +1,4 @@
-#include "apps/triage/options/image_list.h"
+#include "data/image/image_list.h"
 
 #include <algorithm>
 #include <climits>
@@ -6,7 +6,7 @@
 
 #include "core/error.h"
 
-namespace triage::cli {
+namespace triage::data {
 namespace {
 
 constexpr std::size_t kMaxListBytes = std::size_t{256} << 20;
@@ -85,4 +85,4 @@ ImageList list_images(const std::vector<std::string>& arguments, std::FILE* inpu
   return list;
 }
 
-}  // namespace triage::cli
+}  // namespace triage::data

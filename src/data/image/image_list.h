@@ -1,4 +1,4 @@
-// The image files that a command line names: files, directories, and a list on standard input.
+// The image files that arguments name: files, directories, and a list on standard input.
 #pragma once
 
 #include <map>
@@ -7,7 +7,7 @@
 
 #include "core/files/file.h"
 
-namespace triage::cli {
+namespace triage::data {
 
 struct ImageFile {
   fs::path path;
@@ -23,4 +23,4 @@ struct ImageList {
 // A directory that cannot be listed is an Error. A name that does not exist stays in the list.
 ImageList list_images(const std::vector<std::string>& arguments, std::FILE* input);
 
-}  // namespace triage::cli
+}  // namespace triage::data

@@ -1,0 +1,35 @@
+#include "workflow/build/exported_check.h"
+
+#include <algorithm>
+
+#include "data/dataset.h"
+
+namespace triage::workflow {
+namespace {
+
+std::vector<ImageView> pick_images(const data::Dataset& dataset, std::uint32_t count) {
+  const auto& info = dataset.info();
+  if (info.train_count == 0) fail("--check-data: data set '{}' has no training images", info.name);
+  count = std::min(count, info.train_count);
+  std::vector<ImageView> images;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const auto index = static_cast<std::uint32_t>(i * info.train_count / count);
+    images.push_back({dataset.image(index), info.height, info.width, info.channels});
+  }
+  return images;
+}
+
+}  // namespace
+
+exporting::PlanCheck check_exported(const onnx::ModelProto& model, const fs::path& directory, const fs::path& data_file,
+                                    std::uint32_t count) {
+  const auto dataset = data::Dataset::open(data_file);
+  const auto plan = plan::load_plan(directory);
+  const auto& info = dataset.info();
+  if (info.channels != plan.input.channels || info.height != plan.input.height || info.width != plan.input.width)
+    fail("{}: found images of {}x{}x{} (channels, height, width), the plan expects {}x{}x{}", data_file.string(),
+         info.channels, info.height, info.width, plan.input.channels, plan.input.height, plan.input.width);
+  return exporting::check_plan_model(model, directory, pick_images(dataset, count));
+}
+
+}  // namespace triage::workflow

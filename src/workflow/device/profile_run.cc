@@ -1,0 +1,58 @@
+#include "workflow/device/profile_run.h"
+
+#include <algorithm>
+
+#include "core/progress.h"
+#include "core/rng.h"
+#include "measure/stages/memory.h"
+#include "measure/stages/stage_engine.h"
+#include "workflow/device/measuring_program.h"
+
+namespace triage::workflow {
+namespace {
+
+constexpr std::uint32_t kImages = 512;
+
+}  // namespace
+
+std::vector<std::uint8_t> profiled_images(const data::Dataset& dataset, const std::string& split) {
+  const data::DatasetInfo& info = dataset.info();
+  const std::uint32_t first = split == "test" ? info.test_first() : 0;
+  const std::uint32_t available = split == "test" ? info.test_count : info.train_count;
+  if (available == 0) fail("--images {}: data set '{}' has no such images", split, info.name);
+  std::vector<std::uint32_t> order = random_permutation(available, derive_seed(1, "profile"));
+  order.resize(std::min(kImages, available));
+  for (std::uint32_t& index : order) index += first;
+  return dataset.pixels(order);
+}
+
+cost::CostTable profile_run(const fs::path& plan, const data::Dataset& dataset, const ProfileRequest& request) {
+  const std::vector<std::uint8_t> pixels = profiled_images(dataset, request.images);
+  const measure::Images images{.pixels = pixels,
+                               .count = static_cast<int>(pixels.size() / dataset.image_bytes()),
+                               .height = dataset.info().height,
+                               .width = dataset.info().width,
+                               .channels = dataset.info().channels};
+
+  const EnergyChoice& energy = request.energy;
+  measure::ProfileOptions options = request.options;
+  options.energy_options = energy.options();
+  const auto measure_here = [&] {
+    const measure::FoundEnergy source = energy.find();
+    if (energy.wanted) options.energy = &source;
+    Progress progress("profile", 0, "rounds");
+    cost::CostTable here =
+        measure::profile_plan(plan, images, options, [&](std::size_t round) { progress.update(round); }).table;
+    progress.finish();
+    return here;
+  };
+  cost::CostTable table =
+      request.remote.device.empty()
+          ? measure_here()
+          : measure_remotely(request.remote, plan, images, options, energy.wanted ? energy.source : std::string());
+  if (request.memory)
+    table.memory = measure::measure_memory(measuring_program(), plan, images, measure::engine_of(options.provider));
+  return table;
+}
+
+}  // namespace triage::workflow

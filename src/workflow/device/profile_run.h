@@ -1,0 +1,24 @@
+// Measuring a plan, here or on another device.
+#pragma once
+
+#include "data/dataset.h"
+#include "workflow/device/energy_choice.h"
+#include "workflow/device/remote_profile.h"
+
+namespace triage::workflow {
+
+struct ProfileRequest {
+  std::string images = "test";  // which of the data set's: test, train
+  RemoteProfile remote;
+  EnergyChoice energy;
+  measure::ProfileOptions options;  // less the energy, which comes from `energy`
+  bool memory = false;              // peak memory of every path, too; of this machine alone
+};
+
+// Pixels of up to 512 images in a seeded order; labels are not looked at. Test images are what a plan meets: on images
+// a net was trained on it is surer of itself and escalates less. Throws Error where there are none.
+std::vector<std::uint8_t> profiled_images(const data::Dataset& dataset, const std::string& split);
+
+cost::CostTable profile_run(const fs::path& plan, const data::Dataset& dataset, const ProfileRequest& request);
+
+}  // namespace triage::workflow

@@ -1,0 +1,88 @@
+#include "workflow/search/refined_config.h"
+
+#include <algorithm>
+
+namespace triage::workflow {
+namespace {
+
+// Of trainings that go on from a supernet's weights. Not the configuration's defaults, which are for weights from
+// nothing: what configs/cifar10-{fast,balanced,accurate}.toml were trained with (docs/results.md).
+constexpr double kWarmup = 0.1;        // share of the steps with rising rate: short, the weights are good already
+constexpr int kValidateEvery = 4;      // epochs: asking every time costs more than the few epochs gain by it
+constexpr double kExitWeight = 1;      // early exits count as much as the end: both are stages of the plan
+constexpr double kExitGradient = 0.3;  // of an early exit reaches the layers before it, which work for the end first
+constexpr double kTemperature = 1;     // of the teacher's answers, as they are
+constexpr int kViews = 12;             // augmented views that the teacher is asked about: half as many as epochs
+// A last net of half the largest's multiply-adds or more has little to learn from it.
+constexpr int kAboutAsLarge = 2;
+
+std::string names(const std::vector<int>& blocks) {
+  std::string text;
+  for (const int block : blocks) text += std::format("{}{}", text.empty() ? "" : ", ", block);
+  return text;
+}
+
+std::string stage_text(const RefineRequest& request, const search::Genome& genome, std::size_t leg,
+                       const SearchConfig& search, const RefinedSupernet& supernet) {
+  const search::Leg& net = genome.legs[leg];
+  const StageConfig& trained = *supernet.config.supernet;
+  const auto macs = [&](const plan::ArchSpec& arch) {
+    return plan::arch_cost(arch, supernet.input, supernet.classes).macs;
+  };
+  const bool last = leg + 1 == genome.legs.size();
+  const std::string teacher = !last ? net_name(genome.legs.size() - 1)
+                              : kAboutAsLarge * macs(net.arch) < macs(supernet.space.largest()) ? "supernet"
+                                                                                                : "";
+  std::string text = std::format(
+      "\n[[stage]]  # {:.1f} MMAC\nname = \"{}\"\narch = \"{}\"\nfrom = \"{}\"\ninference_precision = \"{}\"\n",
+      static_cast<double>(macs(net.arch)) / 1e6, net_name(leg), net.arch.text(), search.supernet,
+      plan::to_string(net.precision));
+  if (!teacher.empty()) text += std::format("teacher = \"{}\"\n", teacher);
+  if (!net.early.empty())
+    text += std::format("exits = [{}]\nexit_weight = {}\nexit_gradient = {}\n", names(net.early), kExitWeight,
+                        kExitGradient);
+  text += std::format(
+      "features_block = {}\nresidual = {}\nhead_scale = {}\nepochs = {}\nlr = {}\nwarmup = {}\nvalidate_every = {}\n",
+      std::min<std::size_t>(1, net.arch.blocks.size() - 1), trained.train.residual, trained.train.head_scale,
+      request.epochs, request.rate, kWarmup, kValidateEvery);
+  text += std::format("[stage.augment]\nshift = {}\nflip = {}\ncutout = {}\n", trained.train.augment.shift,
+                      trained.train.augment.flip, trained.train.augment.cutout);
+  if (!teacher.empty()) text += std::format("[stage.distill]\ntemperature = {}\nviews = {}\n", kTemperature, kViews);
+  return text;
+}
+
+std::string budget_text(const cost::Budgets& budgets) {
+  std::string text;
+  const Json limits = cost::to_json(budgets);
+  for (const auto& [key, value] : limits.items()) {
+    const bool macs = key == "mean_macs";
+    text += std::format("{} = {}\n", macs ? "mean_mmac" : key, value.get<double>() / (macs ? 1e6 : 1));
+  }
+  return text.empty() ? text : "[build.budget]\n" + text;
+}
+
+}  // namespace
+
+std::string net_name(std::size_t leg) { return std::format("net{}", leg + 1); }
+
+std::string refined_config(const RefineRequest& request, const search::FrontPoint& point, const SearchConfig& search,
+                           const RefinedSupernet& supernet) {
+  const RunConfig& w = supernet.config;
+  const BuildTarget& target = request.target;
+  std::string text = std::format(
+      "# {}\n# A plan of the search '{}', whose nets, as cut, reach {:.2f} % on the validation split at {:.1f} us "
+      "predicted.\n# Written by 'triage refine'; train, build and evaluate it with 'triage run'.\n"
+      "name = {}\nseed = {}\nthreads = {}\n\n[data]\nfile = {}\nroute = {}\nvalidation = {}\n",
+      point.genome.text(), search.name, 100 * point.accuracy, point.cost.mean_latency_us, Json(request.name).dump(),
+      w.seed, w.threads, Json(w.data).dump(), w.splits.route, w.splits.validation);
+  for (std::size_t leg = 0; leg < point.genome.legs.size(); ++leg)
+    text += stage_text(request, point.genome, leg, search, supernet);
+  text += std::format("\n[build]\npolicy = \"{}\"\n", plan::to_string(point.genome.policy));
+  // What was asked of the front is asked of the refined plan.
+  if (target.latency_us) text += std::format("latency_us = {}\n", *target.latency_us);
+  if (target.accuracy) text += std::format("accuracy = {}\n", *target.accuracy);
+  if (target.max_drop) text += std::format("max_drop = {}\n", *target.max_drop);
+  return text + budget_text(search.budgets);
+}
+
+}  // namespace triage::workflow

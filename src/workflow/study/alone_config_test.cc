@@ -1,0 +1,57 @@
+#include "workflow/study/alone_config.h"
+
+#include "workflow/workflow_test_support.h"
+
+namespace triage::workflow {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(AloneConfig, StagesLearnFromLabelsByTheSupernetsRecipe) {
+  const RunConfig supernet =
+      run_config(kSupernet + "epochs = 7\nlr = 0.5\n[supernet.augment]\nshift = 3\n[supernet.distill]\nmix = 0.5\n",
+                 {"seed=4", "threads=3", "data.route=5%", "data.validation=100", "precision=fp32", "device=cpu"});
+  const plan::ArchSpec largest = supernet.supernet->space.largest(), smallest = supernet.supernet->space.smallest();
+  const RunConfig alone = run_config(alone_config(supernet, "", std::vector{largest, smallest}));
+  EXPECT_EQ(alone.name, "net-alone");
+  EXPECT_EQ(alone.seed, 4u);
+  EXPECT_EQ(alone.threads, 3);
+  EXPECT_EQ(alone.device, "cpu");
+  EXPECT_FALSE(alone.auto_precision);
+  EXPECT_EQ(alone.route->share, 0.05);
+  EXPECT_EQ(alone.validation->images, 100u);
+  ASSERT_EQ(alone.stages.size(), 2u);
+  EXPECT_EQ(alone.stages[0].space.largest(), largest);
+  EXPECT_EQ(alone.stages[1].space.largest(), smallest);
+  for (const StageConfig& stage : alone.stages) {
+    EXPECT_EQ(stage.train.epochs, 7);
+    EXPECT_EQ(stage.train.lr, 0.5);
+    EXPECT_EQ(stage.train.augment.shift, 3);
+    EXPECT_TRUE(stage.teacher.empty());
+    EXPECT_TRUE(stage.from.empty());
+  }
+}
+
+TEST(AloneConfig, ANameIsOfTheArchitectureAloneSoThatItsWeightsBeginAlike) {
+  const RunConfig supernet = run_config(kSupernet);
+  const plan::ArchSpec largest = supernet.supernet->space.largest(), smallest = supernet.supernet->space.smallest();
+  const RunConfig both = run_config(alone_config(supernet, "a", std::vector{largest, smallest}));
+  const RunConfig one = run_config(alone_config(supernet, "b", std::vector{smallest}));
+  EXPECT_EQ(both.stages[1].name, one.stages[0].name);
+  EXPECT_EQ(one.name, "b");
+}
+
+TEST(AloneConfig, WhatIsAutomaticStaysSo) {
+  const RunConfig supernet = run_config(kSupernet);
+  const std::string text = alone_config(supernet, "", std::vector{supernet.supernet->space.largest()});
+  EXPECT_TRUE(run_config(text).auto_precision);
+  EXPECT_THAT(text, testing::Not(HasSubstr("device")));
+}
+
+TEST(AloneConfig, NeedsASupernet) {
+  EXPECT_THAT(error_of([] { alone_config(run_config(kTwoStages), "", {}); }),
+              HasSubstr("expected a [supernet], found none"));
+}
+
+}  // namespace
+}  // namespace triage::workflow
