@@ -8,15 +8,12 @@
 #include "core/system/machine.h"
 #include "core/text.h"
 #include "cost/measured_on.h"
-#include "cost/plan_cost.h"
 #include "engine/backend.h"
 #include "exporting/plan/plan_model.h"
 #include "measure/stages/stage_engine.h"
-#include "route/curve.h"
-#include "route/metric.h"
-#include "route/plan_warnings.h"
 #include "route/temperature.h"
 #include "workflow/build/kernels_program.h"
+#include "workflow/build/known_costs.h"
 #include "workflow/build/measure_plan.h"
 #include "workflow/build/plan_source.h"
 #include "workflow/run/new_plan.h"
@@ -69,30 +66,12 @@ cost::CostTable costs_of_this_machine(const fs::path& file) {
   return table;
 }
 
-// RUN/checkpoint/costs.key.json: what costs.json was measured of, and the very file that this speaks of.
-fs::path costs_key(const fs::path& run) { return run / "checkpoint" / "costs.key.json"; }
-
-Json costs_made_from(const plan::Plan& bare, int threads, const fs::path& costs) {
-  std::vector<std::string> hashes;
-  for (const plan::Stage& stage : bare.stages) hashes.push_back(stage.sha256);
-  return {{"stages", hashes}, {"threads", threads}, {"costs", sha256_file(costs)}};
-}
-
-bool are_measured(const Workspace& w, const plan::Plan& bare, int threads) {
-  const fs::path file = w.run / "costs.json", key = costs_key(w.run);
-  if (!fs::exists(file) || !fs::exists(w.run / "latency.json") || !fs::exists(key)) return false;
-  Json wanted = costs_made_from(bare, threads, file);
-  const Json found = read_json(key);
-  if (!found.contains("costs")) wanted.erase("costs");  // of a run of before
-  return found == wanted;
-}
-
 // Into `directory`, as the rest of the new plan.
 cost::CostTable measured_costs(const Workspace& w, const plan::Plan& plan, const fs::path& directory,
                                const BuildOptions& options) {
   const fs::path file = directory / "costs.json", latencies = directory / "latency.json";
   const bool again = options.remeasure || options.energy.source != "auto";
-  if (!again && are_measured(w, plan, options.threads)) {
+  if (!again && are_measured(w.run, plan, options.threads)) {
     cost::CostTable known = costs_of_this_machine(w.run / "costs.json");
     write_file_atomic(file, read_file(w.run / "costs.json"));
     write_file_atomic(latencies, read_file(w.run / "latency.json"));
@@ -118,92 +97,6 @@ void attach_routers(const Workspace& w, plan::Plan& plan, const route::ScoreTabl
   for (std::size_t i = 0; i < trained.routers.size(); ++i) plan.stages[i].exit.router = trained.routers[i];
   route::save_router_pt(directory / "router.pt", trained.routers);
   write_json(directory / "router.json", trained.report);
-}
-
-// The share of images that leaves at each stage.
-std::vector<double> shares_at(const route::ExitScores& scores, const route::CurvePoint& point, std::size_t stages) {
-  if (stages == 1) return {1};
-  std::vector<double> shares(stages);
-  const std::vector<std::uint8_t> taken = route::exits_taken(scores, point.thresholds);
-  for (const std::uint8_t exit : taken) shares[exit] += 1;
-  for (double& share : shares) share /= static_cast<double>(taken.size());
-  return shares;
-}
-
-// Points of the curve that keep the budgets at the costs that were measured.
-std::vector<route::CurvePoint> allowed(const plan::Plan& plan, const route::ExitScores& scores,
-                                       const std::vector<route::CurvePoint>& curve, const cost::Budgets& budgets,
-                                       const std::string& energy_source) {
-  if (budgets == cost::Budgets{}) return curve;
-  const std::vector<cost::CostedStage> stages = cost::costed_stages(plan);
-  const auto has_energy = [](const cost::CostedStage& stage) { return stage.cost.energy_uj.has_value(); };
-  if (budgets.mean_energy_uj && !std::ranges::all_of(stages, has_energy)) {
-    fail("plan '{}': budget mean_energy_uj: expected stages whose energy was measured, found none ({})", plan.name,
-         energy_source.empty() ? "costs.json was written before energy was measured; --remeasure does" : energy_source);
-  }
-  std::vector<route::CurvePoint> kept;
-  double least = std::numeric_limits<double>::infinity();
-  std::string closest;
-  for (const route::CurvePoint& point : curve) {
-    std::vector<double> reach = shares_at(scores, point, plan.stages.size());
-    for (std::size_t j = reach.size() - 1; j-- > 0;) reach[j] += reach[j + 1];
-    std::string worst;
-    const double broken = cost::violation(cost::plan_cost(stages, reach), budgets, &worst);
-    if (broken == 0) kept.push_back(point);
-    if (broken < least) {
-      least = broken;
-      closest = worst;
-    }
-  }
-  if (kept.empty()) {
-    throw OverBudget(
-        std::format("plan '{}': as measured no thresholds keep the budgets; the closest need {}", plan.name, closest));
-  }
-  return kept;
-}
-
-// The one point that a plan of one stage has.
-route::CurvePoint only_point(const plan::Plan& plan, const route::Verdicts& verdicts,
-                             const std::vector<double>& values) {
-  return {.accuracy = route::valued_accuracy(verdicts.correct[0], values),
-          .latency_us = plan.stages[0].cost->latency_us.mean};
-}
-
-// last: accuracy of the last net alone.
-const route::CurvePoint& aimed_at(const plan::Plan& plan, const std::vector<route::CurvePoint>& curve, double last,
-                                  const BuildOptions& options) {
-  constexpr double kRounding = 1e-9;
-  if (options.target.max_drop) return route::cheapest(curve, last - *options.target.max_drop - kRounding);
-  if (options.target.accuracy) return route::cheapest(curve, *options.target.accuracy);
-  if (options.target.latency_us) return route::most_accurate(curve, *options.target.latency_us);
-  if (options.reach.empty()) return route::knee(curve);
-  double latency = 0;
-  for (std::size_t i = 0; i < plan.stages.size(); ++i)
-    latency += options.reach[i] * plan.stages[i].cost->latency_us.mean;
-  return route::most_accurate(curve, latency * (1 + kRounding));
-}
-
-// Thresholds and what they promise, from the validation split; what a user should hear of it.
-std::vector<std::string> choose_point(plan::Plan& plan, const route::ScoreTable& validation,
-                                      const BuildOptions& options, const std::string& energy_source) {
-  const route::Verdicts verdicts = route::verdicts(validation);
-  const bool single = plan.stages.size() == 1;
-  const route::ExitScores scores = single ? route::ExitScores{} : route::policy_scores(plan, plan.policy, validation);
-  const std::vector<double> path = route::path_latency_us(plan);
-  const std::vector<double> values = route::image_values(options.metric, validation.labels);
-  const std::vector<route::CurvePoint> whole = single
-                                                   ? std::vector{only_point(plan, verdicts, values)}
-                                                   : route::CurveMaker(verdicts.correct, scores, path, values).curve();
-  const std::vector<route::CurvePoint> curve = allowed(plan, scores, whole, options.budgets, energy_source);
-  const double last = route::valued_accuracy(verdicts.correct.back(), values);
-  const route::CurvePoint& point = single ? curve.front() : aimed_at(plan, curve, last, options);
-  plan.predicted = {.metric = options.metric,
-                    .accuracy = point.accuracy,
-                    .mean_latency_us = point.latency_us,
-                    .exit_share = shares_at(scores, point, plan.stages.size())};
-  for (std::size_t i = 0; i + 1 < plan.stages.size(); ++i) plan.stages[i].exit.threshold = point.thresholds[i];
-  if (single) return {};
-  return route::plan_warnings(plan, validation, verdicts, route::exits_taken(scores, point.thresholds), options.metric);
 }
 
 Json provenance(const Workspace& w, const BuildOptions& options, const std::vector<std::string>& warnings) {
@@ -281,7 +174,10 @@ plan::Plan build_plan(const Workspace& w, std::vector<StageSource> sources, cons
   const std::vector<double> temperatures = route::fit_temperatures(route_scores);
   for (std::size_t i = 0; i < plan.stages.size(); ++i) plan.stages[i].exit.temperature = temperatures[i];
   if (plan.stages.size() > 1) attach_routers(w, plan, route_scores, temperatures, directory);
-  std::vector<std::string> warnings = choose_point(plan, validation_scores, options, costs.energy_source);
+  std::vector<std::string> warnings = choose_point(
+      plan, validation_scores,
+      {.target = options.target, .metric = options.metric, .reach = options.reach, .budgets = options.budgets},
+      costs.energy_source);
   for (const std::string& text : measure::disturbed_rows(costs))
     warnings.push_back(text + "; 'triage build --remeasure' measures again");
 

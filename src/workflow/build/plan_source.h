@@ -7,6 +7,7 @@
 #include "core/progress.h"
 #include "exporting/int8/stage_quantizer.h"
 #include "exporting/stage_model.h"
+#include "workflow/build/choose_point.h"
 #include "workflow/run/pipeline.h"
 
 namespace triage::workflow {
@@ -57,11 +58,6 @@ std::string stage_file(const Workspace& workspace, const std::vector<StageSource
 // with the worst element.
 void check_stage_parity(const Workspace& workspace, const std::vector<StageSource>& stages, std::size_t index,
                         const fs::path& directory);
-
-// What build_plan() throws where, at the costs that were measured, no thresholds keep the limits.
-struct OverBudget : Error {
-  using Error::Error;
-};
 
 // Quantises, exports, checks parity, measures, fits temperatures and routers, chooses thresholds; writes RUN/plan/ and
 // what belongs to it (new_plan.h). Where it throws, all that was there before is as it was.

@@ -39,6 +39,11 @@ struct Coopt {
   std::vector<search::RegretCurve> curves;  // of each model
 };
 
+struct CooptModel {
+  std::string name;
+  const search::Evaluator* fine = nullptr;  // not owned
+};
+
 // Of one seed: a front for each model, found on the same subnets.
 using SearchSeed = std::function<std::vector<search::Front>(const search::SearchOptions& options)>;
 
@@ -46,10 +51,6 @@ using SearchSeed = std::function<std::vector<search::Front>(const search::Search
 // models: in the order of request.costs; their evaluators, fine in cost, share one pool. base: of the configuration;
 // its subnets stay the same over a search, so that only the costs differ. Throws Error where no accuracy is reached by
 // all.
-struct CooptModel {
-  std::string name;
-  const search::Evaluator* fine = nullptr;  // not owned
-};
 Coopt coopt_searches(const CooptRequest& request, std::span<const CooptModel> models, const search::SearchOptions& base,
                      cost::CostAxis axis, const SearchSeed& search_seed);
 
