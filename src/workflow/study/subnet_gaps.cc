@@ -8,7 +8,7 @@
 namespace triage::workflow {
 namespace {
 
-constexpr int kBootstrapRounds = 2000;
+constexpr int kGapBootstrapRounds = 2000;
 
 Figure accuracy_figure(const Right& right) {
   const auto count = static_cast<std::size_t>(std::ranges::count(right, 1));
@@ -42,7 +42,7 @@ Figure gap(std::span<const SubnetPair> pairs) {
   for (std::uint32_t i = 0; i < images; ++i) all[i] = i;
   return {.value = mean(all),
           .unit = "points",
-          .interval = bootstrap_interval(images, mean, kBootstrapRounds, /*seed=*/1),
+          .interval = bootstrap_interval(images, mean, kGapBootstrapRounds, /*seed=*/1),
           .n = static_cast<int>(pairs.size())};
 }
 
