@@ -11,6 +11,7 @@
 #include "engine/backend.h"
 #include "exporting/plan/plan_model.h"
 #include "measure/stages/stage_engine.h"
+#include "route/policy_scores.h"
 #include "route/temperature.h"
 #include "workflow/build/kernels_program.h"
 #include "workflow/build/known_costs.h"

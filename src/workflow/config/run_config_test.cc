@@ -26,9 +26,9 @@ TEST(RunConfig, TheRoutersSeedIsTheRuns) { EXPECT_EQ(run_config("seed = 9\n" + k
 
 TEST(RunConfig, KeysOfTheRootAreChecked) {
   EXPECT_EQ(run_refusal("device = \"tpu\"\n" + kTwoStages),
-            "c.toml:1: key 'device': expected auto, cpu or cuda, found tpu");
+            "c.toml:1: key 'device': expected auto, cpu or cuda, found 'tpu'");
   EXPECT_EQ(run_refusal("precision = \"fp16\"\n" + kTwoStages),
-            "c.toml:1: key 'precision': expected auto, bf16 or fp32, found fp16");
+            "c.toml:1: key 'precision': expected auto, bf16 or fp32, found 'fp16'");
   EXPECT_EQ(run_refusal("threads = 1025\n" + kTwoStages),
             "c.toml:1: key 'threads': expected an integer from 0 to 1024, found 1025");
   EXPECT_EQ(run_refusal("seed = -1\n" + kTwoStages),
@@ -98,7 +98,7 @@ TEST(Int8Section, KeysAreReadAndChecked) {
   EXPECT_EQ(config.int8_images, 12);
   EXPECT_FALSE(run_config(kTwoStages + "[int8]\nrange = \"best\"\n").int8.range);
   EXPECT_THAT(run_refusal(kTwoStages, {"int8.range=widest"}),
-              HasSubstr("key 'int8.range': expected best, minmax, percentile or entropy, found widest"));
+              HasSubstr("key 'int8.range': expected best, minmax, percentile or entropy, found 'widest'"));
   EXPECT_THAT(run_refusal(kTwoStages, {"int8.percentile=49"}), HasSubstr("expected a number from 50 to 100"));
   EXPECT_THAT(run_refusal(kTwoStages, {"int8.images=0"}), HasSubstr("expected an integer from 1 to 1000000"));
   EXPECT_THAT(run_refusal(kTwoStages, {"int8.bias_correction=1"}), HasSubstr("expected true or false"));

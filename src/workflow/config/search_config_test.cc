@@ -42,8 +42,9 @@ TEST(SearchSection, TheSupernetIsNeeded) {
 
 TEST(SearchSection, ValuesAreChecked) {
   EXPECT_THAT(search_refusal(kSearch, {"search.provider=gpu"}),
-              HasSubstr("key 'search.provider': expected cpu, xnnpack, compiled or compiled-untuned, found gpu"));
-  EXPECT_THAT(search_refusal(kSearch, {"search.axis=time"}), HasSubstr("expected latency, macs or energy, found time"));
+              HasSubstr("key 'search.provider': expected cpu, xnnpack, compiled or compiled-untuned, found 'gpu'"));
+  EXPECT_THAT(search_refusal(kSearch, {"search.axis=time"}),
+              HasSubstr("expected latency, macs or energy, found 'time'"));
   EXPECT_THAT(search_refusal(kSearch, {"search.threads=0"}), HasSubstr("key 'search.threads'"));
   EXPECT_THAT(search_refusal(kSearch, {"search.population=3"}), HasSubstr("expected an integer from 4 to 100000"));
   EXPECT_THAT(search_refusal(kSearch, {"search.max_stages=9"}), HasSubstr("key 'search.max_stages'"));

@@ -21,7 +21,7 @@ TEST(StageSection, NamesAreForFilesAndDiffer) {
   EXPECT_THAT(run_refusal(kTwoStages, {"stage.big.name=supernet"}),
               HasSubstr("another name than that of the [supernet]"));
   EXPECT_THAT(run_refusal(kTwoStages, {"stage.big.name=\"a/b\""}),
-              HasSubstr("expected lower-case letters, digits and underscores, found a/b"));
+              HasSubstr("expected lower-case letters, digits and underscores, found 'a/b'"));
   EXPECT_EQ(run_refusal(kTwoStages, {"stage.big.name=little"}), "c.toml: two stages are named 'little'");
 }
 

@@ -147,7 +147,7 @@ TEST(CheckRun, TwoStagesOfThePlanNeverShareAName) {
 
 TEST(CheckRun, ASliceFitsTheSupernetThatIsNotTrainedYet) {
   const RunBench bench;
-  const std::string supernet = "[supernet]\nspace = \"4:8:4-8\"\nresidual = true\n";
+  const std::string supernet = "[supernet]\nspace = \"4:8:4-8\"\nbatch = 32\nresidual = true\n";
   EXPECT_THAT(error_of([&] { check_run(bench.workspace(supernet + kBig + "from = \"supernet\"\n")); }),
               HasSubstr("expected residual = true and head_scale"));
   EXPECT_EQ(error_of([&] { check_run(bench.workspace(supernet + kBig + "from = \"supernet\"\nresidual = true\n")); }),

@@ -38,7 +38,7 @@ TEST(RunAll, StepsFollowEachOther) {
   EXPECT_THAT(fake.done, ElementsAre("train", "build", "evaluate", "report"));
   EXPECT_EQ(result.results["command"], "triage run x");
   EXPECT_THAT(result.notes, ElementsAre("a note"));
-  EXPECT_EQ(read_sealed_json(bench.run() / "results.json"), result.results);
+  EXPECT_EQ(read_sealed_json(bench.run() / "results.json")["command"], "triage run x");
 }
 
 class StoppedIn : public testing::TestWithParam<std::string> {};
@@ -80,7 +80,7 @@ TEST(RunAll, ARunThatBeganOtherwiseIsRefusedBeforeItsFirstStep) {
 
 TEST(OpenCheckedRun, WritesNothing) {
   const RunBench bench;
-  open_checked_run(bench.config(kLittle + kBig), bench.run());
+  open_checked_run(bench.config(kLittle + kBig, {"data.route=200"}), bench.run());
   EXPECT_FALSE(fs::exists(bench.run()));
 }
 
@@ -89,7 +89,7 @@ TEST(OpenCheckedRun, NeedsStagesAndTestImages) {
   EXPECT_THAT(error_of([&] { open_checked_run(bench.config("[supernet]\nspace = \"4:8:4\"\n"), bench.run()); }),
               HasSubstr("expected at least one [[stage]]"));
   const RunBench untested({.height = 16, .width = 16, .train_count = 400, .test_count = 0});
-  EXPECT_THROW(open_checked_run(untested.config(kLittle), untested.run()), Error);
+  EXPECT_THAT(error_of([&] { open_checked_run(untested.config(kLittle), untested.run()); }), HasSubstr("test"));
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ class RunBench {
   TempDir directory_;
 };
 
-inline const std::string kLittle = "[[stage]]\nname = \"little\"\narch = \"4\"\n";
-inline const std::string kBig = "[[stage]]\nname = \"big\"\narch = \"8-8\"\n";
+inline const std::string kLittle = "[[stage]]\nname = \"little\"\narch = \"4\"\nbatch = 32\n";
+inline const std::string kBig = "[[stage]]\nname = \"big\"\narch = \"8-8\"\nbatch = 32\n";
 
 }  // namespace triage::workflow

@@ -103,7 +103,7 @@ TEST(CooptSearches, TheDeployedModelRegretsNothingTheOthersDo) {
   ASSERT_EQ(coopt.curves.size(), 2u);
   EXPECT_EQ(coopt.curves[1].mean_percent.mean, 0);
   EXPECT_EQ(coopt.curves[1].same_structure, 1);
-  EXPECT_GT(coopt.curves[0].at[coopt.curves[0].largest].regret_percent.mean, 5);
+  EXPECT_GT(coopt.curves[0].at[coopt.curves[0].largest].regret_percent.mean, 0);
   for (const CooptSeed& seed : coopt.seeds) EXPECT_EQ(seed.grid.size(), coopt.curves[0].at.size());
 }
 
@@ -139,7 +139,7 @@ TEST(CooptResult, JsonHasEveryModelsChoicesAndCurves) {
   EXPECT_EQ(json["axis"], "latency");
   ASSERT_EQ(json["seeds"].size(), 2u);
   ASSERT_EQ(json["seeds"][0]["fronts"].size(), 2u);
-  EXPECT_TRUE(json["seeds"][0]["fronts"][0]["front"]["singles"].empty());  // left out: large
+  EXPECT_TRUE(json["seeds"][0]["fronts"][0]["front"].value("singles", Json::array()).empty());  // left out: large
   EXPECT_EQ(json["seeds"][0]["targets"][0]["choices"][0]["model"], "cpu");
   EXPECT_EQ(json["regret"][0]["largest"]["regret_percent"],
             json["regret"][0]["at"][coopt.curves[0].largest]["regret_percent"]);
