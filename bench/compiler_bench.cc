@@ -78,7 +78,7 @@ class Contest {
                                                        kInput, kClasses, /*seed=*/1));
     const compiler::Target target = compiler::this_cpu();
     const compiler::TuningStore store(options.store, compiler::tuning_machine(target, cpu_name()));
-    compiler::KernelLibrary library(target);
+    compiler::KernelSet library(target);
     const auto best = [&](const compiler::KernelKey& key) { return store.best(key).value().schedule; };
     auto stage = compile_stage(compiler::read_stage(file), threads, best, library);
     library.write(directory_.path() / "kernels.so", program());

@@ -47,7 +47,7 @@ int run(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   install_stop_handler();
   if (library->parsed())
-    codegen::build_library(kernel_library_from_json(read_job(), "job"), file);
+    codegen::build_library(kernel_set_from_json(read_job(), "job"), file);
   else
     tune_job(tune_job_from_json(read_job(), "job"));
   return 0;

@@ -59,7 +59,7 @@ std::string linker_for(const Target& target) {
 
 }  // namespace
 
-std::string kernel_object(const KernelLibrary& library, const std::string& symbol) {
+std::string kernel_object(const KernelSet& library, const std::string& symbol) {
   const LibraryKernel& kernel = library.kernels().at(symbol);
   const Target& target = library.target();
   const KernelCode code = with_halide(symbol, [&] {
@@ -68,7 +68,7 @@ std::string kernel_object(const KernelLibrary& library, const std::string& symbo
   return object_code(code, symbol, target);
 }
 
-void build_library(const KernelLibrary& library, const fs::path& file) {
+void build_library(const KernelSet& library, const fs::path& file) {
   const TemporaryDirectory folder(file.parent_path(), file.filename().string());
   const fs::path linked = folder.path() / "kernels.so";
   const fs::path scratch = folder.path() / "scratch.c";

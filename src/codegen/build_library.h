@@ -5,17 +5,17 @@
 #include <string>
 #include <vector>
 
-#include "compiler/kernel/kernel_library.h"
+#include "compiler/kernel/kernel_set.h"
 
 namespace triage::codegen {
 
 // Compiles the kernels and links them into `file`, which needs neither Halide nor LLVM, with the system's C compiler
 // (or the cross compiler of the target's architecture). Throws Error with the compiler's message; nothing half-written
 // stays.
-void build_library(const compiler::KernelLibrary& library, const fs::path& file);
+void build_library(const compiler::KernelSet& library, const fs::path& file);
 
 // One of its kernels as an object file's bytes. Throws Error.
-std::string kernel_object(const compiler::KernelLibrary& library, const std::string& symbol);
+std::string kernel_object(const compiler::KernelSet& library, const std::string& symbol);
 
 // Compiles convolutions for this CPU and times them on data of their own. Keeps the last few it compiled. Not
 // thread-safe.

@@ -70,8 +70,8 @@ std::string disassembled(const Target& target, const std::vector<std::string>& f
 }
 
 // Of all kinds, in both precisions, with sizes that fit nothing.
-KernelLibrary kernels_of_every_kind(const Target& target) {
-  KernelLibrary library(target);
+KernelSet kernels_of_every_kind(const Target& target) {
+  KernelSet library(target);
   Rng rng(derive_seed(7, target.text(), 0));
   const auto from = [&](int low, int high) { return low + static_cast<int>(rng.below(high - low + 1)); };
   for (const auto precision : {plan::Precision::fp32, plan::Precision::int8})
@@ -104,7 +104,7 @@ class Instructions : public testing::TestWithParam<const char*> {};
 
 TEST_P(Instructions, AreOfTheTargetsFeatures) {
   const Target target = target_from_name(GetParam());
-  const KernelLibrary library = kernels_of_every_kind(target);
+  const KernelSet library = kernels_of_every_kind(target);
   const TempDir directory;
   std::vector<std::string> files;
   for (const auto& [symbol, kernel] : library.kernels()) {

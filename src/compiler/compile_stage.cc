@@ -38,7 +38,7 @@ std::vector<T> widened(const std::vector<T>& weight, int out, int from, int to) 
 
 class ProgramBuilder {
  public:
-  ProgramBuilder(const StageGraph& graph, int threads, const ScheduleOf& schedule_of, KernelLibrary& library)
+  ProgramBuilder(const StageGraph& graph, int threads, const ScheduleOf& schedule_of, KernelSet& library)
       : graph_(graph), threads_(threads), schedule_of_(schedule_of), library_(library), target_(library.target()) {}
 
   engine::StageProgram build() {
@@ -239,7 +239,7 @@ class ProgramBuilder {
   const StageGraph& graph_;
   int threads_;
   const ScheduleOf& schedule_of_;
-  KernelLibrary& library_;
+  KernelSet& library_;
   const Target& target_;
   engine::StageProgram program_;
   std::vector<Map> free_;
@@ -270,7 +270,7 @@ std::vector<KernelKey> kernels_of(const StageGraph& graph, int threads) {
 }
 
 engine::StageProgram compile_stage(const StageGraph& graph, int threads, const ScheduleOf& schedule_of,
-                                   KernelLibrary& library) {
+                                   KernelSet& library) {
   return ProgramBuilder(graph, threads, schedule_of, library).build();
 }
 
@@ -288,7 +288,7 @@ std::vector<fs::path> compiled_files(const fs::path& directory) {
 CompiledPlan compile_plan(const fs::path& directory, const CompileOptions& options, const ScheduleOf& schedule_of,
                           const Json& made_by) {
   plan::Plan plan = plan::load_plan(directory);
-  KernelLibrary library(options.target);
+  KernelSet library(options.target);
   std::vector<engine::StageProgram> programs;
   for (const plan::Stage& stage : plan.stages) {
     const StageGraph graph = stage_of_plan(directory, stage);

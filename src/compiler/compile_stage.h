@@ -5,7 +5,7 @@
 #include <functional>
 #include <vector>
 
-#include "compiler/kernel/kernel_library.h"
+#include "compiler/kernel/kernel_set.h"
 #include "compiler/stage_graph.h"
 #include "engine/compiled/stage_program.h"
 #include "plan/plan.h"
@@ -22,7 +22,7 @@ std::vector<KernelKey> kernels_of(const StageGraph& graph, int threads);
 
 // Adds what the stage needs to `library`; the program's library and its checksum are still to be set.
 engine::StageProgram compile_stage(const StageGraph& graph, int threads, const ScheduleOf& schedule_of,
-                                   KernelLibrary& library);
+                                   KernelSet& library);
 
 struct CompileOptions {
   Target target;

@@ -15,14 +15,14 @@ constexpr const char* kLibrary = "kernels.so";
 CompiledNets::CompiledNets(NetsToCompile nets, compiler::CompileOptions compile, compiler::ScheduleOf schedule_of)
     : nets_(std::move(nets)), compile_(std::move(compile)), schedule_of_(std::move(schedule_of)) {}
 
-engine::StageProgram CompiledNets::program_of(const std::string& onnx, compiler::KernelLibrary& library) const {
+engine::StageProgram CompiledNets::program_of(const std::string& onnx, compiler::KernelSet& library) const {
   const fs::path file = directory_.path() / "net.onnx";
   write_file_atomic(file, onnx);
   return compile_stage(compiler::read_stage(file), compile_.threads, schedule_of_, library);
 }
 
 void CompiledNets::compile_all() {
-  compiler::KernelLibrary library(compile_.target);
+  compiler::KernelSet library(compile_.target);
   for (const LayerCostSubject& subject : layer_cost_subjects(nets_.space, nets_.options)) {
     if (stop_requested()) throw Interrupted("stopped while kernels were compiled; the same command begins with that");
     program_of(random_stage_onnx(subject.segment, nets_.input, nets_.classes, nets_.options.seed), library);
@@ -33,7 +33,7 @@ void CompiledNets::compile_all() {
 
 std::unique_ptr<engine::Backend> CompiledNets::open(const std::string& onnx, const std::string& profile) {
   if (!library_sha256_) compile_all();
-  compiler::KernelLibrary library(compile_.target);  // its kernels are in the one that was compiled
+  compiler::KernelSet library(compile_.target);  // its kernels are in the one that was compiled
   engine::StageProgram program = program_of(onnx, library);
   program.library = kLibrary;
   program.library_sha256 = *library_sha256_;

@@ -33,7 +33,7 @@ class CompiledNets {
 
  private:
   void compile_all();
-  engine::StageProgram program_of(const std::string& onnx, compiler::KernelLibrary& library) const;
+  engine::StageProgram program_of(const std::string& onnx, compiler::KernelSet& library) const;
 
   NetsToCompile nets_;
   compiler::CompileOptions compile_;

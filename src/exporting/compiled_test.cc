@@ -31,7 +31,7 @@ struct Compilation {
 // Made in `directory`.
 engine::StageProgram compiled_program(const StageModel& stage, const Compilation& how, const TempDir& directory) {
   save_model(directory.path() / "stage.onnx", stage_to_onnx(stage));
-  compiler::KernelLibrary library(how.target);
+  compiler::KernelSet library(how.target);
   engine::StageProgram program =
       compile_stage(compiler::read_stage(directory.path() / "stage.onnx"), how.threads, how.schedule_of, library);
   library.write(directory.path() / "kernels.so", TRIAGE_KERNELS);

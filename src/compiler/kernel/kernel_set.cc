@@ -1,4 +1,4 @@
-#include "compiler/kernel/kernel_library.h"
+#include "compiler/kernel/kernel_set.h"
 
 #include "core/error.h"
 #include "core/system/process.h"
@@ -20,7 +20,7 @@ std::string symbol_of(const std::string& text) {
 
 }  // namespace
 
-std::string KernelLibrary::add(const KernelKey& key, const Schedule& schedule) {
+std::string KernelSet::add(const KernelKey& key, const Schedule& schedule) {
   KernelKey whole = key;
   whole.threads = 1;  // the code is the same for any share
   const std::string name = symbol_of(whole.text() + " " + schedule.text());
@@ -28,13 +28,13 @@ std::string KernelLibrary::add(const KernelKey& key, const Schedule& schedule) {
   return name;
 }
 
-std::string KernelLibrary::add(const EdgeKey& key) {
+std::string KernelSet::add(const EdgeKey& key) {
   const std::string name = symbol_of(key.text());
   kernels_.try_emplace(name, LibraryKernel{.edge = key, .key = {}, .schedule = {}});
   return name;
 }
 
-void KernelLibrary::write(const fs::path& file, const fs::path& program) const {
+void KernelSet::write(const fs::path& file, const fs::path& program) const {
   run_checked({.command = {program.string(), "library", file.string()},
                .input = to_json(*this).dump(),
                .input_file = {},
@@ -43,7 +43,7 @@ void KernelLibrary::write(const fs::path& file, const fs::path& program) const {
   if (!fs::is_regular_file(file)) fail("{}: expected a library from {}, found none", file.string(), program.string());
 }
 
-Json to_json(const KernelLibrary& library) {
+Json to_json(const KernelSet& library) {
   Json kernels = Json::array();
   for (const auto& [name, kernel] : library.kernels()) {
     Json one{{"symbol", name}};
@@ -58,9 +58,9 @@ Json to_json(const KernelLibrary& library) {
   return {{"target", library.target().text()}, {"kernels", kernels}};
 }
 
-KernelLibrary kernel_library_from_json(const Json& json, const std::string& origin) {
+KernelSet kernel_set_from_json(const Json& json, const std::string& origin) {
   const JsonReader reader(json, origin);
-  KernelLibrary library(target_from_text(reader.get<std::string>("target")));
+  KernelSet library(target_from_text(reader.get<std::string>("target")));
   const JsonReader kernels = reader.at("kernels");
   for (std::size_t i = 0; i < kernels.size(); ++i) {
     const JsonReader kernel = kernels.at(i);

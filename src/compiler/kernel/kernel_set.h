@@ -1,4 +1,4 @@
-// KernelLibrary: the kernels of a plan, gathered while its stages are put together, and made into one shared library.
+// KernelSet: the kernels of a plan, gathered while its stages are put together, and made into one shared library.
 //
 // The library is made by the program triage-kernels in a process of its own: it links Halide and with it LLVM, which
 // LibTorch brings another copy of that a process cannot have beside it.
@@ -20,9 +20,9 @@ struct LibraryKernel {  // a convolution, or what stands around them
   Schedule schedule;
 };
 
-class KernelLibrary {
+class KernelSet {
  public:
-  explicit KernelLibrary(Target target) : target_(std::move(target)) {}
+  explicit KernelSet(Target target) : target_(std::move(target)) {}
 
   // Both return the kernel's symbol; the same kernel is compiled once, for any number of threads.
   std::string add(const KernelKey& key, const Schedule& schedule);
@@ -40,7 +40,7 @@ class KernelLibrary {
 };
 
 // What triage-kernels reads: {"target", "kernels": [{"symbol", "edge"} or {"symbol", "kernel", "schedule"}]}.
-Json to_json(const KernelLibrary& library);
-KernelLibrary kernel_library_from_json(const Json& json, const std::string& origin);  // throws Error
+Json to_json(const KernelSet& library);
+KernelSet kernel_set_from_json(const Json& json, const std::string& origin);  // throws Error
 
 }  // namespace triage::compiler

@@ -1,4 +1,4 @@
-#include "compiler/kernel/kernel_library.h"
+#include "compiler/kernel/kernel_set.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,16 +10,16 @@
 namespace triage::compiler {
 namespace {
 
-KernelLibrary small_library() {
-  KernelLibrary library(target_from_name("avx2"));
+KernelSet small_library() {
+  KernelSet library(target_from_name("avx2"));
   const auto key = KernelKey::parse("int8 32->64 16x16 pool threads 2");
   library.add(key, {.vectors = 2, .columns = 2, .rows = 2});
   library.add(EdgeKey::parse("head int8 60/64 4x4 classes 10"));
   return library;
 }
 
-TEST(KernelLibrary, AKernelIsAddedOnceForAnyNumberOfRows) {
-  KernelLibrary library(target_from_name("avx2"));
+TEST(KernelSet, AKernelIsAddedOnceForAnyNumberOfRows) {
+  KernelSet library(target_from_name("avx2"));
   const Schedule schedule{.vectors = 2, .columns = 2, .rows = 2};
   const std::string name = library.add(KernelKey::parse("int8 32->64 16x16 pool threads 2"), schedule);
   EXPECT_EQ(library.add(KernelKey::parse("int8 32->64 16x16 pool"), schedule), name);
@@ -30,9 +30,9 @@ TEST(KernelLibrary, AKernelIsAddedOnceForAnyNumberOfRows) {
 }
 
 // Two kernels that differ have two names.
-TEST(KernelLibrary, NamesAreIdentifiersAndApart) {
+TEST(KernelSet, NamesAreIdentifiersAndApart) {
   Rng rng(1);
-  KernelLibrary library(target_from_name("avx2"));
+  KernelSet library(target_from_name("avx2"));
   std::set<std::pair<KernelKey, Schedule>> added;
   for (int i = 0; i < 500; ++i) {
     KernelKey key = random_key(rng);
@@ -46,17 +46,17 @@ TEST(KernelLibrary, NamesAreIdentifiersAndApart) {
   EXPECT_EQ(library.kernels().size(), added.size());
 }
 
-TEST(KernelLibrary, JobsSurviveTheirJson) {
+TEST(KernelSet, JobsSurviveTheirJson) {
   const Json json = to_json(small_library());
-  EXPECT_EQ(to_json(kernel_library_from_json(json, "job")), json);
+  EXPECT_EQ(to_json(kernel_set_from_json(json, "job")), json);
 }
 
-TEST(KernelLibrary, DamagedJobsAreRefusedByField) {
+TEST(KernelSet, DamagedJobsAreRefusedByField) {
   const Json whole = to_json(small_library());
   const auto refused = [&](const char* pointer, const Json& value) {
     Json json = whole;
     json[Json::json_pointer(pointer)] = value;
-    return error_of([&] { kernel_library_from_json(json, "job"); });
+    return error_of([&] { kernel_set_from_json(json, "job"); });
   };
   EXPECT_THAT(refused("/target", "z80"), testing::HasSubstr("found 'z80'"));
   EXPECT_THAT(refused("/kernels", 3), testing::HasSubstr("job"));
@@ -69,7 +69,7 @@ TEST(KernelLibrary, DamagedJobsAreRefusedByField) {
 }
 
 // In place of triage-kernels: programs that fail in every way.
-TEST(KernelLibrary, WhatBecameOfTheProgramIsSaid) {
+TEST(KernelSet, WhatBecameOfTheProgramIsSaid) {
   const TempDir directory;
   const fs::path file = directory / "kernels.so", program = directory / "program";
   const auto refused = [&](const char* script) {
@@ -89,7 +89,7 @@ TEST(KernelLibrary, WhatBecameOfTheProgramIsSaid) {
   EXPECT_FALSE(fs::exists(file));
 }
 
-TEST(KernelLibrary, ATuningThatEndedIsTold) {
+TEST(KernelSet, ATuningThatEndedIsTold) {
   const TempDir directory;
   const fs::path program = directory / "program";
   const TuneJob job{.target = target_from_name("avx2"),
