@@ -50,8 +50,9 @@ TEST(ScheduleModel, PredictsTimesAndPutsFailuresLast) {
   const std::vector<Schedule> all = all_schedules(key, made_up_target());
   for (const Schedule& schedule : all) {
     const bool dies = schedule.order == LoopOrder::pixels_outside;
-    const Outcome outcome =
-        dies ? Outcome{.failure = "crashed"} : Outcome{.us = schedule.unroll == 2 ? 50.0 : 100.0 * schedule.vectors};
+    const CandidateResult outcome = dies
+                                        ? CandidateResult{.failure = "crashed"}
+                                        : CandidateResult{.us = schedule.unroll == 2 ? 50.0 : 100.0 * schedule.vectors};
     candidates.push_back({.key = key, .schedule = schedule, .outcome = outcome});
   }
   const ScheduleModel model(candidates, made_up_target());

@@ -1,5 +1,5 @@
 // Map: CandidateRunner (this process) -> Keeper (its child) -> work() (the keeper's child, which measures). Each pair
-// speaks over a socket that keeps messages apart: a job is "key\nschedule", an answer an Outcome as JSON.
+// speaks over a socket that keeps messages apart: a job is "key\nschedule", an answer a CandidateResult as JSON.
 #include "compiler/tuning/candidate_runner.h"
 
 #include <fcntl.h>
@@ -40,23 +40,23 @@ constexpr bool kLimitMemory = false;  // its shadow alone is terabytes of addres
 constexpr bool kLimitMemory = true;
 #endif
 
-Outcome failed(std::string failure) {
+CandidateResult failed(std::string failure) {
   if (failure.size() > kMaxFailure) failure.resize(kMaxFailure);
   return {.failure = std::move(failure)};
 }
 
-std::string to_message(const Outcome& outcome) {
+std::string to_message(const CandidateResult& outcome) {
   Json json = {{"spread", outcome.spread}, {"samples", outcome.samples}, {"failure", outcome.failure}};
   if (outcome.us) json["us"] = *outcome.us;
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);  // an exception's text may be no UTF-8
 }
 
-Outcome from_message(const std::string& message) {
+CandidateResult from_message(const std::string& message) {
   const Json json = parse_json(message, "answer of a measuring process");
   const JsonReader reader(json, "answer of a measuring process");
-  Outcome outcome{.spread = reader.get<double>("spread"),
-                  .failure = reader.get<std::string>("failure"),
-                  .samples = reader.get<int>("samples")};
+  CandidateResult outcome{.spread = reader.get<double>("spread"),
+                          .failure = reader.get<std::string>("failure"),
+                          .samples = reader.get<int>("samples")};
   if (reader.has("us")) outcome.us = reader.get<double>("us");
   return outcome;
 }
@@ -115,7 +115,7 @@ void limit_resources(std::size_t memory_mib) {
   ::setrlimit(RLIMIT_AS, &limit);
 }
 
-Outcome measured(const SampleFunction& function, const std::string& job) {
+CandidateResult measured(const SampleFunction& function, const std::string& job) {
   try {
     const std::size_t split = job.find('\n');
     return outcome_of(function(KernelKey::parse(job.substr(0, split)), Schedule::parse(job.substr(split + 1))));
@@ -164,11 +164,11 @@ class Keeper {
 
  private:
   struct Answer {
-    Outcome outcome;
+    CandidateResult outcome;
     bool crashed = false;
   };
 
-  Outcome run(const std::string& job) {
+  CandidateResult run(const std::string& job) {
     if (served_ >= options_.max_per_worker) end_worker();
     const bool spoilt = served_ > 0;
     Answer answer = ask(job);
@@ -202,7 +202,7 @@ class Keeper {
 
   Answer read_answer(const std::string& message) {
     try {
-      Outcome outcome = from_message(message);
+      CandidateResult outcome = from_message(message);
       if (outcome.failure == "out of memory") end_worker();  // it may hold what the candidate had allocated
       return {std::move(outcome)};
     } catch (const Error&) {
@@ -256,7 +256,7 @@ class Keeper {
 
 }  // namespace
 
-Outcome outcome_of(std::vector<double> samples) {
+CandidateResult outcome_of(std::vector<double> samples) {
   if (samples.empty()) return failed("refused: expected samples, found none");
   for (const double us : samples) {
     if (!(us > 0 && std::isfinite(us))) return failed(std::format("refused: expected us above 0, found {}", us));
@@ -312,7 +312,7 @@ int CandidateRunner::stop() noexcept {
   return status;
 }
 
-Outcome CandidateRunner::run(const KernelKey& key, const Schedule& schedule) {
+CandidateResult CandidateRunner::run(const KernelKey& key, const Schedule& schedule) {
   if (keeper_ < 0) start();
   const bool there = send_message(socket_, key.text() + "\n" + schedule.text());
   for (bool waiting = there; waiting;) {

@@ -19,13 +19,13 @@
 namespace triage::compiler {
 
 // What became of a candidate: a time or a failure.
-struct Outcome {
+struct CandidateResult {
   std::optional<double> us;  // median of the samples
   double spread = 0;         // of the samples, us: 75th less 25th percentile
   std::string failure;  // "crashed with SIGILL", "timed out after 20 s", "out of memory", "refused: ..."; else empty
   int samples = 0;
 };
-Outcome outcome_of(std::vector<double> samples);  // us; none, or one that is not above 0: refused
+CandidateResult outcome_of(std::vector<double> samples);  // us; none, or one that is not above 0: refused
 
 // Compiles and times one candidate, in the worker: samples in us. May throw. Finalists are asked for again and again
 // in turns, so it pays to keep the kernels compiled last.
@@ -48,7 +48,7 @@ class CandidateRunner {
   // Blocks. A candidate that crashes a worker which had served others is given a second chance in a fresh one: an
   // earlier candidate may have spoilt the worker's memory. Throws Interrupted when the user asked to stop, Error when
   // the keeper is gone; the next call starts another.
-  Outcome run(const KernelKey& key, const Schedule& schedule);
+  CandidateResult run(const KernelKey& key, const Schedule& schedule);
 
  private:
   void start();

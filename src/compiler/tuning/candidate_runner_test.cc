@@ -72,7 +72,7 @@ std::vector<double> misbehave(const KernelKey&, const Schedule& schedule) {
   return {};
 }
 
-Outcome run_deed(CandidateRunner& runner, Deed deed) { return runner.run(kRunnerKey, {.columns = deed}); }
+CandidateResult run_deed(CandidateRunner& runner, Deed deed) { return runner.run(kRunnerKey, {.columns = deed}); }
 
 #ifdef __SANITIZE_ADDRESS__
 constexpr double kSeconds = 5;  // a fork takes long there, on a busy machine longer
@@ -83,7 +83,7 @@ const RunnerOptions kTight{.seconds = kSeconds, .memory_mib = 256};
 
 TEST(CandidateRunner, GivesMedianAndSpread) {
   CandidateRunner runner(misbehave, kTight);
-  const Outcome outcome = run_deed(runner, kWell);
+  const CandidateResult outcome = run_deed(runner, kWell);
   EXPECT_EQ(outcome.us, 2);
   EXPECT_EQ(outcome.spread, 1);
   EXPECT_EQ(outcome.samples, 3);
@@ -93,7 +93,7 @@ TEST(CandidateRunner, GivesMedianAndSpread) {
 TEST(CandidateRunner, EveryWayToFailCostsOneCandidate) {
   CandidateRunner runner(misbehave, kTight);
   const auto fails = [&](Deed deed) {
-    const Outcome outcome = run_deed(runner, deed);
+    const CandidateResult outcome = run_deed(runner, deed);
     EXPECT_FALSE(outcome.us);
     EXPECT_EQ(run_deed(runner, kWell).us, 2);
     return outcome.failure;
@@ -163,7 +163,7 @@ TEST(CandidateRunner, NothingIsLeftBehind) {
           return {1.0 * ::getpid()};
         },
         kTight);
-    const Outcome outcome = run_deed(runner, kWell);
+    const CandidateResult outcome = run_deed(runner, kWell);
     EXPECT_EQ(::kill(static_cast<pid_t>(*outcome.us), 0), 0);
   }
   // Worker and keeper held the pipe's other end: a read ends when all have gone.

@@ -133,12 +133,12 @@ class Tuning {
     for (const Candidate& candidate : known_) measured_.insert(candidate.schedule);
   }
 
-  void remember(const Schedule& schedule, const Outcome& outcome) {
+  void remember(const Schedule& schedule, const CandidateResult& outcome) {
     store_.insert(key_, schedule, outcome);
     sync();
   }
 
-  Outcome ask(const Schedule& schedule) const {
+  CandidateResult ask(const Schedule& schedule) const {
     const auto interrupted = [&] {
       return Interrupted(
           std::format("tuning {} was interrupted; {} candidates are in the store, the same command goes on",
@@ -236,7 +236,7 @@ class Tuning {
       for (std::size_t i = 0; i < order.size(); ++i) {
         if (i < options_.finalists || order[i].schedule == plain) finalists.push_back(order[i].schedule);
       }
-      const std::vector<Outcome> outcomes = rounds(finalists);
+      const std::vector<CandidateResult> outcomes = rounds(finalists);
       std::optional<std::size_t> winner;
       for (std::size_t i = 0; i < finalists.size(); ++i) {
         remember(finalists[i], outcomes[i]);
@@ -248,15 +248,15 @@ class Tuning {
 
   // Each schedule's median over the rounds. Every round begins with another one: what follows a slow one is no slower
   // for it every time. One failure is one too many.
-  std::vector<Outcome> rounds(const std::vector<Schedule>& schedules) const {
+  std::vector<CandidateResult> rounds(const std::vector<Schedule>& schedules) const {
     const std::size_t count = schedules.size();
     std::vector<std::vector<double>> times(count);
-    std::vector<Outcome> outcomes(count);
+    std::vector<CandidateResult> outcomes(count);
     for (std::size_t round = 0; round < static_cast<std::size_t>(options_.rounds); ++round) {
       for (std::size_t turn = 0; turn < count; ++turn) {
         const std::size_t i = (round + turn) % count;
         if (!outcomes[i].failure.empty()) continue;
-        const Outcome outcome = ask(schedules[i]);
+        const CandidateResult outcome = ask(schedules[i]);
         if (outcome.us)
           times[i].push_back(*outcome.us);
         else

@@ -23,7 +23,7 @@
 namespace triage::compiler {
 
 // CandidateRunner::run, or something on another device. Errors thrown end the tuning.
-using Measure = std::function<Outcome(const KernelKey& key, const Schedule& schedule)>;
+using Measure = std::function<CandidateResult(const KernelKey& key, const Schedule& schedule)>;
 
 struct TuneProgress {
   KernelKey key;

@@ -97,8 +97,8 @@ TEST(Tune, FailuresNeverWin) {
   std::set<Schedule> unsteady;
   MadeUpCpu cpu;
   // The fastest at first sight fail when they are looked at again.
-  const Measure measure = [&](const KernelKey& key, const Schedule& schedule) -> Outcome {
-    const Outcome outcome = cpu(key, schedule);
+  const Measure measure = [&](const KernelKey& key, const Schedule& schedule) -> CandidateResult {
+    const CandidateResult outcome = cpu(key, schedule);
     if (!outcome.us || schedule.unroll != 2) return outcome;
     unsteady.insert(schedule);
     if (++seen[schedule] > 2) return {.failure = "timed out after 1 s"};
@@ -110,7 +110,9 @@ TEST(Tune, FailuresNeverWin) {
   EXPECT_NE(result.best.schedule.unroll, 2);
   EXPECT_TRUE(result.best.outcome.us);
 
-  const Measure broken = [](const KernelKey&, const Schedule&) { return Outcome{.failure = "crashed with SIGILL"}; };
+  const Measure broken = [](const KernelKey&, const Schedule&) {
+    return CandidateResult{.failure = "crashed with SIGILL"};
+  };
   EXPECT_THAT(error_of([&] { tune(kWide, kMadeUpTarget, store, broken, {.candidates = 5}); }),
               HasSubstr("fp32 64->128 32x32: none of 5 schedules works; "));
 }
@@ -186,7 +188,7 @@ TEST(Tune, CtrlCEndsItAtOnceAndLosesOneCandidate) {
 TEST(Tune, EndsWhenNothingGetsBetterOrNothingIsLeft) {
   const TempDir directory;
   TuningStore store(directory / "tuning.sqlite", "made up");
-  const Measure flat = [](const KernelKey&, const Schedule&) { return Outcome{.us = 5, .samples = 1}; };
+  const Measure flat = [](const KernelKey&, const Schedule&) { return CandidateResult{.us = 5, .samples = 1}; };
   std::vector<TuneProgress> progress;
   TuneOptions options{.candidates = 100'000, .patience = 10};
   options.progress = [&](const TuneProgress& now) { progress.push_back(now); };

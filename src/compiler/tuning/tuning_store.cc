@@ -148,7 +148,7 @@ TuningStore::TuningStore(const fs::path& file, std::string machine)
 TuningStore::~TuningStore() = default;
 TuningStore::TuningStore(TuningStore&&) noexcept = default;
 
-void TuningStore::insert(const KernelKey& key, const Schedule& schedule, const Outcome& outcome) {
+void TuningStore::insert(const KernelKey& key, const Schedule& schedule, const CandidateResult& outcome) {
   const bool timed = outcome.us && *outcome.us > 0 && std::isfinite(*outcome.us) && std::isfinite(outcome.spread);
   if (timed != outcome.failure.empty() || timed != outcome.us.has_value()) {
     fail("{}: {}: {}: expected a time above 0 or a failure, found {} and '{}'", impl_->origin, key.text(),

@@ -21,7 +21,7 @@ namespace triage::compiler {
 struct Candidate {
   KernelKey key;
   Schedule schedule;
-  Outcome outcome;
+  CandidateResult outcome;
   std::string git, date;  // of the program that measured, and when
 };
 
@@ -38,7 +38,7 @@ class TuningStore {
   TuningStore(TuningStore&&) noexcept;
 
   // Replaces what was known of the candidate, at its old place in the order.
-  void insert(const KernelKey& key, const Schedule& schedule, const Outcome& outcome);
+  void insert(const KernelKey& key, const Schedule& schedule, const CandidateResult& outcome);
   // A tuning has ended: the winner (measured, no failure) and how many candidates that took into account.
   void finish(const KernelKey& key, const Schedule& winner, int effort);
 

@@ -58,7 +58,7 @@ TEST(TuningStore, KeepsWhatWasInserted) {
 TEST(TuningStore, RefusesWhatIsNoResult) {
   const TempDir directory;
   TuningStore store(directory / "tuning.sqlite", kMachine);
-  const auto refused = [&](const Outcome& outcome) {
+  const auto refused = [&](const CandidateResult& outcome) {
     return error_of([&] { store.insert(kStoreKey, of_columns(2), outcome); });
   };
   EXPECT_THAT(refused({}), HasSubstr("tuning.sqlite: fp32 16->32 8x8: direct 1x2x1"));

@@ -43,7 +43,7 @@ class MadeUpCpu {
  public:
   explicit MadeUpCpu(double noise = 0.02, std::uint64_t seed = 1) : noise_(noise), rng_(seed) {}
 
-  Outcome operator()(const KernelKey& key, const Schedule& schedule) {
+  CandidateResult operator()(const KernelKey& key, const Schedule& schedule) {
     ++calls;
     asked.push_back(schedule);
     distinct[key].insert(schedule);
