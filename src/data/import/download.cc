@@ -22,7 +22,7 @@ struct Closer {
 };
 using FileHandle = std::unique_ptr<std::FILE, Closer>;
 
-enum class Outcome { done, retry, restart };
+enum class NextStep { done, retry, restart };
 
 struct Transfer {
   CURL* curl = nullptr;
@@ -61,14 +61,14 @@ struct RemoveIfEmpty {
   }
 };
 
-struct Failure {
-  Outcome outcome = Outcome::done;
+struct FetchResult {
+  NextStep outcome = NextStep::done;
   std::string reason;
 };
 
 // One attempt, going on at the end of `part`. A part that is whole already (status 416) counts as done: libcurl says
 // so.
-Failure fetch(const std::string& url, const fs::path& part, const DownloadOptions& options, Progress& progress) {
+FetchResult fetch(const std::string& url, const fs::path& part, const DownloadOptions& options, Progress& progress) {
   static std::once_flag once;
   std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
   const std::unique_ptr<CURL, Closer> curl(curl_easy_init());
@@ -112,9 +112,9 @@ Failure fetch(const std::string& url, const fs::path& part, const DownloadOption
     if (status >= 400 && status < 500 && status != 408 && status != 429) {
       fail("{}: HTTP status {}, expected 200", url, status);
     }
-    return {Outcome::retry, std::format("HTTP status {}, expected 200", status)};
+    return {NextStep::retry, std::format("HTTP status {}, expected 200", status)};
   }
-  if (code == CURLE_RANGE_ERROR && transfer.first > 0) return {Outcome::restart, "the server cannot resume"};
+  if (code == CURLE_RANGE_ERROR && transfer.first > 0) return {NextStep::restart, "the server cannot resume"};
   if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) {
     fail("{}: {}, expected an http or https address", url, curl_easy_strerror(code));
   }
@@ -122,7 +122,7 @@ Failure fetch(const std::string& url, const fs::path& part, const DownloadOption
   curl_easy_getinfo(curl.get(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
   const std::string expected =
       length > 0 ? std::format(" of {}", transfer.first + static_cast<std::uint64_t>(length)) : "";
-  return {Outcome::retry,
+  return {NextStep::retry,
           std::format("{} after {}{} bytes", *message ? message : curl_easy_strerror(code), have, expected)};
 }
 
@@ -182,9 +182,9 @@ void download_file(const DownloadSource& source, const fs::path& path, const Dow
   bool restarted = false;
   for (int attempt = 1;;) {
     const std::uint64_t before = size_or_zero(part);
-    const Failure failure = fetch(source.url, part, options, progress);
-    if (failure.outcome == Outcome::done) break;
-    if (failure.outcome == Outcome::restart && !restarted) {
+    const FetchResult failure = fetch(source.url, part, options, progress);
+    if (failure.outcome == NextStep::done) break;
+    if (failure.outcome == NextStep::restart && !restarted) {
       restarted = true;
       fs::remove(part);
       continue;
