@@ -1,7 +1,7 @@
 // Cross-validation, choice and assembly of the routers.
-//   Candidate   objective x inputs x weight decay, trained on every fold; scored at several steps and strengths
-//   lifts       area under the accuracy/share curve minus the confidence policy's, per candidate, step, strength, fold
-//   decide      the best by its mean; whether it is real by folds that took no part in choosing
+//   RouterCandidate  objective x inputs x weight decay, trained on every fold; scored at several steps and strengths
+//   lifts            area under the accuracy/share curve minus confidence's, per candidate, step, strength, fold
+//   decide           the best by its mean; whether it is real by folds that took no part in choosing
 #include "route/router/router_training.h"
 
 #include <algorithm>
@@ -15,22 +15,22 @@
 namespace triage::route {
 namespace {
 
-struct Candidate {
+struct RouterCandidate {
   RouterObjective objective;
   bool use_features;
   double weight_decay;
 };
 
-struct Setting {  // one column of the lifts
+struct RouterSetting {  // one column of the lifts
   std::size_t candidate;
   int steps;
   double strength;
   std::vector<double> lift;  // [repeats * folds]
 };
 
-std::vector<Candidate> make_candidates(const RouterData& data, const RouterTrainingOptions& options) {
+std::vector<RouterCandidate> make_candidates(const RouterData& data, const RouterTrainingOptions& options) {
   const bool any_features = std::ranges::any_of(data.exits, [](const auto& exit) { return exit.width > 3; });
-  std::vector<Candidate> out;
+  std::vector<RouterCandidate> out;
   for (const RouterObjective& objective : options.objectives) {
     out.push_back({objective, false, options.weight_decay.front()});
     for (double decay : options.weight_decay) {
@@ -78,11 +78,11 @@ class CrossValidation {
         folds_(make_folds(data, options)),
         splits_(static_cast<std::size_t>(options.repeats) * static_cast<std::size_t>(options.folds)) {}
 
-  const std::vector<Candidate>& candidates() const { return candidates_; }
+  const std::vector<RouterCandidate>& candidates() const { return candidates_; }
 
-  std::vector<Setting> run() const {
+  std::vector<RouterSetting> run() const {
     std::vector<RouterMember> members;
-    for (const Candidate& c : candidates_) {
+    for (const RouterCandidate& c : candidates_) {
       for (std::size_t split = 0; split < splits_; ++split) {
         RouterMember& member = members.emplace_back(c.objective, c.use_features, c.weight_decay);
         for (std::size_t i = 0; i < data_.count; ++i) member.images.push_back(!held_out(split, i));
@@ -90,7 +90,7 @@ class CrossValidation {
       }
     }
     RouterBatch batch(data_, std::move(members), options_.hidden, options_.learning_rate);
-    std::vector<Setting> settings;
+    std::vector<RouterSetting> settings;
     for (int steps = options_.check_every; steps <= options_.steps; steps += options_.check_every) {
       batch.train(options_.check_every);
       score(batch, steps, settings);
@@ -104,7 +104,7 @@ class CrossValidation {
     return folds_[split / folds][image] == static_cast<int>(split % folds);
   }
 
-  void score(const RouterBatch& batch, int steps, std::vector<Setting>& settings) const {
+  void score(const RouterBatch& batch, int steps, std::vector<RouterSetting>& settings) const {
     const std::size_t first = settings.size();
     for (std::size_t c = 0; c < candidates_.size(); ++c) {
       for (double strength : options_.strengths) settings.push_back({c, steps, strength, std::vector<double>(splits_)});
@@ -137,7 +137,7 @@ class CrossValidation {
 
   const RouterData& data_;
   const RouterTrainingOptions& options_;
-  std::vector<Candidate> candidates_;
+  std::vector<RouterCandidate> candidates_;
   std::vector<std::vector<int>> folds_;
   std::size_t splits_;
 };
@@ -152,24 +152,24 @@ double mean_without(std::span<const double> lift, std::size_t left_out) {
 }
 
 struct Decision {
-  const Setting* best = nullptr;
+  const RouterSetting* best = nullptr;
   double lift = 0, held_out_lift = 0, held_out_error = 0;  // error: standard error
   bool better = false;
 };
 
-Decision decide(const std::vector<Setting>& settings, const RouterTrainingOptions& options) {
+Decision decide(const std::vector<RouterSetting>& settings, const RouterTrainingOptions& options) {
   Decision out;
-  out.best = &*std::ranges::max_element(settings, {}, [](const Setting& s) { return mean(s.lift); });
+  out.best = &*std::ranges::max_element(settings, {}, [](const RouterSetting& s) { return mean(s.lift); });
   out.lift = mean(out.best->lift);
   const auto folds = static_cast<std::size_t>(options.folds);
   for (int r = 0; r < options.repeats; ++r) {
     std::vector<double> held_out;
     for (std::size_t f = 0; f < folds; ++f) {
-      const auto of_repeat = [&](const Setting& s) {
+      const auto of_repeat = [&](const RouterSetting& s) {
         return std::span(s.lift).subspan(static_cast<std::size_t>(r) * folds, folds);
       };
-      const Setting& chosen =
-          *std::ranges::max_element(settings, {}, [&](const Setting& s) { return mean_without(of_repeat(s), f); });
+      const RouterSetting& chosen = *std::ranges::max_element(
+          settings, {}, [&](const RouterSetting& s) { return mean_without(of_repeat(s), f); });
       held_out.push_back(of_repeat(chosen)[f]);
     }
     const double centre = mean(held_out);
@@ -219,7 +219,7 @@ plan::Router average(const RouterData::ExitInputs& exit, const RouterBatch& batc
   return router;
 }
 
-Json describe(const Setting& s, const Candidate& c) {
+Json describe(const RouterSetting& s, const RouterCandidate& c) {
   return {{"objective", c.objective.mixed ? "mixed" : "gain"},
           {c.objective.mixed ? "lambda" : "blend", c.objective.weight},
           {"features", c.use_features},
@@ -229,7 +229,7 @@ Json describe(const Setting& s, const Candidate& c) {
           {"area_lift", mean(s.lift)}};
 }
 
-Json make_report(const std::vector<Setting>& settings, const std::vector<Candidate>& candidates,
+Json make_report(const std::vector<RouterSetting>& settings, const std::vector<RouterCandidate>& candidates,
                  const Decision& decision, const RouterData& data) {
   double gap = 0;
   for (float gain : data.exits[0].hard_gain) gap += gain / static_cast<double>(data.count);
@@ -240,8 +240,8 @@ Json make_report(const std::vector<Setting>& settings, const std::vector<Candida
   if (gap > 0) report["held_out_apgr_lift"] = decision.held_out_lift / gap;
   report["learned"] = decision.better;
   for (std::size_t c = 0; c < candidates.size(); ++c) {  // each at its best step and strength
-    const Setting* best = nullptr;
-    for (const Setting& s : settings) {
+    const RouterSetting* best = nullptr;
+    for (const RouterSetting& s : settings) {
       if (s.candidate == c && (best == nullptr || mean(s.lift) > mean(best->lift))) best = &s;
     }
     report["candidates"].push_back(describe(*best, candidates[c]));
@@ -268,14 +268,14 @@ TrainedRouters train_routers(const ScoreTable& table, std::span<const double> te
   }
   const RouterData data = prepare_router_data(table, temperatures, path_latency_us);
   const CrossValidation validation(data, options);
-  const std::vector<Setting> settings = validation.run();
+  const std::vector<RouterSetting> settings = validation.run();
   const Decision decision = decide(settings, options);
 
   TrainedRouters out;
   out.learned = decision.better;
   out.report = make_report(settings, validation.candidates(), decision, data);
   if (decision.better) {
-    const Candidate& chosen = validation.candidates()[decision.best->candidate];
+    const RouterCandidate& chosen = validation.candidates()[decision.best->candidate];
     std::vector<RouterMember> members;
     for (int e = 0; e < options.members; ++e) {
       members.push_back({chosen.objective, chosen.use_features, chosen.weight_decay,
