@@ -11,9 +11,10 @@
 namespace triage::evaluate {
 namespace {
 
-class Setting {  // one way to run the plan, and what it took
+class TimedSetting {  // one way to run the plan, and what it took
  public:
-  Setting(const ClassifyRow& classify, const std::function<double()>& now_us) : classify_(&classify), now_(&now_us) {}
+  TimedSetting(const ClassifyRow& classify, const std::function<double()>& now_us)
+      : classify_(&classify), now_(&now_us) {}
 
   Expected run(std::uint32_t row, std::size_t half) {
     const double start = (*now_)();
@@ -87,11 +88,11 @@ std::vector<TurnTimes> times_in_turns(
     const RealRunOptions& options,
     const std::function<void(std::size_t setting, std::uint32_t row, const Expected& outcome)>& said) {
   if (split == 0 || options.images == 0 || options.window == 0) fail("real run: no images to classify");
-  std::vector<Setting> settings;
+  std::vector<TimedSetting> settings;
   for (const ClassifyRow& one : classify) settings.emplace_back(one, now_us);
   const std::vector<std::uint32_t> rows = rows_in_order(split, options);
   const std::span<const std::uint32_t> all(rows);
-  for (const Setting& setting : settings) setting.warm_up(all.first(std::min(options.warm_up, all.size())));
+  for (const TimedSetting& setting : settings) setting.warm_up(all.first(std::min(options.warm_up, all.size())));
   for (std::size_t first = 0, round = 0; first < rows.size(); first += options.window, ++round) {
     const auto window = all.subspan(first, std::min(options.window, rows.size() - first));
     for (std::size_t turn = 0; turn < settings.size(); ++turn) {
@@ -103,7 +104,7 @@ std::vector<TurnTimes> times_in_turns(
     }
   }
   std::vector<TurnTimes> times;
-  for (const Setting& setting : settings) times.push_back(setting.times());
+  for (const TimedSetting& setting : settings) times.push_back(setting.times());
   return times;
 }
 

@@ -1,4 +1,4 @@
-// Map: Best keeps the best point of each level; two_stages() walks the sorted images, Grid the combinations of
+// Map: Best keeps the best point of each level; two_stages() walks the sorted images, ThresholdGrid the combinations of
 // thresholds; solve() turns what Best holds into points.
 #include "search/solve/plan_solver.h"
 
@@ -15,7 +15,7 @@ namespace {
 // Cells of an exit's scores, by the number of stages: some thousand combinations.
 constexpr std::array<std::size_t, kMaxSearchStages + 1> kGrid{0, 0, 0, 64, 20};
 
-struct Setting {  // thresholds as counts: how many of all images have a score above each
+struct ThresholdSetting {  // thresholds as counts: how many of all images have a score above each
   double cost = 0, accuracy = 0, violation = 0;
   std::array<std::uint32_t, kMaxSearchStages - 1> escalated{};
   std::array<double, kMaxSearchStages> reach{};
@@ -46,7 +46,7 @@ class Best {
     if (level >= levels_.size()) return;
     const bool better = kept_.improves(level, found);
     if (!better && !(limited_ && none_kept_)) return;
-    Setting setting{.cost = found.cost, .accuracy = found.accuracy};
+    ThresholdSetting setting{.cost = found.cost, .accuracy = found.accuracy};
     std::ranges::copy(escalated, setting.escalated.begin());
     for (std::size_t j = 0; j < reached.size(); ++j) setting.reach[j] = static_cast<double>(reached[j]) / images_;
     if (limited_) {
@@ -60,8 +60,8 @@ class Best {
     if (better) kept_.offer(level, setting);
   }
 
-  std::vector<Setting> front() const {
-    std::vector<Setting> settings = kept_.rising();
+  std::vector<ThresholdSetting> front() const {
+    std::vector<ThresholdSetting> settings = kept_.rising();
     if (settings.empty() && least_broken_) settings.push_back(*least_broken_);
     return settings;
   }
@@ -73,8 +73,8 @@ class Best {
   const threshold::CostLevels& levels_;
   double images_;
   std::vector<double> stage_cost_;
-  threshold::LevelTable<Setting> kept_;
-  std::optional<Setting> least_broken_;
+  threshold::LevelTable<ThresholdSetting> kept_;
+  std::optional<ThresholdSetting> least_broken_;
 };
 
 double sum(const std::vector<std::uint8_t>& correct) { return std::accumulate(correct.begin(), correct.end(), 0.0); }
@@ -92,9 +92,9 @@ void two_stages(std::span<const SolverStage> stages, Best& best) {
 }
 
 // All combinations of thresholds at `cells` quantiles of each exit's scores.
-class Grid {
+class ThresholdGrid {
  public:
-  Grid(std::span<const SolverStage> stages, std::size_t cells) : stages_(stages), side_(cells + 1) {
+  ThresholdGrid(std::span<const SolverStage> stages, std::size_t cells) : stages_(stages), side_(cells + 1) {
     const std::size_t exits = stages.size() - 1, images = stages[0].correct->size();
     std::vector<std::vector<std::uint16_t>> cell(exits);
     for (std::size_t exit = 0; exit < exits; ++exit) {
@@ -157,10 +157,10 @@ std::vector<OperatingPoint> solve(std::span<const SolverStage> stages, std::span
   } else if (stages.size() == 2) {
     two_stages(stages, best);
   } else {
-    Grid(stages, kGrid[stages.size()]).offer_all(best);
+    ThresholdGrid(stages, kGrid[stages.size()]).offer_all(best);
   }
   std::vector<OperatingPoint> points;
-  for (const Setting& setting : best.front()) {
+  for (const ThresholdSetting& setting : best.front()) {
     OperatingPoint& point = points.emplace_back();
     point.cost = setting.cost;
     point.accuracy = setting.accuracy;
