@@ -159,7 +159,7 @@ std::vector<std::pair<Genome, std::string>> JointSearch::draw(std::uint64_t batc
 }
 
 void JointSearch::run_batch() {
-  const Batch batch = study_.claim();
+  const StudyBatch batch = study_.claim();
   const double begin = now_seconds();
   sync();
   std::vector<Trial> trials;

@@ -231,7 +231,7 @@ Study::~Study() = default;
 Study::Study(Study&&) noexcept = default;
 Study& Study::operator=(Study&&) noexcept = default;
 
-Batch Study::claim() {
+StudyBatch Study::claim() {
   SqlDatabase& database = *impl_->database;
   SqlTransaction transaction(database);
   const std::int64_t now = database.now_ms(), lease_end = now + impl_->lease_ms;
@@ -258,7 +258,7 @@ Batch Study::claim() {
   return {.id = static_cast<std::uint64_t>(id)};
 }
 
-bool Study::complete(const Batch& batch, const std::vector<Trial>& trials, const Json& summary) {
+bool Study::complete(const StudyBatch& batch, const std::vector<Trial>& trials, const Json& summary) {
   SqlDatabase& database = *impl_->database;
   const std::string where = std::format("{}: batch {}", database.origin(), batch.id);
   const auto batch_id = static_cast<std::int64_t>(batch.id);

@@ -32,7 +32,7 @@ struct Trial {
   std::vector<TrialPoint> points;
 };
 
-struct Batch {  // a claimed piece of work
+struct StudyBatch {  // a claimed piece of work
   std::uint64_t id = 0;
   int attempt = 1;  // above 1: earlier workers did not complete it
 };
@@ -53,12 +53,12 @@ class Study {
 
   // The next piece of work: the lowest batch that was given up, else a new number (0, 1, 2, ...). A batch is given up
   // when its process is gone (seen at once on the same machine) or its lease has run out.
-  Batch claim();
+  StudyBatch claim();
 
   // Records the batch as done with its trials, in one transaction; trials whose genome the study has are left out.
   // False, and nothing is recorded, when the batch was completed before: by another worker who took it over. Who is
   // first counts, so a worker whose lease ran out need not ask. summary: an object for the history.
-  bool complete(const Batch& batch, const std::vector<Trial>& trials, const Json& summary);
+  bool complete(const StudyBatch& batch, const std::vector<Trial>& trials, const Json& summary);
 
   // Trials with a larger id, rising. Never incomplete: who has seen id N has seen, or can read, all ids below.
   std::vector<Trial> trials_after(std::uint64_t last_id) const;

@@ -28,7 +28,7 @@ Trial trial(const std::string& genome, std::uint64_t seed = 1) {
                      {.cost = 12, .accuracy = 0.75}}};
 }
 
-std::vector<Trial> trials_of(const Batch& batch, int count) {
+std::vector<Trial> trials_of(const StudyBatch& batch, int count) {
   std::vector<Trial> trials;
   for (int i = 0; i < count; ++i) trials.push_back(trial(std::format("{}/{}", batch.id, i)));
   return trials;
@@ -71,7 +71,7 @@ TEST_P(StudyTest, KeepsWhatIsCompleted) {
   {
     Study study = open();
     EXPECT_EQ(study.size(), 0u);
-    const Batch first = study.claim(), second = study.claim();
+    const StudyBatch first = study.claim(), second = study.claim();
     EXPECT_EQ(first.id, 0u);
     EXPECT_EQ(second.id, 1u);
     EXPECT_TRUE(study.complete(second, {trial("b", ~std::uint64_t{0})}, {{"seconds", 2}}));
@@ -104,7 +104,7 @@ TEST(StudyFile, DamageIsRefused) {
   {
     Study study = open();
     for (int i = 0; i < 4; ++i) {
-      const Batch batch = study.claim();
+      const StudyBatch batch = study.claim();
       study.complete(batch, trials_of(batch, 5), {{"seconds", 2}});
     }
   }
@@ -169,7 +169,7 @@ TEST_P(StudyTest, RefusesWhatItCannotKeep) {
   Study study = open();
   EXPECT_THAT(error_of([&] { study.complete({.id = 7}, {}, Json::object()); }),
               HasSubstr("batch 7: expected one that"));
-  const Batch batch = study.claim();
+  const StudyBatch batch = study.claim();
   Trial bad = trial("x");
   bad.points[1].cost = std::nan("");
   EXPECT_THAT(error_of([&] { study.complete(batch, {trial("a"), bad}, Json::object()); }),
@@ -199,12 +199,12 @@ TEST_P(StudyTest, TakesOverFromDeadProcesses) {
   EXPECT_EQ(study.claim().id, 2u);  // the second one lives
   ::kill(second, SIGKILL);
   wait_for_end(second);
-  const Batch batch = study.claim();  // of a zombie
+  const StudyBatch batch = study.claim();  // of a zombie
   EXPECT_EQ(batch.id, 0u);
   EXPECT_EQ(batch.attempt, 3);
   EXPECT_EQ(reap(first), 0);
   EXPECT_NE(reap(second), 0);
-  const Batch next = study.claim();  // of no process at all
+  const StudyBatch next = study.claim();  // of no process at all
   EXPECT_EQ(next.id, 1u);
   EXPECT_EQ(next.attempt, 2);
   EXPECT_EQ(study.claim().id, 3u);
@@ -213,11 +213,11 @@ TEST_P(StudyTest, TakesOverFromDeadProcesses) {
 
 TEST_P(StudyTest, TakesOverWhenTheLeaseHasRunOut) {
   Study slow = open(), other = open();
-  const Batch batch = slow.claim();
+  const StudyBatch batch = slow.claim();
   EXPECT_EQ(batch.id, 0u);
   EXPECT_EQ(other.claim().id, 1u);
   open_database(location_)->run("UPDATE triage_batches SET lease_end = lease_end - 900000 WHERE id = 0", {});
-  const Batch taken = other.claim();
+  const StudyBatch taken = other.claim();
   EXPECT_EQ(taken.id, 0u);
   EXPECT_EQ(taken.attempt, 2);
   EXPECT_TRUE(other.complete(taken, {trial("a")}, {{"by", "other"}}));
@@ -233,7 +233,7 @@ TEST_P(StudyTest, FourProcessesWriteAndAReaderMissesNothing) {
     children.push_back(in_child([&] {
       Study study = open();
       for (std::size_t b = 0; b < kBatches; ++b) {
-        const Batch batch = study.claim();
+        const StudyBatch batch = study.claim();
         std::vector<Trial> trials = trials_of(batch, kTrials);
         trials.push_back(trial("everybody's"));
         if (!study.complete(batch, trials, Json::object())) fail("batch {} was done already", batch.id);
@@ -270,7 +270,7 @@ TEST_P(StudyTest, AKilledWorkerLeavesABatchWholeOrNotAtAll) {
       Study study = open();
       if (::write(ready[1], "x", 1) != 1) return;
       while (true) {
-        const Batch batch = study.claim();
+        const StudyBatch batch = study.claim();
         study.complete(batch, trials_of(batch, kTrials), Json::object());
       }
     });
@@ -319,7 +319,7 @@ TEST(StudyOnPostgres, NamesALostConnectionButNoPassword) {
   PostgresServer& server = PostgresServer::get();
   const std::string location = server.new_database(), database = location.substr(location.rfind('/') + 1);
   Study study(server.location(database, "triage:secret"), "first", kIdentity);
-  const Batch batch = study.claim();
+  const StudyBatch batch = study.claim();
   open_database(location)->run(
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()",
       {database});
