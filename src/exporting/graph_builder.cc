@@ -90,7 +90,7 @@ std::string GraphBuilder::constant(const std::string& name, const std::vector<st
 }
 
 onnx::ValueInfoProto value_info(const std::string& name, onnx::TensorProto::DataType type,
-                                const std::vector<Dimension>& shape) {
+                                const std::vector<TensorDimension>& shape) {
   onnx::ValueInfoProto info;
   info.set_name(name);
   auto& tensor = *info.mutable_type()->mutable_tensor_type();

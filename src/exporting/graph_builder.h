@@ -48,13 +48,13 @@ class GraphBuilder {
 };
 
 // A dimension: its size, or a name where it is dynamic.
-struct Dimension {
+struct TensorDimension {
   std::int64_t size = 0;
   std::string name;
 };
 inline constexpr auto kFloat = onnx::TensorProto::FLOAT;
 onnx::ValueInfoProto value_info(const std::string& name, onnx::TensorProto::DataType type,
-                                const std::vector<Dimension>& shape);
+                                const std::vector<TensorDimension>& shape);
 
 // An empty model of this program's operator set, producer and version.
 onnx::ModelProto new_model(const std::string& graph_name);

@@ -94,8 +94,8 @@ void check_int8(const StageModel& stage, const std::string& where) {
   }
 }
 
-void add_output(onnx::GraphProto& graph, const std::string& name, const std::vector<Dimension>& rest) {
-  std::vector<Dimension> shape{{0, "N"}};
+void add_output(onnx::GraphProto& graph, const std::string& name, const std::vector<TensorDimension>& rest) {
+  std::vector<TensorDimension> shape{{0, "N"}};
   shape.insert(shape.end(), rest.begin(), rest.end());
   *graph.add_output() = value_info(name, kFloat, shape);
 }

@@ -78,14 +78,14 @@ std::string input_name(const Context& context, int index) {
 }
 
 // The images that come to a stage: all of a call at the first one.
-Dimension batch_of(const Context& context, int index) {
+TensorDimension batch_of(const Context& context, int index) {
   if (context.options.batch == 1 || (index == 0 && context.options.batch > 0)) return {context.options.batch, {}};
   return {0, index == 0 ? "N" : std::format("N{}", index)};
 }
 
 void add_outputs(onnx::GraphProto& graph, const Context& context, int index, const std::string& logits,
                  const std::string& exit) {
-  const Dimension batch = batch_of(context, index);
+  const TensorDimension batch = batch_of(context, index);
   const auto classes = static_cast<std::int64_t>(context.plan.classes.size());
   *graph.add_output() = value_info(logits, kFloat, {batch, {classes, {}}});
   *graph.add_output() = value_info(exit, onnx::TensorProto::INT64, {batch});
