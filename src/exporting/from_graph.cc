@@ -28,7 +28,7 @@ StageModel stage_from_graph(const compiler::StageGraph& graph, const plan::Plan&
   stage.carry_block = block_of(graph.carry_conv);
   stage.policy = plan.policy;
   if (index + 1 < plan.stages.size()) stage.exit = of.exit;
-  check_stage(stage);
+  check_stage_model(stage);
   return stage;
 }
 

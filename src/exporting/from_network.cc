@@ -47,7 +47,7 @@ StageModel stage_from_network(const supernet::NetworkImpl& network, const StageO
   if (options.carry) stage.carry_block = stage.end_block() - 1;
   stage.exit = options.exit;
   stage.policy = options.policy;
-  check_stage(stage);
+  check_stage_model(stage);
   return stage;
 }
 

@@ -116,7 +116,7 @@ std::vector<float> file_weight(const StageModel& stage, std::size_t conv) {
   return weight;
 }
 
-void check_stage(const StageModel& stage) {
+void check_stage_model(const StageModel& stage) {
   const std::string where = "stage " + stage.name;
   const int blocks = static_cast<int>(stage.arch.blocks.size());
   if (stage.first_block < 0 || stage.first_block >= stage.end_block() || stage.end_block() > blocks)
@@ -151,7 +151,7 @@ void check_stage(const StageModel& stage) {
 }
 
 onnx::ModelProto stage_to_onnx(const StageModel& stage) {
-  check_stage(stage);
+  check_stage_model(stage);
   const auto layers = stage_layers(stage);
   const auto classes = static_cast<std::int64_t>(stage.classes.size());
 

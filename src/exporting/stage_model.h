@@ -58,7 +58,7 @@ std::vector<plan::ConvLayer> stage_layers(const StageModel& stage);
 std::vector<float> file_weight(const StageModel& stage, std::size_t conv);
 
 // Throws Error naming the stage, the layer, found and expected: sizes, values that are not finite, stddev <= 0.
-void check_stage(const StageModel& stage);
+void check_stage_model(const StageModel& stage);
 
 onnx::ModelProto stage_to_onnx(const StageModel& stage);  // checks the stage first
 

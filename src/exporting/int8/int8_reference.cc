@@ -169,7 +169,7 @@ class Reference {
 }  // namespace
 
 Engine int8_reference(const StageModel& stage) {
-  check_stage(stage);
+  check_stage_model(stage);
   if (!stage.int8) fail("stage {}: expected a stage in int8", stage.name);
   const auto reference = std::make_shared<Reference>(stage);
   return {"int8 reference", [reference](std::span<const float> images, int n) {
