@@ -123,7 +123,7 @@ Figure scoring(const Options& options, const train::NetworkFile& file, const dat
 
 void run(Options options, const std::string& command) {
   train::set_threads(0);
-  const train::NetworkFile file = train::load_network(options.supernet, train::Precision::bf16);
+  const train::NetworkFile file = train::load_network(options.supernet, train::ComputeType::bf16);
   const JsonReader trained(file.identity.at("supernet"), options.supernet + ": about.identity.supernet");
   if (options.random_subnets == 0) options.random_subnets = trained.get<int>("random_subnets");
   if (options.random_images == 0) options.random_images = trained.get_or<int>("random_images", 0);

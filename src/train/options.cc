@@ -82,12 +82,12 @@ Json to_json(const SupernetOptions& o) {
   return json;
 }
 
-Precision precision_from_string(const std::string& text) {
-  if (text == "bf16") return Precision::bf16;
-  if (text == "fp32") return Precision::fp32;
+ComputeType compute_type_from_string(const std::string& text) {
+  if (text == "bf16") return ComputeType::bf16;
+  if (text == "fp32") return ComputeType::fp32;
   fail("precision: expected 'bf16' or 'fp32', found '{}'", text);
 }
 
-const char* to_string(Precision precision) { return precision == Precision::bf16 ? "bf16" : "fp32"; }
+const char* to_string(ComputeType precision) { return precision == ComputeType::bf16 ? "bf16" : "fp32"; }
 
 }  // namespace triage::train

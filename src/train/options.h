@@ -58,8 +58,8 @@ void read_exit_options(ConfigSection& section, SupernetOptions& options);  // th
 void read_supernet_options(ConfigSection& section, SupernetOptions& options);
 Json to_json(const SupernetOptions& options);
 
-enum class Precision { bf16, fp32 };
-Precision precision_from_string(const std::string& text);  // throws Error
-const char* to_string(Precision precision);
+enum class ComputeType { bf16, fp32 };
+ComputeType compute_type_from_string(const std::string& text);  // throws Error
+const char* to_string(ComputeType precision);
 
 }  // namespace triage::train

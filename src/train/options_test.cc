@@ -121,10 +121,10 @@ TEST(SupernetOptions, OfAStageTheExitsAloneAreRead) {
   EXPECT_THAT(error_of([&] { section.finish(); }), HasSubstr("key 'random_subnets' is unknown"));
 }
 
-TEST(Precision, HasANameEachWay) {
-  for (const Precision precision : {Precision::bf16, Precision::fp32})
-    EXPECT_EQ(precision_from_string(to_string(precision)), precision);
-  EXPECT_THAT(error_of([] { precision_from_string("fp16"); }), HasSubstr("expected 'bf16' or 'fp32', found 'fp16'"));
+TEST(ComputeType, HasANameEachWay) {
+  for (const ComputeType precision : {ComputeType::bf16, ComputeType::fp32})
+    EXPECT_EQ(compute_type_from_string(to_string(precision)), precision);
+  EXPECT_THAT(error_of([] { compute_type_from_string("fp16"); }), HasSubstr("expected 'bf16' or 'fp32', found 'fp16'"));
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ class Training {
     job.options.epochs = 2;
     job.options.batch = 64;
     job.options.augment.shift = 1;
-    job.precision = Precision::fp32;
+    job.precision = ComputeType::fp32;
     job.data = &*dataset_;
     job.splits = &splits_;
     job.normalization = data::measure_normalization(*dataset_, splits_.train);
@@ -74,7 +74,7 @@ bool stopped_after_a_step(const TrainJob& job) {
 Tensors weights_of(const TrainJob& job) {
   Tensors tensors;
   for (const char* suffix : {".pt", "_best.pt"}) {
-    const NetworkFile file = load_network(job.run / (job.name + suffix), Precision::fp32);
+    const NetworkFile file = load_network(job.run / (job.name + suffix), ComputeType::fp32);
     for (const auto& [name, tensor] : file.network->state()) tensors[suffix + name] = tensor.clone();
   }
   return tensors;

@@ -7,8 +7,8 @@
 namespace triage::train {
 namespace {
 
-data::PixelType pixel_type(Precision precision) {
-  return precision == Precision::bf16 ? data::PixelType::bf16 : data::PixelType::fp32;
+data::PixelType pixel_type(ComputeType precision) {
+  return precision == ComputeType::bf16 ? data::PixelType::bf16 : data::PixelType::fp32;
 }
 
 // Exact statistics for the current weights, from the first augmented batches of a stream of its own. Without cutout:

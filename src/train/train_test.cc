@@ -130,7 +130,7 @@ TEST(NetworkFile, CarriesItsSpaceAndGivesTheSameAnswers) {
   supernet::Network network(space, plan::InputShape{3, 16, 16}, 2, options, /*seed=*/5);
   const NetworkAbout about{{"cat", "dog"}, {{0.5f, 0.4f, 0.3f}, {0.2f, 0.2f, 0.2f}}, {{"data", "x"}}};
   save_network(file, *network, network->state(), about);
-  NetworkFile back = load_network(file, Precision::fp32);
+  NetworkFile back = load_network(file, ComputeType::fp32);
   EXPECT_EQ(back.network->space(), space);
   EXPECT_EQ(back.classes, about.classes);
   EXPECT_EQ(back.normalization.mean, about.normalization.mean);
@@ -146,7 +146,7 @@ TEST(NetworkFile, CarriesItsSpaceAndGivesTheSameAnswers) {
   save_network(file, *network, network->state(), about, WeightStorage::bf16);
   EXPECT_LT(fs::file_size(file), whole * 7 / 10);
   EXPECT_LT(
-      (load_network(file, Precision::fp32).network->forward(images).logits - was.logits).abs().max().item<float>(),
+      (load_network(file, ComputeType::fp32).network->forward(images).logits - was.logits).abs().max().item<float>(),
       0.02f * was.logits.abs().max().item<float>());  // bf16 keeps 8 bits
 }
 
@@ -164,7 +164,7 @@ TEST(Pickle, NamesWhatTorchLoadAllows) {
 
 TEST(NetworkFile, RefusesWhatItIsNot) {
   const fs::path file = scratch("net.pt");
-  const auto load = [&] { load_network(file, Precision::fp32); };
+  const auto load = [&] { load_network(file, ComputeType::fp32); };
   write_file_atomic(file, "no pickle");
   EXPECT_NE(error_of(load).find("net.pt: expected a pickled dict"), std::string::npos);
   write_file_atomic(file, pickle({{"head_bias", at::zeros({10})}}));
@@ -172,7 +172,7 @@ TEST(NetworkFile, RefusesWhatItIsNot) {
 }
 
 std::string meaning_of(const fs::path& file) {
-  const NetworkFile network = load_network(file, Precision::fp32);
+  const NetworkFile network = load_network(file, ComputeType::fp32);
   Tensors tensors;
   for (const auto& [name, tensor] : network.network->state()) tensors[name] = tensor;
   return pickle(tensors, {{"about", network.network->space().text() + network.identity.dump() +

@@ -84,8 +84,8 @@ at::Device device_from_string(const std::string& text) {
 
 const char* libtorch_version() { return TORCH_VERSION; }
 
-Precision fastest_precision(at::Device device) {
-  return device.is_cuda() || supernet::conv3x3_bf16_supported() ? Precision::bf16 : Precision::fp32;
+ComputeType fastest_precision(at::Device device) {
+  return device.is_cuda() || supernet::conv3x3_bf16_supported() ? ComputeType::bf16 : ComputeType::fp32;
 }
 
 int set_threads(int threads) {
@@ -97,7 +97,7 @@ int set_threads(int threads) {
 }
 
 supernet::Network make_network(const TrainJob& job) {
-  supernet::Network network = empty_network(job, job.precision == Precision::bf16);
+  supernet::Network network = empty_network(job, job.precision == ComputeType::bf16);
   if (job.start) {
     copy_start(job, network);
     return network;
@@ -183,7 +183,7 @@ void require_images_of(const NetworkFile& network, const data::Dataset& data, co
                           "' as it is split here");
 }
 
-supernet::Network load_trained(const TrainJob& job, Precision precision) {
+supernet::Network load_trained(const TrainJob& job, ComputeType precision) {
   const fs::path file = job.run / (job.name + "_best.pt");
   const NetworkFile trained = load_network(file, precision);
   require_images_of(trained, *job.data, *job.splits, job.seed, file);

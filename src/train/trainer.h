@@ -21,7 +21,7 @@ struct TrainJob {
   TrainOptions options;
   SupernetOptions supernet;
   std::uint64_t seed = 1;
-  Precision precision = Precision::bf16;
+  ComputeType precision = ComputeType::bf16;
   at::Device device = at::kCPU;
   const data::Dataset* data = nullptr;  // not owned, as the next two
   const data::Splits* splits = nullptr;
@@ -47,7 +47,7 @@ const char* libtorch_version();
 
 // bf16 where the device multiplies it in hardware (CUDA; CPUs with AVX512-BF16). Elsewhere LibTorch emulates it at a
 // fifth of fp32's speed, measured on a CPU with AVX2 alone.
-Precision fastest_precision(at::Device device);
+ComputeType fastest_precision(at::Device device);
 
 // Threads that training and other tensor work use from now on; 0: all cores. Returns how many that are.
 int set_threads(int threads);
@@ -79,7 +79,7 @@ void check_job(const TrainJob& job);
 TrainResult train(const TrainJob& job);
 
 // The trained network, from NAME_best.pt, in inference mode. It must have been trained on the job's images.
-supernet::Network load_trained(const TrainJob& job, Precision precision);
+supernet::Network load_trained(const TrainJob& job, ComputeType precision);
 
 // Share of `indices` that the network labels right; in inference mode.
 double accuracy(supernet::Network& network, const data::Dataset& data, std::span<const std::uint32_t> indices,

@@ -73,7 +73,7 @@ void save_network(const fs::path& file, const supernet::NetworkImpl& network, co
   write_file_atomic(file, pickle(tensors, {{kAbout, dump_json(described)}}));
 }
 
-NetworkFile load_network(const fs::path& file, Precision precision) {
+NetworkFile load_network(const fs::path& file, ComputeType precision) {
   const std::string origin = file.string(), content = read_file(file);
   check_archive(content, origin);
   const Pickled pickled = unpickle(content, origin);
@@ -91,7 +91,7 @@ NetworkFile load_network(const fs::path& file, Precision precision) {
   const auto classes = about.get<std::vector<std::string>>("classes");
   supernet::Network network(plan::SearchSpace::parse(about.get<std::string>("space")),
                             plan::input_shape_from_json(about.at("input")), static_cast<int>(classes.size()),
-                            read_options(about, precision == Precision::bf16), /*seed=*/0);
+                            read_options(about, precision == ComputeType::bf16), /*seed=*/0);
   network->load_state(in_order_of(network->state(), pickled.tensors), origin);
   network->eval();
   return {network,

@@ -32,6 +32,6 @@ void save_network(const fs::path& file, const supernet::NetworkImpl& network, co
                   const NetworkAbout& about, WeightStorage storage = WeightStorage::fp32);
 
 // Throws Error for a file of another kind, and where tensors do not fit the space that the file names.
-NetworkFile load_network(const fs::path& file, Precision precision);
+NetworkFile load_network(const fs::path& file, ComputeType precision);
 
 }  // namespace triage::train

@@ -41,7 +41,7 @@ void use_front_of_device(const SearchConfig& config, const fs::path& run, BuildO
 
 plan::Plan build_from_front(const SearchConfig& config, const fs::path& run, BuildOptions options, bool any_policy) {
   search::Front front = front_of(run);
-  const OpenSupernet supernet(config.supernet, train::Precision::fp32);
+  const OpenSupernet supernet(config.supernet, train::ComputeType::fp32);
   require_supernet_of(front, supernet, run);
   Workspace workspace(run_config_of(config.supernet), run);
   workspace.config.name = config.name;

@@ -63,7 +63,7 @@ std::vector<StageSource> trained_stages(const Workspace& w) {
   w.config.require_stages();
   std::vector<StageSource> stages;
   for (const StageConfig& stage : w.config.stages) {
-    add_stages(stages, stage.name, train::load_trained(w.job(stage), train::Precision::fp32), stage.supernet.exits,
+    add_stages(stages, stage.name, train::load_trained(w.job(stage), train::ComputeType::fp32), stage.supernet.exits,
                stage.inference_precision, stage.fp32_layers);
   }
   return stages;

@@ -32,7 +32,7 @@ RunConfig load_run_config(const fs::path& file, std::span<const std::string> set
   config.auto_precision = precision == "auto";
   if (!config.auto_precision && precision != "bf16" && precision != "fp32")
     root.fail_at("precision", "auto, bf16 or fp32");
-  if (!config.auto_precision) config.precision = train::precision_from_string(precision);
+  if (!config.auto_precision) config.precision = train::compute_type_from_string(precision);
   root.read("threads", config.threads, 0, 1024);
   root.read("checkpoint_seconds", config.checkpoint_seconds, 0, 1e6);
 

@@ -20,7 +20,7 @@ struct RunConfig : BuildConfig {
   std::string name;
   std::uint64_t seed = 1;
   std::string device = "auto";  // auto, cpu, cuda
-  train::Precision precision = train::Precision::bf16;
+  train::ComputeType precision = train::ComputeType::bf16;
   bool auto_precision = false;  // nothing was asked for: it is to be what the machine trains fastest in (pipeline.h)
   int threads = 0;              // of the training; 0: all cores
   std::string data, shift;      // imported data set files; shift: the same classes under distribution shift, optional

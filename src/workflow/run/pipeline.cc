@@ -9,7 +9,7 @@ namespace triage::workflow {
 namespace {
 
 // `text` with the precision in front: a key of the root stands before the first table.
-std::string with_precision(const std::string& text, train::Precision precision) {
+std::string with_precision(const std::string& text, train::ComputeType precision) {
   return std::format("precision = \"{}\"  # auto, on the machine where this run began\n{}", train::to_string(precision),
                      text);
 }
@@ -63,9 +63,9 @@ RunConfig resolve_precision(RunConfig config, const fs::path& run) {
   const std::string text = std::exchange(config.text, with_precision(config.text, config.precision));
   if (!fs::exists(file)) return config;
   const std::string kept = read_file(file);
-  for (const train::Precision precision : {train::Precision::bf16, train::Precision::fp32}) {
+  for (const train::ComputeType precision : {train::ComputeType::bf16, train::ComputeType::fp32}) {
     const std::string resolved = with_precision(text, precision);
-    if (kept != resolved && !(kept == text && precision == train::Precision::bf16)) continue;
+    if (kept != resolved && !(kept == text && precision == train::ComputeType::bf16)) continue;
     config.precision = precision;
     config.text = kept;
     break;
@@ -76,7 +76,7 @@ RunConfig resolve_precision(RunConfig config, const fs::path& run) {
 std::shared_ptr<const train::NetworkFile> start_of(const Workspace& workspace, const StageConfig& stage) {
   if (stage.from.empty()) return nullptr;
   return std::make_shared<train::NetworkFile>(
-      train::load_network(start_file(workspace, stage), train::Precision::fp32));
+      train::load_network(start_file(workspace, stage), train::ComputeType::fp32));
 }
 
 Workspace::Workspace(RunConfig run_config, fs::path run_directory)

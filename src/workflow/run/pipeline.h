@@ -62,7 +62,7 @@ std::shared_ptr<const train::NetworkFile> start_of(const Workspace& workspace, c
 // What trains one network, and what reads one that was trained.
 struct Trainer {
   std::function<train::TrainResult(const train::TrainJob&)> train = train::train;
-  std::function<supernet::Network(const train::TrainJob&, train::Precision)> load = train::load_trained;
+  std::function<supernet::Network(const train::TrainJob&, train::ComputeType)> load = train::load_trained;
 };
 
 // Trains the supernet where there is one.

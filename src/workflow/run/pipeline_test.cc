@@ -22,7 +22,7 @@ class FakeTrainer {
                   return train::TrainResult{.validation_accuracy = 0.5, .seconds = 60.0 * trained.size()};
                 },
             .load =
-                [this](const train::TrainJob& job, train::Precision) {
+                [this](const train::TrainJob& job, train::ComputeType) {
                   loaded.push_back(job.name);
                   return train::make_network(job);
                 }};
@@ -96,7 +96,7 @@ TEST(Precision, AutomaticIsKeptAsItWasWhenTheRunBegan) {
   const RunConfig fresh = resolve_precision(config, run.path());
   EXPECT_FALSE(fresh.auto_precision);
   EXPECT_THAT(fresh.text, HasSubstr("precision = \"" + std::string(train::to_string(fresh.precision)) + "\""));
-  for (const train::Precision other : {train::Precision::bf16, train::Precision::fp32}) {  // on whatever machine
+  for (const train::ComputeType other : {train::ComputeType::bf16, train::ComputeType::fp32}) {  // on whatever machine
     std::string text = fresh.text;
     text.replace(text.find('"') + 1, 4, train::to_string(other));
     write_file_atomic(run / "config.toml", text);
@@ -110,7 +110,7 @@ TEST(Precision, ARunOfBeforeTheChoiceIsInBf16AndItsTextStays) {
   const TempDir run;
   write_file_atomic(run / "config.toml", kTwoStages);
   const RunConfig found = resolve_precision(run_config(kTwoStages), run.path());
-  EXPECT_EQ(found.precision, train::Precision::bf16);
+  EXPECT_EQ(found.precision, train::ComputeType::bf16);
   EXPECT_EQ(found.text, kTwoStages);
 }
 

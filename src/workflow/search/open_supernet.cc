@@ -6,7 +6,7 @@
 
 namespace triage::workflow {
 
-OpenSupernet::OpenSupernet(const fs::path& run, std::optional<train::Precision> precision)
+OpenSupernet::OpenSupernet(const fs::path& run, std::optional<train::ComputeType> precision)
     : workspace(run_config_of(run), run),
       directory(run),
       file(run / "supernet.pt"),
