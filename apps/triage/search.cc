@@ -19,7 +19,7 @@ namespace {
 // Of each net in the order they are asked: "int8 > fp32".
 std::string precision_of_nets(const search::Genome& genome) {
   std::string text;
-  for (const search::Leg& leg : genome.legs) text += (text.empty() ? "" : " > ") + plan::to_string(leg.precision);
+  for (const search::Net& leg : genome.nets) text += (text.empty() ? "" : " > ") + plan::to_string(leg.precision);
   return text;
 }
 

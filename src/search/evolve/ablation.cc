@@ -30,7 +30,7 @@ class BestOfLevels {
 };
 
 // A pair under every policy.
-void add_pair(BestOfLevels& best, const Structures& structures, const Leg& first, const Leg& second) {
+void add_pair(BestOfLevels& best, const Structures& structures, const Net& first, const Net& second) {
   for (const plan::PolicyKind policy : structures.policies) best.add({policy, {first, second}});
 }
 
@@ -40,7 +40,7 @@ std::vector<FrontPoint> pairs_of(const Evaluator& evaluator, const Structures& s
   for (std::size_t a = 0; a < alone.size(); ++a) {
     best.add(alone[a].genome);
     for (std::size_t b = a + 1; b < alone.size(); ++b) {
-      add_pair(best, structures, alone[a].genome.legs[0], alone[b].genome.legs[0]);
+      add_pair(best, structures, alone[a].genome.nets[0], alone[b].genome.nets[0]);
     }
   }
   return best.points();
@@ -57,27 +57,27 @@ Bits bits_of(const std::vector<std::uint8_t>& correct) {
 // Of each level of cost the pair that an oracle could make most of; then thresholds for those.
 std::vector<FrontPoint> unrouted(const Evaluator& evaluator, const Structures& structures,
                                  std::span<const FrontPoint> singles) {
-  struct Net {
+  struct ScoredNet {
     const FrontPoint* point;
     Bits correct;
     std::size_t count;  // of those
     double cost;
   };
-  std::vector<Net> nets;
+  std::vector<ScoredNet> nets;
   for (const FrontPoint& single : singles) {
-    const Leg& leg = single.genome.legs[0];
+    const Net& leg = single.genome.nets[0];
     const std::vector<std::uint8_t>& correct = evaluator.pool().get(leg.arch, leg.precision).validation.correct;
     nets.push_back({&single, bits_of(correct), static_cast<std::size_t>(std::ranges::count(correct, 1)),
                     on_axis(single.cost, evaluator.options().axis)});
   }
   struct Pair {
-    const Net *first = nullptr, *second = nullptr;
+    const ScoredNet *first = nullptr, *second = nullptr;
     double accuracy = 0;  // of the oracle
   };
   threshold::LevelTable<Pair, threshold::MoreAccurate> best_pair(evaluator.levels().size());
   const auto images = static_cast<double>(evaluator.pool().images());
-  for (const Net& first : nets) {
-    for (const Net& second : nets) {
+  for (const ScoredNet& first : nets) {
+    for (const ScoredNet& second : nets) {
       if (second.cost <= first.cost) continue;
       std::size_t won = 0;
       for (std::size_t w = 0; w < first.correct.size(); ++w) {
@@ -91,7 +91,7 @@ std::vector<FrontPoint> unrouted(const Evaluator& evaluator, const Structures& s
   BestOfLevels best(evaluator);
   for (std::size_t level = 0; level < best_pair.levels(); ++level) {
     for (const Pair& pair : best_pair.at(level))
-      add_pair(best, structures, pair.first->point->genome.legs[0], pair.second->point->genome.legs[0]);
+      add_pair(best, structures, pair.first->point->genome.nets[0], pair.second->point->genome.nets[0]);
   }
   return best.points();
 }
@@ -131,11 +131,11 @@ std::vector<Contender> ablate(const Evaluator& evaluator, const AblationOptions&
   contenders.push_back({"independent pairs", "every pair of nets that are best alone for their cost",
                         pairs_of(evaluator, structures, statics.points)});
   BestOfLevels pair(evaluator);
-  add_pair(pair, structures, knee_of(statics).genome.legs[0], statics.points.back().genome.legs[0]);
+  add_pair(pair, structures, knee_of(statics).genome.nets[0], statics.points.back().genome.nets[0]);
   contenders.push_back({"independent", "the knee of the nets alone and the most accurate one", pair.points()});
   if (options.hand_picked) {
     BestOfLevels hand(evaluator);
-    for (const plan::PolicyKind policy : structures.policies) hand.add({policy, options.hand_picked->legs});
+    for (const plan::PolicyKind policy : structures.policies) hand.add({policy, options.hand_picked->nets});
     contenders.push_back({"hand-picked", options.hand_picked->text(), hand.points()});
   }
   contenders.push_back({"static", "every net alone", std::move(statics.points)});

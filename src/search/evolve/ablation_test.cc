@@ -74,12 +74,12 @@ TEST(Ablation, EveryMethodKeepsToItsPartOfTheSpaceAndNoneAsksForAnotherSubnet) {
     }
   }
   for (const FrontPoint& point : of("cascade only").points)
-    for (const Leg& leg : point.genome.legs) EXPECT_TRUE(leg.early.empty());
-  for (const FrontPoint& point : of("early exits only").points) EXPECT_EQ(point.genome.legs.size(), 1u);
+    for (const Net& leg : point.genome.nets) EXPECT_TRUE(leg.early.empty());
+  for (const FrontPoint& point : of("early exits only").points) EXPECT_EQ(point.genome.nets.size(), 1u);
   for (const FrontPoint& point : of("static").points) EXPECT_EQ(point.genome.stages(), 1u);
   std::set<std::string> nets;
   for (const FrontPoint& point : of("independent").points)
-    for (const Leg& leg : point.genome.legs) nets.insert(leg.arch.text());
+    for (const Net& leg : point.genome.nets) nets.insert(leg.arch.text());
   EXPECT_EQ(nets.size(), 2u);
   for (const char* method : {"joint", "random", "cascade only"}) EXPECT_GE(trials[method], 200u) << method;
   // A net alone is a plan of the pairs and of the joint space: neither offers less at any cost, up to a level's width.

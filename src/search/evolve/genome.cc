@@ -15,9 +15,9 @@ constexpr std::string_view kThen = " > ";
   fail("genome '{}': expected {}, found '{}'", text, expected, part);
 }
 
-Leg parse_leg(std::string_view text, std::string_view part) {
+Net parse_net(std::string_view text, std::string_view part) {
   const std::size_t at = part.find('@'), slash = part.substr(0, at).find('/');
-  Leg leg{plan::ArchSpec::parse(part.substr(0, std::min(at, slash))), {}};
+  Net leg{plan::ArchSpec::parse(part.substr(0, std::min(at, slash))), {}};
   if (slash != part.npos) {
     leg.precision = plan::precision_from_string(std::string(part.substr(slash + 1, at - slash - 1)),
                                                 std::format("genome '{}'", text));
@@ -47,7 +47,7 @@ Genome Genome::parse(std::string_view text) {
   genome.policy = plan::policy_from_string(std::string(text.substr(0, colon)), std::format("genome '{}'", text));
   for (std::size_t begin = colon + 2;;) {
     const std::size_t end = text.find(kThen, begin);
-    genome.legs.push_back(parse_leg(text, text.substr(begin, end == text.npos ? end : end - begin)));
+    genome.nets.push_back(parse_net(text, text.substr(begin, end == text.npos ? end : end - begin)));
     if (end == text.npos) break;
     begin = end + kThen.size();
   }
@@ -59,8 +59,8 @@ Genome Genome::parse(std::string_view text) {
 
 std::string Genome::text() const {
   std::string text = plan::to_string(policy) + ": ";
-  for (const Leg& leg : legs) {
-    if (&leg != &legs.front()) text += kThen;
+  for (const Net& leg : nets) {
+    if (&leg != &nets.front()) text += kThen;
     text += net_text(leg.arch, leg.precision);
     for (const int block : leg.early) text += (block == leg.early.front() ? "@" : ",") + std::to_string(block);
   }
@@ -68,13 +68,13 @@ std::string Genome::text() const {
 }
 
 std::size_t Genome::stages() const {
-  return std::accumulate(legs.begin(), legs.end(), std::size_t{0},
-                         [](std::size_t sum, const Leg& leg) { return sum + leg.stages(); });
+  return std::accumulate(nets.begin(), nets.end(), std::size_t{0},
+                         [](std::size_t sum, const Net& leg) { return sum + leg.stages(); });
 }
 
 std::vector<GenomeStage> stages_of(const Genome& genome) {
   std::vector<GenomeStage> stages;
-  for (const Leg& leg : genome.legs) {
+  for (const Net& leg : genome.nets) {
     int first = 0;
     for (const int block : leg.early) {
       const cost::Segment segment{
@@ -104,8 +104,8 @@ void Structures::check(const Genome& genome) const {
   if (count < 1 || count > max_stages) {
     outside("stages", std::format("1 to {}", max_stages), std::to_string(count));
   }
-  if (!cascades && genome.legs.size() > 1) outside("nets", "one", std::to_string(genome.legs.size()));
-  for (const Leg& leg : genome.legs) {
+  if (!cascades && genome.nets.size() > 1) outside("nets", "one", std::to_string(genome.nets.size()));
+  for (const Net& leg : genome.nets) {
     if (std::ranges::find(precisions, leg.precision) == precisions.end()) {
       outside("net " + leg.arch.text(), "a precision that this search has", plan::to_string(leg.precision));
     }

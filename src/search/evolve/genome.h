@@ -19,17 +19,17 @@ namespace triage::search {
 
 inline constexpr std::size_t kMaxSearchStages = 4;
 
-struct Leg {               // one net, which starts from the image
+struct Net {               // one net, which starts from the image
   plan::ArchSpec arch;     // up to its last exit
   std::vector<int> early;  // blocks before the last one behind which it answers too, rising
   plan::Precision precision = plan::Precision::fp32;
   std::size_t stages() const { return early.size() + 1; }
-  bool operator==(const Leg&) const = default;
+  bool operator==(const Net&) const = default;
 };
 
 struct Genome {
   plan::PolicyKind policy = plan::PolicyKind::confidence;
-  std::vector<Leg> legs;
+  std::vector<Net> nets;
 
   static Genome parse(std::string_view text);  // throws Error with the text and the offending part
   std::string text() const;

@@ -63,11 +63,11 @@ Genome Variation::random(Rng& rng) const {
   Genome genome{pick(std::span<const plan::PolicyKind>(structures_.policies), rng), {}};
   const std::size_t stages = 1 + rng.below(static_cast<std::uint32_t>(structures_.max_stages));
   while (genome.stages() < stages) {
-    if (genome.legs.empty() || (structures_.cascades && (!structures_.early_exits || chance(0.6, rng)))) {
-      genome.legs.push_back({random_net(rng), {}, random_precision(rng)});
+    if (genome.nets.empty() || (structures_.cascades && (!structures_.early_exits || chance(0.6, rng)))) {
+      genome.nets.push_back({random_net(rng), {}, random_precision(rng)});
       continue;
     }
-    Leg& leg = genome.legs[rng.below(static_cast<std::uint32_t>(genome.legs.size()))];
+    Net& leg = genome.nets[rng.below(static_cast<std::uint32_t>(genome.nets.size()))];
     const int exit = pick(std::span<const int>(structures_.exits), rng);
     const int last = static_cast<int>(leg.arch.blocks.size()) - 1;
     const bool fits = structures_.early_exits && exit < last && std::ranges::find(leg.early, exit) == leg.early.end();
@@ -76,8 +76,8 @@ Genome Variation::random(Rng& rng) const {
     else if (!structures_.cascades)
       break;
   }
-  const auto size = [&](const Leg& leg) { return plan::arch_cost(leg.arch, structures_.input, 10).macs; };
-  std::ranges::stable_sort(genome.legs, {}, size);
+  const auto size = [&](const Net& leg) { return plan::arch_cost(leg.arch, structures_.input, 10).macs; };
+  std::ranges::stable_sort(genome.nets, {}, size);
   return genome;
 }
 
@@ -95,8 +95,8 @@ plan::ArchSpec Variation::change_net(const plan::ArchSpec& net, std::span<const 
 }
 
 void Variation::change(Genome& genome, std::span<const plan::ArchSpec> known, Rng& rng) const {
-  const std::size_t at = rng.below(static_cast<std::uint32_t>(genome.legs.size()));
-  Leg& leg = genome.legs[at];
+  const std::size_t at = rng.below(static_cast<std::uint32_t>(genome.nets.size()));
+  Net& leg = genome.nets[at];
   const double kind = rng.uniform();
   if (kind < 0.5) {
     leg.arch = change_net(leg.arch, known, rng);
@@ -110,14 +110,14 @@ void Variation::change(Genome& genome, std::span<const plan::ArchSpec> known, Rn
       leg.early.erase(place);
     else
       leg.early.insert(std::ranges::upper_bound(leg.early, exit), exit);
-  } else if (kind < 0.83 && genome.legs.size() > 1) {
-    genome.legs.erase(genome.legs.begin() + static_cast<std::ptrdiff_t>(at));
+  } else if (kind < 0.83 && genome.nets.size() > 1) {
+    genome.nets.erase(genome.nets.begin() + static_cast<std::ptrdiff_t>(at));
   } else if (kind < 0.87 && structures_.precisions.size() > 1) {
     leg.precision = random_precision(rng);
   } else if (kind < 0.92) {
-    const Leg added{known.empty() || chance(0.3, rng) ? random_net(rng) : pick(known, rng), {}, random_precision(rng)};
-    genome.legs.insert(genome.legs.begin() +
-                           static_cast<std::ptrdiff_t>(rng.below(static_cast<std::uint32_t>(genome.legs.size() + 1))),
+    const Net added{known.empty() || chance(0.3, rng) ? random_net(rng) : pick(known, rng), {}, random_precision(rng)};
+    genome.nets.insert(genome.nets.begin() +
+                           static_cast<std::ptrdiff_t>(rng.below(static_cast<std::uint32_t>(genome.nets.size() + 1))),
                        added);
   } else {
     genome.policy = pick(std::span<const plan::PolicyKind>(structures_.policies), rng);
@@ -126,17 +126,17 @@ void Variation::change(Genome& genome, std::span<const plan::ArchSpec> known, Rn
 
 // Early exits that cannot be, and stages and nets that are too many, go.
 void Variation::repair(Genome& genome) const {
-  if (!structures_.cascades && genome.legs.size() > 1) genome.legs.erase(genome.legs.begin(), genome.legs.end() - 1);
-  for (Leg& leg : genome.legs) {
+  if (!structures_.cascades && genome.nets.size() > 1) genome.nets.erase(genome.nets.begin(), genome.nets.end() - 1);
+  for (Net& leg : genome.nets) {
     const int last = static_cast<int>(leg.arch.blocks.size()) - 1;
     std::erase_if(leg.early, [&](int block) { return block >= last || !structures_.early_exits; });
   }
   while (genome.stages() > structures_.max_stages) {
-    const auto leg = std::ranges::find_if(genome.legs, [](const Leg& one) { return !one.early.empty(); });
-    if (leg != genome.legs.end())
+    const auto leg = std::ranges::find_if(genome.nets, [](const Net& one) { return !one.early.empty(); });
+    if (leg != genome.nets.end())
       leg->early.erase(leg->early.begin());
     else
-      genome.legs.erase(genome.legs.begin());
+      genome.nets.erase(genome.nets.begin());
   }
 }
 
@@ -149,10 +149,10 @@ Genome Variation::mutate(const Genome& genome, std::span<const plan::ArchSpec> k
 
 Genome Variation::cross(const Genome& a, const Genome& b, Rng& rng) const {
   Genome child{chance(0.5, rng) ? a.policy : b.policy, {}};
-  const std::size_t from_a = 1 + rng.below(static_cast<std::uint32_t>(a.legs.size()));
-  const std::size_t from_b = 1 + rng.below(static_cast<std::uint32_t>(b.legs.size()));
-  child.legs.assign(a.legs.begin(), a.legs.begin() + static_cast<std::ptrdiff_t>(from_a));
-  child.legs.insert(child.legs.end(), b.legs.end() - static_cast<std::ptrdiff_t>(from_b), b.legs.end());
+  const std::size_t from_a = 1 + rng.below(static_cast<std::uint32_t>(a.nets.size()));
+  const std::size_t from_b = 1 + rng.below(static_cast<std::uint32_t>(b.nets.size()));
+  child.nets.assign(a.nets.begin(), a.nets.begin() + static_cast<std::ptrdiff_t>(from_a));
+  child.nets.insert(child.nets.end(), b.nets.end() - static_cast<std::ptrdiff_t>(from_b), b.nets.end());
   repair(child);
   return child;
 }
@@ -160,7 +160,7 @@ Genome Variation::cross(const Genome& a, const Genome& b, Rng& rng) const {
 Genome Variation::nearest(const Genome& genome, std::span<const plan::ArchSpec> known) const {
   const auto cost = [&](const plan::ArchSpec& arch) { return plan::arch_cost(arch, structures_.input, 10).macs; };
   Genome found = genome;
-  for (Leg& leg : found.legs) {
+  for (Net& leg : found.nets) {
     const std::int64_t wanted = cost(leg.arch);
     const std::size_t blocks = leg.arch.blocks.size();
     std::int64_t least = -1;

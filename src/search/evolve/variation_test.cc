@@ -54,7 +54,7 @@ TEST(Variation, EveryKindOfPlanIsReached) {
   Genome genome = variation.random(rng);
   for (int i = 0; i < 3000; ++i) {
     std::string kind;
-    for (const Leg& leg : genome.legs) kind += std::to_string(leg.stages());
+    for (const Net& leg : genome.nets) kind += std::to_string(leg.stages());
     kinds.insert(kind);
     genome = variation.mutate(genome, {}, rng);
   }
@@ -72,9 +72,9 @@ TEST(Variation, BothPrecisionsAreReached) {
   std::size_t mixed = 0, int8 = 0;
   for (int i = 0; i < 1000; ++i) {
     s.check(genome);
-    const auto in_int8 = std::ranges::count(genome.legs, plan::Precision::int8, &Leg::precision);
+    const auto in_int8 = std::ranges::count(genome.nets, plan::Precision::int8, &Net::precision);
     int8 += in_int8 > 0;
-    mixed += in_int8 > 0 && in_int8 < std::ssize(genome.legs);
+    mixed += in_int8 > 0 && in_int8 < std::ssize(genome.nets);
     genome = i % 5 ? variation.mutate(genome, {}, rng) : variation.cross(genome, variation.random(rng), rng);
   }
   EXPECT_GT(int8, 300u);

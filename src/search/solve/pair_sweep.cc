@@ -15,7 +15,7 @@ struct Found {
   plan::PolicyKind policy = plan::PolicyKind::confidence;
 };
 
-Leg leg_of(const ExitNet& net, std::vector<int> early = {}) { return {net.arch, std::move(early), net.precision}; }
+Net net_of(const ExitNet& net, std::vector<int> early = {}) { return {net.arch, std::move(early), net.precision}; }
 
 using BestPairs = threshold::LevelTable<Found, threshold::MoreAccurate>;
 
@@ -92,7 +92,7 @@ void collect(const BestPairs& best, std::span<const ExitNet* const> nets, std::v
              std::set<std::string>& seen) {
   for (std::size_t level = 0; level < best.levels(); ++level) {
     for (const Found& found : best.at(level)) {
-      Genome genome{found.policy, {leg_of(*nets[found.first]), leg_of(*nets[found.second])}};
+      Genome genome{found.policy, {net_of(*nets[found.first]), net_of(*nets[found.second])}};
       if (seen.insert(genome.text()).second) genomes.push_back(std::move(genome));
     }
   }
@@ -113,7 +113,7 @@ std::uint64_t early_exits(const Evaluator& evaluator, const Structures& structur
     for (const int block : structures.exits) {
       if (block >= last) break;
       for (const plan::PolicyKind policy : structures.policies) {
-        const Genome genome{policy, {leg_of(*net, {block})}};
+        const Genome genome{policy, {net_of(*net, {block})}};
         ++count;
         for (const OperatingPoint& point : evaluator.evaluate(genome)) {
           if (point.violation == 0) best.offer(evaluator.levels().level(point.cost), {point.accuracy, genome});

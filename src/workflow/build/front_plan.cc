@@ -19,8 +19,8 @@ void require_supernet_of(const search::Front& front, const OpenSupernet& superne
 std::vector<StageSource> cut_stages(const OpenSupernet& supernet, const search::Genome& genome) {
   const train::SubnetCutter cutter = supernet.cutter();
   std::vector<StageSource> stages;
-  for (std::size_t i = 0; i < genome.legs.size(); ++i) {
-    const search::Leg& leg = genome.legs[i];
+  for (std::size_t i = 0; i < genome.nets.size(); ++i) {
+    const search::Net& leg = genome.nets[i];
     add_stages(stages, net_name(i), cutter.cut(leg.arch), leg.early, leg.precision);
   }
   return stages;

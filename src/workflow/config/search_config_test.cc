@@ -31,7 +31,7 @@ TEST(SearchSection, KeysAreRead) {
   EXPECT_THAT(config.options.structures.policies, ElementsAre(plan::PolicyKind::margin));
   EXPECT_EQ(config.options.max_trials, 77u);
   EXPECT_EQ(config.budgets.mean_macs, 2e6);
-  EXPECT_EQ(config.hand_picked->legs.size(), 2u);
+  EXPECT_EQ(config.hand_picked->nets.size(), 2u);
   EXPECT_FALSE(config.options.structures.early_exits);
 }
 

@@ -8,14 +8,14 @@
 namespace triage::workflow {
 
 std::string kind_of(const search::Genome& genome) {
-  const bool cascade = genome.legs.size() > 1, exits = genome.stages() > genome.legs.size();
+  const bool cascade = genome.nets.size() > 1, exits = genome.stages() > genome.nets.size();
   return cascade && exits ? "cascade with early exits" : cascade ? "cascade" : exits ? "early exits" : "one net";
 }
 
 std::string precisions_of(const search::Genome& genome) {
   std::string text;
   for (const plan::Precision precision : {plan::Precision::fp32, plan::Precision::int8}) {
-    if (std::ranges::find(genome.legs, precision, &search::Leg::precision) == genome.legs.end()) continue;
+    if (std::ranges::find(genome.nets, precision, &search::Net::precision) == genome.nets.end()) continue;
     text += (text.empty() ? "" : " and ") + plan::to_string(precision);
   }
   return text;

@@ -24,13 +24,13 @@ std::string names(const std::vector<int>& blocks) {
 
 std::string stage_text(const RefineRequest& request, const search::Genome& genome, std::size_t leg,
                        const SearchConfig& search, const RefinedSupernet& supernet) {
-  const search::Leg& net = genome.legs[leg];
+  const search::Net& net = genome.nets[leg];
   const StageConfig& trained = *supernet.config.supernet;
   const auto macs = [&](const plan::ArchSpec& arch) {
     return plan::arch_cost(arch, supernet.input, supernet.classes).macs;
   };
-  const bool last = leg + 1 == genome.legs.size();
-  const std::string teacher = !last ? net_name(genome.legs.size() - 1)
+  const bool last = leg + 1 == genome.nets.size();
+  const std::string teacher = !last ? net_name(genome.nets.size() - 1)
                               : kAboutAsLarge * macs(net.arch) < macs(supernet.space.largest()) ? "supernet"
                                                                                                 : "";
   std::string text = std::format(
@@ -75,7 +75,7 @@ std::string refined_config(const RefineRequest& request, const search::FrontPoin
       "name = {}\nseed = {}\nthreads = {}\n\n[data]\nfile = {}\nroute = {}\nvalidation = {}\n",
       point.genome.text(), search.name, 100 * point.accuracy, point.cost.mean_latency_us, Json(request.name).dump(),
       w.seed, w.threads, Json(w.data).dump(), w.splits.route, w.splits.validation);
-  for (std::size_t leg = 0; leg < point.genome.legs.size(); ++leg)
+  for (std::size_t leg = 0; leg < point.genome.nets.size(); ++leg)
     text += stage_text(request, point.genome, leg, search, supernet);
   text += std::format("\n[build]\npolicy = \"{}\"\n", plan::to_string(point.genome.policy));
   // What was asked of the front is asked of the refined plan.
