@@ -116,6 +116,6 @@ int main(int argc, char** argv) {
                                       .counter = "per_image",
                                       .unit = "us",
                                       .scale = 1e6,
-                                      .note = "us per image, the dearest variant of route (target: 2)"},
+                                      .note = "us per image, the costliest variant of route (target: 2)"},
                                      argc, argv);
 }

@@ -133,7 +133,7 @@ void run_import(const ImportArguments& arguments, const fs::path& out, data::Imp
 void print_report(const data::ImportReport& report) {
   for (const std::string& note : report.notes) std::printf("%s\n", note.c_str());
   std::string skipped;
-  for (const auto& [what, count] : report.stray)
+  for (const auto& [what, count] : report.not_images)
     skipped += std::format("{}{} x {}", skipped.empty() ? "" : ", ", count, what);
   if (!skipped.empty()) std::printf("skipped, no images: %s\n", skipped.c_str());
   std::fflush(stdout);

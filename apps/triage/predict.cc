@@ -36,10 +36,10 @@ class Predictor {
     std::vector<fs::path> paths;
     for (const data::ImageFile& file : list.files) paths.push_back(file.path);
     data::load_images(paths, {.fit = options_, .threads = decoders_}, [&](std::size_t i, const data::Decoded& decoded) {
-      const bool stray = list.files[i].found && decoded.failure == data::DecodeFailure::not_an_image;
+      const bool not_an_image = list.files[i].found && decoded.failure == data::DecodeFailure::not_an_image;
       if (decoded.image) {
         answer(paths[i], data::to_channels(*decoded.image, info_.channels));
-      } else if (stray) {
+      } else if (not_an_image) {
         ++skipped_[decoded.content];
       } else {
         refuse(paths[i], decoded.reason);

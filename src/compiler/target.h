@@ -12,7 +12,7 @@ namespace triage::compiler {
 enum class DotProduct {
   none,   // AVX2, SSE, any other: products of two 16-bit pairs (maps are i16; exact)
   u8_s8,  // x86 VNNI: four products of a u8 and an i8 (maps are u8)
-  s8_s8,  // arm64 dot product: four products of two i8 (maps are i8: the grid's values less 128)
+  s8_s8,  // arm64 dot product: four products of two i8 (maps are i8: the grid's values minus 128)
 };
 
 struct Target {

@@ -32,7 +32,7 @@ struct Comparison {
 // Empty when the plan has one stage.
 Comparison compare_policies(const plan::Plan& plan, const route::ScoreTable& table, const ComparisonOptions& options);
 
-// The dearest point that costs at most `latency_us`; the first point when none does.
+// The most expensive point that costs at most `latency_us`; the first point when none does.
 const route::CurvePoint& point_at(const std::vector<route::CurvePoint>& curve, double latency_us);
 
 // What a cascade says: 1 where the answer of the exit each image left at is right.

@@ -175,7 +175,7 @@ TEST(Choice, BudgetTargetAndKnee) {
   const std::vector<CurvePoint> curve{
       {{1.0}, 0.80, 100}, {{0.6}, 0.88, 140}, {{0.4}, 0.90, 200}, {{0.2}, 0.895, 300}, {{-1.0}, 0.90, 500}};
   EXPECT_DOUBLE_EQ(most_accurate(curve, 199).latency_us, 140);
-  EXPECT_DOUBLE_EQ(most_accurate(curve, 1000).latency_us, 200);  // not the dearer one of the same accuracy
+  EXPECT_DOUBLE_EQ(most_accurate(curve, 1000).latency_us, 200);  // not the more expensive one of the same accuracy
   EXPECT_DOUBLE_EQ(cheapest(curve, 0.89).latency_us, 200);
   EXPECT_DOUBLE_EQ(knee(curve).latency_us, 140);  // 0.8 of the height at 0.4 of the width
   EXPECT_THROW(most_accurate(curve, 99), Error);

@@ -27,7 +27,7 @@ Packed packed_weights(const KernelKey& key, const Schedule& schedule, const Targ
 Packed packed_vector(std::span<const float> values, std::size_t size);  // padded with 0
 Packed packed_vector(std::span<const std::int32_t> values, std::size_t size);
 
-// What the sums of an int8 convolution start from, as its map is stored: the bias less the zero point's share.
+// What the sums of an int8 convolution start from, as its map is stored: the bias minus the zero point's share.
 std::vector<std::int32_t> shifted_bias(const KernelKey& key, const Target& target, std::span<const std::int8_t> weight,
                                        std::span<const std::int32_t> bias, int zero);
 

@@ -21,7 +21,7 @@ namespace triage::compiler {
 // What became of a candidate: a time or a failure.
 struct CandidateResult {
   std::optional<double> us;  // median of the samples
-  double spread = 0;         // of the samples, us: 75th less 25th percentile
+  double spread = 0;         // of the samples, us: 75th minus 25th percentile
   std::string failure;  // "crashed with SIGILL", "timed out after 20 s", "out of memory", "refused: ..."; else empty
   int samples = 0;
 };

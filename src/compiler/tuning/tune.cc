@@ -1,5 +1,5 @@
 // Map: Tuning is one kernel: sync (store -> what is known), propose (one generation), why_end, run (measure), finals;
-// Nursery draws children. tune() and tune_all() are their callers.
+// ChildSampler draws children. tune() and tune_all() are their callers.
 #include "compiler/tuning/tune.h"
 
 #include <algorithm>
@@ -55,9 +55,9 @@ std::vector<Candidate> ranked(std::vector<Candidate> candidates) {
 }
 
 // Draws children of the parents, the first of which are the likeliest.
-class Nursery {
+class ChildSampler {
  public:
-  Nursery(const std::vector<Schedule>& all, const std::vector<Candidate>& parents) : all_(all) {
+  ChildSampler(const std::vector<Schedule>& all, const std::vector<Candidate>& parents) : all_(all) {
     for (const Candidate& parent : parents) {
       parents_.push_back(parent.schedule);
       std::vector<Schedule>& near = neighbours_.emplace_back();
@@ -191,9 +191,9 @@ class Tuning {
       for (const Candidate& near : store_.nearest(key_, options_.nearest)) take(near.schedule);
     }
     Rng rng(derive_seed(derive_seed(options_.seed, "tuning generation", first), key_.text()));
-    const auto strays = static_cast<std::size_t>(std::lround(options_.explore * options_.generation));
+    const auto random_count = static_cast<std::size_t>(std::lround(options_.explore * options_.generation));
     const std::vector<Schedule> children = rated_children(past, taken, rng);
-    for (std::size_t i = 0; i < children.size() && room() > strays; ++i) take(children[i]);
+    for (std::size_t i = 0; i < children.size() && room() > random_count; ++i) take(children[i]);
     for (std::size_t i = 0; i < children.size() && room() > 0; ++i) take(any_of(children, rng));
     while (room() > 0 && taken.size() < all_.size()) take(any_of(all_, rng));
     return generation;
@@ -208,10 +208,10 @@ class Tuning {
     if (lesson.size() < kMinLesson) return {};
     std::vector<Candidate> parents = ranked(past);
     if (parents.size() > options_.parents) parents.resize(options_.parents);
-    const Nursery nursery(all_, parents);
+    const ChildSampler sampler(all_, parents);
     std::set<Schedule> children;
     for (int i = 0; i < options_.proposals; ++i) {
-      const Schedule child = nursery.child(rng);
+      const Schedule child = sampler.child(rng);
       if (allowed_.contains(child) && !taken.contains(child)) children.insert(child);
     }
     const ScheduleModel model(lesson, target_);

@@ -52,7 +52,7 @@ void import_files(const ImportRequest& request, const fs::path& out, ImportRepor
 
 Json to_json(const ImportReport& report) {
   Json skipped = Json::object(), bad = Json::array();
-  for (const auto& [what, count] : report.stray) skipped[what] = count;
+  for (const auto& [what, count] : report.not_images) skipped[what] = count;
   for (const auto& file : report.bad) bad.push_back({{"file", file.file}, {"reason", file.reason}});
   return {{"notes", report.notes}, {"skipped", skipped}, {"bad_files", bad}};
 }

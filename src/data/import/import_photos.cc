@@ -16,7 +16,7 @@
 namespace triage::data {
 namespace {
 
-constexpr std::size_t kStrayKinds = 20;
+constexpr std::size_t kNotImageKinds = 20;
 constexpr std::size_t kLeftOutNames = 20, kLeftOutBytes = 200;  // kept in the data set
 
 void check_options(const PhotoOptions& options) {
@@ -85,7 +85,7 @@ class Pass {
   void finish() {
     if (!report.bad.empty() && !options_.skip_bad) {
       throw BadImages(std::format("{} of {} images cannot be read; --skip-bad leaves them out", report.bad.size(),
-                                  set_.files.size() - strays_));
+                                  set_.files.size() - not_images_));
     }
     if (!writer_) fail("{}: no images among {} files", set_.name, set_.files.size());
     DatasetInfo info = this->info();
@@ -108,9 +108,9 @@ class Pass {
   void add(const PhotoFile& file, Decoded& decoded) {
     if (!decoded.image) {
       if (decoded.failure == DecodeFailure::not_an_image && !set_.listed) {
-        ++strays_;
-        const bool known = report.stray.size() < kStrayKinds || report.stray.contains(decoded.reason);
-        ++report.stray[known ? decoded.reason : "other files"];
+        ++not_images_;
+        const bool known = report.not_images.size() < kNotImageKinds || report.not_images.contains(decoded.reason);
+        ++report.not_images[known ? decoded.reason : "other files"];
       } else {
         report.bad.push_back({file.shown, printable_line(decoded.reason)});
       }
@@ -175,7 +175,7 @@ class Pass {
   int channels_;
   const fs::path& out_;
   int height_ = 0, width_ = 0;
-  std::size_t strays_ = 0;
+  std::size_t not_images_ = 0;
   std::string first_;  // the file whose size all have
   std::optional<DatasetWriter> writer_;
   std::vector<Label> labels_;
@@ -229,7 +229,7 @@ void import_photos(PhotoSet set, const PhotoOptions& options, const fs::path& ou
     if (!pass.run()) return false;
     const auto tell = [&] {
       report.bad = pass.report.bad;
-      for (const auto& [what, count] : pass.report.stray) report.stray[what] += count;
+      for (const auto& [what, count] : pass.report.not_images) report.not_images[what] += count;
       report.notes.insert(report.notes.end(), pass.report.notes.begin(), pass.report.notes.end());
     };
     try {

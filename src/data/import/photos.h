@@ -42,7 +42,7 @@ struct ImportReport {
   };
   std::vector<std::string> notes;  // how the layout was understood, classes that are missing somewhere
   std::vector<BadFile> bad;
-  std::map<std::string, std::size_t> stray;  // files that are no images: what they are, how many
+  std::map<std::string, std::size_t> not_images;  // files that are no images: what they are, how many
 };
 
 // Some images could not be read; ImportReport::bad says which.

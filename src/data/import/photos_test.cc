@@ -240,13 +240,13 @@ TEST_F(Photos, StrayFilesAreCountedByWhatTheyAre) {
   fs::create_symlink(root() / "nowhere", root() / "train/cat/dead.png");
   EXPECT_EQ(folder().size(), 2u);
   EXPECT_THAT(report_.bad, IsEmpty());
-  EXPECT_THAT(report_.stray, Contains(Pair("hidden file", 1u)));
-  EXPECT_THAT(report_.stray, Contains(Pair("hidden folder", 1u)));
-  EXPECT_THAT(report_.stray, Contains(Pair("file beside the folders", 1u)));
-  EXPECT_THAT(report_.stray, Contains(Pair("link to a folder inside a class", 1u)));
-  EXPECT_THAT(report_.stray, Contains(Pair("link to nothing", 1u)));
+  EXPECT_THAT(report_.not_images, Contains(Pair("hidden file", 1u)));
+  EXPECT_THAT(report_.not_images, Contains(Pair("hidden folder", 1u)));
+  EXPECT_THAT(report_.not_images, Contains(Pair("file beside the folders", 1u)));
+  EXPECT_THAT(report_.not_images, Contains(Pair("link to a folder inside a class", 1u)));
+  EXPECT_THAT(report_.not_images, Contains(Pair("link to nothing", 1u)));
   std::size_t all = 0;
-  for (const auto& [what, count] : report_.stray) all += count;
+  for (const auto& [what, count] : report_.not_images) all += count;
   EXPECT_EQ(all, 7u);
 }
 

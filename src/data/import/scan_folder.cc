@@ -28,13 +28,13 @@ Entries list(const fs::path& directory, ImportReport& report) {
     std::error_code ignored;
     const bool folder = it->is_directory(ignored);
     if (name.starts_with('.') || name == "__MACOSX" || name == "@eaDir") {
-      ++report.stray[folder ? "hidden folder" : "hidden file"];
+      ++report.not_images[folder ? "hidden folder" : "hidden file"];
     } else if (folder) {
       entries.folders.push_back(it->path());
     } else if (it->is_regular_file(ignored)) {
       entries.files.push_back(it->path());
     } else {
-      ++report.stray[it->is_symlink(ignored) ? "link to nothing" : "neither a file nor a folder"];
+      ++report.not_images[it->is_symlink(ignored) ? "link to nothing" : "neither a file nor a folder"];
     }
   }
   if (error) fail("{}: cannot list: {}", shown(directory), error.message());
@@ -49,7 +49,7 @@ void list_tree(const fs::path& directory, std::vector<fs::path>& files, ImportRe
   files.insert(files.end(), entries.files.begin(), entries.files.end());
   for (const fs::path& folder : entries.folders) {
     if (fs::is_symlink(folder)) {
-      ++report.stray["link to a folder inside a class"];
+      ++report.not_images["link to a folder inside a class"];
     } else {
       list_tree(folder, files, report);
     }
@@ -164,7 +164,7 @@ PhotoSet scan_folder(const fs::path& directory, const std::string& name, const P
   set.name = printable_line(name);
   set.source = "image folder " + shown((fs::absolute(directory) / "").lexically_normal().parent_path().filename());
   const Entries top = list(directory, report);
-  if (!top.files.empty()) report.stray["file beside the folders"] += top.files.size();
+  if (!top.files.empty()) report.not_images["file beside the folders"] += top.files.size();
   const SplitFolders splits = find_splits(directory, top, report);
   Scan scan(directory, options, report);
   if (splits.empty()) {

@@ -47,7 +47,7 @@ void cost_panel(Script& script, const CooptPicture& coopt, const Theme& theme) {
       .plot(parts);
 }
 
-// Right: how much dearer than the plan chosen under the deployed costs.
+// Right: how much more expensive than the plan chosen under the deployed costs.
 void regret_panel(Script& script, const CooptPicture& coopt, const Theme& theme) {
   const std::vector<std::string> colors = model_colors(coopt);
   Range x, means, bounds;

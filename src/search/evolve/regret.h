@@ -2,7 +2,7 @@
 //
 // Several searches of the same answers, each under a cost model of its own, offer each a plan for an accuracy: the
 // cheapest that reaches it, as that model sees it. All are then charged what the deployed model says, the one whose
-// costs the plan will really have. Regret is by how much the plan chosen under another model is dearer than the one
+// costs the plan will really have. Regret is by how much the plan chosen under another model costs more than the one
 // chosen under the deployed one. It can be slightly negative: searches are not exhaustive.
 //
 // Map: refined (a front's structures, thresholds on a fine grid); regrets (all choices at every accuracy);

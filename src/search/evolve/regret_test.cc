@@ -10,7 +10,7 @@
 namespace triage::search {
 namespace {
 
-// Costs whose large nets are cheaper, or dearer, than FakeCosts has them.
+// Costs whose large nets cost less, or more, than FakeCosts has them.
 class BentCosts : public cost::CostModel {
  public:
   explicit BentCosts(double power) : power_(power) {}
@@ -116,7 +116,7 @@ TEST(Regret, ThresholdsOfARefinedFrontLieCloser) {
   }
 }
 
-// Of all points below the first level the most accurate one would be kept, however dear.
+// Of all points below the first level the most accurate one would be kept, whatever it costs.
 TEST(Regret, PlansCheaperThanTheSmallestExitHaveLevelsToo) {
   class Odd : public cost::CostModel {
    public:
