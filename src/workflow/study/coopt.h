@@ -54,7 +54,7 @@ using SearchSeed = std::function<std::vector<search::Front>(const search::Search
 Coopt coopt_searches(const CooptRequest& request, std::span<const CooptModel> models, const search::SearchOptions& base,
                      cost::CostAxis axis, const SearchSeed& search_seed);
 
-// coopt.json, less where it comes from (docs/formats.md).
+// coopt.json, without where it comes from (docs/formats.md).
 Json to_json(const Coopt& coopt);
 void draw_coopt(const Coopt& coopt, const fs::path& file);
 // "coopt.regret_percent" and others of the model "cpu"; of any other "coopt.compiled_untuned_regret_percent".
