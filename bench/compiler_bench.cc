@@ -21,12 +21,13 @@
 #include "core/system/cpu.h"
 #include "core/system/machine.h"
 #include "costing/random_model.h"
-#include "engine/compiled/compiled_backend.h"
+#include "engine/compiled/compiled_session.h"
+#include "engine/onnxruntime/onnx_session.h"
 
 namespace {
 
 using namespace triage;
-using Backend = std::shared_ptr<const engine::Backend>;
+using SessionPtr = std::shared_ptr<const engine::Session>;
 
 constexpr plan::InputShape kInput{3, 32, 32};
 constexpr int kClasses = 10;
@@ -64,7 +65,7 @@ double tune(const fs::path& store, const std::vector<compiler::KernelKey>& keys,
   return (now_us() - start) / 1e6;
 }
 
-Backend opened(Result<std::unique_ptr<engine::Backend>> result) {
+SessionPtr opened(Result<std::unique_ptr<engine::Session>> result) {
   if (!result) fail("{}", result.error().message);
   return {std::move(*result)};
 }
@@ -92,7 +93,7 @@ class Contest {
     input_.assign(static_cast<std::size_t>(kInput.channels) * kInput.height * kInput.width, 0.5f);
     Rng rng(1);
     for (float& value : input_) value = static_cast<float>(rng.uniform());
-    for (const Backend& engine : engines_)
+    for (const SessionPtr& engine : engines_)
       calls_.push_back(std::max(1.0, 20e3 / (window(engine, 3), window(engine, 20))));
   }
 
@@ -112,7 +113,7 @@ class Contest {
   }
 
  private:
-  double window(const Backend& engine, int calls) const {  // us a call
+  double window(const SessionPtr& engine, int calls) const {  // us a call
     std::vector<float> logits(kClasses);
     const double start = now_us();
     for (int i = 0; i < calls; ++i)
@@ -123,7 +124,7 @@ class Contest {
 
   TemporaryDirectory directory_{"compiler_bench"};
   int threads_;
-  std::vector<Backend> engines_;  // ONNX Runtime with two providers, the compiled kernels
+  std::vector<SessionPtr> engines_;  // ONNX Runtime with two providers, the compiled kernels
   std::vector<float> input_;
   std::vector<double> calls_;
   std::array<std::vector<double>, 3> times_;

@@ -10,15 +10,15 @@
 
 #include "bench/bench_main.h"
 #include "core/rng.h"
-#include "engine/fake/fake_backend.h"
+#include "engine/fake/fake_session.h"
 #include "runtime/executor.h"
 
 namespace {
 
 using namespace triage;
 using namespace triage::runtime;
-using engine::FakeBackend;
 using engine::FakeRow;
+using engine::FakeSession;
 
 constexpr int kClasses = 10, kFeatures = 64, kSide = 32, kChannels = 3, kImage = kSide * kSide * kChannels;
 
@@ -85,17 +85,17 @@ void route(benchmark::State& state) {
 void overhead(benchmark::State& state) {
   const plan::Plan plan = make_plan(32);
   const std::vector<float> logits = normals(kClasses, "logits"), features = normals(kFeatures, "features");
-  std::vector<std::unique_ptr<engine::Backend>> backends;
+  std::vector<std::unique_ptr<engine::Session>> sessions;
   for (int s = 0; s < 2; ++s) {
-    backends.push_back(std::make_unique<FakeBackend>(
-        engine::StageShape{.input_size = kImage, .classes = kClasses, .feature_width = s == 0 ? kFeatures : 0},
+    sessions.push_back(std::make_unique<FakeSession>(
+        engine::SessionInfo{.input_size = kImage, .classes = kClasses, .feature_width = s == 0 ? kFeatures : 0},
         [&](const FakeRow& row) {
           std::ranges::copy(logits, row.logits.begin());
           if (!row.features.empty()) std::ranges::copy(features, row.features.begin());
         }));
   }
   const double always[] = {-1};
-  const Executor executor(plan, std::move(backends), always);
+  const Executor executor(plan, std::move(sessions), always);
   const std::vector<std::uint8_t> pixels(kImage, 100);
   const ImageView image{pixels.data(), kSide, kSide, kChannels};
   Outcome outcome;

@@ -77,9 +77,9 @@ expect 1 "not-an-image" bash -c "echo hello > not-an-image.png; '$triage' predic
 expect 1 "missing.png" "$triage" predict run/plan missing.png
 cp -r run/plan cut && head -c 500 run/plan/big.onnx > cut/big.onnx
 expect 1 "big.onnx" "$triage" predict cut run/easiest.png
-sed -i 's/"version": 1/"version": 99/' cut/plan.json
+sed -i 's/"version": 2/"version": 99/' cut/plan.json
 expect 1 "cut/plan.json: checksum: expected" "$triage" predict cut run/easiest.png
-jq 'del(.checksum)' run/plan/plan.json | sed 's/"version": 1/"version": 99/' > cut/plan.json
+jq 'del(.checksum)' run/plan/plan.json | sed 's/"version": 2/"version": 99/' > cut/plan.json
 expect 1 "version" "$triage" predict cut run/easiest.png
 "$triage" data generate --out other.tds --classes 6 --train 600 --test 60 > /dev/null
 expect 1 "classes" "$triage" eval run/plan --data other.tds

@@ -45,7 +45,7 @@ jq -e 'all(.kernels[]; .known == 4) and ([.kernels[] | .known - .measured] | add
 
 # The same answers as ONNX Runtime's; in int8 every image the same, and probabilities to the last digit that is printed.
 compiled_files() { (cd "$1" && find . \( -name '*.so*' -o -name '*.program*' -o -name 'kernels*' -o -name '*.tmp*' \) ! -name '*.proof' | sort); }
-named_files() { (cd "$1" && { jq -r '"./" + .stages[].compiled.file' plan.json; for p in *.program; do
+named_files() { (cd "$1" && { jq -r '"./" + .stages[].artifacts[].file' plan.json; for p in *.program; do
   tail -c +22 "$p" | grep -aoP '"library":\s*"\K[^"]+' | head -n 1 | sed 's|^|./|'; done; } | sort -u); }
 same_files() { [ "$(compiled_files "$1")" = "$(named_files "$1")" ] || fail "$1: found files $(compiled_files "$1"), expected $(named_files "$1")"; }
 answers='[.images[] | [.label, .exit]]'
@@ -192,14 +192,14 @@ quietly "$triage" compile run/plan --store store.sqlite --target sse4 --threads 
 for precision in int8 fp32; do
   quietly "$triage" build run --precision $precision
   grep -qF "kernels for target sse4, schedules of store.sqlite" err.txt || fail "expected a word about kernels: $(cat err.txt)"
-  jq -e '.provenance.kernels == {target: "sse4", threads: 2, store: "store.sqlite"} and all(.stages[]; .compiled)' run/plan/plan.json > /dev/null ||
-    fail "expected compiled stages: $(jq -c '[.provenance.kernels, .stages[].compiled]' run/plan/plan.json)"
+  jq -e '.provenance.kernels == {target: "sse4", threads: 2, store: "store.sqlite"} and all(.stages[]; .artifacts[0].engine == "compiled")' run/plan/plan.json > /dev/null ||
+    fail "expected compiled stages: $(jq -c '[.provenance.kernels, .stages[].artifacts]' run/plan/plan.json)"
   quietly "$triage" predict run/plan sheet.png --engine compiled
   same_files run/plan
 done
 jq '.provenance.kernels.target = "toaster" | del(.checksum)' run/plan/plan.json > plan.json && mv plan.json run/plan/
 quietly "$triage" build run
 grep -qF "'triage compile run/plan --target toaster' makes its kernels" err.txt || fail "expected a warning: $(cat err.txt)"
-jq -e 'all(.stages[]; .compiled | not)' run/plan/plan.json > /dev/null || fail "expected no kernels"
+jq -e 'all(.stages[]; .artifacts | not)' run/plan/plan.json > /dev/null || fail "expected no kernels"
 [ -z "$(find run -name '*.so' -o -name '*.program')" ] || fail "kernels of the old plan stay: $(find run/plan)"
 echo "compile_test: ok"

@@ -8,7 +8,9 @@
 
 #include "core/progress.h"
 #include "core/system/machine.h"
-#include "engine/backend.h"
+#include "engine/names.h"
+#include "engine/registry.h"
+#include "engine/session.h"
 #include "measure/frame.h"
 #include "measure/job.h"
 #include "measure/stages/memory.h"
@@ -29,8 +31,8 @@ void print_version() {
                      {"git", git_revision()},
                      {"protocol", measure::kJobProtocol},
                      {"architecture", system.machine},
-                     {"engine_version", engine::onnx_runtime_version()},
-                     {"providers", measure::providers()}};
+                     {"engine_version", engine::version_of({})},
+                     {"providers", engine::stage_providers()}};
   std::printf("%s\n", dump_json(json).c_str());
 }
 
@@ -60,7 +62,7 @@ class ProgressFrames {
 
 int run(int argc, char** argv) {
   CLI::App app{"Measures the stages of a plan on this device and prints their cost table as JSON"};
-  std::string directory, images, options = "{}", state, engine = "onnxruntime";
+  std::string directory, images, options = "{}", state, engine = engine::kOnnxRuntime;
   int memory = -1;
   bool framed = false, version = false;
   app.add_option("directory", directory, "Plan directory, or stage files with their stages.json")->type_name("DIR");
@@ -71,7 +73,7 @@ int run(int argc, char** argv) {
                  "Measure nothing but the peak memory of this process when every image leaves at this exit of the plan")
       ->check(CLI::Range(0, 63));
   app.add_option("--engine", engine, "With --memory: what runs the plan, onnxruntime or compiled")
-      ->check(CLI::IsMember({"onnxruntime", "compiled"}))
+      ->check(CLI::IsMember(engine::kPlanEngines))
       ->capture_default_str();
   app.add_flag("--framed", framed, "Print messages with checksums, progress too (docs/devices.md)");
   app.add_flag("--version", version, "Print versions and execution providers as JSON");

@@ -6,6 +6,7 @@
 #include "apps/triage/options/outputs.h"
 #include "apps/triage/program/command.h"
 #include "core/progress.h"
+#include "engine/names.h"
 #include "workflow/config/plan_data.h"
 
 namespace triage::cli {
@@ -21,7 +22,7 @@ int compare_command(int argc, char** argv) {
   const auto side = [&](evaluate::CompareSide& of, const std::string& prefix, const std::string& whose) {
     app.add_option("--" + prefix + "stage", of.stage, "this image stage of " + whose + " alone, without routing");
     app.add_option("--" + prefix + "engine", of.engine, "that runs " + whose + ": auto, onnxruntime, compiled")
-        ->check(CLI::IsMember({"auto", "onnxruntime", "compiled"}))
+        ->check(CLI::IsMember(engine::kEngineChoices))
         ->capture_default_str();
   };
   side(options.plan, "", "PLAN");

@@ -8,6 +8,7 @@
 #include "apps/triage/options/target_options.h"
 #include "apps/triage/program/command.h"
 #include "core/progress.h"
+#include "engine/names.h"
 #include "report/draw/gnuplot.h"
 #include "workflow/search/layer_table.h"
 #include "workflow/search/shown_axis.h"
@@ -18,7 +19,7 @@ namespace {
 
 std::string provider_names() {
   std::string text;
-  for (const std::string name : workflow::kLayerProviders) text += (text.empty() ? "" : ", ") + name;
+  for (const std::string& name : engine::kLayerProviders) text += (text.empty() ? "" : ", ") + name;
   return text;
 }
 

@@ -9,6 +9,7 @@
 #include "apps/triage/program/command.h"
 #include "core/progress.h"
 #include "core/system/machine.h"
+#include "engine/names.h"
 #include "workflow/build/kernels_program.h"
 #include "workflow/config/run_config.h"
 #include "workflow/search/cost_tables.h"
@@ -62,7 +63,7 @@ int costs_command(int argc, char** argv) {
   CLI::App app{"Measures the layers of a search space, so that the latency of any of its stages can be predicted",
                "triage costs"};
   std::string directory, space_text, data, out, figures;
-  std::vector<std::string> precisions{"fp32"}, providers{"cpu"};
+  std::vector<std::string> precisions{"fp32"}, providers{engine::kCpu};
   std::vector<int> threads{1};
   workflow::RemoteProfile remote;
   std::string store = workflow::TuningOptions().store;
@@ -90,8 +91,7 @@ int costs_command(int argc, char** argv) {
                  "what runs the layers, several separated by commas, a table each: cpu and xnnpack of ONNX Runtime, "
                  "compiled (kernels with the schedules of --store), compiled-untuned")
       ->delimiter(',')
-      ->check(
-          CLI::IsMember(std::vector<std::string>(workflow::kLayerProviders.begin(), workflow::kLayerProviders.end())))
+      ->check(CLI::IsMember(std::vector<std::string>(engine::kLayerProviders.begin(), engine::kLayerProviders.end())))
       ->capture_default_str();
   app.add_option("--store", store, "of measured schedules, which 'triage tune' fills")
       ->capture_default_str()

@@ -9,6 +9,7 @@
 #include "apps/triage/program/command.h"
 #include "core/progress.h"
 #include "data/dataset.h"
+#include "engine/names.h"
 #include "workflow/config/plan_data.h"
 #include "workflow/device/profile_run.h"
 
@@ -70,7 +71,7 @@ int profile_command(int argc, char** argv) {
          "--provider", options.provider,
          "Execution provider of ONNX Runtime, or compiled: the plan's own kernels; the whole plan is measured with "
          "cpu and compiled only")
-      ->check(CLI::IsMember({"cpu", "xnnpack", "dnnl", "compiled"}))
+      ->check(CLI::IsMember(engine::kStageProviders))
       ->capture_default_str();
   app.add_option("--pin", options.cores, "Cores to run on, separated by commas; at least one for each thread")
       ->delimiter(',');

@@ -308,7 +308,10 @@ CompiledPlan compile_plan(const fs::path& directory, const CompileOptions& optio
     const std::string content = sha256_hex(engine::program_bytes(programs[s]));
     const std::string file = plan.stages[s].name + "_" + content.substr(0, kNameDigits) + ".program";
     engine::save_program(directory / file, programs[s]);
-    plan.stages[s].compiled = {.file = file, .sha256 = sha256_file(directory / file)};
+    plan.stages[s].set_artifact({.engine = engine::spec_of_engine(engine::kCompiled),
+                                 .file = file,
+                                 .sha256 = sha256_file(directory / file),
+                                 .needs = programs[s].features});
     now.insert(file);
   }
   if (!plan.provenance.is_object()) plan.provenance = Json::object();

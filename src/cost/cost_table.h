@@ -6,6 +6,7 @@
 
 #include "core/statistics/statistics.h"
 #include "cost/energy_cost.h"
+#include "engine/names.h"
 #include "plan/precision.h"
 
 namespace triage::cost {
@@ -14,7 +15,7 @@ inline constexpr int kCostTableVersion = 1;
 inline constexpr int kMaxThreads = 4096;  // that a measurement may be of
 inline constexpr const char* kThisMachine = "this machine";
 
-inline constexpr const char *kUsualEngine = "onnxruntime", *kUsualProvider = "cpu";
+inline constexpr const char *kUsualEngine = engine::kOnnxRuntime, *kUsualProvider = engine::kCpu;
 
 // What was measured and what ran it. cost_key() makes all there are, so that none lacks a part.
 struct CostKey {

@@ -3,7 +3,7 @@
 #include "core/error.h"
 #include "core/progress.h"
 #include "costing/random_model.h"
-#include "engine/compiled/compiled_backend.h"
+#include "engine/compiled/compiled_session.h"
 
 namespace triage::costing {
 namespace {
@@ -31,7 +31,7 @@ void CompiledNets::compile_all() {
   library_sha256_ = sha256_file(directory_.path() / kLibrary);
 }
 
-std::unique_ptr<engine::Backend> CompiledNets::open(const std::string& onnx, const std::string& profile) {
+std::unique_ptr<engine::Session> CompiledNets::open(const std::string& onnx, const std::string& profile) {
   if (!library_sha256_) compile_all();
   compiler::KernelSet library(compile_.target);  // its kernels are in the one that was compiled
   engine::StageProgram program = program_of(onnx, library);
@@ -39,9 +39,9 @@ std::unique_ptr<engine::Backend> CompiledNets::open(const std::string& onnx, con
   program.library_sha256 = *library_sha256_;
   const fs::path file = directory_.path() / "net.program";
   engine::save_program(file, program);
-  auto backend = engine::open_compiled(file.string(), {.threads = compile_.threads, .profile = profile});
-  if (!backend) fail("{}", backend.error().message);
-  return std::move(*backend);
+  auto session = engine::open_compiled(file.string(), {.threads = compile_.threads, .profile = profile});
+  if (!session) fail("{}", session.error().message);
+  return std::move(*session);
 }
 
 }  // namespace triage::costing

@@ -9,7 +9,7 @@
 #include "compiler/compile_stage.h"
 #include "core/files/temporary.h"
 #include "costing/layer_costs.h"
-#include "engine/backend.h"
+#include "engine/session.h"
 
 namespace triage::costing {
 
@@ -29,7 +29,7 @@ class CompiledNets {
 
   // onnx: a net's file, as random_stage_onnx() made it; its kernels must be those of one of the nets. profile: as
   // engine::CompiledOptions::profile. Throws Error.
-  std::unique_ptr<engine::Backend> open(const std::string& onnx, const std::string& profile);
+  std::unique_ptr<engine::Session> open(const std::string& onnx, const std::string& profile);
 
  private:
   void compile_all();

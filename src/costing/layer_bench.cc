@@ -8,7 +8,8 @@
 #include "core/rng.h"
 #include "core/system/machine.h"
 #include "costing/random_model.h"
-#include "engine/onnxruntime/onnx_backend.h"
+#include "engine/onnxruntime/onnx_session.h"
+#include "engine/registry.h"
 #include "measure/stages/node_times.h"
 #include "measure/stages/visit.h"
 
@@ -219,10 +220,10 @@ class RemoteBench : public LayerBench {
 }  // namespace
 
 NetEngine onnx_engine(const LayerCostOptions& options) {
-  return {.version = engine::onnx_runtime_version(),
+  return {.version = engine::version_of({}),
           .open = [threads = options.threads, provider = options.provider](
                       const std::string& onnx, const std::string& name, const std::string& profile) {
-            return engine::make_onnx_backend(onnx, name,
+            return engine::make_onnx_session(onnx, name,
                                              {.threads = threads, .provider = provider, .profile = profile});
           }};
 }

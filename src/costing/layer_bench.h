@@ -9,7 +9,7 @@
 
 #include "cost/measured_on.h"
 #include "costing/layer_costs.h"
-#include "engine/backend.h"
+#include "engine/session.h"
 #include "remote/remote.h"
 
 namespace triage::costing {
@@ -43,10 +43,10 @@ class LayerBench {
   virtual LayerVisitAnswer visit(const LayerVisits& visits, const std::function<void(std::size_t done)>& done) = 0;
 };
 
-// How this machine opens a net; profile: as engine::OnnxOptions::profile.
+// How this machine opens a net; profile: as engine::SessionOptions::profile.
 struct NetEngine {
   std::string version;
-  std::function<std::unique_ptr<engine::Backend>(const std::string& onnx, const std::string& name,
+  std::function<std::unique_ptr<engine::Session>(const std::string& onnx, const std::string& name,
                                                  const std::string& profile)>
       open;
 };

@@ -10,6 +10,7 @@
 #include "core/system/machine.h"
 #include "costing/covering.h"
 #include "costing/layer_bench.h"
+#include "engine/spec.h"
 #include "measure/stages/stage_engine.h"
 
 namespace triage::costing {
@@ -167,7 +168,8 @@ std::vector<LayerCostSubject> layer_cost_subjects(const plan::SearchSpace& space
 }
 
 cost::CostKey key_of(const LayerCostOptions& options) {
-  return cost::cost_key({}, measure::engine_of(options.provider), options.provider, options.precision, options.threads,
+  return cost::cost_key({}, engine::spec_of_provider(options.provider).engine, options.provider, options.precision,
+                        options.threads,
                         /*batch=*/1);
 }
 

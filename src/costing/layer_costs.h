@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "cost/layer_costs.h"
+#include "engine/names.h"
 #include "plan/space.h"
 
 namespace triage::costing {
@@ -17,11 +18,11 @@ class LayerBench;
 
 struct LayerCostOptions {
   plan::Precision precision = plan::Precision::fp32;
-  std::string provider = "cpu";  // of the engine: cpu, xnnpack
-  int threads = 1;               // of the engine
-  int passes = 3;                // over all nets
-  int cover = 2;                 // nets that every layer is in, at least
-  int whole_nets = 60;           // measured whole, of all sizes; every other one is held out
+  std::string provider = engine::kCpu;  // of the engine: cpu, xnnpack
+  int threads = 1;                      // of the engine
+  int passes = 3;                       // over all nets
+  int cover = 2;                        // nets that every layer is in, at least
+  int whole_nets = 60;                  // measured whole, of all sizes; every other one is held out
   int cut_stages = 24;      // measured: up to an exit, the same with its map handed over, and from there to the end
   std::vector<int> exits;   // blocks behind which stages are cut; empty: all but the first and the last
   double seconds = 90;      // of timed runs in all; opening the nets comes on top

@@ -10,7 +10,8 @@
 #include "core/test_support.h"
 #include "costing/layer_bench.h"
 #include "costing/random_model.h"
-#include "engine/onnxruntime/onnx_backend.h"
+#include "engine/onnxruntime/onnx_session.h"
+#include "engine/registry.h"
 
 namespace triage::costing {
 namespace {
@@ -49,10 +50,10 @@ std::vector<cost::Segment> all_stages() {
 TEST(RandomStage, AnswersWithNumbersOfTheirUsualSize) {
   for (const char* arch : {"8-16,16-32,32-32", "8,8,8,8,8,8,8,8,8,8,8,8,8,8,8,8"}) {  // deep: nothing fades or grows
     const cost::Segment stage{.arch = plan::ArchSpec::parse(arch), .carry = true};
-    const auto backend = engine::make_onnx_backend(random_stage_onnx(stage, {}, kClasses, 1), "random", {});
-    std::vector<float> image(backend->shape().input_size), logits(kClasses), carry(backend->shape().carry_size);
+    const auto session = engine::make_onnx_session(random_stage_onnx(stage, {}, kClasses, 1), "random", {});
+    std::vector<float> image(session->info().input_size), logits(kClasses), carry(session->info().carry_size);
     for (std::size_t i = 0; i < image.size(); ++i) image[i] = static_cast<float>(i * 37 % 256) / 255;
-    ASSERT_TRUE(backend->run(1, {.input = image.data(), .logits = logits.data(), .carry = carry.data()}));
+    ASSERT_TRUE(session->run(1, {.input = image.data(), .logits = logits.data(), .carry = carry.data()}));
     double largest = 0;
     for (const float value : carry) {
       ASSERT_TRUE(std::isfinite(value));
@@ -273,7 +274,7 @@ TEST(MeasureLayerCosts, ADeviceThatVanishedIsComeBackTo) {
 
 // ONNX Runtime fuses and names nodes of XNNPACK in its own way, too.
 TEST(MeasureLayerCosts, XnnpackHasATableOfItsOwn) {
-  const std::vector<std::string> providers = engine::onnx_providers();
+  const std::vector<std::string> providers = engine::stage_providers();
   if (std::ranges::find(providers, "xnnpack") == providers.end()) GTEST_SKIP() << "ONNX Runtime without XNNPACK";
   const TempDir directory;
   LayerCostOptions options = tiny();

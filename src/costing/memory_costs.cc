@@ -10,7 +10,8 @@
 #include "core/system/machine.h"
 #include "costing/covering.h"
 #include "costing/random_model.h"
-#include "engine/backend.h"
+#include "engine/registry.h"
+#include "engine/session.h"
 #include "measure/stages/memory.h"
 
 namespace triage::costing {
@@ -68,7 +69,7 @@ cost::MemoryCosts measure_memory_costs(const plan::SearchSpace& space, const pla
   for (std::uint8_t& pixel : pixels) pixel = static_cast<std::uint8_t>(rng.below(256));
   const measure::Images images{pixels, kMemoryImages, input.height, input.width, input.channels};
 
-  cost::MemoryCosts costs{.machine = machine_context(), .engine_version = engine::onnx_runtime_version()};
+  cost::MemoryCosts costs{.machine = machine_context(), .engine_version = engine::version_of({})};
   const std::size_t total = options.precisions.size() * 2 * nets.size();
   std::size_t done = 0;
   for (const plan::Precision precision : options.precisions) {

@@ -6,15 +6,16 @@
 
 #include "core/json.h"
 #include "core/system/machine.h"
+#include "engine/names.h"
 #include "evaluate/policies.h"
 #include "evaluate/real_run.h"
 
 namespace triage::evaluate {
 
 struct CompareSide {
-  fs::path plan;                // directory
-  std::string stage;            // this image stage alone, as a plan without routing; empty: the whole plan
-  std::string engine = "auto";  // of the runs, as ClassifierOptions::engine
+  fs::path plan;                       // directory
+  std::string stage;                   // this image stage alone, as a plan without routing; empty: the whole plan
+  std::string engine = engine::kAuto;  // of the runs, as ClassifierOptions::engine
 };
 
 struct CompareOptions {

@@ -7,6 +7,8 @@
 
 #include "core/system/limits.h"
 #include "core/text.h"
+#include "engine/names.h"
+#include "engine/registry.h"
 #include "evaluate/calibration.h"
 #include "evaluate/class_metrics.h"
 #include "evaluate/operation.h"
@@ -111,7 +113,7 @@ Json paired_tests(const plan::Plan& plan, const route::Verdicts& verdicts, const
 // What ran the stages when the costs in the plan were measured: build and quantize measure ONNX Runtime.
 Json costs_engine(const plan::Plan& plan) {
   const auto found = plan.provenance.find("engine");
-  return found != plan.provenance.end() && found->is_string() ? *found : Json("onnxruntime");
+  return found != plan.provenance.end() && found->is_string() ? *found : Json(engine::kOnnxRuntime);
 }
 
 Json plan_json(const plan::Plan& plan) {
@@ -189,7 +191,7 @@ Json evaluate_plan(const EvaluateOptions& wanted) {
                        {"git", git_revision()},
                        {"seed", options.comparison.seed},
                        {"bootstrap_rounds", options.comparison.bootstrap_rounds},
-                       {"engine", "onnxruntime " + engine::onnx_runtime_version()},
+                       {"engine", engine::name_and_version({})},
                        {"threads", {{"scoring", threads}, {"latency", 1}}},
                        {"plan", plan.provenance},
                        {"machine", machine_context()}};

@@ -11,17 +11,18 @@
 
 #include "core/json.h"
 #include "data/dataset.h"
+#include "engine/names.h"
 #include "plan/plan.h"
 #include "triage/classifier.h"
 
 namespace triage::evaluate {
 
 struct RealRunOptions {
-  std::size_t images = 4096;    // through the plan, and through each forced path
-  std::size_t window = 64;      // images in a row with one setting, then the next setting takes the same images
-  std::size_t warm_up = 256;    // of each setting, not counted
-  std::uint64_t seed = 1;       // order of the images
-  std::string engine = "auto";  // of the measured run, as ClassifierOptions::engine
+  std::size_t images = 4096;           // through the plan, and through each forced path
+  std::size_t window = 64;             // images in a row with one setting, then the next setting takes the same images
+  std::size_t warm_up = 256;           // of each setting, not counted
+  std::uint64_t seed = 1;              // order of the images
+  std::string engine = engine::kAuto;  // of the measured run, as ClassifierOptions::engine
 };
 
 constexpr double kSteady = 0.1;     // of the mean: what two halves of the images may differ by

@@ -24,9 +24,9 @@ void write_single_stage(const fs::path& directory, const std::string& name, cons
   plan.predicted.reset();
   fs::create_directories(to);
   fs::copy_file(directory / alone.onnx, to / alone.onnx);
-  if (alone.compiled) {
-    const std::string library = engine::load_program(directory / alone.compiled->file).library;
-    fs::copy_file(directory / alone.compiled->file, to / alone.compiled->file);
+  if (const engine::Artifact* const compiled = alone.artifact(engine::kCompiled)) {
+    const std::string library = engine::load_program(directory / compiled->file).library;
+    fs::copy_file(directory / compiled->file, to / compiled->file);
     fs::copy_file(directory / library, to / library);
   }
   plan::save_plan(to, plan);

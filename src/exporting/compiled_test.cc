@@ -8,7 +8,7 @@
 #include "compiler/compiler_test_support.h"
 #include "core/system/process.h"
 #include "core/test_support.h"
-#include "engine/compiled/compiled_backend.h"
+#include "engine/compiled/compiled_session.h"
 #include "exporting/int8/int8_reference.h"
 #include "exporting/int8/quantize.h"
 #include "exporting/test_models.h"
@@ -42,7 +42,7 @@ engine::StageProgram compiled_program(const StageModel& stage, const Compilation
 }
 
 // A process for each call.
-Engine emulated_engine(const std::string& cpu, const engine::StageShape& shape, const std::string& file) {
+Engine emulated_engine(const std::string& cpu, const engine::SessionInfo& shape, const std::string& file) {
   return {
       cpu, [=](std::span<const float> images, int n) {
         const std::string input(reinterpret_cast<const char*>(images.data()), images.size_bytes());
@@ -65,12 +65,12 @@ Engine emulated_engine(const std::string& cpu, const engine::StageShape& shape, 
 }
 
 Engine compiled_engine(const StageModel& stage, const Compilation& how, const TempDir& directory) {
-  const engine::StageShape shape = compiled_program(stage, how, directory).shape;
+  const engine::SessionInfo shape = compiled_program(stage, how, directory).shape;
   const std::string file = (directory.path() / "stage.program").string();
   if (!how.cpu.empty()) return emulated_engine(how.cpu, shape, file);
-  auto backend = engine::open_compiled(file, {.threads = how.threads});
-  if (!backend) fail("{}", backend.error().message);
-  return backend_engine("compiled", std::shared_ptr<const engine::Backend>(std::move(*backend)));
+  auto session = engine::open_compiled(file, {.threads = how.threads});
+  if (!session) fail("{}", session.error().message);
+  return session_engine("compiled", std::shared_ptr<const engine::Session>(std::move(*session)));
 }
 
 std::vector<std::string> engine_outputs(const StageModel& stage) {

@@ -3,7 +3,7 @@
 #include <onnxruntime_cxx_api.h>
 
 #include "core/error.h"
-#include "engine/onnxruntime/onnx_backend.h"
+#include "engine/onnxruntime/onnx_session.h"
 
 namespace triage::exporting {
 namespace {

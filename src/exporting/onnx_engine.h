@@ -1,5 +1,5 @@
 // Any ONNX model as an Engine: every output by its name, through ONNX Runtime (CPU). Unlike the runtime's
-// backend it keeps the portable "score" and runs composed plans, so files are checked as a foreign client sees them.
+// session it keeps the portable "score" and runs composed plans, so files are checked as a foreign client sees them.
 #pragma once
 
 #include "exporting/graph_builder.h"

@@ -133,10 +133,27 @@ void require_parity(const Parity& parity) {
   if (!parity.ok()) fail("parity: {}", parity.text());
 }
 
-Engine backend_engine(const std::string& name, std::shared_ptr<const engine::Backend> backend) {
+void run_chain(std::span<const Engine> chain, std::span<const float> images, int n,
+               const std::function<void(std::size_t engine, const NamedOutputs& outputs)>& visit) {
+  NamedOutputs outputs;
+  for (std::size_t i = 0; i < chain.size(); ++i) {
+    outputs = chain[i].run(i == 0 ? images : find_output(outputs, chain[i - 1], "carry"), n);
+    visit(i, outputs);
+  }
+}
+
+Engine chained(const std::string& name, std::vector<Engine> chain) {
+  return {name, [chain = std::move(chain)](std::span<const float> images, int n) {
+            NamedOutputs last;
+            run_chain(chain, images, n, [&](std::size_t, const NamedOutputs& outputs) { last = outputs; });
+            return last;
+          }};
+}
+
+Engine session_engine(const std::string& name, std::shared_ptr<const engine::Session> session) {
   return {
-      name, [name, backend = std::move(backend)](std::span<const float> images, int n) {
-        const engine::StageShape& shape = backend->shape();
+      name, [name, session = std::move(session)](std::span<const float> images, int n) {
+        const engine::SessionInfo& shape = session->info();
         if (images.size() != static_cast<std::size_t>(n) * shape.input_size)
           fail("{}: found {} values for {} images, expected {} each", name, images.size(), n, shape.input_size);
         NamedOutputs outputs;
@@ -144,9 +161,9 @@ Engine backend_engine(const std::string& name, std::shared_ptr<const engine::Bac
           if (width == 0) return nullptr;
           return outputs.emplace(output, std::vector<float>(static_cast<std::size_t>(n) * width)).first->second.data();
         };
-        engine::StageBuffers buffers{images.data(), buffer("logits", shape.classes),
+        engine::StageTensors buffers{images.data(), buffer("logits", shape.classes),
                                      buffer("features", shape.feature_width), buffer("carry", shape.carry_size)};
-        if (auto status = backend->run(n, buffers); !status) fail("{}: {}", name, status.error().message);
+        if (auto status = session->run(n, buffers); !status) fail("{}: {}", name, status.error().message);
         return outputs;
       }};
 }

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/json.h"
-#include "engine/backend.h"
+#include "engine/session.h"
 
 namespace triage::exporting {
 
@@ -58,7 +58,12 @@ Parity check_parity(const Engine& reference, const Engine& candidate, std::span<
 // Throws Error with text() unless ok().
 void require_parity(const Parity& parity);
 
-// A stage backend of the runtime: logits, and features and carry where the stage has them.
-Engine backend_engine(const std::string& name, std::shared_ptr<const engine::Backend> backend);
+// Engines one after the other, each from the map "carry" that the one before gives; visit sees the outputs of each.
+void run_chain(std::span<const Engine> chain, std::span<const float> images, int n,
+               const std::function<void(std::size_t engine, const NamedOutputs& outputs)>& visit);
+Engine chained(const std::string& name, std::vector<Engine> chain);  // gives the last one's outputs
+
+// A stage session of the runtime: logits, and features and carry where the stage has them.
+Engine session_engine(const std::string& name, std::shared_ptr<const engine::Session> session);
 
 }  // namespace triage::exporting

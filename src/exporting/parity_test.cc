@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "core/error.h"
-#include "engine/fake/fake_backend.h"
+#include "engine/fake/fake_session.h"
 
 namespace triage::exporting {
 namespace {

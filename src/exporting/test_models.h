@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/rng.h"
-#include "engine/onnxruntime/onnx_backend.h"
+#include "engine/onnxruntime/onnx_session.h"
 #include "exporting/parity.h"
 #include "exporting/stage_model.h"
 #include "runtime/score.h"

@@ -8,7 +8,8 @@
 
 #include "core/system/cpu.h"
 #include "core/test_support.h"
-#include "engine/backend.h"
+#include "engine/registry.h"
+#include "engine/session.h"
 #include "engine/testing/test_models.h"
 #include "engine/testing/test_program.h"
 #include "measure/stages/stage_list.h"
@@ -227,7 +228,7 @@ TEST_F(JobTest, EnergyIsMeasuredWhereTheDeviceIsAskedForIt) {
 }
 
 TEST_F(JobTest, XnnpackRowsCarryTheProvider) {
-  const std::vector<std::string> providers = engine::onnx_providers();
+  const std::vector<std::string> providers = engine::stage_providers();
   job_.profile.provider = "xnnpack";
   if (std::ranges::find(providers, "xnnpack") == providers.end()) {
     EXPECT_THAT(error_of([&] { run(); }), HasSubstr("provider: found 'xnnpack'"));
@@ -240,7 +241,7 @@ TEST_F(JobTest, XnnpackRowsCarryTheProvider) {
 
 TEST_F(JobTest, CompiledRowsAndTheWholePlan) {
   job_.profile.provider = "compiled";
-  EXPECT_EQ(error_of([&] { run(); }), "provider 'compiled': stage 'little' was not compiled");
+  EXPECT_EQ(error_of([&] { run(); }), "engine 'compiled': stage 'little' was not compiled");
   fs::copy_file(TESTING_KERNELS, directory_ / "kernels.so");
   plan::Plan plan = plan::load_plan(directory_.path());
   plan.input = {3, 2, 2};
@@ -251,7 +252,9 @@ TEST_F(JobTest, CompiledRowsAndTheWholePlan) {
         engine::TestProgram{.dims = {first ? 3 : 12, first ? 2 : 1, first ? 2 : 1}}.program(directory_ / "kernels.so");
     if (!first) program.shape.input_name = "carry_in";
     engine::save_program(directory_.path() / stage.name, program);
-    stage.compiled = plan::CompiledStage{stage.name, sha256_file(directory_.path() / stage.name)};
+    stage.set_artifact({.engine = engine::spec_of_engine(engine::kCompiled),
+                        .file = stage.name,
+                        .sha256 = sha256_file(directory_.path() / stage.name)});
     stage.feature_width = 12;
     fs::remove(directory_.path() / stage.onnx);  // not needed
   }

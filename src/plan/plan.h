@@ -9,12 +9,13 @@
 
 #include "core/statistics/fit.h"
 #include "core/statistics/statistics.h"
+#include "engine/artifact.h"
 #include "plan/arch.h"
 #include "plan/precision.h"
 
 namespace triage::plan {
 
-inline constexpr int kPlanVersion = 1;
+inline constexpr int kPlanVersion = 2;  // 1 had one compiled file a stage in place of artifacts; it is read
 inline constexpr std::size_t kMaxStages = 64;
 inline constexpr int kMaxHidden = 4096;  // units of a router
 
@@ -54,25 +55,24 @@ struct MeasuredCost {  // measured on the plan's device; µs per image at batch 
   std::optional<double> energy_uj;  // net of the idle machine, mean; none: not available
 };
 
-struct CompiledStage {  // the stage as compiled kernels (engine/compiled/stage_program.h)
-  std::string file;     // the program, inside the plan directory; it names its library
-  std::string sha256;   // of that file, never empty: it guards what is loaded as code
-};
-
 struct Stage {
   std::string name;  // "little"
   ArchSpec arch;
   StageInput input = StageInput::image;
-  int source = -1;     // for StageInput::features: index of an earlier stage
-  std::string onnx;    // file name inside the plan directory
-  std::string sha256;  // of that file, never empty in a plan
-  std::optional<CompiledStage> compiled;
-  int feature_width = 0;  // elements of the "features" output, 0 when there is none
+  int source = -1;                          // for StageInput::features: index of an earlier stage
+  std::string onnx;                         // file name inside the plan directory
+  std::string sha256;                       // of that file, never empty in a plan
+  std::vector<engine::Artifact> artifacts;  // made from that file, for other engines; at most one for each
+  int feature_width = 0;                    // elements of the "features" output, 0 when there is none
   std::int64_t macs = 0, parameters = 0;
   std::int64_t weight_bytes = 0, activation_bytes = 0;  // cost_model.h; activations 0: not known
   Precision precision = Precision::fp32;                // of its file
   Exit exit;
   std::optional<MeasuredCost> cost;
+
+  const engine::Artifact* artifact(std::string_view engine) const;  // of `artifacts`; null: none for that engine
+  void set_artifact(engine::Artifact artifact);  // in place of the one for its engine, if there is one
+  std::vector<engine::Artifact> files() const;   // all that engines may run: those, then the ONNX file
 };
 
 struct Prediction {                  // what the chosen thresholds promise, on the validation split
@@ -95,7 +95,10 @@ struct Plan {
 
 bool is_name(const std::string& text);  // of plans, stages, files: something, without control characters
 
-CompiledStage compiled_stage_from_json(const JsonReader& json);  // checks it; throws Error
+// Of Stage::artifacts. Reading checks everything; throws Error.
+Json to_json(const std::vector<engine::Artifact>& artifacts);
+std::vector<engine::Artifact> artifacts_from_json(const JsonReader& list);
+engine::Artifact compiled_from_json(const JsonReader& json);  // as version 1 had it: a file and its sha256
 
 Json to_json(const Plan& plan);
 Plan plan_from_json(const Json& json, const std::string& origin);  // checks everything; throws Error

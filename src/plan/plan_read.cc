@@ -84,7 +84,7 @@ ArchSpec arch_from_json(const JsonReader& json) {
   }
 }
 
-Stage stage_from_json(const JsonReader& json, int index, const Plan& plan) {
+Stage stage_from_json(const JsonReader& json, int index, int version, const Plan& plan) {
   Stage stage;
   stage.name = printable(json, "name");
   stage.arch = arch_from_json(json.at("arch"));
@@ -108,7 +108,11 @@ Stage stage_from_json(const JsonReader& json, int index, const Plan& plan) {
   }
   stage.onnx = plain_file_name(json, "onnx");
   stage.sha256 = checksum(json, "sha256");
-  if (json.has("compiled")) stage.compiled = compiled_stage_from_json(json.at("compiled"));
+  if (version == 1) {
+    if (json.has(engine::kCompiled)) stage.artifacts = {compiled_from_json(json.at(engine::kCompiled))};
+  } else if (json.has("artifacts")) {
+    stage.artifacts = artifacts_from_json(json.at("artifacts"));
+  }
   stage.feature_width = json.get_in("feature_width", 0, kMaxFeatures);
   stage.macs = json.get_in<std::int64_t>("macs", 0, INT64_MAX);
   stage.parameters = json.get_in<std::int64_t>("parameters", 0, INT64_MAX);
@@ -173,13 +177,34 @@ Metric metric_from_string(const std::string& text, const std::string& where) {
   fail("{}: expected accuracy or balanced, found '{}'", where, text);
 }
 
-CompiledStage compiled_stage_from_json(const JsonReader& json) {
-  return {.file = plain_file_name(json, "file"), .sha256 = checksum(json, "sha256")};
+engine::Artifact compiled_from_json(const JsonReader& json) {
+  return {.engine = engine::spec_of_engine(engine::kCompiled),
+          .file = plain_file_name(json, "file"),
+          .sha256 = checksum(json, "sha256")};
+}
+
+std::vector<engine::Artifact> artifacts_from_json(const JsonReader& list) {
+  std::vector<engine::Artifact> artifacts;
+  std::set<std::string> engines;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const JsonReader json = list.at(i);
+    const JsonReader spec = json.at("engine");
+    engine::Artifact& artifact = artifacts.emplace_back();
+    artifact.engine = engine::EngineSpec::parse(spec.as<std::string>(), spec.where());
+    if (!engines.insert(artifact.engine.engine).second) spec.fail_here("an engine that no other artifact is for");
+    artifact.file = plain_file_name(json, "file");
+    artifact.sha256 = checksum(json, "sha256");
+    if (json.has("needs")) artifact.needs = json.at("needs").as<std::vector<std::string>>();
+    for (std::size_t k = 0; k < artifact.needs.size(); ++k) {
+      if (!is_name(artifact.needs[k])) json.at("needs").at(k).fail_here("a name without control characters");
+    }
+  }
+  return artifacts;
 }
 
 Plan plan_from_json(const Json& json, const std::string& origin) {
   const JsonReader reader(json, origin);
-  if (reader.get<int>("version") != kPlanVersion) reader.at("version").fail_here(std::to_string(kPlanVersion));
+  const int version = reader.get_in("version", 1, kPlanVersion);
   Plan plan;
   plan.name = printable(reader, "name");
   plan.input = input_shape_from_json(reader.at("input"));
@@ -191,7 +216,7 @@ Plan plan_from_json(const Json& json, const std::string& origin) {
   std::set<std::string> names;
   for (std::size_t i = 0; i < stages.size(); ++i) {
     const JsonReader place = stages.at(i);
-    plan.stages.push_back(stage_from_json(place, static_cast<int>(i), plan));
+    plan.stages.push_back(stage_from_json(place, static_cast<int>(i), version, plan));
     const Stage& stage = plan.stages.back();
     if (!names.insert(stage.name).second) place.at("name").fail_here("a name that no other stage has");
     if (plan.policy == PolicyKind::learned && i + 1 < stages.size() && !stage.exit.router) {

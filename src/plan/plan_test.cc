@@ -71,15 +71,49 @@ TEST(Plan, KeepsTheFitAndReadsPlansWithoutOne) {
             "plan.json: fit: expected squash, crop or pad, found \"stretch\"");
 }
 
-TEST(Plan, KeepsCompiledStages) {
+TEST(Plan, KeepsArtifacts) {
   Plan plan = pair();
-  EXPECT_FALSE(to_json(plan)["stages"][0].contains("compiled"));  // nothing is written where there is none
-  plan.stages[1].compiled = CompiledStage{.file = "big.program", .sha256 = std::string(64, 'b')};
+  EXPECT_FALSE(to_json(plan)["stages"][0].contains("artifacts"));  // nothing is written where there is none
+  const engine::Artifact big{.engine = engine::spec_of_engine(engine::kCompiled),
+                             .file = "big.program",
+                             .sha256 = std::string(64, 'b'),
+                             .needs = {"avx2", "fma"}};
+  const engine::Artifact other{.engine = engine::EngineSpec::parse("tensorrt;precision=int8", ""),
+                               .file = "big.engine",
+                               .sha256 = std::string(64, 'c')};
+  plan.stages[1].artifacts = {big, other};
   const Plan back = plan_from_json(to_json(plan), "plan.json");
-  EXPECT_FALSE(back.stages[0].compiled);
-  ASSERT_TRUE(back.stages[1].compiled);
-  EXPECT_EQ(back.stages[1].compiled->file, "big.program");
-  EXPECT_EQ(back.stages[1].compiled->sha256, std::string(64, 'b'));
+  EXPECT_TRUE(back.stages[0].artifacts.empty());
+  EXPECT_EQ(back.stages[1].artifacts, (std::vector{big, other}));
+  EXPECT_EQ(to_json(back), to_json(plan));
+}
+
+TEST(Plan, AnArtifactReplacesTheOneForItsEngine) {
+  Stage stage{.onnx = "big.onnx", .sha256 = "ab"};
+  const auto compiled = [](const char* file) {
+    return engine::Artifact{.engine = engine::spec_of_engine(engine::kCompiled), .file = file};
+  };
+  EXPECT_EQ(stage.artifact(engine::kCompiled), nullptr);
+  stage.set_artifact(compiled("old.program"));
+  stage.set_artifact(compiled("new.program"));
+  ASSERT_EQ(stage.artifacts.size(), 1u);
+  EXPECT_EQ(stage.artifact(engine::kCompiled)->file, "new.program");
+  const std::vector<engine::Artifact> files = stage.files();
+  ASSERT_EQ(files.size(), 2u);
+  EXPECT_EQ(files[1], (engine::Artifact{.engine = {}, .file = "big.onnx", .sha256 = "ab"}));
+}
+
+TEST(Plan, ReadsCompiledStagesOfVersion1) {
+  Json json = to_json(pair());
+  json["version"] = 1;
+  json["stages"][1]["compiled"] = {{"file", "big.program"}, {"sha256", std::string(64, 'b')}};
+  const Plan plan = plan_from_json(json, "plan.json");
+  EXPECT_TRUE(plan.stages[0].artifacts.empty());
+  ASSERT_NE(plan.stages[1].artifact(engine::kCompiled), nullptr);
+  EXPECT_EQ(plan.stages[1].artifacts[0].file, "big.program");
+  EXPECT_EQ(to_json(plan)["version"], kPlanVersion);
+  json["stages"][1]["compiled"]["file"] = "../big";
+  EXPECT_THAT(error_of([&] { plan_from_json(json, "plan.json"); }), HasSubstr("expected a plain file name"));
 }
 
 TEST(Plan, SavesAndLoadsADirectory) {
@@ -117,19 +151,28 @@ std::string refusal_without(const char* parent, const char* field) {
   return refusal([&](Json& json) { json[Json::json_pointer(parent)].erase(field); });
 }
 
-TEST(Plan, RefusesCompiledStagesWithoutAFileOrAChecksum) {
+TEST(Plan, RefusesArtifactsWithoutAnEngineAFileOrAChecksum) {
   const std::string hash(64, 'b');
-  const auto with = [](const Json& compiled) { return refusal_at("/stages/1/compiled", compiled); };
-  EXPECT_EQ(with({{"file", "big.program"}, {"sha256", hash}}), "no error");
-  EXPECT_THAT(with({{"sha256", hash}}), HasSubstr("plan.json: stages[1].compiled: field 'file' is missing"));
-  EXPECT_THAT(with({{"file", "../big"}, {"sha256", hash}}), HasSubstr("expected a plain file name"));
-  EXPECT_THAT(with({{"file", "big"}, {"sha256", ""}}),
-              HasSubstr("stages[1].compiled.sha256: expected 64 hexadecimal digits in lower case, found \"\""));
+  const auto with = [](const Json& artifact) { return refusal_at("/stages/1/artifacts", Json::array({artifact})); };
+  EXPECT_EQ(with({{"engine", "compiled"}, {"file", "big.program"}, {"sha256", hash}}), "no error");
+  EXPECT_THAT(with({{"file", "big.program"}, {"sha256", hash}}),
+              HasSubstr("plan.json: stages[1].artifacts[0]: field 'engine' is missing"));
+  EXPECT_THAT(with({{"engine", "Compiled!"}, {"file", "big"}, {"sha256", hash}}),
+              HasSubstr("stages[1].artifacts[0].engine: found 'Compiled!', expected ENGINE"));
+  EXPECT_THAT(with({{"engine", "compiled"}, {"sha256", hash}}),
+              HasSubstr("stages[1].artifacts[0]: field 'file' is missing"));
+  EXPECT_THAT(with({{"engine", "compiled"}, {"file", "../big"}, {"sha256", hash}}),
+              HasSubstr("expected a plain file name"));
+  EXPECT_THAT(with({{"engine", "compiled"}, {"file", "big"}, {"sha256", ""}}),
+              HasSubstr("artifacts[0].sha256: expected 64 hexadecimal digits in lower case, found \"\""));
+  const Json one{{"engine", "compiled"}, {"file", "big.program"}, {"sha256", hash}};
+  EXPECT_THAT(refusal_at("/stages/1/artifacts", Json::array({one, one})),
+              HasSubstr("stages[1].artifacts[1].engine: expected an engine that no other artifact is for"));
 }
 
 TEST(Plan, RefusesByNameWithFoundAndExpected) {
   EXPECT_EQ(refusal([](Json&) {}), "no error");
-  EXPECT_EQ(refusal_at("/version", 2), "plan.json: version: expected 1, found 2");
+  EXPECT_EQ(refusal_at("/version", 3), "plan.json: version: expected a number from 1 to 2, found 3");
   EXPECT_EQ(refusal_without("", "version"), "plan.json: field 'version' is missing");
   EXPECT_EQ(refusal_at("/policy", "guess"),
             "plan.json: policy: expected learned, confidence, entropy or margin, found 'guess'");

@@ -1,4 +1,6 @@
 // Plan -> plan.json.
+#include <algorithm>
+
 #include "plan/plan.h"
 
 namespace triage::plan {
@@ -28,7 +30,7 @@ Json to_json(const Stage& stage) {
   if (stage.input == StageInput::features) json["source"] = stage.source;
   json["onnx"] = stage.onnx;
   json["sha256"] = stage.sha256;
-  if (stage.compiled) json["compiled"] = {{"file", stage.compiled->file}, {"sha256", stage.compiled->sha256}};
+  if (!stage.artifacts.empty()) json["artifacts"] = plan::to_json(stage.artifacts);
   json["feature_width"] = stage.feature_width;
   json["macs"] = stage.macs;
   json["parameters"] = stage.parameters;
@@ -46,6 +48,31 @@ Json to_json(const Stage& stage) {
 }
 
 }  // namespace
+
+const engine::Artifact* Stage::artifact(std::string_view engine) const {
+  const auto found = std::ranges::find_if(artifacts, [&](const auto& one) { return one.engine.engine == engine; });
+  return found == artifacts.end() ? nullptr : &*found;
+}
+
+void Stage::set_artifact(engine::Artifact artifact) {
+  std::erase_if(artifacts, [&](const auto& one) { return one.engine.engine == artifact.engine.engine; });
+  artifacts.push_back(std::move(artifact));
+}
+
+std::vector<engine::Artifact> Stage::files() const {
+  std::vector<engine::Artifact> all = artifacts;
+  all.push_back({.engine = {}, .file = onnx, .sha256 = sha256});
+  return all;
+}
+
+Json to_json(const std::vector<engine::Artifact>& artifacts) {
+  Json list = Json::array();
+  for (const engine::Artifact& artifact : artifacts) {
+    list.push_back({{"engine", artifact.engine.text()}, {"file", artifact.file}, {"sha256", artifact.sha256}});
+    if (!artifact.needs.empty()) list.back()["needs"] = artifact.needs;
+  }
+  return list;
+}
 
 std::string to_string(PolicyKind kind) {
   switch (kind) {

@@ -21,8 +21,8 @@ ShippedFile shipped_bytes(std::string bytes, const std::string& name = {}) {
 
 // A stage's program under its name, and beside it the library it names. Stages may share one.
 void add_compiled(std::vector<ShippedFile>& files, const plan::Stage& stage, const fs::path& directory) {
-  const fs::path program = measure::stage_file(stage, directory, measure::kCompiledProvider);
-  for (const std::string& name : {stage.compiled->file, engine::load_program(program).library}) {
+  const fs::path program = measure::stage_file(stage, directory, engine::kCompiled);
+  for (const std::string& name : {program.filename().string(), engine::load_program(program).library}) {
     if (std::ranges::any_of(files, [&](const ShippedFile& file) { return file.name == name; })) continue;
     files.push_back(shipped_file(directory / name));
     files.back().name = name;
@@ -43,13 +43,13 @@ Shipment ship(const Device& device, measure::Measurable what, const fs::path& di
   Shipment shipment{.program = shipped_file(device.program), .job = job};
   shipment.program.place = "programs";
   shipment.images = shipped_bytes({images.pixels.begin(), images.pixels.end()});
-  const bool compiled = job.profile.provider == measure::kCompiledProvider;
+  const bool compiled = job.profile.provider == engine::kCompiled;
   for (plan::Stage& stage : what.plan.stages) {
     if (compiled) {
       add_compiled(shipment.plan, stage, directory);
       continue;
     }
-    stage.compiled.reset();
+    stage.artifacts.clear();
     ShippedFile file = shipped_file(directory / stage.onnx);
     stage.onnx = file.name = file.sha256 + ".onnx";
     shipment.plan.push_back(std::move(file));

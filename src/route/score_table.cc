@@ -5,18 +5,17 @@
 
 #include "core/progress.h"
 #include "core/system/limits.h"
+#include "runtime/cascade.h"
 #include "runtime/convert.h"
+#include "runtime/open_stage.h"
 
 namespace triage::route {
 namespace {
 
 void check_fit(const plan::Plan& plan, const data::Dataset& dataset) {
   const data::DatasetInfo& info = dataset.info();
-  if (info.channels != plan.input.channels || info.height != plan.input.height || info.width != plan.input.width) {
-    fail("data set '{}': images are {} x {} x {} (height, width, channels), the plan '{}' expects {} x {} x {}",
-         info.name, info.height, info.width, info.channels, plan.name, plan.input.height, plan.input.width,
-         plan.input.channels);
-  }
+  runtime::require_shape({info.channels, info.height, info.width}, plan.input,
+                         std::format("data set '{}', plan '{}': images", info.name, plan.name));
   if (info.classes.size() != plan.classes.size()) {
     fail("data set '{}': {} classes, the plan '{}' expects {}", info.name, info.classes.size(), plan.name,
          plan.classes.size());
@@ -29,15 +28,15 @@ void check_fit(const plan::Plan& plan, const data::Dataset& dataset) {
   }
 }
 
-void check_shapes(const plan::Plan& plan, std::span<const std::unique_ptr<engine::Backend>> backends) {
-  if (backends.size() != plan.stages.size()) {
-    fail("plan '{}': {} stages, {} backends given", plan.name, plan.stages.size(), backends.size());
+void check_shapes(const plan::Plan& plan, std::span<const std::unique_ptr<engine::Session>> sessions) {
+  if (sessions.size() != plan.stages.size()) {
+    fail("plan '{}': {} stages, {} sessions given", plan.name, plan.stages.size(), sessions.size());
   }
-  for (std::size_t s = 0; s < backends.size(); ++s) {
+  for (std::size_t s = 0; s < sessions.size(); ++s) {
     const plan::Stage& stage = plan.stages[s];
-    const engine::StageShape& shape = backends[s]->shape();
+    const engine::SessionInfo& shape = sessions[s]->info();
     const bool carried = stage.input == plan::StageInput::features;
-    const int input = carried ? backends[static_cast<std::size_t>(stage.source)]->shape().carry_size
+    const int input = carried ? sessions[static_cast<std::size_t>(stage.source)]->info().carry_size
                               : plan.input.channels * plan.input.height * plan.input.width;
     if (shape.input_size != input || shape.classes != static_cast<int>(plan.classes.size()) ||
         shape.feature_width != stage.feature_width) {
@@ -86,23 +85,11 @@ std::string score_table_key(const plan::Plan& plan, const data::DatasetInfo& dat
   return sha.hex();
 }
 
-std::vector<std::unique_ptr<engine::Backend>> open_stages(const plan::Plan& plan, const fs::path& directory,
-                                                          engine::OnnxOptions options) {
-  std::vector<std::unique_ptr<engine::Backend>> backends;
-  for (const plan::Stage& stage : plan.stages) {
-    options.sha256 = stage.sha256;
-    auto backend = engine::open_onnx((directory / stage.onnx).string(), options);
-    if (!backend) throw Error(backend.error().message);
-    backends.push_back(std::move(*backend));
-  }
-  return backends;
-}
-
-ScoreTable fill_score_table(const plan::Plan& plan, std::span<const std::unique_ptr<engine::Backend>> backends,
+ScoreTable fill_score_table(const plan::Plan& plan, std::span<const std::unique_ptr<engine::Session>> sessions,
                             const data::Dataset& dataset, std::span<const std::uint32_t> indices,
                             const FillOptions& options) {
   check_fit(plan, dataset);
-  check_shapes(plan, backends);
+  check_shapes(plan, sessions);
   const std::size_t count = indices.size(), stages = plan.stages.size(), classes = plan.classes.size();
   const auto batch = static_cast<std::size_t>(std::max(options.batch, 1));
   ScoreTable table{score_table_key(plan, dataset.info(), indices),
@@ -112,21 +99,17 @@ ScoreTable fill_score_table(const plan::Plan& plan, std::span<const std::unique_
                    {}};
   for (std::uint32_t index : indices) table.labels.push_back(dataset.label(index));
 
-  std::vector<std::vector<float>> carry(stages);
   std::size_t widths = classes * stages;
-  for (const auto& backend : backends) widths += static_cast<std::size_t>(backend->shape().feature_width);
+  for (const auto& session : sessions) widths += static_cast<std::size_t>(session->info().feature_width);
   require_memory(std::format("the scores of {} images by {} stages", count, stages), count * widths * sizeof(float));
   for (std::size_t s = 0; s < stages; ++s) {
-    const engine::StageShape& shape = backends[s]->shape();
+    const engine::SessionInfo& shape = sessions[s]->info();
     StageScores& out = table.stages.emplace_back(plan.stages[s].name, shape.feature_width);
     out.logits.resize(count * classes);
     out.features.resize(count * static_cast<std::size_t>(shape.feature_width));
-    const bool is_source = std::ranges::any_of(plan.stages, [s](const plan::Stage& other) {
-      return other.input == plan::StageInput::features && other.source == static_cast<int>(s);
-    });
-    if (is_source) carry[s].resize(batch * static_cast<std::size_t>(shape.carry_size));
   }
 
+  runtime::CascadeWalk walk(plan, sessions, static_cast<int>(batch));
   const std::size_t image_size = dataset.image_bytes();
   std::vector<float> images(batch * image_size);
   Progress progress(options.label, count, "images");
@@ -138,20 +121,12 @@ ScoreTable fill_score_table(const plan::Plan& plan, std::span<const std::unique_
                             plan.input.channels};
       runtime::to_input(image, images.data() + i * image_size);
     }
-    for (std::size_t s = 0; s < stages; ++s) {
-      const plan::Stage& stage = plan.stages[s];
-      StageScores& out = table.stages[s];
-      engine::StageBuffers buffers;
-      buffers.input =
-          stage.input == plan::StageInput::image ? images.data() : carry[static_cast<std::size_t>(stage.source)].data();
-      buffers.logits = out.logits.data() + first * classes;
-      if (out.feature_width > 0)
-        buffers.features = out.features.data() + first * static_cast<std::size_t>(out.feature_width);
-      if (!carry[s].empty()) buffers.carry = carry[s].data();
-      if (const Status status = backends[s]->run(static_cast<int>(n), buffers); !status) {
-        fail("stage '{}' ({}): {}", stage.name, stage.onnx, status.error().message);
-      }
-    }
+    walk.run(static_cast<int>(n), images.data(), [&](std::size_t stage) {
+      StageScores& out = table.stages[stage];
+      const auto width = static_cast<std::size_t>(out.feature_width);
+      return runtime::StageOutputs{.logits = out.logits.data() + first * classes,
+                                   .features = width > 0 ? out.features.data() + first * width : nullptr};
+    });
     progress.update(first + n);
   }
   progress.finish();
@@ -170,10 +145,8 @@ ScoreTable score_plan(const plan::Plan& plan, const fs::path& directory, const d
     ScoreTable stored = load_score_table(path);
     if (stored.key == score_table_key(plan, dataset.info(), indices)) return stored;
   }
-  engine::OnnxOptions engine;
-  engine.threads = threads;
-  const auto backends = open_stages(plan, directory, engine);
-  ScoreTable table = fill_score_table(plan, backends, dataset, indices, options);
+  const auto sessions = runtime::open_stages(plan, directory, {.threads = threads});
+  ScoreTable table = fill_score_table(plan, sessions, dataset, indices, options);
   if (!path.empty()) save_score_table(path, table);
   return table;
 }

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "data/dataset.h"
-#include "engine/backend.h"
+#include "engine/session.h"
 #include "plan/plan.h"
 
 namespace triage::route {
@@ -46,10 +46,6 @@ ScoreTable select(const ScoreTable& table, std::span<const std::uint32_t> rows);
 std::string score_table_key(const plan::Plan& plan, const data::DatasetInfo& dataset,
                             std::span<const std::uint32_t> indices);
 
-// The plan's stages as backends, in order. Throws Error with the runtime's message. Files are not checksummed here.
-std::vector<std::unique_ptr<engine::Backend>> open_stages(const plan::Plan& plan, const fs::path& directory,
-                                                          engine::OnnxOptions options);
-
 struct FillOptions {
   int batch = 128;
   std::string label = "scoring";  // of the progress bar
@@ -57,8 +53,8 @@ struct FillOptions {
 
 // Runs every stage on every image of `indices`. A feature stage reads the carried map of its source. Throws Error when
 // the data set's images or classes do not fit the plan, when a stage fails or gives values that are not finite, and
-// Interrupted on Ctrl-C. plan.stages[i] runs on backends[i].
-ScoreTable fill_score_table(const plan::Plan& plan, std::span<const std::unique_ptr<engine::Backend>> backends,
+// Interrupted on Ctrl-C. plan.stages[i] runs on sessions[i].
+ScoreTable fill_score_table(const plan::Plan& plan, std::span<const std::unique_ptr<engine::Session>> sessions,
                             const data::Dataset& dataset, std::span<const std::uint32_t> indices,
                             const FillOptions& options = {});
 

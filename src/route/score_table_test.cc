@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/test_support.h"
-#include "engine/fake/fake_backend.h"
+#include "engine/fake/fake_session.h"
 #include "route/synthetic_test.h"
 
 namespace triage::route {
@@ -79,7 +79,7 @@ TEST(ScoreTable, SelectTakesRows) {
 // Three stages: an image stage, a feature stage that reads its carry, and another image stage.
 struct Fill : testing::Test {
   plan::Plan plan;
-  std::vector<std::unique_ptr<engine::Backend>> backends;
+  std::vector<std::unique_ptr<engine::Session>> sessions;
   fs::path path = temporary("fill.triage");
 
   Fill() {
@@ -103,8 +103,8 @@ struct Fill : testing::Test {
     add({1, 2, 0, 0}, [](const engine::FakeRow& row) { row.logits[0] = row.input[0], row.logits[1] = 0; });
     add({4, 2, 0, 0}, [](const engine::FakeRow& row) { row.logits[0] = 0, row.logits[1] = row.input[2]; });
   }
-  void add(engine::StageShape shape, engine::FakeBackend::Answer answer) {
-    backends.push_back(std::make_unique<engine::FakeBackend>(shape, std::move(answer)));
+  void add(engine::SessionInfo shape, engine::FakeSession::Answer answer) {
+    sessions.push_back(std::make_unique<engine::FakeSession>(shape, std::move(answer)));
   }
   data::Dataset dataset(std::vector<std::string> classes = {"a", "b"}) {
     data::RawDataset raw;
@@ -129,7 +129,7 @@ struct Fill : testing::Test {
 TEST_F(Fill, AllStagesOnAllImagesWhateverTheBatch) {
   const data::Dataset data = dataset();
   const std::vector<std::uint32_t> indices{5, 0, 3, 6, 2};
-  const ScoreTable table = fill_score_table(plan, backends, data, indices, {.batch = 2});
+  const ScoreTable table = fill_score_table(plan, sessions, data, indices, {.batch = 2});
   EXPECT_EQ(table.indices, indices);
   for (std::size_t i = 0; i < indices.size(); ++i) {
     const auto pixel = [&](int p) { return static_cast<float>(10 * indices[i] + p) / 255; };
@@ -140,7 +140,7 @@ TEST_F(Fill, AllStagesOnAllImagesWhateverTheBatch) {
     EXPECT_NEAR(table.logits(1, i)[0], 2 * pixel(3), 1e-6);  // went through the carry
     EXPECT_NEAR(table.logits(2, i)[1], pixel(2), 1e-6);
   }
-  expect_equal(fill_score_table(plan, backends, data, indices, {.batch = 100}), table);
+  expect_equal(fill_score_table(plan, sessions, data, indices, {.batch = 100}), table);
 }
 
 TEST_F(Fill, KeyFollowsWhatTheTableDependsOn) {
@@ -154,20 +154,20 @@ TEST_F(Fill, KeyFollowsWhatTheTableDependsOn) {
 
 TEST_F(Fill, RefusesWhatDoesNotFit) {
   const std::vector<std::uint32_t> indices{0};
-  EXPECT_THAT(error_of([&] { fill_score_table(plan, backends, dataset({"a", "c"}), indices); }), HasSubstr("'c'"));
-  EXPECT_THAT(error_of([&] { fill_score_table(plan, backends, dataset({"a", "b", "c"}), indices); }),
+  EXPECT_THAT(error_of([&] { fill_score_table(plan, sessions, dataset({"a", "c"}), indices); }), HasSubstr("'c'"));
+  EXPECT_THAT(error_of([&] { fill_score_table(plan, sessions, dataset({"a", "b", "c"}), indices); }),
               HasSubstr("3 classes"));
   const data::Dataset data = dataset();
-  auto* first = static_cast<engine::FakeBackend*>(backends[0].get());
+  auto* first = static_cast<engine::FakeSession*>(sessions[0].get());
   first->fail_with(ErrorInfo{ErrorCode::engine_failure, "engine says no"});
-  EXPECT_THAT(error_of([&] { fill_score_table(plan, backends, data, indices); }),
+  EXPECT_THAT(error_of([&] { fill_score_table(plan, sessions, data, indices); }),
               testing::AllOf(HasSubstr("stage0"), HasSubstr("engine says no")));
-  backends[0] = std::make_unique<engine::FakeBackend>(engine::StageShape{4, 2, 1, 1}, [](const engine::FakeRow& row) {
+  sessions[0] = std::make_unique<engine::FakeSession>(engine::SessionInfo{4, 2, 1, 1}, [](const engine::FakeRow& row) {
     row.logits[0] = std::nanf(""), row.features[0] = 0;
   });
-  EXPECT_THAT(error_of([&] { fill_score_table(plan, backends, data, indices); }), HasSubstr("finite logits"));
+  EXPECT_THAT(error_of([&] { fill_score_table(plan, sessions, data, indices); }), HasSubstr("finite logits"));
   plan.stages[0].feature_width = 5;
-  EXPECT_THAT(error_of([&] { fill_score_table(plan, backends, data, indices); }), HasSubstr("5 features"));
+  EXPECT_THAT(error_of([&] { fill_score_table(plan, sessions, data, indices); }), HasSubstr("5 features"));
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 #include <new>
 
 #include "core/test_support.h"
-#include "engine/compiled/compiled_backend.h"
+#include "engine/compiled/compiled_session.h"
 #include "engine/testing/test_program.h"
 #include "runtime/executor_test_support.h"
 
@@ -64,7 +64,7 @@ TEST(Allocation, ExecutorNoneOnceWarm) {
   expect_routed(images, 3);
 }
 
-TEST(Allocation, CompiledBackendNoneOnceOpen) {
+TEST(Allocation, CompiledSessionNoneOnceOpen) {
   const TempDir directory;
   fs::copy_file(TESTING_KERNELS, directory / "kernels.so");
   engine::save_program(directory / "p", engine::TestProgram{}.program(directory / "kernels.so"));

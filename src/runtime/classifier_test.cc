@@ -6,8 +6,8 @@
 
 #include "core/files/file.h"
 #include "core/test_support.h"
-#include "engine/backend.h"
-#include "engine/compiled/compiled_backend.h"
+#include "engine/compiled/compiled_session.h"
+#include "engine/session.h"
 #include "engine/testing/test_models.h"
 #include "engine/testing/test_program.h"
 #include "plan/plan.h"
@@ -217,7 +217,8 @@ TEST_F(EngineTest, CompiledRunsWhereEveryStageHasIt) {
   EXPECT_EQ(engine(), "compiled");
   EXPECT_EQ(engine({.engine = "compiled", .threads = 2}), "compiled");
   EXPECT_EQ(engine({.engine = "onnxruntime"}), "onnxruntime");
-  EXPECT_EQ(engine({.engine = "fast"}), "engine: found 'fast', expected auto, onnxruntime or compiled");
+  EXPECT_EQ(engine({.engine = "fast"}),
+            "engine: found 'fast', expected auto, onnxruntime, compiled or check:ENGINE,ENGINE");
   EXPECT_EQ(engine({.threads = 0}), "threads: found 0, expected 1 to 1024");
   for (const char* name : {"little.onnx", "big.onnx"}) fs::remove(directory_ / name);  // it does not need them
   for (const int threads : {1, 2}) {
@@ -243,20 +244,20 @@ TEST_F(EngineTest, AutoTakesOnnxRuntimeWhereAStageOrTheCpuDoesNotFit) {
   save();
   EXPECT_EQ(engine(), "onnxruntime");
   EXPECT_THAT(engine({.engine = "compiled"}), HasSubstr("has no no_such_flag"));
-  plan_.stages[1].compiled.reset();
+  plan_.stages[1].artifacts.clear();
   save();
   EXPECT_EQ(engine(), "onnxruntime");
   const auto refused = load({.engine = "compiled"});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::unsupported);
-  EXPECT_EQ(refused.error().message, "engine 'compiled': stage 'big' of plan 'both' was not compiled");
+  EXPECT_EQ(refused.error().message, "engine 'compiled': stage 'big' was not compiled");
 }
 
 // Kernels of version 1 may kill the process: nothing of their library is loaded.
 TEST_F(EngineTest, KernelsOfAnOlderVersionAreNotRun) {
   const fs::path file = directory_ / "big.program";
   write_file_atomic(file, engine::program_bytes_of_version(engine::load_program(file), 1));
-  plan_.stages[1].compiled->sha256 = sha256_file(file);
+  plan_.stages[1].artifacts[0].sha256 = sha256_file(file);
   save();
   EXPECT_EQ(engine(), "onnxruntime");
   const auto refused = load({.engine = "compiled"});
@@ -287,7 +288,7 @@ TEST_F(EngineTest, AutoSaysWhyItDoesNotRunTheKernelsOfThePlan) {
     EXPECT_THAT(refused.error().message, HasSubstr(why));
   }
   EXPECT_EQ(load({.engine = "onnxruntime"})->info().engine_note, "");
-  for (plan::Stage& stage : plan_.stages) stage.compiled.reset();
+  for (plan::Stage& stage : plan_.stages) stage.artifacts.clear();
   save();
   EXPECT_EQ(load()->info().engine_note, "");  // there are none
 }

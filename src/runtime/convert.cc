@@ -1,5 +1,6 @@
 #include "runtime/convert.h"
 
+#include "engine/status.h"
 #include "runtime/image_kernels.h"
 
 namespace triage::runtime {
@@ -13,6 +14,12 @@ void to_input(const ImageView& image, float* output) {
       output[c * count + i] = static_cast<float>(image.pixels[i * image.channels + c]) * kPixelScale;
     }
   }
+}
+
+void require_shape(const plan::InputShape& found, const plan::InputShape& expected, const std::string& what) {
+  if (found == expected) return;
+  engine::fail_with(ErrorCode::bad_input, "{}: found {}x{}x{}, expected {}x{}x{} (height x width x channels)", what,
+                    found.height, found.width, found.channels, expected.height, expected.width, expected.channels);
 }
 
 }  // namespace triage::runtime

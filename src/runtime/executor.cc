@@ -28,7 +28,7 @@ std::string text(std::span<const int> dims) {
 
 }  // namespace
 
-void check_stage(const plan::Plan& plan, int stage, const engine::StageShape& shape, const engine::StageShape* source,
+void check_stage(const plan::Plan& plan, int stage, const engine::SessionInfo& shape, const engine::SessionInfo* source,
                  const std::string& origin) {
   const plan::Stage& spec = plan.stages[stage];
   if (spec.input == plan::StageInput::image) {
@@ -87,8 +87,8 @@ class Executor::Lease {
     const std::size_t rows = executor.rows_;
     auto space = std::make_unique<Workspace>();
     std::size_t widest = 0;
-    for (std::size_t s = 0; s < executor.backends_.size(); ++s) {
-      const engine::StageShape& shape = executor.backends_[s]->shape();
+    for (std::size_t s = 0; s < executor.sessions_.size(); ++s) {
+      const engine::SessionInfo& shape = executor.sessions_[s]->info();
       if (executor.exits_[s].wants_features()) widest = std::max<std::size_t>(widest, shape.feature_width);
       const bool read = executor.last_reader_[s] >= 0;
       space->carries.push_back(read ? make_buffer(rows * shape.carry_size) : nullptr);
@@ -98,19 +98,19 @@ class Executor::Lease {
     space->logits = make_buffer(rows * executor.plan_.classes.size());
     space->features = make_buffer(rows * widest);
     space->image.resize(rows);
-    space->handover.reserve(executor.backends_.size() + 1);
+    space->handover.reserve(executor.sessions_.size() + 1);
     return space;
   }
 
   Workspace* space_;
 };
 
-Executor::Executor(plan::Plan plan, std::vector<std::unique_ptr<engine::Backend>> backends,
+Executor::Executor(plan::Plan plan, std::vector<std::unique_ptr<engine::Session>> sessions,
                    std::span<const double> thresholds)
-    : plan_(std::move(plan)), backends_(std::move(backends)), pool_(std::make_unique<engine::Pool<Workspace>>()) {
+    : plan_(std::move(plan)), sessions_(std::move(sessions)), pool_(std::make_unique<engine::Pool<Workspace>>()) {
   const std::size_t stages = plan_.stages.size();
-  if (stages == 0 || backends_.size() != stages) {
-    engine::fail_with(ErrorCode::bad_input, "plan '{}': {} backends for {} stages", plan_.name, backends_.size(),
+  if (stages == 0 || sessions_.size() != stages) {
+    engine::fail_with(ErrorCode::bad_input, "plan '{}': {} sessions for {} stages", plan_.name, sessions_.size(),
                       stages);
   }
   if (!thresholds.empty() && thresholds.size() != stages - 1) {
@@ -128,10 +128,10 @@ Executor::Executor(plan::Plan plan, std::vector<std::unique_ptr<engine::Backend>
     const plan::Stage& stage = plan_.stages[s];
     const bool reads_carry = stage.input == plan::StageInput::features;
     const bool known = stage.source >= 0 && stage.source < static_cast<int>(s);
-    const engine::StageShape* source = reads_carry && known ? &backends_[stage.source]->shape() : nullptr;
-    check_stage(plan_, static_cast<int>(s), backends_[s]->shape(), source, stage.onnx);
+    const engine::SessionInfo* source = reads_carry && known ? &sessions_[stage.source]->info() : nullptr;
+    check_stage(plan_, static_cast<int>(s), sessions_[s]->info(), source, stage.onnx);
     (source ? last_reader_[stage.source] : last_image_reader_) = static_cast<int>(s);
-    row_bytes += sizeof(float) * backends_[s]->shape().carry_size;
+    row_bytes += sizeof(float) * sessions_[s]->info().carry_size;
     const double own = stage.exit.threshold;
     exits_.emplace_back(plan_, static_cast<int>(s), s < thresholds.size() ? thresholds[s] : own);
   }
@@ -144,11 +144,8 @@ void Executor::check_images(std::span<const ImageView> images) const {
   const plan::InputShape& input = plan_.input;
   for (std::size_t i = 0; i < images.size(); ++i) {
     const ImageView& image = images[i];
-    if (image.height != input.height || image.width != input.width || image.channels != input.channels) {
-      engine::fail_with(ErrorCode::bad_input,
-                        "images[{}]: found {}x{}x{}, expected {}x{}x{} (height x width x channels)", i, image.height,
-                        image.width, image.channels, input.height, input.width, input.channels);
-    }
+    const plan::InputShape shape{image.channels, image.height, image.width};
+    if (shape != input) require_shape(shape, input, std::format("images[{}]", i));  // no text for those that fit
     if (!image.pixels) engine::fail_with(ErrorCode::bad_input, "images[{}]: pixels: found null", i);
   }
 }
@@ -186,17 +183,17 @@ void Executor::run_rows(Workspace& space, std::span<const ImageView> images, std
   for (int s = 0; n > 0; ++s) {
     const plan::Stage& stage = plan_.stages[s];
     const bool from_image = stage.input == plan::StageInput::image;
-    const engine::StageBuffers buffers{.input = (from_image ? space.images : space.carries[stage.source]).get(),
+    const engine::StageTensors buffers{.input = (from_image ? space.images : space.carries[stage.source]).get(),
                                        .logits = space.logits.get(),
                                        .features = exits_[s].wants_features() ? space.features.get() : nullptr,
                                        .carry = space.carries[s].get()};
-    if (Status status = backends_[s]->run(n, buffers); !status) {
+    if (Status status = sessions_[s]->run(n, buffers); !status) {
       engine::fail_with(status.error().code, "stage '{}': {}", stage.name, status.error().message);
     }
     space.handover.clear();
     if (last_image_reader_ > s) space.handover.push_back({space.images.get(), image_size});
     for (int k = 0; k <= s; ++k) {
-      const std::size_t row = backends_[k]->shape().carry_size;
+      const std::size_t row = sessions_[k]->info().carry_size;
       if (last_reader_[k] > s) space.handover.push_back({space.carries[k].get(), row});
     }
     n = exits_[s].decide(n, space.logits.get(), space.features.get(), space.handover, space.image, outcomes);

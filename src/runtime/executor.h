@@ -1,4 +1,4 @@
-// Runs a plan on one backend per stage. Classifier is this plus files; tests hand in fake backends.
+// Runs a plan on one session per stage. Classifier is this plus files; tests hand in fake sessions.
 #pragma once
 
 #include <memory>
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/backend.h"
+#include "engine/session.h"
 #include "engine/threads/pool.h"
 #include "plan/plan.h"
 #include "runtime/exit_step.h"
@@ -16,16 +16,16 @@ namespace triage::runtime {
 
 // The stage's inputs and outputs against what the plan says; `origin` is what messages call the stage's file.
 // `source`: shape of the stage whose carry this one reads, null for image stages. Throws Failure.
-void check_stage(const plan::Plan& plan, int stage, const engine::StageShape& shape, const engine::StageShape* source,
+void check_stage(const plan::Plan& plan, int stage, const engine::SessionInfo& shape, const engine::SessionInfo* source,
                  const std::string& origin);
 
 class Executor {
  public:
   static constexpr int kMaxRows = 64;  // larger batches run in pieces of this size, fewer where images are large
 
-  // One backend per stage, in order. thresholds: empty for the plan's own, else one per exit but the last. Throws
-  // Failure when the backends, the plan and the thresholds do not fit together.
-  Executor(plan::Plan plan, std::vector<std::unique_ptr<engine::Backend>> backends,
+  // One session per stage, in order. thresholds: empty for the plan's own, else one per exit but the last. Throws
+  // Failure when the sessions, the plan and the thresholds do not fit together.
+  Executor(plan::Plan plan, std::vector<std::unique_ptr<engine::Session>> sessions,
            std::span<const double> thresholds = {});
   ~Executor();
   Executor(const Executor&) = delete;
@@ -43,7 +43,7 @@ class Executor {
   void run_rows(Workspace& space, std::span<const ImageView> images, std::span<Outcome> outcomes) const;
 
   plan::Plan plan_;
-  std::vector<std::unique_ptr<engine::Backend>> backends_;
+  std::vector<std::unique_ptr<engine::Session>> sessions_;
   std::vector<ExitStep> exits_;
   std::vector<int> last_reader_;  // per stage: the last stage that reads its carry, -1 for none
   int last_image_reader_ = 0;     // the last stage whose input is the image

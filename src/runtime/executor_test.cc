@@ -56,17 +56,17 @@ TEST(Executor, FiveStagesMixImagesAndCarriedFeatures) {
 
 TEST(Executor, FeatureStagesReadTheCarryOfTheirSource) {
   const std::vector<StageSetup> setup{{-1, 3}, {0, 2}, {1, 0}};
-  std::vector<std::unique_ptr<engine::Backend>> backends;
-  backends.push_back(make_fake(setup, 0));
+  std::vector<std::unique_ptr<engine::Session>> sessions;
+  sessions.push_back(make_fake(setup, 0));
   for (int s : {1, 2}) {
     auto fake = make_fake(setup, s);
-    const engine::StageShape shape = fake->shape();
-    backends.push_back(std::make_unique<engine::FakeBackend>(shape, [s](const engine::FakeRow& row) {
+    const engine::SessionInfo shape = fake->info();
+    sessions.push_back(std::make_unique<engine::FakeSession>(shape, [s](const engine::FakeRow& row) {
       ASSERT_EQ(row.input[1], 100 + s - 1);  // what the source wrote
       answer(row, s);
     }));
   }
-  const Executor executor(make_plan(setup), std::move(backends));
+  const Executor executor(make_plan(setup), std::move(sessions));
   Images images(70);
   ASSERT_TRUE(executor.classify(images.views, images.outcomes));
   expect_routed(images, 3);
@@ -94,10 +94,10 @@ TEST(Executor, LearnedRouterReadsTheFeatures) {
                                             .bias1 = {0},
                                             .weight2 = {1},
                                             .bias2 = -5};
-  std::vector<std::unique_ptr<engine::Backend>> backends;
-  backends.push_back(make_fake(setup, 0, 2));
-  backends.push_back(make_fake(setup, 1));
-  const Executor executor(plan, std::move(backends));
+  std::vector<std::unique_ptr<engine::Session>> sessions;
+  sessions.push_back(make_fake(setup, 0, 2));
+  sessions.push_back(make_fake(setup, 1));
+  const Executor executor(plan, std::move(sessions));
   Images images(12);
   ASSERT_TRUE(executor.classify(images.views, images.outcomes));
   for (int i = 0; i < 12; ++i) EXPECT_EQ(images.outcomes[i].exit, i > 5) << i;
@@ -116,9 +116,9 @@ TEST(Executor, LearnedRouterOfAStageWithoutFeaturesAsksForNone) {
                                             .bias1 = {0},
                                             .weight2 = {1},
                                             .bias2 = 5};
-  std::vector<std::unique_ptr<engine::Backend>> backends;
-  for (int s = 0; s < 2; ++s) backends.push_back(make_fake(setup, s));
-  const Executor executor(plan, std::move(backends));
+  std::vector<std::unique_ptr<engine::Session>> sessions;
+  for (int s = 0; s < 2; ++s) sessions.push_back(make_fake(setup, s));
+  const Executor executor(plan, std::move(sessions));
   Images images(12);
   ASSERT_TRUE(executor.classify(images.views, images.outcomes));  // the fakes fail when asked for what they lack
   for (int i = 0; i < 12; ++i) EXPECT_EQ(images.outcomes[i].exit, 1) << i;
@@ -128,9 +128,9 @@ TEST(Executor, TemperatureChangesTheProbabilityNotTheLabel) {
   const std::vector<StageSetup> setup{{}};
   plan::Plan plan = make_plan(setup);
   plan.stages[0].exit.temperature = 3;
-  std::vector<std::unique_ptr<engine::Backend>> backends;
-  backends.push_back(make_fake(setup, 0));
-  const Executor executor(plan, std::move(backends));
+  std::vector<std::unique_ptr<engine::Session>> sessions;
+  sessions.push_back(make_fake(setup, 0));
+  const Executor executor(plan, std::move(sessions));
   Images images(1);
   ASSERT_TRUE(executor.classify(images.views, images.outcomes));
   EXPECT_NEAR(images.outcomes[0].probability, std::exp(3) / (std::exp(3) + 3), 1e-6);
@@ -140,12 +140,12 @@ TEST(Executor, LargeImagesRunInSmallerPieces) {
   const int side = 1500;  // 9 MB of floats each: one per piece of 16 MB
   plan::Plan plan = make_plan(std::vector<StageSetup>{{}});
   plan.input = {1, side, side};
-  auto fake = std::make_unique<engine::FakeBackend>(engine::StageShape{.input_size = side * side, .classes = kClasses},
+  auto fake = std::make_unique<engine::FakeSession>(engine::SessionInfo{.input_size = side * side, .classes = kClasses},
                                                     [](const engine::FakeRow& row) { answer(row, 0); });
-  const engine::FakeBackend& seen = *fake;
-  std::vector<std::unique_ptr<engine::Backend>> backends;
-  backends.push_back(std::move(fake));
-  const Executor executor(plan, std::move(backends));
+  const engine::FakeSession& seen = *fake;
+  std::vector<std::unique_ptr<engine::Session>> sessions;
+  sessions.push_back(std::move(fake));
+  const Executor executor(plan, std::move(sessions));
   const std::vector<std::uint8_t> pixels(side * side);
   const std::vector<ImageView> views(3, ImageView{pixels.data(), side, side, 1});
   std::vector<Outcome> outcomes(3);
@@ -195,7 +195,7 @@ TEST(Executor, BadInputIsNamed) {
   EXPECT_TRUE(pair.executor->classify({}, {}));
 }
 
-TEST(Executor, FailuresOfABackendComeBackAsErrorsAndPass) {
+TEST(Executor, FailuresOfASessionComeBackAsErrorsAndPass) {
   Fixture pair = make({{}, {}});
   Images images(4);
   pair.fakes[1]->fail_with(ErrorInfo{ErrorCode::engine_failure, "the engine is on fire"});
@@ -211,11 +211,11 @@ TEST(Executor, FailuresOfABackendComeBackAsErrorsAndPass) {
 template <class Throw>
 ErrorInfo step_error(const Throw& thrower) {
   const std::vector<StageSetup> setup{{}};
-  std::vector<std::unique_ptr<engine::Backend>> backends;
-  backends.push_back(
-      std::make_unique<engine::FakeBackend>(engine::StageShape{.input_size = kPixels, .classes = kClasses},
+  std::vector<std::unique_ptr<engine::Session>> sessions;
+  sessions.push_back(
+      std::make_unique<engine::FakeSession>(engine::SessionInfo{.input_size = kPixels, .classes = kClasses},
                                             [&](const engine::FakeRow& row) { thrower(row); }));
-  const Executor executor(make_plan(setup), std::move(backends));
+  const Executor executor(make_plan(setup), std::move(sessions));
   Images images(1);
   const Status status = executor.classify(images.views, images.outcomes);
   return status ? ErrorInfo{ErrorCode::not_found, "no error"} : status.error();
@@ -232,42 +232,42 @@ TEST(Executor, NothingThrownCrossesTheBorder) {
 }
 
 std::string construction_error(const std::vector<StageSetup>& setup, plan::Plan plan,
-                               const std::function<void(engine::StageShape&, int)>& change,
+                               const std::function<void(engine::SessionInfo&, int)>& change,
                                const std::vector<double>& thresholds = {}) {
-  std::vector<std::unique_ptr<engine::Backend>> backends;
+  std::vector<std::unique_ptr<engine::Session>> sessions;
   for (int s = 0; s < static_cast<int>(setup.size()); ++s) {
-    engine::StageShape shape = make_fake(setup, s)->shape();
+    engine::SessionInfo shape = make_fake(setup, s)->info();
     change(shape, s);
-    backends.push_back(std::make_unique<engine::FakeBackend>(shape, [](const engine::FakeRow&) {}));
+    sessions.push_back(std::make_unique<engine::FakeSession>(shape, [](const engine::FakeRow&) {}));
   }
-  return triage::error_of([&] { const Executor executor(std::move(plan), std::move(backends), thresholds); });
+  return triage::error_of([&] { const Executor executor(std::move(plan), std::move(sessions), thresholds); });
 }
 
-TEST(Executor, BackendsThatDoNotFitThePlanAreRefused) {
+TEST(Executor, SessionsThatDoNotFitThePlanAreRefused) {
   const std::vector<StageSetup> pair{{}, {}}, exits{{-1, 3}, {0, 0}};
   const auto error = [](const std::vector<StageSetup>& setup, auto change) {
     return construction_error(setup, make_plan(setup), change);
   };
-  EXPECT_EQ(error(pair, [](engine::StageShape& shape, int s) { shape.classes += s; }),
+  EXPECT_EQ(error(pair, [](engine::SessionInfo& shape, int s) { shape.classes += s; }),
             "stage1.onnx: width of output 'logits': found 5, expected 4");
-  EXPECT_EQ(error(pair, [](engine::StageShape& shape, int) { shape.feature_width = 3; }),
+  EXPECT_EQ(error(pair, [](engine::SessionInfo& shape, int) { shape.feature_width = 3; }),
             "stage0.onnx: width of output 'features': found 3, expected 0");
-  EXPECT_EQ(error(pair, [](engine::StageShape& shape, int) { shape.input_size = 5; }),
+  EXPECT_EQ(error(pair, [](engine::SessionInfo& shape, int) { shape.input_size = 5; }),
             "stage0.onnx: elements of input 'image': found 5, expected 4");
-  EXPECT_EQ(error(pair, [](engine::StageShape& shape, int) { shape.input_dims = {4, 1, 1}; }),
+  EXPECT_EQ(error(pair, [](engine::SessionInfo& shape, int) { shape.input_dims = {4, 1, 1}; }),
             "stage0.onnx: input 'image' (channels x height x width): found 4x1x1, expected 1x2x2");
-  EXPECT_EQ(error(pair, [](engine::StageShape& shape, int) { shape.input_name = "carry_in"; }),
+  EXPECT_EQ(error(pair, [](engine::SessionInfo& shape, int) { shape.input_name = "carry_in"; }),
             "stage0.onnx: input's name: found carry_in, expected image");
-  EXPECT_EQ(error(exits, [](engine::StageShape& shape, int s) { shape.input_size += s; }),
+  EXPECT_EQ(error(exits, [](engine::SessionInfo& shape, int s) { shape.input_size += s; }),
             "stage1.onnx: elements of input 'carry_in': found 4, expected 3, the 'carry' of stage 'stage0'");
-  EXPECT_THAT(error(exits, [](engine::StageShape& shape, int) { shape.carry_size = 0; }),
+  EXPECT_THAT(error(exits, [](engine::SessionInfo& shape, int) { shape.carry_size = 0; }),
               HasSubstr("stage1.onnx: elements of output 'carry' of the source stage: found 0"));
-  const auto same = [](engine::StageShape&, int) {};
+  const auto same = [](engine::SessionInfo&, int) {};
   EXPECT_EQ(construction_error(pair, make_plan(pair), same, {0.1, 0.2}),
             "thresholds: found 2, expected 1 (one per exit but the last) for plan 'test'");
   EXPECT_EQ(construction_error(pair, make_plan(pair), same, {NAN}), "thresholds[0]: found NaN, expected a number");
   EXPECT_EQ(construction_error(pair, make_plan(std::vector<StageSetup>{{}}), same),
-            "plan 'test': 2 backends for 1 stages");
+            "plan 'test': 2 sessions for 1 stages");
   plan::Plan learned = make_plan(pair);
   learned.policy = plan::PolicyKind::learned;
   EXPECT_THAT(construction_error(pair, learned, same), HasSubstr("exit.router in the plan: found none"));

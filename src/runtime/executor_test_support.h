@@ -11,7 +11,7 @@
 #include <span>
 #include <vector>
 
-#include "engine/fake/fake_backend.h"
+#include "engine/fake/fake_session.h"
 #include "plan/plan.h"
 #include "runtime/executor.h"
 
@@ -52,7 +52,7 @@ inline bool unsure(int i, int stage) { return i % (stage + 2) != 0; }
 
 struct Fixture {
   plan::Plan plan;
-  std::vector<engine::FakeBackend*> fakes;  // owned by the executor
+  std::vector<engine::FakeSession*> fakes;  // owned by the executor
   std::unique_ptr<Executor> executor;
 };
 
@@ -74,23 +74,23 @@ inline plan::Plan make_plan(std::span<const StageSetup> setup) {
   return plan;
 }
 
-inline std::unique_ptr<engine::FakeBackend> make_fake(std::span<const StageSetup> setup, int s, int feature_width = 0) {
-  const engine::StageShape shape{.input_size = setup[s].source < 0 ? kPixels : setup[setup[s].source].carry,
-                                 .classes = kClasses,
-                                 .feature_width = feature_width,
-                                 .carry_size = setup[s].carry};
-  return std::make_unique<engine::FakeBackend>(shape, [s](const engine::FakeRow& row) { answer(row, s); });
+inline std::unique_ptr<engine::FakeSession> make_fake(std::span<const StageSetup> setup, int s, int feature_width = 0) {
+  const engine::SessionInfo shape{.input_size = setup[s].source < 0 ? kPixels : setup[setup[s].source].carry,
+                                  .classes = kClasses,
+                                  .feature_width = feature_width,
+                                  .carry_size = setup[s].carry};
+  return std::make_unique<engine::FakeSession>(shape, [s](const engine::FakeRow& row) { answer(row, s); });
 }
 
 inline Fixture make(const std::vector<StageSetup>& setup, std::vector<double> thresholds = {}) {
   Fixture fixture{.plan = make_plan(setup)};
-  std::vector<std::unique_ptr<engine::Backend>> backends;
+  std::vector<std::unique_ptr<engine::Session>> sessions;
   for (int s = 0; s < static_cast<int>(setup.size()); ++s) {
     auto fake = make_fake(setup, s);
     fixture.fakes.push_back(fake.get());
-    backends.push_back(std::move(fake));
+    sessions.push_back(std::move(fake));
   }
-  fixture.executor = std::make_unique<Executor>(fixture.plan, std::move(backends), thresholds);
+  fixture.executor = std::make_unique<Executor>(fixture.plan, std::move(sessions), thresholds);
   return fixture;
 }
 

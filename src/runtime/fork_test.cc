@@ -10,7 +10,8 @@
 #include <cstdlib>
 #include <thread>
 
-#include "engine/compiled/compiled_backend.h"
+#include "engine/compiled/compiled_session.h"
+#include "engine/onnxruntime/onnx_session.h"
 #include "engine/threads/forks.h"
 #include "runtime/test_two_engines.h"
 
@@ -54,7 +55,7 @@ int status_of_child(Leave leave, const Work& work) {
 
 // In static memory, so that exit() takes them down.
 struct Kept {
-  std::unique_ptr<engine::Backend> backend;
+  std::unique_ptr<engine::Session> session;
   std::unique_ptr<Classifier> classifier;
 };
 Kept& kept() {
@@ -71,11 +72,11 @@ class ForkTest : public TwoEnginesTest {
   }
   ~ForkTest() override { kept() = {}; }
 
-  static std::unique_ptr<engine::Backend> opened(Result<std::unique_ptr<engine::Backend>> result) {
+  static std::unique_ptr<engine::Session> opened(Result<std::unique_ptr<engine::Session>> result) {
     if (!result) throw Error(result.error().message);
     return std::move(*result);
   }
-  std::unique_ptr<engine::Backend> open(const std::string& engine, int threads) const {
+  std::unique_ptr<engine::Session> open(const std::string& engine, int threads) const {
     if (engine == "onnxruntime")
       return opened(engine::open_onnx((directory_ / "big.onnx").string(), {.threads = threads}));
     engine::CompiledOptions options{.threads = threads};
@@ -83,9 +84,9 @@ class ForkTest : public TwoEnginesTest {
     return opened(engine::open_compiled((directory_ / "big.program").string(), options));
   }
   // The logits of all images, or nothing and the error.
-  std::vector<float> logits(const engine::Backend& backend, ErrorInfo* error = nullptr) const {
+  std::vector<float> logits(const engine::Session& session, ErrorInfo* error = nullptr) const {
     std::vector<float> values(kImages * 12);
-    const Status status = backend.run(kImages, {.input = images_.data(), .logits = values.data()});
+    const Status status = session.run(kImages, {.input = images_.data(), .logits = values.data()});
     if (status) return values;
     if (error) *error = status.error();
     return {};
@@ -110,16 +111,16 @@ TEST_F(ForkTest, AChildAnswersAsItsParentOrSaysWhyNot) {
       for (const bool used : {false, true}) {
         for (const Leave leave : {Leave::at_once, Leave::with_destructors}) {
           SCOPED_TRACE(std::format("{} threads {} used {} leave {}", engine, threads, used, static_cast<int>(leave)));
-          kept().backend = open(engine, threads);
+          kept().session = open(engine, threads);
           const std::vector<float> expected = logits(*open(engine, 1));
           if (used) {
-            EXPECT_EQ(logits(*kept().backend), expected);
+            EXPECT_EQ(logits(*kept().session), expected);
           }
           const bool cut_off = std::string(engine) == "onnxruntime" && threads > 1;
           const auto work = [&] {
             ErrorInfo error;
             for (int time = 0; time < 3; ++time) {
-              const std::vector<float> found = logits(*kept().backend, &error);
+              const std::vector<float> found = logits(*kept().session, &error);
               if (!cut_off && found != expected) return 1;
               if (cut_off && error.code != ErrorCode::unsupported) return 2;
               if (cut_off && error.message.find("load the plan after the fork") == std::string::npos) return 3;
@@ -128,7 +129,7 @@ TEST_F(ForkTest, AChildAnswersAsItsParentOrSaysWhyNot) {
           };
           EXPECT_EQ(status_of_child(leave, work), 0);
           EXPECT_EQ(status_of_child(leave, [&] { return status_of_child(leave, work); }), 0);  // a grandchild
-          EXPECT_EQ(logits(*kept().backend), expected);
+          EXPECT_EQ(logits(*kept().session), expected);
         }
       }
     }
@@ -137,14 +138,14 @@ TEST_F(ForkTest, AChildAnswersAsItsParentOrSaysWhyNot) {
 
 TEST_F(ForkTest, AChildMayNotUseWhatItHasAndLoadItsOwn) {
   for (const char* engine : {"onnxruntime", "compiled"}) {
-    kept().backend = open(engine, 2);
-    const std::vector<float> expected = logits(*kept().backend);
+    kept().session = open(engine, 2);
+    const std::vector<float> expected = logits(*kept().session);
     for (const Leave leave : {Leave::at_once, Leave::with_destructors}) {
       EXPECT_EQ(status_of_child(leave, [] { return 0; }), 0);
       EXPECT_EQ(status_of_child(leave,
                                 [&] {
-                                  kept().backend = open(engine, 2);  // the parent's goes
-                                  return logits(*kept().backend) == expected ? 0 : 1;
+                                  kept().session = open(engine, 2);  // the parent's goes
+                                  return logits(*kept().session) == expected ? 0 : 1;
                                 }),
                 0)
           << engine;
@@ -172,21 +173,21 @@ TEST_F(ForkTest, AProcessMayForkWhileItClassifies) {
     auto loaded = load({.engine = engine, .threads = threads});
     ASSERT_TRUE(loaded) << loaded.error().message;
     kept().classifier = std::make_unique<Classifier>(std::move(*loaded));
-    kept().backend = open(engine, threads);
+    kept().session = open(engine, threads);
     const std::vector<int> expected = labels(*kept().classifier);
-    const std::vector<float> expected_logits = logits(*kept().backend);
+    const std::vector<float> expected_logits = logits(*kept().session);
     std::atomic<bool> stop{false};
     std::vector<std::thread> others;
     for (int other = 0; other < 2; ++other) {
       others.emplace_back([&] {
         while (!stop.load()) {
-          if (labels(*kept().classifier) != expected || logits(*kept().backend) != expected_logits) std::abort();
+          if (labels(*kept().classifier) != expected || logits(*kept().session) != expected_logits) std::abort();
         }
       });
     }
     for (int i = 0; i < 8; ++i) {
       const auto work = [&] {
-        return labels(*kept().classifier) == expected && logits(*kept().backend) == expected_logits ? 0 : 1;
+        return labels(*kept().classifier) == expected && logits(*kept().session) == expected_logits ? 0 : 1;
       };
       EXPECT_EQ(status_of_child(i % 2 == 0 ? Leave::at_once : Leave::with_destructors, work), 0) << engine << threads;
     }
@@ -196,14 +197,14 @@ TEST_F(ForkTest, AProcessMayForkWhileItClassifies) {
 }
 
 TEST_F(ForkTest, ManyThreadsOfAChildShareATeam) {
-  kept().backend = open("compiled", 3);
-  const std::vector<float> expected = logits(*kept().backend);
+  kept().session = open("compiled", 3);
+  const std::vector<float> expected = logits(*kept().session);
   const auto work = [&] {
     std::atomic<int> wrong{0};
     std::vector<std::thread> callers;
     for (int caller = 0; caller < 4; ++caller) {
       callers.emplace_back([&] {
-        for (int i = 0; i < 50; ++i) wrong += logits(*kept().backend) == expected ? 0 : 1;
+        for (int i = 0; i < 50; ++i) wrong += logits(*kept().session) == expected ? 0 : 1;
       });
     }
     for (std::thread& caller : callers) caller.join();

@@ -34,7 +34,9 @@ class TwoEnginesTest : public testing::Test {
   void compile(std::size_t stage, const engine::StageProgram& program) {
     const fs::path file = directory_.path() / (plan_.stages[stage].name + ".program");
     engine::save_program(file, program);
-    plan_.stages[stage].compiled = plan::CompiledStage{file.filename().string(), sha256_file(file)};
+    plan_.stages[stage].set_artifact({.engine = engine::spec_of_engine(engine::kCompiled),
+                                      .file = file.filename().string(),
+                                      .sha256 = sha256_file(file)});
   }
   void save() { plan::save_plan(directory_.path(), plan_); }
   Result<Classifier> load(const ClassifierOptions& options = {}) const {

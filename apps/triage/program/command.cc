@@ -8,6 +8,7 @@
 
 #include "core/text.h"
 #include "core/warning.h"
+#include "engine/names.h"
 
 namespace triage::cli {
 
@@ -32,7 +33,7 @@ void add_engine_option(CLI::App& app, std::string& engine) {
   app.add_option("--engine", engine,
                  "What runs the stages: onnxruntime, compiled (the kernels that were compiled for the plan), or auto: "
                  "compiled where the plan has kernels that this CPU can run")
-      ->check(CLI::IsMember({"auto", "onnxruntime", "compiled"}))
+      ->check(CLI::IsMember(engine::kEngineChoices))
       ->capture_default_str();
 }
 

@@ -13,7 +13,7 @@
 #include "core/system/stop.h"
 #include "core/text.h"
 #include "core/warning.h"
-#include "engine/onnxruntime/onnx_backend.h"
+#include "engine/onnxruntime/onnx_session.h"
 #include "triage/classifier.h"
 
 namespace {

@@ -9,7 +9,8 @@
 #include "core/system/machine.h"
 #include "core/system/process.h"
 #include "core/text.h"
-#include "engine/backend.h"
+#include "engine/registry.h"
+#include "engine/session.h"
 #include "report/draw/picture_text.h"
 #include "train/trainer.h"
 #include "triage/classifier.h"
@@ -92,7 +93,7 @@ std::vector<Finding> findings() {
   }
   out.push_back(load());
   out.push_back(memory());
-  out.push_back({"ONNX Runtime", engine::onnx_runtime_version(), ""});
+  out.push_back({"ONNX Runtime", engine::version_of({}), ""});
   out.push_back({"LibTorch", train::libtorch_version(), ""});
   out.push_back(kernels());
   out.push_back(tool("compiler", {"c++", "--version"}, "g++: 'triage compile' links kernels with it"));

@@ -31,7 +31,7 @@ Json step_to_json(const Step& step) {
 }
 
 Json header_of(const StageProgram& program) {
-  const StageShape& shape = program.shape;
+  const SessionInfo& shape = program.shape;
   Json json = {{"version", kProgramVersion},
                {"architecture", program.architecture},
                {"features", program.features},
@@ -85,7 +85,7 @@ std::string to_string(View::Memory memory) {
   return "unknown";
 }
 
-std::size_t output_size(const StageShape& shape, View::Memory output) {
+std::size_t output_size(const SessionInfo& shape, View::Memory output) {
   const int size = output == View::Memory::logits     ? shape.classes
                    : output == View::Memory::features ? shape.feature_width
                    : output == View::Memory::carry    ? shape.carry_size

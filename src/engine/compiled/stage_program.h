@@ -1,4 +1,4 @@
-// StageProgram: a stage as compiled kernels, in plain data. src/compiler writes it, compiled_backend.h runs it.
+// StageProgram: a stage as compiled kernels, in plain data. src/compiler writes it, compiled_session.h runs it.
 //
 // A stage is a list of calls of kernels that lie in one shared library, each with views of memory as its arguments.
 // All that a kernel knows is in its arguments: the same kernel serves every layer of its shape, in any stage. What runs
@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "core/files/file.h"
-#include "engine/backend.h"
+#include "engine/session.h"
 
 namespace triage::engine {
 
@@ -63,7 +63,7 @@ struct StageProgram {
   std::string library;                // file name of the kernels, beside this file
   std::string library_sha256;
   std::string precision;  // "fp32", "int8": evidence
-  StageShape shape;       // as the stage's ONNX file would have it
+  SessionInfo shape;      // as the stage's ONNX file would have it
   std::vector<std::string>
       kernels;  // symbols of the library: extern "C" int NAME(void** arguments), each a KernelBuffer*
   std::vector<MapMemory> maps;
@@ -81,8 +81,8 @@ StageProgram load_program(const fs::path& file);
 StageProgram parse_program(std::string_view bytes, const std::string& origin);
 std::string program_bytes(const StageProgram& program);  // the file's content, not checked
 
-std::string to_string(ElementType type);                                // "u8", ...
-std::string to_string(View::Memory memory);                             // "map", ...
-std::size_t output_size(const StageShape& shape, View::Memory output);  // elements of logits, features, carry; else 0
+std::string to_string(ElementType type);                                 // "u8", ...
+std::string to_string(View::Memory memory);                              // "map", ...
+std::size_t output_size(const SessionInfo& shape, View::Memory output);  // elements of logits, features, carry; else 0
 
 }  // namespace triage::engine

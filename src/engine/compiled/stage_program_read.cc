@@ -65,8 +65,8 @@ T named(const JsonReader& json, const std::pair<T, const char*> (&names)[n]) {
   json.fail_here("one of " + expected);
 }
 
-StageShape read_shape(const JsonReader& json) {
-  StageShape shape;
+SessionInfo read_shape(const JsonReader& json) {
+  SessionInfo shape;
   shape.input_name = json.get<std::string>("input_name");
   if (shape.input_name != "image" && shape.input_name != "carry_in") {
     json.at("input_name").fail_here("'image' or 'carry_in'");
@@ -204,7 +204,7 @@ void check_outputs(const StageProgram& program, const JsonReader& steps) {
 }
 
 void check_total(const StageProgram& program, const std::string& origin) {
-  const StageShape& shape = program.shape;
+  const SessionInfo& shape = program.shape;
   std::uint64_t bytes = program.constants.size();
   for (const MapMemory& map : program.maps) bytes += map.elements * size_of(map.type);
   for (const int size : {shape.input_size, shape.classes, shape.feature_width, shape.carry_size}) {

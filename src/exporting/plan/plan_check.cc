@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "engine/names.h"
 #include "exporting/onnx_engine.h"
 #include "plan/plan.h"
 #include "runtime/convert.h"
@@ -15,7 +16,7 @@ namespace {
 // What the runtime answers with every threshold moved by `shift`.
 std::vector<Outcome> classify(const plan::Plan& plan, const fs::path& directory, std::span<const ImageView> images,
                               double shift) {
-  ClassifierOptions options{.engine = "onnxruntime"};  // runs the stage files that the model was made of
+  ClassifierOptions options{.engine = engine::kOnnxRuntime};  // runs the stage files that the model was made of
   for (std::size_t k = 0; k + 1 < plan.stages.size(); ++k)
     options.thresholds.push_back(plan.stages[k].exit.threshold + shift);
   auto classifier = Classifier::load(directory.string(), options);

@@ -8,7 +8,8 @@
 #include "core/error.h"
 #include "core/files/temporary.h"
 #include "core/system/process.h"
-#include "engine/onnxruntime/onnx_backend.h"
+#include "engine/names.h"
+#include "engine/onnxruntime/onnx_session.h"
 #include "measure/stages/stage_runner.h"
 #include "threshold/ranking.h"
 #include "triage/classifier.h"
@@ -55,7 +56,7 @@ ObservedMemory observe_memory(const fs::path& plan_directory, int exit, const Im
   const plan::Plan plan = plan::load_plan(plan_directory);
   const int stages = static_cast<int>(plan.stages.size());
   if (exit < 0 || exit >= stages) fail("memory: exit: found {}, expected 0 to {}", exit, stages - 1);
-  if (engine != "compiled") engine::ort_environment();
+  if (engine != engine::kCompiled) engine::ort_environment();
   ::malloc_trim(0);
   forget_peak();
   ObservedMemory memory{.empty_kb = status_kb("VmRSS")};
@@ -81,7 +82,7 @@ cost::PathMemory measure_path_memory(const fs::path& program, const fs::path& pl
   write_file_atomic(file, std::string(images.pixels.begin(), images.pixels.end()));
   std::vector<std::string> command{program.string(), plan_directory.string(), file.string(), "--memory",
                                    std::to_string(exit)};
-  if (engine != "onnxruntime") command.insert(command.end(), {"--engine", engine});
+  if (engine != engine::kOnnxRuntime) command.insert(command.end(), {"--engine", engine});
   const ProcessResult result = run_checked({.command = command});
   const ObservedMemory seen = observed_memory_from_json(parse_json(result.output, program.string()), program.string());
   cost::PathMemory path{.stage = plan.stages.at(exit).name,

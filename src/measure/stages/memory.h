@@ -8,6 +8,7 @@
 #include <string>
 
 #include "cost/cost_table.h"
+#include "engine/names.h"
 #include "measure/stages/stages.h"
 #include "plan/plan.h"
 
@@ -26,14 +27,14 @@ ObservedMemory observed_memory_from_json(const Json& json, const std::string& or
 // not load.
 // engine: as ClassifierOptions::engine.
 ObservedMemory observe_memory(const fs::path& plan_directory, int exit, const Images& images,
-                              const std::string& engine = "onnxruntime");
+                              const std::string& engine = engine::kOnnxRuntime);
 
 // The path on which every image leaves at stage `exit`, in a fresh process of its own; `program` is triage-measure.
 // Throws Error with what the program said.
 cost::PathMemory measure_path_memory(const fs::path& program, const fs::path& plan_directory, std::size_t exit,
-                                     const Images& images, const std::string& engine = "onnxruntime");
+                                     const Images& images, const std::string& engine = engine::kOnnxRuntime);
 // All of a plan's paths.
 std::vector<cost::PathMemory> measure_memory(const fs::path& program, const fs::path& plan_directory,
-                                             const Images& images, const std::string& engine = "onnxruntime");
+                                             const Images& images, const std::string& engine = engine::kOnnxRuntime);
 
 }  // namespace triage::measure

@@ -25,7 +25,7 @@ std::vector<double> layer_times(std::span<const cost::NodeTime> nodes, const std
 // A directory for the profiles of one session after another, removed in the end.
 class ProfileDirectory {
  public:
-  std::string prefix() const { return (directory_.path() / "run").string(); }  // engine::OnnxOptions::profile
+  std::string prefix() const { return (directory_.path() / "run").string(); }  // engine::SessionOptions::profile
   std::string take();  // the one profile in it, which is removed; to be called when its session is gone
 
  private:

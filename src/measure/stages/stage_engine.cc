@@ -1,47 +1,33 @@
 #include "measure/stages/stage_engine.h"
 
-#include "core/error.h"
-#include "engine/compiled/compiled_backend.h"
+#include "engine/registry.h"
+#include "runtime/open_stage.h"
 
 namespace triage::measure {
 
-std::vector<std::string> providers() {
-  std::vector<std::string> names = engine::onnx_providers();
-  names.emplace_back(kCompiledProvider);
-  return names;
-}
-
-std::string engine_of(const std::string& provider) {
-  return provider.starts_with(kCompiledProvider) ? "compiled" : "onnxruntime";  // untuned kernels are compiled, too
-}
-
 std::string engine_version_of(const std::string& provider) {
-  return provider == kCompiledProvider ? engine::compiled_engine_version() : engine::onnx_runtime_version();
+  return engine::version_of(engine::spec_of_provider(provider));
 }
 
 cost::CostKey row_key(const std::string& provider, const plan::Stage* stage, int threads, int batch) {
-  return cost::cost_key(stage ? stage->name : kWholePlan, engine_of(provider), provider,
+  return cost::cost_key(stage ? stage->name : kWholePlan, engine::spec_of_provider(provider).engine, provider,
                         stage ? stage->precision : plan::Precision::fp32, threads, batch);
 }
 
-bool runs_plans(const std::string& provider) { return provider == "cpu" || provider == kCompiledProvider; }
-
-fs::path stage_file(const plan::Stage& stage, const fs::path& directory, const std::string& provider) {
-  if (provider != kCompiledProvider) return directory / stage.onnx;
-  if (!stage.compiled) fail("provider 'compiled': stage '{}' was not compiled", stage.name);
-  return directory / stage.compiled->file;
+bool runs_plans(const std::string& provider) {
+  const engine::EngineSpec spec = engine::spec_of_provider(provider);
+  return spec == engine::spec_of_engine(spec.engine);
 }
 
-std::unique_ptr<engine::Backend> open_stage(const plan::Stage& stage, const fs::path& directory, int threads,
+fs::path stage_file(const plan::Stage& stage, const fs::path& directory, const std::string& provider) {
+  return runtime::StageOpener(directory, engine::spec_of_provider(provider)).file(stage);
+}
+
+std::unique_ptr<engine::Session> open_stage(const plan::Stage& stage, const fs::path& directory, int threads,
                                             const std::string& provider, const std::string& profile) {
-  const std::string file = stage_file(stage, directory, provider).string();
-  auto opened =
-      provider == kCompiledProvider
-          ? engine::open_compiled(file, {.threads = threads, .sha256 = stage.compiled->sha256, .profile = profile})
-          : engine::open_onnx(file,
-                              {.threads = threads, .provider = provider, .sha256 = stage.sha256, .profile = profile});
-  if (!opened) fail("{}", opened.error().message);
-  return std::move(*opened);
+  engine::EngineSpec spec = engine::spec_of_provider(provider);
+  spec.threads = threads;
+  return runtime::StageOpener(directory, spec, {.profile = profile}).open(stage);
 }
 
 }  // namespace triage::measure

@@ -1,22 +1,18 @@
-// What ProfileOptions::provider stands for: an engine and how it runs a stage's file. Providers of ONNX Runtime, and
-// "compiled" for the kernels that were compiled for a plan.
+// What ProfileOptions::provider stands for (engine/names.h): the engine that runs a plan's stages, and rows of costs.
 #pragma once
 
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "cost/cost_table.h"
-#include "engine/backend.h"
+#include "engine/session.h"
+#include "engine/spec.h"
 #include "plan/plan.h"
 
 namespace triage::measure {
 
-inline constexpr const char* kCompiledProvider = "compiled";
 inline constexpr const char* kWholePlan = "plan";  // the row of all stages together
 
-std::vector<std::string> providers();                        // that this program has
-std::string engine_of(const std::string& provider);          // cost::CostKey::engine, ClassifierOptions::engine
 std::string engine_version_of(const std::string& provider);  // cost::CostTable::engine_version
 bool runs_plans(const std::string& provider);                // Classifier can use it
 
@@ -26,8 +22,8 @@ cost::CostKey row_key(const std::string& provider, const plan::Stage* stage, int
 // The file that the provider runs. Throws Error when the stage was not compiled and should be.
 fs::path stage_file(const plan::Stage& stage, const fs::path& directory, const std::string& provider);
 
-// profile: as engine::OnnxOptions::profile and CompiledOptions::profile. Throws Error.
-std::unique_ptr<engine::Backend> open_stage(const plan::Stage& stage, const fs::path& directory, int threads,
+// profile: as engine::SessionOptions::profile. Throws Error.
+std::unique_ptr<engine::Session> open_stage(const plan::Stage& stage, const fs::path& directory, int threads,
                                             const std::string& provider, const std::string& profile = {});
 
 }  // namespace triage::measure

@@ -17,7 +17,7 @@ plan::Stage listed_stage(const JsonReader& json, int index) {
   if (stage.onnx.empty() || stage.onnx.find('/') != std::string::npos) {
     json.at("onnx").fail_here("a plain file name (no slash)");
   }
-  if (json.has("compiled")) stage.compiled = plan::compiled_stage_from_json(json.at("compiled"));
+  if (json.has("artifacts")) stage.artifacts = plan::artifacts_from_json(json.at("artifacts"));
   if (json.has("precision")) {
     stage.precision = plan::precision_from_string(json.get<std::string>("precision"), json.at("precision").where());
   }
@@ -42,7 +42,7 @@ Json stage_list_to_json(const plan::Plan& plan) {
     Json listed = {{"name", stage.name}, {"onnx", stage.onnx}, {"input", features ? "features" : "image"}};
     if (features) listed["source"] = stage.source;
     if (stage.precision != plan::Precision::fp32) listed["precision"] = plan::to_string(stage.precision);
-    if (stage.compiled) listed["compiled"] = {{"file", stage.compiled->file}, {"sha256", stage.compiled->sha256}};
+    if (!stage.artifacts.empty()) listed["artifacts"] = plan::to_json(stage.artifacts);
     json["stages"].push_back(listed);
   }
   return json;

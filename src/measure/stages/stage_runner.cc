@@ -23,14 +23,14 @@ ImageView image_at(const Images& images, std::size_t index) {
   return {images.pixels.data() + index % images.count * size, images.height, images.width, images.channels};
 }
 
-void run_or_fail(const engine::Backend& backend, int n, const engine::StageBuffers& buffers) {
-  if (const Status status = backend.run(n, buffers); !status) fail("{}", status.error().message);
+void run_or_fail(const engine::Session& session, int n, const engine::StageTensors& buffers) {
+  if (const Status status = session.run(n, buffers); !status) fail("{}", status.error().message);
 }
 
-StageRunner::StageRunner(std::unique_ptr<engine::Backend> backend, const std::string& origin, StageUse use,
+StageRunner::StageRunner(std::unique_ptr<engine::Session> session, const std::string& origin, StageUse use,
                          const Images& images, const std::vector<float>* maps)
-    : backend_(std::move(backend)), use_(std::move(use)), images_(images), maps_(maps) {
-  const int found = backend_->shape().input_size;
+    : session_(std::move(session)), use_(std::move(use)), images_(images), maps_(maps) {
+  const int found = session_->info().input_size;
   const int expected =
       maps ? static_cast<int>(maps->size() / images.count) : images.channels * images.height * images.width;
   if (found != expected) fail("{}: takes {} values per image, found {}", origin, found, expected);
@@ -39,7 +39,7 @@ StageRunner::StageRunner(std::unique_ptr<engine::Backend> backend, const std::st
 
 void StageRunner::run(std::size_t run, int batch) {
   reserve(batch);
-  const engine::StageShape& shape = backend_->shape();
+  const engine::SessionInfo& shape = session_->info();
   const std::size_t first = run * batch % images_.count;
   for (int i = 0; i < batch; ++i) {
     float* input = input_.data() + static_cast<std::size_t>(i) * shape.input_size;
@@ -50,7 +50,7 @@ void StageRunner::run(std::size_t run, int batch) {
     }
   }
   const bool wants_features = use_.hands_over && use_.exit.router.has_value();
-  run_or_fail(*backend_, batch,
+  run_or_fail(*session_, batch,
               {.input = input_.data(),
                .logits = logits_.data(),
                .features = wants_features ? features_.data() : nullptr,
@@ -69,7 +69,7 @@ void StageRunner::run(std::size_t run, int batch) {
 
 void StageRunner::reserve(int batch) {
   const std::size_t n = batch;
-  const engine::StageShape& shape = backend_->shape();
+  const engine::SessionInfo& shape = session_->info();
   if (logits_.size() >= n * shape.classes) return;
   input_.resize(n * shape.input_size);
   logits_.resize(n * shape.classes);

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/backend.h"
+#include "engine/session.h"
 #include "measure/stages/stages.h"
 #include "plan/plan.h"
 #include "triage/classifier.h"
@@ -13,7 +13,7 @@
 namespace triage::measure {
 
 ImageView image_at(const Images& images, std::size_t index);  // wraps around
-void run_or_fail(const engine::Backend& backend, int n, const engine::StageBuffers& buffers);
+void run_or_fail(const engine::Session& session, int n, const engine::StageTensors& buffers);
 
 struct StageUse {  // what the runtime asks of a stage besides its logits
   plan::Exit exit;
@@ -27,7 +27,7 @@ class StageRunner {
  public:
   // images and maps outlive the runner. maps: [images.count, input_size], what a feature stage starts from; null for
   // an image stage. Throws Error, with `origin` as the stage's name, when the stage takes inputs of another size.
-  StageRunner(std::unique_ptr<engine::Backend> backend, const std::string& origin, StageUse use, const Images& images,
+  StageRunner(std::unique_ptr<engine::Session> session, const std::string& origin, StageUse use, const Images& images,
               const std::vector<float>* maps);
 
   void run(std::size_t run, int batch);  // runs rotate through the images
@@ -35,7 +35,7 @@ class StageRunner {
  private:
   void reserve(int batch);
 
-  std::unique_ptr<engine::Backend> backend_;
+  std::unique_ptr<engine::Session> session_;
   StageUse use_;
   const Images& images_;
   const std::vector<float>* maps_;

@@ -11,6 +11,7 @@
 #include "measure/stages/stage_engine.h"
 #include "measure/stages/stage_runner.h"
 #include "measure/stages/visit.h"
+#include "runtime/cascade.h"
 #include "runtime/convert.h"
 
 namespace triage::measure {
@@ -19,10 +20,8 @@ namespace {
 void check_images(const plan::Plan& plan, const Images& images) {
   const plan::InputShape& shape = plan.input;
   if (images.count < 1) fail("profile: no images to measure with");
-  if (images.height != shape.height || images.width != shape.width || images.channels != shape.channels) {
-    fail("profile: images are {}x{}x{} (height, width, channels), plan '{}' expects {}x{}x{}", images.height,
-         images.width, images.channels, plan.name, shape.height, shape.width, shape.channels);
-  }
+  runtime::require_shape({images.channels, images.height, images.width}, shape,
+                         std::format("profile: images for plan '{}'", plan.name));
   const std::size_t expected = static_cast<std::size_t>(images.count) * images.height * images.width * images.channels;
   if (images.pixels.size() != expected) {
     fail("profile: {} bytes of pixels, expected {} for {} images", images.pixels.size(), expected, images.count);
@@ -55,27 +54,19 @@ bool asked_for(const ProfileOptions& options, const std::string& row) {
 // What every feature stage starts from: the carried maps of all images, made once. [count, carry_size]
 std::vector<float> carried_maps(const plan::Plan& plan, const fs::path& directory, int source, const Images& images,
                                 const std::string& provider) {
-  const plan::Stage& stage = plan.stages[source];
-  const auto backend = open_stage(stage, directory, 1, provider == kCompiledProvider ? provider : "cpu");
-  const engine::StageShape& shape = backend->shape();
-  if (shape.carry_size < 1) fail("stage '{}': has no output 'carry', a later stage starts from it", stage.name);
-  std::vector<float> earlier;
-  if (stage.input == plan::StageInput::features) {
-    earlier = carried_maps(plan, directory, stage.source, images, provider);
+  const std::string engine = engine::spec_of_provider(provider).engine;
+  std::vector<std::unique_ptr<engine::Session>> way(plan.stages.size());  // the stages that lead there
+  for (int at = source;; at = plan.stages[at].source) {
+    way[at] = open_stage(plan.stages[at], directory, 1, engine::spec_of_engine(engine).provider);
+    if (plan.stages[at].input == plan::StageInput::image) break;
   }
-  std::vector<float> pixels(shape.input_size), logits(shape.classes);
-  std::vector<float> maps(static_cast<std::size_t>(images.count) * shape.carry_size);
+  runtime::CascadeWalk walk(plan, way, 1);
+  std::vector<float> pixels(static_cast<std::size_t>(images.height) * images.width * images.channels), maps;
   for (int i = 0; i < images.count; ++i) {
-    const float* input = pixels.data();
-    if (earlier.empty()) {
-      runtime::to_input(image_at(images, i), pixels.data());
-    } else {
-      input = earlier.data() + static_cast<std::size_t>(i) * shape.input_size;
-    }
-    run_or_fail(*backend, 1,
-                {.input = input,
-                 .logits = logits.data(),
-                 .carry = maps.data() + static_cast<std::size_t>(i) * shape.carry_size});
+    runtime::to_input(image_at(images, i), pixels.data());
+    walk.run(1, pixels.data());
+    const auto map = walk.carry(source);
+    maps.insert(maps.end(), map.begin(), map.end());
   }
   return maps;
 }
@@ -189,7 +180,7 @@ Profile profile(const plan::Plan& plan, const fs::path& directory, const Images&
       maps[stage.source] = carried_maps(plan, directory, stage.source, images, options.provider);
     }
   }
-  const std::string engine = engine_of(options.provider);
+  const std::string engine = engine::spec_of_provider(options.provider).engine;
   if (options.one_by_one) return one_by_one(plan, directory, images, options, maps, progress);
   Subjects subjects;
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
@@ -199,10 +190,10 @@ Profile profile(const plan::Plan& plan, const fs::path& directory, const Images&
     for (const int threads : options.threads) {
       for (const int batch : options.batches) {  // a session each, so that first inferences and load times are true
         const double start = steady_seconds();
-        auto backend = open_stage(stage, directory, threads, options.provider);
+        auto session = open_stage(stage, directory, threads, options.provider);
         const double load_ms = (steady_seconds() - start) * 1e3;
         const std::string file = stage_file(stage, directory, options.provider).filename().string();
-        subjects.add(std::make_shared<StageRunner>(std::move(backend), file, use_of(plan, s), images, carried), load_ms,
+        subjects.add(std::make_shared<StageRunner>(std::move(session), file, use_of(plan, s), images, carried), load_ms,
                      row_key(options.provider, &stage, threads, batch));
       }
     }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "cost/cost_table.h"
+#include "engine/names.h"
 #include "measure/energy/energy.h"
 #include "measure/latency.h"
 #include "plan/plan.h"
@@ -38,7 +39,7 @@ struct ProfileOptions {
   std::vector<int> batches{1};  // a run is one batch of this size
   std::vector<int> threads{1};  // of the engine
   // cpu, xnnpack, dnnl: of ONNX Runtime; compiled: the plan's own kernels. The whole plan: with cpu and compiled alone.
-  std::string provider = "cpu";
+  std::string provider = engine::kCpu;
   std::vector<int> cores;         // pin to these; at least as many as the largest of `threads`. Empty: not pinned
   bool whole_plan = true;         // also the row "plan"
   std::vector<std::string> only;  // rows to measure: names of stages, "plan"; empty: all

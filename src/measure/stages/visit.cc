@@ -17,9 +17,9 @@ Visit visit_stage(const OpenSession& open, const std::string& origin, StageUse u
   std::size_t started = 0;
   {
     const double start = steady_seconds();
-    auto backend = open(profiles ? profiles->prefix() : std::string());
+    auto session = open(profiles ? profiles->prefix() : std::string());
     visit.load_ms = (steady_seconds() - start) * 1e3;
-    StageRunner runner(std::move(backend), origin, std::move(use), images, maps);
+    StageRunner runner(std::move(session), origin, std::move(use), images, maps);
     const auto run = [&](std::size_t index) {
       started = index + 1;
       runner.run(index, options.batch);

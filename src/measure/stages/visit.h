@@ -7,8 +7,8 @@
 
 namespace triage::measure {
 
-// Makes the stage's session; profile goes to engine::OnnxOptions::profile.
-using OpenSession = std::function<std::unique_ptr<engine::Backend>(const std::string& profile)>;
+// Makes the stage's session; profile goes to engine::SessionOptions::profile.
+using OpenSession = std::function<std::unique_ptr<engine::Session>(const std::string& profile)>;
 
 struct Visit {
   Measurement measured;               // under the profiler when `nodes` are there

@@ -8,7 +8,8 @@
 #include "core/system/machine.h"
 #include "core/text.h"
 #include "cost/measured_on.h"
-#include "engine/backend.h"
+#include "engine/registry.h"
+#include "engine/session.h"
 #include "exporting/plan/plan_model.h"
 #include "measure/stages/stage_engine.h"
 #include "route/policy_scores.h"
@@ -62,7 +63,7 @@ plan::Plan bare_plan(const Workspace& w, const std::vector<StageSource>& sources
 cost::CostTable costs_of_this_machine(const fs::path& file) {
   cost::CostTable table = cost::load_cost_table(file);
   cost::require_measured_on(cost::measured_on(table),
-                            {.machine = machine_context(), .engine_version = engine::onnx_runtime_version()},
+                            {.machine = machine_context(), .engine_version = engine::version_of({})},
                             file.string() + ": 'triage build --remeasure' measures here");
   return table;
 }
@@ -110,7 +111,7 @@ Json provenance(const Workspace& w, const BuildOptions& options, const std::vect
             {"route", w.splits.route.size()},
             {"validation", w.splits.validation.size()},
             {"test", w.splits.test.size()}}},
-          {"engine", "onnxruntime " + engine::onnx_runtime_version()},
+          {"engine", engine::name_and_version({})},
           {"threads", options.threads},
           {"warnings", warnings},
           {"machine", machine_context()},

@@ -52,7 +52,8 @@ compiler::CompiledPlan make_kernels(const fs::path& directory, const KernelsRequ
 std::optional<KernelsRequest> kernels_request_of(const fs::path& directory) {
   if (!fs::exists(directory / "plan.json")) return std::nullopt;
   const plan::Plan plan = plan::load_plan(directory);
-  const auto compiled = std::ranges::find_if(plan.stages, [](const auto& stage) { return stage.compiled.has_value(); });
+  const auto compiled =
+      std::ranges::find_if(plan.stages, [](const auto& stage) { return stage.artifact(engine::kCompiled) != nullptr; });
   if (compiled == plan.stages.end()) return std::nullopt;
   KernelsRequest request;
   if (plan.provenance.contains(compiler::kMadeKernels)) {
@@ -62,7 +63,7 @@ std::optional<KernelsRequest> kernels_request_of(const fs::path& directory) {
     request.untuned = !made_by.has("store");
     if (!request.untuned) request.tuning.store = made_by.get<std::string>("store");
   } else {
-    const engine::StageProgram program = engine::load_program(directory / compiled->compiled->file);
+    const engine::StageProgram program = engine::load_program(directory / compiled->artifact(engine::kCompiled)->file);
     request.tuning.target = name_of_target(program.architecture, program.features);
   }
   return request;

@@ -3,28 +3,21 @@
 #include <algorithm>
 #include <map>
 
+#include "engine/registry.h"
 #include "exporting/from_network.h"
 #include "exporting/int8/int8_reference.h"
 #include "runtime/convert.h"
+#include "runtime/open_stage.h"
 
 namespace triage::workflow {
 namespace {
 
 constexpr std::size_t kParityImages = 256, kInt8ParityImages = 16;  // the integer reference is slow
 
-std::shared_ptr<const engine::Backend> open_stage(const fs::path& file) {
-  auto opened = engine::open_onnx(file.string(), {});
-  if (!opened) fail("{}", opened.error().message);
-  return std::move(*opened);
-}
-
-// Stages one after the other, each from the map that the one before carries over: the last one's outputs.
-exporting::Engine chained(const std::string& name, std::vector<exporting::Engine> chain) {
-  return {name, [chain = std::move(chain)](std::span<const float> images, int n) {
-            exporting::NamedOutputs outputs = chain.front().run(images, n);
-            for (std::size_t i = 1; i < chain.size(); ++i) outputs = chain[i].run(outputs.at("carry"), n);
-            return outputs;
-          }};
+// A file that was just written, as the runtime opens it.
+std::shared_ptr<const engine::Session> open_stage(const fs::path& directory, const std::string& file) {
+  runtime::StageOpener opener(directory, {});
+  return opener.open({.name = file, .onnx = file});
 }
 
 }  // namespace
@@ -102,9 +95,9 @@ void check_stage_parity(const Workspace& w, const std::vector<StageSource>& stag
   exporting::ParityOptions options;
   options.outputs = {"logits"};
   for (int at = static_cast<int>(index); at >= 0; at = stages[at].source) {
-    const auto backend = open_stage(directory / (stages[at].name + ".onnx"));
-    if (at == static_cast<int>(index) && backend->shape().feature_width > 0) options.outputs.push_back("features");
-    chain.insert(chain.begin(), exporting::backend_engine(stages[at].name, backend));
+    const auto session = open_stage(directory, stages[at].name + ".onnx");
+    if (at == static_cast<int>(index) && session->info().feature_width > 0) options.outputs.push_back("features");
+    chain.insert(chain.begin(), exporting::session_engine(stages[at].name, session));
     if (!stage.int8) continue;
     const exporting::StageModel model =
         stage_model(w, stages, static_cast<std::size_t>(at), std::nullopt, plan::PolicyKind::confidence);
@@ -113,11 +106,11 @@ void check_stage_parity(const Workspace& w, const std::vector<StageSource>& stag
   const std::size_t count = std::min(stage.int8 ? kInt8ParityImages : kParityImages, w.splits.validation.size());
   const std::vector<float> images = network_inputs(w, std::span(w.splits.validation).first(count));
   const exporting::Engine reference =
-      stage.int8 ? chained("int8 reference of " + stage.name, references)
+      stage.int8 ? exporting::chained("int8 reference of " + stage.name, references)
                  : exporting::network_engine(*stage.network, w.normalization.mean, w.normalization.stddev,
                                              static_cast<std::size_t>(stage.end_block()));
-  exporting::require_parity(
-      exporting::check_parity(reference, chained("onnxruntime " + stage.name, chain), images, count, options));
+  exporting::require_parity(exporting::check_parity(
+      reference, exporting::chained(engine::kOnnxRuntime + (" " + stage.name), chain), images, count, options));
 }
 
 }  // namespace triage::workflow

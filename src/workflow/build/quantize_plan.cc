@@ -6,9 +6,11 @@
 #include "core/progress.h"
 #include "core/system/machine.h"
 #include "core/warning.h"
+#include "engine/names.h"
 #include "exporting/from_graph.h"
 #include "exporting/int8/int8_reference.h"
 #include "exporting/onnx_engine.h"
+#include "runtime/convert.h"
 #include "workflow/build/measure_plan.h"
 #include "workflow/build/plan_source.h"
 
@@ -31,9 +33,9 @@ class Quantizer {
   Quantizer(const Workspace& workspace, const fs::path& from, fs::path to, bool any_data)
       : w_(workspace), from_(from), to_(std::move(to)), plan_(plan::load_plan(from)) {
     const data::DatasetInfo& info = w_.dataset.info();
-    const plan::InputShape shape{info.channels, info.height, info.width};
-    if (shape != plan_.input || info.classes != plan_.classes)
-      fail("{}: found images or classes that differ from those of plan '{}'", w_.config.data, plan_.name);
+    runtime::require_shape({info.channels, info.height, info.width}, plan_.input, w_.config.data + ": images");
+    if (info.classes != plan_.classes)
+      fail("{}: found classes that differ from those of plan '{}'", w_.config.data, plan_.name);
     if (!any_data) require_images_of(w_, plan_, from_ / "plan.json");
   }
 
@@ -67,14 +69,14 @@ class Quantizer {
         quantizer.quantize(exporting::stage_from_graph(compiler::stage_of_plan(from_, stage), plan_, i), i, source,
                            fp32_layers_of(w_.config, stage.name));
     const onnx::ModelProto file = exporting::stage_to_onnx(made.model);
-    const exporting::Engine engine = exporting::onnx_engine("onnxruntime", file, w_.threads);
+    const exporting::Engine engine = exporting::onnx_engine(engine::kOnnxRuntime, file, w_.threads);
     const std::size_t size = made.input.size() / quantizer.count(), asked = std::min(quantizer.count(), kCheckedImages);
     exporting::require_parity(exporting::check_parity(exporting::int8_reference(made.model), engine,
                                                       made.input.first(asked * size), asked, {.outputs = {"logits"}}));
     exporting::save_model(to_ / stage.onnx, file);
     stage.sha256 = sha256_file(to_ / stage.onnx);
     stage.precision = plan::Precision::int8;
-    stage.compiled.reset();
+    stage.artifacts.clear();
     const cost::StageSize in_int8 = cost::stage_size({.arch = stage.arch,
                                                       .first_block = made.model.first_block,
                                                       .last_block = made.model.last_block,

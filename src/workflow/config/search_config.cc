@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cost/cost_config.h"
+#include "engine/names.h"
 #include "search/evolve/search_options.h"
 #include "workflow/search/layer_table.h"
 
@@ -22,7 +23,7 @@ SearchConfig load_search_config(const fs::path& file, std::span<const std::strin
   section.read("supernet", config.supernet);
   section.read("threads", config.threads, 1, 1024);
   section.read("provider", config.provider);
-  if (std::ranges::find(kLayerProviders, config.provider) == kLayerProviders.end())
+  if (std::ranges::find(engine::kLayerProviders, config.provider) == engine::kLayerProviders.end())
     section.fail_at("provider", "cpu, xnnpack, compiled or compiled-untuned");
   section.read("tuning", config.tuning);
   section.read("device", config.device);

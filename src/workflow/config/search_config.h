@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/files/file.h"
+#include "engine/names.h"
 #include "search/evolve/joint_search.h"
 
 namespace triage::workflow {
@@ -15,7 +16,7 @@ struct SearchConfig {
   std::string name;
   std::string supernet;                  // directory with supernet.pt and config.toml
   int threads = 1;                       // of the engine, for the costs
-  std::string provider = "cpu";          // likewise
+  std::string provider = engine::kCpu;   // likewise
   std::string tuning = "tuning.sqlite";  // store of schedules, for provider compiled
   std::string device;                    // whose costs count; empty: this machine's
   std::string devices_file = "devices.toml";

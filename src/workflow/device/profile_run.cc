@@ -4,6 +4,7 @@
 
 #include "core/progress.h"
 #include "core/rng.h"
+#include "engine/spec.h"
 #include "measure/stages/memory.h"
 #include "measure/stages/stage_engine.h"
 #include "workflow/device/measuring_program.h"
@@ -51,7 +52,8 @@ cost::CostTable profile_run(const fs::path& plan, const data::Dataset& dataset, 
           ? measure_here()
           : measure_remotely(request.remote, plan, images, options, energy.wanted ? energy.source : std::string());
   if (request.memory)
-    table.memory = measure::measure_memory(measuring_program(), plan, images, measure::engine_of(options.provider));
+    table.memory =
+        measure::measure_memory(measuring_program(), plan, images, engine::spec_of_provider(options.provider).engine);
   return table;
 }
 

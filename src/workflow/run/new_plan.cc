@@ -46,7 +46,7 @@ std::set<std::string> files_of_plan(const fs::path& directory) {
     const plan::Plan plan = plan::load_plan(directory);
     for (const plan::Stage& stage : plan.stages) {
       files.insert(stage.onnx);
-      if (stage.compiled) files.insert(stage.compiled->file);
+      for (const engine::Artifact& artifact : stage.artifacts) files.insert(artifact.file);
     }
   } catch (const Error&) {
     return files;  // which stages it has is not known: their files stay

@@ -5,7 +5,9 @@
 #include "core/progress.h"
 #include "costing/compiled_nets.h"
 #include "costing/layer_bench.h"
-#include "engine/compiled/compiled_backend.h"
+#include "engine/compiled/compiled_session.h"
+#include "engine/names.h"
+#include "engine/registry.h"
 #include "workflow/build/kernels_program.h"
 #include "workflow/config/run_config.h"
 
@@ -17,11 +19,11 @@ std::shared_ptr<costing::CompiledNets> compiled_nets(const LayerTableSubject& su
                                                      const std::string& tuning) {
   const compiler::Target target = compiler::this_cpu();
   const compiler::ScheduleOf guess = [target](const compiler::KernelKey& key) { return default_schedule(key, target); };
-  const bool tuned = options.provider == kCompiled;
+  const bool tuned = options.provider == engine::kTuned;
   if (tuned && !fs::exists(tuning))
     fail(
         "provider compiled: expected the tuning store {}, found none; 'triage tune' makes it, provider {} does without",
-        tuning, kCompiledUntuned);
+        tuning, engine::kUntuned);
   return std::make_shared<costing::CompiledNets>(
       costing::NetsToCompile{subject.space, subject.input, subject.classes, options},
       compiler::CompileOptions{.target = target, .threads = options.threads, .program = kernels_program()},
@@ -30,8 +32,8 @@ std::shared_ptr<costing::CompiledNets> compiled_nets(const LayerTableSubject& su
 
 costing::NetEngine engine_for(const LayerTableSubject& subject, const costing::LayerCostOptions& options,
                               const std::string& tuning) {
-  if (options.provider != kCompiled && options.provider != kCompiledUntuned) return costing::onnx_engine(options);
-  return {.version = engine::compiled_engine_version(),
+  if (options.provider != engine::kTuned && options.provider != engine::kUntuned) return costing::onnx_engine(options);
+  return {.version = engine::version_of(engine::spec_of_engine(engine::kCompiled)),
           .open = [=, nets = std::shared_ptr<costing::CompiledNets>()](const std::string& onnx, const std::string&,
                                                                        const std::string& profile) mutable {
             if (!nets) nets = compiled_nets(subject, options, tuning);  // a complete table needs none
@@ -78,7 +80,7 @@ cost::LayerCostTable measured_layers(const LayerTableSubject& subject, const cos
   }
   remote::Device device{.name = remote.device};  // of which a complete table needs no more
   if (!fs::exists(file) || !cost::load_layer_costs(file).complete) {
-    if (options.provider != "cpu" && options.provider != "xnnpack")
+    if (options.provider != engine::kCpu && options.provider != engine::kXnnpack)
       fail("provider: found {}, expected cpu or xnnpack on device {}", options.provider, remote.device);
     device = remote::find_device(remote::load_devices(remote.devices_file), remote.device, remote.devices_file);
   }

@@ -2,18 +2,11 @@
 // and `triage search` share.
 #pragma once
 
-#include <array>
-
 #include "cost/layer_costs.h"
 #include "costing/layer_costs.h"
 #include "workflow/device/remote_profile.h"
 
 namespace triage::workflow {
-
-inline constexpr const char* kCompiled = "compiled";                 // providers besides ONNX Runtime's: tuned kernels
-inline constexpr const char* kCompiledUntuned = "compiled-untuned";  // and kernels whose schedules were guessed
-
-inline constexpr std::array kLayerProviders{"cpu", "xnnpack", kCompiledUntuned, kCompiled};
 
 struct LayerTableSubject {
   plan::SearchSpace space;

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "core/progress.h"
+#include "engine/spec.h"
 #include "measure/energy/energy_source.h"
 #include "measure/stages/stage_engine.h"
 #include "remote/ssh.h"
@@ -65,7 +66,7 @@ ProviderCosts SearchRun::costs_of(const std::string& provider) {
   std::size_t scored = 0, piece = kFirstScored;
   for (const plan::Precision precision : config.options.structures.precisions) {
     const cost::CostKey key =
-        cost::cost_key({}, measure::engine_of(provider), provider, precision, config.threads, /*batch=*/1);
+        cost::cost_key({}, engine::spec_of_provider(provider).engine, provider, precision, config.threads, /*batch=*/1);
     const fs::path file = run / cost::layer_costs_name(key, config.device.empty() ? cost::kThisMachine : config.device);
     while (!models.contains(precision)) {
       try {

@@ -36,13 +36,11 @@ SupernetAnswers::Said SupernetAnswers::ask_stages(const std::vector<exporting::E
   for (std::size_t first = 0; first < count; first += kBatch) {
     const std::size_t n = std::min<std::size_t>(kBatch, count - first);
     const auto part = std::span(split.inputs).subspan(first * size, n * size);
-    std::vector<float> map(part.begin(), part.end());
-    for (std::size_t exit = 0; exit < chain.size(); ++exit) {
-      exporting::NamedOutputs outputs = chain[exit].run(map, static_cast<int>(n));
-      std::ranges::copy(outputs.at("logits"),
-                        said.logits.begin() + static_cast<std::ptrdiff_t>((exit * count + first) * classes));
-      if (exit + 1 < chain.size()) map = std::move(outputs.at("carry"));
-    }
+    exporting::run_chain(
+        chain, part, static_cast<int>(n), [&](std::size_t exit, const exporting::NamedOutputs& outputs) {
+          std::ranges::copy(outputs.at("logits"),
+                            said.logits.begin() + static_cast<std::ptrdiff_t>((exit * count + first) * classes));
+        });
   }
   for (std::size_t exit = 0; exit < chain.size(); ++exit) {
     std::size_t right = 0;

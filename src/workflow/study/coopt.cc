@@ -41,8 +41,9 @@ std::vector<double> targets_of(const CooptRequest& request, const std::vector<do
 std::size_t deployed_of(const CooptRequest& request) {
   const std::vector<std::string>& costs = request.costs;
   for (std::size_t i = 0; i < costs.size(); ++i) {
-    if (std::ranges::find(kLayerProviders, costs[i]) == kLayerProviders.end())
-      throw UsageError(std::format("--costs: expected some of {}, found '{}'", joined(kLayerProviders), costs[i]));
+    if (std::ranges::find(engine::kLayerProviders, costs[i]) == engine::kLayerProviders.end())
+      throw UsageError(
+          std::format("--costs: expected some of {}, found '{}'", joined(engine::kLayerProviders), costs[i]));
     if (std::ranges::find(costs, costs[i]) != costs.begin() + static_cast<std::ptrdiff_t>(i))
       throw UsageError(std::format("--costs: expected each cost model once, found '{}' again", costs[i]));
   }

@@ -8,17 +8,18 @@
 
 #include "core/files/file.h"
 #include "core/system/machine.h"
+#include "engine/names.h"
 #include "search/evolve/joint_search.h"
 #include "search/evolve/regret.h"
 
 namespace triage::workflow {
 
 struct CooptRequest {
-  std::vector<std::string> costs{"cpu", "compiled-untuned", "compiled"};  // of kLayerProviders, at least two
-  std::string deployed = "compiled";  // the one of them whose costs the plans really have
-  std::vector<double> at;             // validation accuracies whose plans are told; none: some of those that all reach
-  int seeds = 3;                      // searches under each: the configuration's seed and those behind it
-  std::uint64_t trials = 5000;        // of each search
+  std::vector<std::string> costs{engine::kCpu, engine::kUntuned, engine::kTuned};  // of kLayerProviders, at least two
+  std::string deployed = engine::kTuned;  // the one of them whose costs the plans really have
+  std::vector<double> at;       // validation accuracies whose plans are told; none: some of those that all reach
+  int seeds = 3;                // searches under each: the configuration's seed and those behind it
+  std::uint64_t trials = 5000;  // of each search
 };
 
 // The place of the deployed one among the costs. Throws UsageError for a request that makes no sense.

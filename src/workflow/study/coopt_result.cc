@@ -1,6 +1,7 @@
 // What several searches under several cost models found: as JSON, as a picture, as figures.
 #include <algorithm>
 
+#include "engine/names.h"
 #include "report/coopt.h"
 #include "workflow/search/shown_axis.h"
 #include "workflow/study/coopt.h"
@@ -112,7 +113,7 @@ std::map<std::string, Figure> coopt_figures(const Coopt& coopt) {
   };
   for (std::size_t m = 0; m < coopt.models.size(); ++m) {
     if (m == coopt.deployed) continue;
-    std::string prefix = "coopt." + (coopt.models[m] == "cpu" ? "" : coopt.models[m] + "_");
+    std::string prefix = "coopt." + (coopt.models[m] == engine::kCpu ? "" : coopt.models[m] + "_");
     std::ranges::replace(prefix, '-', '_');
     const search::RegretCurve& curve = coopt.curves[m];
     const search::RegretMean& largest = curve.at[curve.largest];

@@ -1,4 +1,4 @@
-#include "engine/onnxruntime/onnx_backend.h"
+#include "engine/onnxruntime/onnx_session.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "core/files/file.h"
-#include "engine/backend.h"
+#include "engine/session.h"
 #include "engine/status.h"
 #include "engine/testing/test_models.h"
 
@@ -19,8 +19,8 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-std::unique_ptr<Backend> open(const TestModel& model, const OnnxOptions& options = {}) {
-  return make_onnx_backend(model.bytes(), "test.onnx", options);
+std::unique_ptr<Session> open(const TestModel& model, const OnnxOptions& options = {}) {
+  return make_onnx_session(model.bytes(), "test.onnx", options);
 }
 
 std::vector<float> inputs(const TestModel& model, int n) {
@@ -30,20 +30,20 @@ std::vector<float> inputs(const TestModel& model, int n) {
 }
 
 struct Outputs {
-  Outputs(const StageShape& shape, int n)
+  Outputs(const SessionInfo& shape, int n)
       : logits(n * shape.classes), features(n * shape.feature_width), carry(n * shape.carry_size) {}
   std::vector<float> logits, features, carry;
-  StageBuffers buffers(const std::vector<float>& input) {
+  StageTensors buffers(const std::vector<float>& input) {
     const auto data = [](std::vector<float>& v) { return v.empty() ? nullptr : v.data(); };
     return {input.data(), logits.data(), data(features), data(carry)};
   }
 };
 
 // Against the plain loops of TestModel; 1e-5 is a few rounding errors of sums of a few dozen terms of size one.
-void expect_right(const TestModel& model, const Backend& backend, int n) {
+void expect_right(const TestModel& model, const Session& session, int n) {
   const std::vector<float> input = inputs(model, n);
-  Outputs got(backend.shape(), n);
-  const Status status = backend.run(n, got.buffers(input));
+  Outputs got(session.info(), n);
+  const Status status = session.run(n, got.buffers(input));
   ASSERT_TRUE(status) << status.error().message;
   const auto compare = [&](const std::vector<float>& found, const std::vector<float>& want, int i) {
     for (std::size_t k = 0; k < want.size(); ++k) ASSERT_NEAR(found[i * want.size() + k], want[k], 1e-5) << i;
@@ -57,7 +57,7 @@ void expect_right(const TestModel& model, const Backend& backend, int n) {
 }
 
 // In a process of its own, so that this is its first session.
-TEST(OnnxBackendDeathTest, TheFirstSessionPrintsNothing) {
+TEST(OnnxSessionDeathTest, TheFirstSessionPrintsNothing) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   const auto load = [] {
     own_operator_schemas();
@@ -70,10 +70,10 @@ TEST(OnnxBackendDeathTest, TheFirstSessionPrintsNothing) {
   EXPECT_EXIT(load(), testing::ExitedWithCode(0), AllOf(HasSubstr("done"), Not(HasSubstr("Schema error"))));
 }
 
-TEST(OnnxBackend, ShapesComeFromTheModel) {
+TEST(OnnxSession, ShapesComeFromTheModel) {
   TestModel model;
   model.with_carry = true;
-  const StageShape shape = open(model)->shape();
+  const SessionInfo shape = open(model)->info();
   EXPECT_EQ(shape.input_name, "image");
   EXPECT_EQ(shape.input_dims, (std::vector<int>{3, 4, 5}));
   EXPECT_EQ(shape.input_size, 60);
@@ -82,36 +82,36 @@ TEST(OnnxBackend, ShapesComeFromTheModel) {
   EXPECT_EQ(shape.carry_size, 120);
 }
 
-TEST(OnnxBackend, AnyBatchAgreesWithPlainLoops) {
+TEST(OnnxSession, AnyBatchAgreesWithPlainLoops) {
   TestModel image, carry;
   image.with_carry = true;
   carry.from_carry = true;
   const auto first = open(image), second = open(carry);
-  EXPECT_EQ(second->shape().input_size, first->shape().carry_size);
+  EXPECT_EQ(second->info().input_size, first->info().carry_size);
   for (int n : {1, 2, 64, 3}) {
     expect_right(image, *first, n);
     expect_right(carry, *second, n);
   }
 }
 
-TEST(OnnxBackend, OutputsNotWantedAreNotTouched) {
+TEST(OnnxSession, OutputsNotWantedAreNotTouched) {
   TestModel model;
   model.with_carry = true;
-  const auto backend = open(model);
+  const auto session = open(model);
   const std::vector<float> input = inputs(model, 1);
-  Outputs all(backend->shape(), 1), some(backend->shape(), 1);
-  ASSERT_TRUE(backend->run(1, all.buffers(input)));
-  ASSERT_TRUE(backend->run(1, {.input = input.data(), .logits = some.logits.data()}));
+  Outputs all(session->info(), 1), some(session->info(), 1);
+  ASSERT_TRUE(session->run(1, all.buffers(input)));
+  ASSERT_TRUE(session->run(1, {.input = input.data(), .logits = some.logits.data()}));
   EXPECT_EQ(some.logits, all.logits);
 }
 
-TEST(OnnxBackend, ThreadsRunOneSession) {
+TEST(OnnxSession, ThreadsRunOneSession) {
   const TestModel model;
-  const auto backend = open(model, {.threads = 2});
+  const auto session = open(model, {.threads = 2});
   std::vector<std::jthread> threads;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
-      for (int round = 0; round < 10; ++round) expect_right(model, *backend, 1 + round);
+      for (int round = 0; round < 10; ++round) expect_right(model, *session, 1 + round);
     });
   }
 }
@@ -125,9 +125,9 @@ void expect_right_or_refused(const char* provider) {
   }
 }
 
-TEST(OnnxBackend, XnnpackRunsOrIsRefusedByName) { expect_right_or_refused("xnnpack"); }
+TEST(OnnxSession, XnnpackRunsOrIsRefusedByName) { expect_right_or_refused("xnnpack"); }
 
-TEST(OnnxBackend, DnnlRunsOrIsRefusedByName) {
+TEST(OnnxSession, DnnlRunsOrIsRefusedByName) {
 #ifdef __SANITIZE_ADDRESS__
   GTEST_SKIP() << "on some CPUs this provider frees an object with another size than it was made with";
 #endif
@@ -136,14 +136,14 @@ TEST(OnnxBackend, DnnlRunsOrIsRefusedByName) {
 
 std::string error_of(const onnx::ModelProto& model, const OnnxOptions& options = {}) {
   try {
-    make_onnx_backend(model.SerializeAsString(), "test.onnx", options);
+    make_onnx_session(model.SerializeAsString(), "test.onnx", options);
   } catch (const Failure& failure) {
     return failure.what();
   }
   return "no error";
 }
 
-TEST(OnnxBackend, ModelsThatDoNotFitAreRefusedByName) {
+TEST(OnnxSession, ModelsThatDoNotFitAreRefusedByName) {
   const TestModel test;
   EXPECT_THAT(
       error_of(test.model(), {.provider = "tpu"}),
@@ -177,8 +177,8 @@ TEST(OnnxBackend, ModelsThatDoNotFitAreRefusedByName) {
   EXPECT_THAT(error_of(model), HasSubstr("test.onnx: ONNX Runtime refuses the model"));
 }
 
-TEST(OnnxBackend, FilesThatCannotBeReadAreNamed) {
-  const fs::path file = fs::path(testing::TempDir()) / "triage_onnx_backend_test.onnx";
+TEST(OnnxSession, FilesThatCannotBeReadAreNamed) {
+  const fs::path file = fs::path(testing::TempDir()) / "triage_onnx_session_test.onnx";
   const auto missing = open_onnx("nowhere/stage.onnx", {});
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().code, ErrorCode::not_found);
@@ -196,16 +196,16 @@ TEST(OnnxBackend, FilesThatCannotBeReadAreNamed) {
   fs::remove(file);
 }
 
-TEST(OnnxBackend, MisuseIsAnError) {
+TEST(OnnxSession, MisuseIsAnError) {
   TestModel model;
   model.with_features = false;
-  const auto backend = open(model);
-  EXPECT_EQ(backend->shape().feature_width, 0);
+  const auto session = open(model);
+  EXPECT_EQ(session->info().feature_width, 0);
   const std::vector<float> input = inputs(model, 1);
   std::vector<float> out(100);
-  EXPECT_FALSE(backend->run(0, {.input = input.data(), .logits = out.data()}));
-  EXPECT_FALSE(backend->run(1, {.logits = out.data()}));
-  const Status status = backend->run(1, {.input = input.data(), .logits = out.data(), .features = out.data() + 50});
+  EXPECT_FALSE(session->run(0, {.input = input.data(), .logits = out.data()}));
+  EXPECT_FALSE(session->run(1, {.logits = out.data()}));
+  const Status status = session->run(1, {.input = input.data(), .logits = out.data(), .features = out.data() + 50});
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().message, "test.onnx: output 'features': wanted, but the stage has none");
 }

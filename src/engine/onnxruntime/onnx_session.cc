@@ -1,7 +1,6 @@
-// One Ort::Env per process, one Ort::Session per stage, inputs and outputs bound to the caller's buffers.
-#include "engine/onnxruntime/onnx_backend.h"
+// One Ort::Env per process, one Ort::Session per stage, inputs and outputs bound to the caller's tensors.
+#include "engine/onnxruntime/onnx_session.h"
 
-#include <dnnl_provider_options.h>
 #include <onnx/defs/schema.h>
 #include <onnxruntime_cxx_api.h>
 
@@ -13,6 +12,7 @@
 
 #include "core/files/file.h"
 #include "engine/onnxruntime/onnx_trim.h"
+#include "engine/onnxruntime/providers.h"
 #include "engine/status.h"
 #include "engine/threads/forks.h"
 
@@ -21,10 +21,6 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kOutputs{"logits", "features", "carry"};
 constexpr std::size_t kMaxRank = 8;
-constexpr std::pair<std::string_view, std::string_view> kProviders[] = {  // OnnxOptions::provider, the engine's name
-    {"cpu", "CPUExecutionProvider"},
-    {"xnnpack", "XnnpackExecutionProvider"},
-    {"dnnl", "DnnlExecutionProvider"}};
 
 std::atomic<bool> schemas_are_ours{false};
 
@@ -46,26 +42,6 @@ void forget_schemas() {
   }
 }
 
-void add_provider(Ort::SessionOptions& session, const OnnxOptions& options, const std::string& origin) {
-  if (options.provider == "cpu") return;
-  const bool xnnpack = options.provider == "xnnpack", dnnl = options.provider == "dnnl";
-  const std::vector<std::string> available = Ort::GetAvailableProviders();
-  const std::vector<std::string> ours = onnx_providers();
-  if (!(xnnpack || dnnl) || std::ranges::find(ours, options.provider) == ours.end()) {
-    std::string names;
-    for (const std::string& provider : available) names += (names.empty() ? "" : ", ") + provider;
-    fail_with(ErrorCode::unsupported,
-              "{}: provider: found '{}', expected cpu, xnnpack or dnnl; this ONNX Runtime has {}", origin,
-              options.provider, names);
-  }
-  if (xnnpack) {  // has its own threads; the session's would only compete
-    session.AppendExecutionProvider("XNNPACK", {{"intra_op_num_threads", std::to_string(options.threads)}});
-    session.SetIntraOpNumThreads(1);
-  } else {
-    session.AppendExecutionProvider_Dnnl(OrtDnnlProviderOptions{.use_arena = 1, .threadpool_args = nullptr});
-  }
-}
-
 Ort::SessionOptions session_options(const OnnxOptions& options, const std::string& origin) {
   if (options.threads < 1 || options.threads > 1024) {
     fail_with(ErrorCode::bad_input, "threads: found {}, expected 1 to 1024", options.threads);
@@ -80,7 +56,10 @@ Ort::SessionOptions session_options(const OnnxOptions& options, const std::strin
   session.AddConfigEntry("session.intra_op.allow_spinning", options.allow_spinning ? "1" : "0");
   session.AddConfigEntry(kExactProducts, "1");
   if (!options.profile.empty()) session.EnableProfiling(options.profile.c_str());
-  add_provider(session, options, origin);
+  if (const auto reason = why_not_provider(options.provider)) {
+    fail_with(ErrorCode::unsupported, "{}: {}", origin, *reason);
+  }
+  find_provider(options.provider).append(session, options);
   return session;
 }
 
@@ -118,15 +97,15 @@ int product(const std::vector<std::int64_t>& dims, const std::string& what) {
   return static_cast<int>(result);
 }
 
-class OnnxBackend : public Backend {
+class OnnxSession : public Session {
  public:
-  OnnxBackend(const std::string& model, std::string origin, const OnnxOptions& options)
+  OnnxSession(const std::string& model, std::string origin, const OnnxOptions& options)
       : origin_(std::move(origin)),
         threads_(options.threads),
         made_in_((watch_forks(), process_generation())),
         session_(made_session(model, session_options(options, origin_))),
         memory_(Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeDefault)),
-        one_by_one_(options.provider == "xnnpack") {
+        one_by_one_(find_provider(options.provider).one_by_one) {
     const Ort::AllocatorWithDefaultOptions allocator;
     if (session_.GetInputCount() != 1) {
       fail_with(ErrorCode::damaged, "{}: inputs: found {}, expected one", origin_, session_.GetInputCount());
@@ -144,7 +123,7 @@ class OnnxBackend : public Backend {
     if (shape_.classes == 0) fail_with(ErrorCode::damaged, "{}: output 'logits': not found", origin_);
   }
 
-  ~OnnxBackend() override {
+  ~OnnxSession() override {
     if (!is_cut_off()) return;
     static std::atomic<Lost*> lost{nullptr};  // reachable: whoever looks for leaks finds none
     auto* const kept = new (std::nothrow) Lost{std::move(session_), nullptr};
@@ -154,10 +133,10 @@ class OnnxBackend : public Backend {
     }
   }
 
-  const StageShape& shape() const override { return shape_; }
+  const SessionInfo& info() const override { return shape_; }
   int threads() const override { return threads_; }
 
-  Status run(int n, const StageBuffers& buffers) const override {
+  Status run(int n, const StageTensors& tensors) const override {
     try {
       if (is_cut_off()) {
         fail_with(ErrorCode::unsupported,
@@ -165,13 +144,10 @@ class OnnxBackend : public Backend {
                   "plan after the fork, or with threads = 1",
                   origin_, threads_);
       }
-      if (n < 1 || !buffers.input || !buffers.logits) {
-        fail_with(ErrorCode::bad_input, "{}: run: expected n >= 1 (found {}), an input and a logits buffer", origin_,
-                  n);
-      }
-      const std::array<float*, 3> outputs{buffers.logits, buffers.features, buffers.carry};
+      check_tensors(shape_, n, tensors, origin_);
+      const std::array<float*, 3> outputs{tensors.logits.data, tensors.features.data, tensors.carry.data};
       const int step = one_by_one_ ? 1 : n;
-      for (int i = 0; i < n; i += step) run_rows(i, step, buffers.input, outputs);
+      for (int i = 0; i < n; i += step) run_rows(i, step, tensors.input.data, outputs);
       return Ok{};
     } catch (const Ort::Exception& exception) {
       return ErrorInfo{ErrorCode::engine_failure, std::format("{}: ONNX Runtime: {}", origin_, exception.what())};
@@ -204,9 +180,6 @@ class OnnxBackend : public Backend {
     std::size_t count = 0;
     for (std::size_t k = 0; k < all_outputs.size(); ++k) {
       if (!all_outputs[k]) continue;
-      if (output_dims_[k].empty()) {
-        fail_with(ErrorCode::bad_input, "{}: output '{}': wanted, but the stage has none", origin_, kOutputs[k]);
-      }
       names[count] = kOutputs[k].data();
       outputs[count++] = bind(output_dims_[k], all_outputs[k], first, n);
     }
@@ -240,9 +213,8 @@ class OnnxBackend : public Backend {
   unsigned made_in_;              // process_generation()
   mutable Ort::Session session_;  // Run() is thread-safe, its wrapper is not const
   Ort::MemoryInfo memory_;
-  // XNNPACK's Gemm takes a free batch dimension for 1 (onnxruntime issue 31153): it gets one image at a time.
-  bool one_by_one_;
-  StageShape shape_;
+  bool one_by_one_;  // OnnxProvider::one_by_one
+  SessionInfo shape_;
   std::vector<std::int64_t> input_dims_;                  // without the batch
   std::array<std::vector<std::int64_t>, 3> output_dims_;  // as kOutputs; empty: the stage has no such output
 };
@@ -262,32 +234,23 @@ Ort::Env& ort_environment() {
   return *env;
 }
 
-std::unique_ptr<Backend> make_onnx_backend(std::string model, const std::string& origin, const OnnxOptions& options) {
+std::unique_ptr<Session> make_onnx_session(std::string model, const std::string& origin, const OnnxOptions& options) {
   model = trim_model(model, kOutputs, origin);
   try {
-    return std::make_unique<OnnxBackend>(model, origin, options);
+    return std::make_unique<OnnxSession>(model, origin, options);
   } catch (const Ort::Exception& exception) {
     fail_with(ErrorCode::damaged, "{}: ONNX Runtime refuses the model: {}", origin, exception.what());
   }
 }
 
-Result<std::unique_ptr<Backend>> open_onnx(const std::string& file, const OnnxOptions& options) {
+Result<std::unique_ptr<Session>> open_onnx(const std::string& file, const OnnxOptions& options) {
   try {
-    return make_onnx_backend(read_stage_file(file, options.sha256), file, options);
+    return make_onnx_session(read_stage_file(file, options.sha256), file, options);
   } catch (...) {
     return current_error();
   }
 }
 
 std::string onnx_runtime_version() { return Ort::GetVersionString(); }
-
-std::vector<std::string> onnx_providers() {
-  const std::vector<std::string> available = Ort::GetAvailableProviders();
-  std::vector<std::string> providers;
-  for (const auto& [name, full_name] : kProviders) {
-    if (std::ranges::find(available, full_name) != available.end()) providers.emplace_back(name);
-  }
-  return providers;
-}
 
 }  // namespace triage::engine

@@ -1,6 +1,6 @@
-// Map: CompiledBackend checks and loads at open time; WorkspacePool hands out workspaces; run() points one at the
-// caller's buffers and calls the kernels in order, on one thread or on the team.
-#include "engine/compiled/compiled_backend.h"
+// Map: CompiledSession checks and loads at open time; WorkspacePool hands out workspaces; run() points one at the
+// caller's tensors and calls the kernels in order, on one thread or on the team.
+#include "engine/compiled/compiled_session.h"
 
 #include <algorithm>
 #include <chrono>
@@ -33,25 +33,17 @@ struct ProgramFile {
   StageProgram program;
 };
 
-std::shared_ptr<ThreadTeam> team_for(const CompiledOptions& options) {
-  if (options.team) return options.team;
-  if (options.threads < 1 || options.threads > 1024) {
-    fail_with(ErrorCode::bad_input, "threads: found {}, expected 1 to 1024", options.threads);
-  }
-  return std::make_shared<ThreadTeam>(options.threads, options.allow_spinning);
-}
-
 struct Task {  // a step, ready to run
   Kernel kernel = nullptr;
   View::Memory gate = View::Memory::map;  // an output: left out where the caller does not want it
 };
 
-class CompiledBackend : public Backend {
+class CompiledSession : public Session {
  public:
-  CompiledBackend(const std::string& file, const CompiledOptions& options)
-      : CompiledBackend(file, ProgramFile(file, options.sha256), options) {}
+  CompiledSession(const std::string& file, const CompiledOptions& options)
+      : CompiledSession(file, ProgramFile(file, options.sha256), options) {}
 
-  CompiledBackend(const std::string& file, ProgramFile program, const CompiledOptions& options)
+  CompiledSession(const std::string& file, ProgramFile program, const CompiledOptions& options)
       : origin_(file),
         program_(std::move(program.program)),
         library_(checked_library(options)),
@@ -87,15 +79,15 @@ class CompiledBackend : public Backend {
     program_.constants = {};  // there is a copy
   }
 
-  const StageShape& shape() const override { return program_.shape; }
+  const SessionInfo& info() const override { return program_.shape; }
   int threads() const override { return threads_; }
 
-  Status run(int n, const StageBuffers& buffers) const override {
+  Status run(int n, const StageTensors& tensors) const override {
     try {
-      check(n, buffers);
+      check_tensors(program_.shape, n, tensors, origin_);
       ProgramWorkspace* space = pool_.take();
       if (!space) space = make_workspace();
-      const bool done = run_rows(*space, n, buffers, threads_);
+      const bool done = run_rows(*space, n, tensors, threads_);
       const int step = space->failed_step.load(std::memory_order_relaxed), code = space->failure;
       space->failed_step.store(-1, std::memory_order_relaxed);
       pool_.give(*space);
@@ -113,14 +105,14 @@ class CompiledBackend : public Backend {
 
   // An image and every output.
   struct SampleBuffers {
-    explicit SampleBuffers(const StageShape& shape)
+    explicit SampleBuffers(const SessionInfo& shape)
         : input(static_cast<std::size_t>(shape.input_size)),
           logits(static_cast<std::size_t>(shape.classes)),
           features(static_cast<std::size_t>(shape.feature_width)),
           carry(static_cast<std::size_t>(shape.carry_size)) {
       for (std::size_t i = 0; i < input.size(); ++i) input[i] = static_cast<float>(i * 37 % 101) / 101;
     }
-    StageBuffers buffers() const {
+    StageTensors tensors() const {
       const auto wanted = [](const std::vector<float>& output) {
         return output.empty() ? nullptr : const_cast<float*>(output.data());
       };
@@ -155,7 +147,7 @@ class CompiledBackend : public Backend {
   // What is wrong with one, empty: nothing; and whether that is worth remembering.
   std::pair<std::string, bool> try_kernels(ProgramWorkspace& space, std::span<const int> counts,
                                            const SampleBuffers& sample, double seconds) const {
-    space.point_at(outside_of(sample.buffers(), 0));
+    space.point_at(outside_of(sample.tensors(), 0));
     std::vector<KernelCall> calls;
     std::vector<std::size_t> step_of;
     for (const int parts : counts) {
@@ -182,7 +174,7 @@ class CompiledBackend : public Backend {
     std::chrono::duration<double> spent{};
     for (int i = 0; i < 2; ++i) {
       const auto start = std::chrono::steady_clock::now();
-      run_rows(space, 1, sample.buffers(), threads);
+      run_rows(space, 1, sample.tensors(), threads);
       spent = std::chrono::steady_clock::now() - start;
     }
     return spent.count();
@@ -193,37 +185,26 @@ class CompiledBackend : public Backend {
     return pool_.add(std::make_unique<ProgramWorkspace>(program_, constants_.data(), std::span(&threads_, 1)));
   }
 
-  void check(int n, const StageBuffers& buffers) const {
-    if (n < 1 || !buffers.input || !buffers.logits) {
-      fail_with(ErrorCode::bad_input, "{}: run: expected n >= 1 (found {}), an input and a logits buffer", origin_, n);
-    }
-    const StageShape& shape = program_.shape;
-    if ((buffers.features && shape.feature_width == 0) || (buffers.carry && shape.carry_size == 0)) {
-      fail_with(ErrorCode::bad_input, "{}: output '{}': wanted, but the stage has none", origin_,
-                buffers.features && shape.feature_width == 0 ? "features" : "carry");
-    }
-  }
-
   static std::uint8_t* row(const float* data, int index, int size) {
     if (!data) return nullptr;
     const float* const begin = data + static_cast<std::size_t>(index) * static_cast<std::size_t>(size);
     return reinterpret_cast<std::uint8_t*>(const_cast<float*>(begin));  // a kernel does not write its input
   }
 
-  Outside outside_of(const StageBuffers& buffers, int index) const {
+  Outside outside_of(const StageTensors& tensors, int index) const {
     Outside outside{};
     const auto at = [&](View::Memory memory) -> std::uint8_t*& { return outside[static_cast<std::size_t>(memory)]; };
-    at(View::Memory::input) = row(buffers.input, index, program_.shape.input_size);
-    at(View::Memory::logits) = row(buffers.logits, index, program_.shape.classes);
-    at(View::Memory::features) = row(buffers.features, index, program_.shape.feature_width);
-    at(View::Memory::carry) = row(buffers.carry, index, program_.shape.carry_size);
+    at(View::Memory::input) = row(tensors.input.data, index, program_.shape.input_size);
+    at(View::Memory::logits) = row(tensors.logits.data, index, program_.shape.classes);
+    at(View::Memory::features) = row(tensors.features.data, index, program_.shape.feature_width);
+    at(View::Memory::carry) = row(tensors.carry.data, index, program_.shape.carry_size);
     return outside;
   }
 
   // False when a kernel failed; the workspace says which.
-  bool run_rows(ProgramWorkspace& space, int n, const StageBuffers& buffers, int threads) const {
+  bool run_rows(ProgramWorkspace& space, int n, const StageTensors& tensors, int threads) const {
     for (int i = 0; i < n; ++i) {
-      const Outside outside = outside_of(buffers, i);
+      const Outside outside = outside_of(tensors, i);
       space.point_at(outside);
       team_->run(threads, [&](int part, int parts) { run_part(space, outside, part, parts); });
       if (space.failed_step.load(std::memory_order_relaxed) >= 0) return false;
@@ -265,9 +246,17 @@ class CompiledBackend : public Backend {
 
 }  // namespace
 
-Result<std::unique_ptr<Backend>> open_compiled(const std::string& file, const CompiledOptions& options) {
+std::shared_ptr<ThreadTeam> team_for(const CompiledOptions& options) {
+  if (options.team) return options.team;
+  if (options.threads < 1 || options.threads > 1024) {
+    fail_with(ErrorCode::bad_input, "threads: found {}, expected 1 to 1024", options.threads);
+  }
+  return std::make_shared<ThreadTeam>(options.threads, options.allow_spinning);
+}
+
+Result<std::unique_ptr<Session>> open_compiled(const std::string& file, const CompiledOptions& options) {
   try {
-    return std::unique_ptr<Backend>(std::make_unique<CompiledBackend>(file, options));
+    return std::unique_ptr<Session>(std::make_unique<CompiledSession>(file, options));
   } catch (...) {
     return current_error();
   }

@@ -1,4 +1,4 @@
-// A backend without a network, for tests: a function answers each image, calls are counted, failures can be ordered.
+// A session without a network, for tests: a function answers each image, calls are counted, failures can be ordered.
 #pragma once
 
 #include <atomic>
@@ -6,7 +6,7 @@
 #include <optional>
 #include <span>
 
-#include "engine/backend.h"
+#include "engine/session.h"
 
 namespace triage::engine {
 
@@ -15,13 +15,13 @@ struct FakeRow {  // one image; an output that was not wanted or does not exist 
   std::span<float> logits, features, carry;
 };
 
-class FakeBackend : public Backend {
+class FakeSession : public Session {
  public:
   using Answer = std::function<void(const FakeRow&)>;  // called from every thread that runs; may throw
-  FakeBackend(StageShape shape, Answer answer) : shape_(std::move(shape)), answer_(std::move(answer)) {}
+  FakeSession(SessionInfo shape, Answer answer) : shape_(std::move(shape)), answer_(std::move(answer)) {}
 
-  const StageShape& shape() const override { return shape_; }
-  Status run(int n, const StageBuffers& buffers) const override;
+  const SessionInfo& info() const override { return shape_; }
+  Status run(int n, const StageTensors& buffers) const override;
 
   // From now on run() returns this; nullopt: works again. Not while another thread runs.
   void fail_with(std::optional<ErrorInfo> error) { error_ = std::move(error); }
@@ -30,7 +30,7 @@ class FakeBackend : public Backend {
   int largest_run() const { return largest_run_; }  // largest n
 
  private:
-  StageShape shape_;
+  SessionInfo shape_;
   Answer answer_;
   std::optional<ErrorInfo> error_;
   mutable std::atomic<int> runs_ = 0, images_ = 0, largest_run_ = 0;

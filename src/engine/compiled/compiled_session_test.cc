@@ -1,4 +1,4 @@
-#include "engine/compiled/compiled_backend.h"
+#include "engine/compiled/compiled_session.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -25,16 +25,16 @@ CompiledOptions on_all(int threads, bool spinning = false) {
   return options;
 }
 
-class CompiledBackendTest : public testing::Test {
+class CompiledSessionTest : public testing::Test {
  protected:
-  CompiledBackendTest() { fs::copy_file(TESTING_KERNELS, directory_ / "kernels.so"); }
+  CompiledSessionTest() { fs::copy_file(TESTING_KERNELS, directory_ / "kernels.so"); }
 
   StageProgram good() const { return test_.program(directory_ / "kernels.so"); }
   std::string save(const StageProgram& program) const {
     save_program(directory_ / "stage.program", program);
     return (directory_ / "stage.program").string();
   }
-  std::unique_ptr<Backend> open(const StageProgram& program, const CompiledOptions& options = {}) const {
+  std::unique_ptr<Session> open(const StageProgram& program, const CompiledOptions& options = {}) const {
     auto opened = open_compiled(save(program), options);
     if (!opened) throw Error(opened.error().message);
     return std::move(*opened);
@@ -51,11 +51,11 @@ class CompiledBackendTest : public testing::Test {
     return values;
   }
   // Runs `count` images and compares every output.
-  void check(const Backend& backend, int count) const {
+  void check(const Session& session, int count) const {
     const std::size_t n = static_cast<std::size_t>(test_.n);
     const std::vector<float> input = images(count);
     std::vector<float> logits(input.size()), features(input.size()), carry(input.size());
-    const Status status = backend.run(count, {input.data(), logits.data(), features.data(), carry.data()});
+    const Status status = session.run(count, {input.data(), logits.data(), features.data(), carry.data()});
     ASSERT_TRUE(status) << status.error().message;
     for (std::size_t i = 0; i < input.size(); i += n) {
       const std::span image(&input[i], n);
@@ -70,38 +70,38 @@ class CompiledBackendTest : public testing::Test {
   TestProgram test_;
 };
 
-TEST_F(CompiledBackendTest, ComputesInOneThreadAndInMore) {
+TEST_F(CompiledSessionTest, ComputesInOneThreadAndInMore) {
   for (const int threads : {1, 2, 3}) {
     for (const bool spinning : {false, true}) {
-      const auto backend = open(good(), on_all(threads, spinning));
-      EXPECT_EQ(backend->threads(), threads);
-      EXPECT_EQ(backend->shape().input_name, "image");
-      EXPECT_EQ(backend->shape().input_size, 12);
-      check(*backend, 1);
-      check(*backend, 5);
+      const auto session = open(good(), on_all(threads, spinning));
+      EXPECT_EQ(session->threads(), threads);
+      EXPECT_EQ(session->info().input_name, "image");
+      EXPECT_EQ(session->info().input_size, 12);
+      check(*session, 1);
+      check(*session, 5);
     }
   }
 }
 
-TEST_F(CompiledBackendTest, LeavesOutWhatNobodyWantsUnlessItIsRead) {
-  const auto backend = open(good(), on_all(2));
+TEST_F(CompiledSessionTest, LeavesOutWhatNobodyWantsUnlessItIsRead) {
+  const auto session = open(good(), on_all(2));
   const std::vector<float> input = images(2);
   std::vector<float> logits(input.size());
-  ASSERT_TRUE(backend->run(2, {.input = input.data(), .logits = logits.data()}));
+  ASSERT_TRUE(session->run(2, {.input = input.data(), .logits = logits.data()}));
   EXPECT_EQ(std::vector<float>(logits.begin(), logits.begin() + 12), test_.expected_logits({input.data(), 12}));
   std::vector<float> features(input.size());
-  ASSERT_TRUE(backend->run(2, {.input = input.data(), .logits = logits.data(), .features = features.data()}));
+  ASSERT_TRUE(session->run(2, {.input = input.data(), .logits = logits.data(), .features = features.data()}));
   EXPECT_EQ(std::vector<float>(features.begin(), features.begin() + 12), test_.expected_features({input.data(), 12}));
 }
 
-TEST_F(CompiledBackendTest, SharesOutWholeUnitsAndTheRestGoesToTheLast) {
+TEST_F(CompiledSessionTest, SharesOutWholeUnitsAndTheRestGoesToTheLast) {
   StageProgram program = good();
   program.kernels = {"extent"};
   program.shape.feature_width = program.shape.carry_size = 0;
   program.steps = {{.kernel = 0, .arguments = {line(View::Memory::logits, 12)}, .split = 0, .split_unit = 5}};
   std::vector<float> logits_of(12);
   const std::vector<float> input = images(1);
-  const StageBuffers buffers{.input = input.data(), .logits = logits_of.data()};
+  const StageTensors buffers{.input = input.data(), .logits = logits_of.data()};
   ASSERT_TRUE(open(program, on_all(2))->run(1, buffers));
   EXPECT_THAT(logits_of, ElementsAre(5, 5, 5, 5, 5, 7, 7, 7, 7, 7, 7, 7));
   ASSERT_TRUE(open(program)->run(1, buffers));
@@ -116,20 +116,20 @@ TEST_F(CompiledBackendTest, SharesOutWholeUnitsAndTheRestGoesToTheLast) {
   EXPECT_THAT(logits_of, Each(12));
 }
 
-TEST_F(CompiledBackendTest, ManyCallersAtOnce) {
+TEST_F(CompiledSessionTest, ManyCallersAtOnce) {
   for (const int threads : {1, 2}) {
-    const auto backend = open(good(), on_all(threads));
+    const auto session = open(good(), on_all(threads));
     std::vector<std::thread> callers;
     for (int caller = 0; caller < 6; ++caller) {
       callers.emplace_back([&] {
-        for (int i = 0; i < 40; ++i) check(*backend, 1 + i % 3);
+        for (int i = 0; i < 40; ++i) check(*session, 1 + i % 3);
       });
     }
     for (std::thread& caller : callers) caller.join();
   }
 }
 
-TEST_F(CompiledBackendTest, StagesShareATeam) {
+TEST_F(CompiledSessionTest, StagesShareATeam) {
   CompiledOptions options = on_all(1);
   options.team = std::make_shared<ThreadTeam>(2);
   const auto first = open(good(), options), second = open(good(), options);
@@ -139,25 +139,25 @@ TEST_F(CompiledBackendTest, StagesShareATeam) {
   }
 }
 
-TEST_F(CompiledBackendTest, AKernelThatFailsIsNamedAndTheNextRunIsFine) {
+TEST_F(CompiledSessionTest, AKernelThatFailsIsNamedAndTheNextRunIsFine) {
   StageProgram program = good();
   program.kernels.push_back("fail_on_negative");
   program.steps.push_back(
       {.kernel = 3, .arguments = {line(View::Memory::input, 12), line(View::Memory::map, 12, 0, 1)}});
   for (const int threads : {1, 2}) {
-    const auto backend = open(program, on_all(threads));
+    const auto session = open(program, on_all(threads));
     std::vector<float> image = images(1), out(12);
     image[0] = -1;
-    const Status status = backend->run(1, {.input = image.data(), .logits = out.data()});
+    const Status status = session->run(1, {.input = image.data(), .logits = out.data()});
     ASSERT_FALSE(status);
     EXPECT_EQ(status.error().code, ErrorCode::engine_failure);
     EXPECT_THAT(status.error().message,
                 HasSubstr("stage.program: step 4: kernel 'fail_on_negative' failed with code 7"));
-    check(*backend, 2);
+    check(*session, 2);
   }
 }
 
-TEST_F(CompiledBackendTest, RefusesWhatWasCompiledForAnother) {
+TEST_F(CompiledSessionTest, RefusesWhatWasCompiledForAnother) {
   StageProgram program = good();
   program.architecture = "sparc64";
   EXPECT_THAT(refusal(ErrorCode::unsupported, program),
@@ -168,7 +168,7 @@ TEST_F(CompiledBackendTest, RefusesWhatWasCompiledForAnother) {
               AllOf(HasSubstr("compiled for a CPU with no_such_flag, this one ("), HasSubstr("has no no_such_flag")));
 }
 
-TEST_F(CompiledBackendTest, RefusesFilesThatAreNotThoseOfThePlan) {
+TEST_F(CompiledSessionTest, RefusesFilesThatAreNotThoseOfThePlan) {
   const StageProgram program = good();
   const std::string file = save(program), hash = sha256_file(file);
   EXPECT_EQ(refusal(ErrorCode::damaged, program, {.sha256 = hash}), "no error");
@@ -201,7 +201,7 @@ StageProgram with_last_kernel(StageProgram program, const std::string& kernel) {
   return program;
 }
 
-TEST_F(CompiledBackendTest, AKernelThatDiesIsNamedAndRemembered) {
+TEST_F(CompiledSessionTest, AKernelThatDiesIsNamedAndRemembered) {
   const StageProgram program = with_last_kernel(good(), "illegal");
   const ProofRecord record(directory_ / "kernels.so", program.library_sha256, "a cpu");
   for (int time = 0; time < 2; ++time) {
@@ -217,7 +217,7 @@ TEST_F(CompiledBackendTest, AKernelThatDiesIsNamedAndRemembered) {
   check(*open(good(), {.cpu = "a cpu"}), 2);  // another program of the same library
 }
 
-TEST_F(CompiledBackendTest, WhatRanOnceIsNotTriedAgain) {
+TEST_F(CompiledSessionTest, WhatRanOnceIsNotTriedAgain) {
   const StageProgram program = with_last_kernel(good(), "fail_on_negative");
   const auto record = [&](const std::string& cpu) {
     return ProofRecord(directory_ / "kernels.so", program.library_sha256, cpu);
@@ -233,7 +233,7 @@ TEST_F(CompiledBackendTest, WhatRanOnceIsNotTriedAgain) {
   EXPECT_EQ(record(cpu_identity()).find(file), "");
 }
 
-TEST_F(CompiledBackendTest, ADirectoryThatCannotBeWrittenIsFine) {
+TEST_F(CompiledSessionTest, ADirectoryThatCannotBeWrittenIsFine) {
   const StageProgram program = with_last_kernel(good(), "illegal");
   fs::create_directory(ProofRecord(directory_ / "kernels.so", program.library_sha256, "a cpu").file());
   for (int time = 0; time < 2; ++time) {
@@ -242,7 +242,7 @@ TEST_F(CompiledBackendTest, ADirectoryThatCannotBeWrittenIsFine) {
   }
 }
 
-TEST_F(CompiledBackendTest, WhatDoesNotEndIsRefusedAndTriedAgain) {
+TEST_F(CompiledSessionTest, WhatDoesNotEndIsRefusedAndTriedAgain) {
   const StageProgram program = with_last_kernel(good(), "endless");
   const ProofRecord record(directory_ / "kernels.so", program.library_sha256, "a cpu");
   EXPECT_THAT(refusal(ErrorCode::unsupported, program, {.trial_seconds = 0.05, .cpu = "a cpu"}),
@@ -250,36 +250,36 @@ TEST_F(CompiledBackendTest, WhatDoesNotEndIsRefusedAndTriedAgain) {
   EXPECT_EQ(record.find(sha256_file(directory_ / "stage.program")), std::nullopt);  // it may have been the machine
 }
 
-TEST_F(CompiledBackendTest, TakesAsManyThreadsAsMakeItFaster) {
+TEST_F(CompiledSessionTest, TakesAsManyThreadsAsMakeItFaster) {
   for (const auto& [most, best] : {std::pair(4, 1), {4, 2}, {4, 4}, {3, 3}, {2, 1}, {1, 1}}) {
     CompiledOptions options{.threads = most};
     options.seconds_of_run = [&](int threads) { return threads == best ? 50e-6 : 100e-6; };
-    const auto backend = open(good(), options);
-    EXPECT_EQ(backend->threads(), best);
-    check(*backend, 3);
+    const auto session = open(good(), options);
+    EXPECT_EQ(session->threads(), best);
+    check(*session, 3);
   }
   StageProgram program = good();
   program.kernels = {"extent"};
   program.shape.feature_width = program.shape.carry_size = 0;
   program.steps = {{.kernel = 0, .arguments = {line(View::Memory::logits, 12)}, .split = 0, .split_unit = 1}};
-  const auto backend =
+  const auto session =
       open(program, {.threads = 4, .seconds_of_run = [](int threads) { return threads == 2 ? 1 : 2; }});
   std::vector<float> logits_of(12);
   const std::vector<float> input = images(1);
-  ASSERT_TRUE(backend->run(1, {.input = input.data(), .logits = logits_of.data()}));
+  ASSERT_TRUE(session->run(1, {.input = input.data(), .logits = logits_of.data()}));
   EXPECT_THAT(logits_of, Each(6));
 }
 
-TEST_F(CompiledBackendTest, RunsTheBytesThatWereChecked) {
-  const auto backend = open(good());
+TEST_F(CompiledSessionTest, RunsTheBytesThatWereChecked) {
+  const auto session = open(good());
   {
     std::ofstream same_file(directory_ / "kernels.so", std::ios::in | std::ios::out | std::ios::binary);  // in place
     same_file << std::string(fs::file_size(directory_ / "kernels.so"), 'x');
   }
-  check(*backend, 3);
+  check(*session, 3);
 }
 
-TEST_F(CompiledBackendTest, LibrariesAreToldApartAndSharedByContent) {
+TEST_F(CompiledSessionTest, LibrariesAreToldApartAndSharedByContent) {
   const fs::path first = directory_ / "kernels.so", second = directory_ / "second.so";
   write_file_atomic(second, read_file(first) + "x");
   KernelLibraries libraries;
@@ -289,15 +289,15 @@ TEST_F(CompiledBackendTest, LibrariesAreToldApartAndSharedByContent) {
   EXPECT_EQ(libraries.open(first, sha256_file(first)), a);
 }
 
-TEST_F(CompiledBackendTest, RefusesBadCalls) {
+TEST_F(CompiledSessionTest, RefusesBadCalls) {
   StageProgram program = good();
   program.shape.carry_size = 0;
   program.steps.erase(program.steps.begin() + 1);
-  const auto backend = open(program);
+  const auto session = open(program);
   std::vector<float> row(12);
-  EXPECT_FALSE(backend->run(0, {.input = row.data(), .logits = row.data()}));
-  EXPECT_FALSE(backend->run(1, {.input = row.data()}));
-  const Status status = backend->run(1, {.input = row.data(), .logits = row.data(), .carry = row.data()});
+  EXPECT_FALSE(session->run(0, {.input = row.data(), .logits = row.data()}));
+  EXPECT_FALSE(session->run(1, {.input = row.data()}));
+  const Status status = session->run(1, {.input = row.data(), .logits = row.data(), .carry = row.data()});
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().code, ErrorCode::bad_input);
   EXPECT_THAT(status.error().message, HasSubstr("output 'carry': wanted, but the stage has none"));

@@ -9,8 +9,8 @@
 #include <memory>
 #include <string>
 
-#include "engine/backend.h"
 #include "engine/compiled/kernel_library.h"
+#include "engine/session.h"
 #include "engine/threads/thread_team.h"
 
 namespace triage::engine {
@@ -19,7 +19,7 @@ struct CompiledOptions {
   int threads = 1;              // at most: the program gets as many as make it faster (thread_choice.h)
   bool allow_spinning = false;  // as thread_team.h says
   std::string sha256;           // of the program's file; empty: not checked
-  std::string profile;          // PREFIX of PREFIX_steps.json (step_profile.h), written when the backend goes. Slower
+  std::string profile;          // PREFIX of PREFIX_steps.json (step_profile.h), written when the session goes. Slower
   // Shared by the stages of a plan; null: one of its own. The team is in place of the first two above.
   std::shared_ptr<ThreadTeam> team;
   std::shared_ptr<KernelLibraries> libraries;
@@ -29,14 +29,17 @@ struct CompiledOptions {
   std::function<double(int threads)> seconds_of_run;
 };
 
-// Opens a program; its library lies beside it and stays loaded as long as the backend lives. Refuses with `unsupported`
+// Opens a program; its library lies beside it and stays loaded as long as the session lives. Refuses with `unsupported`
 // what was compiled for another architecture or needs features that this CPU lacks, and what has a kernel that does not
 // end well in a child process (kernel_trial.h), where each runs once before any runs here. That is done once per
 // program and CPU, and remembered beside the library (proof_record.h). Images of a batch run one after
 // another, each on all threads. run() allocates only when more calls run at once than ever before, and for error
 // messages; it takes no lock. Calls that come at the same time do not wait for each other: one gets the team, the
 // others run on their callers' threads alone.
-Result<std::unique_ptr<Backend>> open_compiled(const std::string& file, const CompiledOptions& options);
+Result<std::unique_ptr<Session>> open_compiled(const std::string& file, const CompiledOptions& options);
+
+// The team of the options, or a new one of so many threads. Throws Failure (bad_input) where they are not 1 to 1024.
+std::shared_ptr<ThreadTeam> team_for(const CompiledOptions& options);
 
 std::string compiled_engine_version();  // "0.1.0": of this library; the kernels' compiler is the plan's evidence
 
