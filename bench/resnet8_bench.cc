@@ -17,6 +17,7 @@
 #include "core/progress.h"
 #include "core/statistics/statistics.h"
 #include "core/system/machine.h"
+#include "core/system/terminal_progress.h"
 #include "data/loader.h"
 #include "data/splits.h"
 #include "evaluate/evaluate.h"
@@ -166,7 +167,8 @@ double train_and_test(const Options& options, const data::Dataset& data) {
   data::TrainLoader loader(data, splits.train, norm, loading, step);
   const std::uint64_t per_epoch = loader.steps_per_epoch(),
                       total = per_epoch * static_cast<std::uint64_t>(recipe.epochs);
-  Progress progress("train resnet8", total * static_cast<std::uint64_t>(recipe.batch), "images",
+  TerminalProgress terminal;
+  Progress progress({&terminal, {}}, "train resnet8", total * static_cast<std::uint64_t>(recipe.batch), "images",
                     step * static_cast<std::uint64_t>(recipe.batch));
   net->train();
   while (step < total) {

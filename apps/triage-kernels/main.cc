@@ -7,8 +7,8 @@
 
 #include "codegen/build_library.h"
 #include "compiler/tuning/tune_job.h"
-#include "core/progress.h"
 #include "core/system/cpu.h"
+#include "core/system/stop.h"
 
 namespace {
 
@@ -25,11 +25,13 @@ void print_line(const Json& json) {
   std::fflush(stdout);
 }
 
-void tune_job(const TuneJob& job) {
+void tune_job(const TuneJob& job, StopToken stop) {
   codegen::KernelTimer timer(job.target);
-  CandidateRunner runner([&](const KernelKey& key, const Schedule& schedule) { return timer.samples(key, schedule); });
+  CandidateRunner runner([&](const KernelKey& key, const Schedule& schedule) { return timer.samples(key, schedule); },
+                         {.stop = stop});
   TuningStore store(job.store, tuning_machine(job.target, cpu_name()));
   TuneOptions options = job.options;
+  options.stop = stop;
   options.progress = [](const TuneProgress& progress) { print_line(to_json(progress)); };
   const auto results = tune_all(
       job.keys, job.target, store,
@@ -45,11 +47,13 @@ int run(int argc, char** argv) {
   library->add_option("FILE", file)->required();
   app.add_subcommand("tune", "find schedules for the kernels of a job; progress and results a line each");
   CLI11_PARSE(app, argc, argv);
-  install_stop_handler();
-  if (library->parsed())
+  if (library->parsed()) {
+    install_end_handler();
     codegen::build_library(kernel_set_from_json(read_job(), "job"), file);
-  else
-    tune_job(tune_job_from_json(read_job(), "job"));
+  } else {
+    const StopToken stop = install_stop_handler();
+    tune_job(tune_job_from_json(read_job(), "job"), stop);
+  }
   return 0;
 }
 

@@ -6,8 +6,9 @@
 #include <cstdio>
 #include <exception>
 
-#include "core/progress.h"
+#include "core/clock.h"
 #include "core/system/machine.h"
+#include "core/system/stop.h"
 #include "engine/names.h"
 #include "engine/registry.h"
 #include "engine/session.h"
@@ -47,7 +48,7 @@ void print_frame(const measure::Frame& frame) {
 class ProgressFrames {
  public:
   void operator()(const measure::JobProgress& at) {
-    const double now = measure::steady_seconds();
+    const double now = steady_seconds();
     if (at.rows_done == rows_done_ && now - last_ < kProgressSeconds) return;
     last_ = now;
     rows_done_ = at.rows_done;
@@ -85,14 +86,15 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  install_stop_handler();
+  const StopToken stop = install_stop_handler();
   if (memory >= 0) {
     const measure::PixelFile pixels(images, plan::load_plan(directory).input);
     std::printf("%s\n",
                 dump_json(to_json(measure::observe_memory(directory, memory, pixels.images(), engine))).c_str());
     return 0;
   }
-  const measure::Job job = measure::job_from_json(parse_json(options, "options"), "options");
+  measure::Job job = measure::job_from_json(parse_json(options, "options"), "options");
+  job.profile.measure.stop = job.profile.energy_options.stop = stop;
   ProgressFrames frames;
   std::function<void(const measure::JobProgress&)> progress;
   if (framed) progress = [&](const measure::JobProgress& at) { frames(at); };

@@ -4,7 +4,7 @@
 #include "apps/triage/options/energy_options.h"
 #include "apps/triage/options/target_options.h"
 #include "apps/triage/program/command.h"
-#include "core/progress.h"
+#include "apps/triage/program/terminal.h"
 #include "workflow/build/build_run.h"
 
 namespace triage::cli {
@@ -35,13 +35,12 @@ int build_command(int argc, char** argv) {
   app.add_flag("--json", json, "the plan as JSON on stdout");
   app.footer("Example: triage build runs/cifar10-pair --latency 250us");
   if (!parse_arguments(app, argc, argv)) return 0;
-  install_stop_handler();
-  Progress::set_quiet(json);
+  const Context context = stoppable(json);
   if (const workflow::BuildTarget target = target_options.target(); target_options.given()) request.target = target;
   if (!policy.empty()) request.policy = plan::policy_from_string(policy, "--policy");
   if (!metric.empty()) request.metric = plan::metric_from_string(metric, "--metric");
   if (!precision.empty()) request.precision = plan::precision_from_string(precision, "--precision");
-  const plan::Plan plan = workflow::build_run(run, request);
+  const plan::Plan plan = workflow::build_run(run, request, context);
   if (json) {
     std::cout << dump_json(to_json(plan), 2) << '\n';
     return 0;

@@ -5,7 +5,7 @@
 
 #include "apps/triage/options/outputs.h"
 #include "apps/triage/program/command.h"
-#include "core/progress.h"
+#include "apps/triage/program/terminal.h"
 #include "engine/names.h"
 #include "workflow/config/plan_data.h"
 
@@ -49,7 +49,7 @@ int compare_command(int argc, char** argv) {
   if (!figures.empty() && as->empty() && speedup->empty())
     throw UsageError("--figures: expected --as NAME or --speedup-as KEY as well");
   options.data = workflow::data_of_plan(options.plan.plan, data);
-  Progress::set_quiet(json);
+  options.context = show_progress(json);
   options.latency = !no_latency;
   const std::string command = command_line(argc, argv);
   const Json comparison = evaluate::compare_plans(options);

@@ -25,7 +25,7 @@ int compile_command(int argc, char** argv) {
   if (!parse_arguments(app, argc, argv)) return 0;
 
   const compiler::Target target = compiler::target_from_name(request.tuning.target);
-  const compiler::CompiledPlan compiled = workflow::make_kernels(plan, request);
+  const compiler::CompiledPlan compiled = workflow::make_kernels(plan, request, StopToken());
   if (json) {
     const Json result{{"library", compiled.library.string()}, {"kernels", compiled.kernels}, {"target", target.text()}};
     std::printf("%s\n", dump_json(result, 2).c_str());

@@ -7,7 +7,7 @@
 #include "apps/triage/options/run_options.h"
 #include "apps/triage/options/target_options.h"
 #include "apps/triage/program/command.h"
-#include "core/progress.h"
+#include "apps/triage/program/terminal.h"
 #include "engine/names.h"
 #include "report/draw/gnuplot.h"
 #include "workflow/search/layer_table.h"
@@ -110,13 +110,12 @@ int coopt_command(int argc, char** argv) {
   if (!parse_arguments(app, argc, argv)) return 0;
   workflow::deployed_of(request);
   for (const std::string& text : at) request.at.push_back(parse_share("--at", text));
-  install_stop_handler();
-  Progress::set_quiet(json);
+  const Context context = stoppable(json);
   report::require_gnuplot();
   const workflow::SearchConfig config = workflow::load_search_config(config_file, settings);
   const fs::path directory = run_directory(run, config.name);
   const std::string command = command_line(argc, argv);
-  const auto [coopt, written] = workflow::run_coopt(config, directory, request, command);
+  const auto [coopt, written] = workflow::run_coopt(config, directory, request, command, context);
   if (!picture.empty()) write_file_atomic(picture, read_file(directory / "coopt.png"));
   if (!figures.empty()) record_figures(figures, command, workflow::coopt_figures(coopt));
   if (json) {

@@ -7,7 +7,7 @@
 #include "apps/triage/options/outputs.h"
 #include "apps/triage/options/remote_options.h"
 #include "apps/triage/program/command.h"
-#include "core/progress.h"
+#include "apps/triage/program/terminal.h"
 #include "core/system/machine.h"
 #include "engine/names.h"
 #include "workflow/build/kernels_program.h"
@@ -24,7 +24,7 @@ void print_error(const char* what, const cost::PredictionError& error) {
 }
 
 void print_table(const cost::LayerCostTable& table, const workflow::LayerTableSubject& subject,
-                 const costing::LayerCostOptions& options, const fs::path& file) {
+                 const costing::LayerCostOptions& options, const fs::path& file, const Context& context) {
   const auto subjects = costing::layer_cost_subjects(subject.space, options);
   std::printf(
       "%s%s: %zu layers in %td nets, %zu stages measured whole, %d passes\n", cost::setting_text(table.key).c_str(),
@@ -33,7 +33,7 @@ void print_table(const cost::LayerCostTable& table, const workflow::LayerTableSu
   print_error("whole nets", table.whole_error);
   print_error("stages inside a net", table.cut_error);
   std::printf("%s\n", file.c_str());
-  workflow::print_device_remarks(table);
+  for (const std::string& text : workflow::device_remarks(table)) context.message(text);
 }
 
 Json table_json(const cost::LayerCostTable& table, const fs::path& file) {
@@ -123,8 +123,7 @@ int costs_command(int argc, char** argv) {
   if (precisions.size() * providers.size() * threads.size() > 1 && !memory && !out.empty())
     throw UsageError("--out: expected one precision, provider and number of threads, found more");
   const std::string command = command_line(argc, argv);
-  install_stop_handler();
-  Progress::set_quiet(json);
+  const Context context = stoppable(json);
 
   std::vector<plan::Precision> wanted;
   for (const std::string& precision : precisions)
@@ -139,7 +138,7 @@ int costs_command(int argc, char** argv) {
   if (memory) {
     const fs::path file = out.empty() ? fs::path(directory) / "memory_costs.json" : fs::path(out);
     require_output_file(file);
-    const cost::MemoryCosts costs = workflow::measured_memory(subject, wanted, options.seed);
+    const cost::MemoryCosts costs = workflow::measured_memory(subject, wanted, options.seed, context);
     write_sealed_json(file, to_json(costs));
     if (!figures.empty()) record_figures(figures, command, workflow::memory_figures(costs));
     if (json) std::cout << dump_json(to_json(costs), 2) << '\n';
@@ -153,9 +152,9 @@ int costs_command(int argc, char** argv) {
         cost::layer_costs_name(costing::key_of(one), remote.device.empty() ? cost::kThisMachine : remote.device);
     const fs::path file = out.empty() ? fs::path(directory) / name : fs::path(out);
     require_output_file(file);
-    tables.push_back(workflow::measured_layers(subject, one, file, store, remote));
+    tables.push_back(workflow::measured_layers(subject, one, file, store, remote, context));
     results.push_back(table_json(tables.back(), file));
-    if (!json) print_table(tables.back(), subject, one, file);
+    if (!json) print_table(tables.back(), subject, one, file, context);
   }
   if (!figures.empty()) record_figures(figures, command, workflow::error_figures(tables));
   if (json) std::cout << dump_json(results.size() == 1 ? results[0] : results, 2) << '\n';

@@ -6,8 +6,8 @@
 #include "apps/triage/data_import.h"
 #include "apps/triage/options/outputs.h"
 #include "apps/triage/program/command.h"
+#include "apps/triage/program/terminal.h"
 #include "core/json.h"
-#include "core/progress.h"
 #include "core/text.h"
 #include "data/image/image.h"
 #include "data/import/download.h"
@@ -201,8 +201,7 @@ int data_command(int argc, char** argv) {
   info.footer("Example: triage data info data/cifar10.tds --sheet cifar10.png");
 
   if (!parse_arguments(app, argc, argv)) return 0;
-  install_stop_handler();
-  if (arguments.json) Progress::set_quiet(true);
+  const Context context = stoppable(arguments.json);
   if (info.parsed()) {
     show(arguments.path, arguments.json);
     if (!arguments.sheet.empty()) write_sheet(arguments.path, arguments.sheet);
@@ -210,6 +209,7 @@ int data_command(int argc, char** argv) {
   }
   if (const fs::path place = fs::path(arguments.out).parent_path(); !place.empty()) fs::create_directories(place);
   if (importer.parsed()) {
+    arguments.import.photos.context = context;
     import(arguments);
     return 0;
   }
@@ -218,7 +218,7 @@ int data_command(int argc, char** argv) {
     data::DownloadSource source = data::official_source(arguments.name);
     if (!arguments.url.empty()) source.url = arguments.url;
     if (!arguments.checksum.empty()) source.checksum = arguments.checksum;
-    data::get_dataset(arguments.name, source, arguments.out);
+    data::get_dataset(arguments.name, source, arguments.out, {.context = context});
   }
   show(arguments.out, arguments.json);
   return 0;

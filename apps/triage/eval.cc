@@ -3,7 +3,7 @@
 
 #include "apps/triage/options/outputs.h"
 #include "apps/triage/program/command.h"
-#include "core/progress.h"
+#include "apps/triage/program/terminal.h"
 #include "evaluate/evaluate.h"
 #include "workflow/config/plan_data.h"
 
@@ -74,7 +74,7 @@ int eval_command(int argc, char** argv) {
   }
   options.data = workflow::data_of_plan(options.plan, data);
   if (!metric.empty()) options.metric = plan::metric_from_string(metric, "--metric");
-  if (json) Progress::set_quiet(true);
+  options.context = show_progress(json);
   options.latency = !no_latency;
   options.real_run.seed = options.comparison.seed;
   options.command = command_line(argc, argv);

@@ -7,7 +7,7 @@
 #include "apps/triage/options/outputs.h"
 #include "apps/triage/options/remote_options.h"
 #include "apps/triage/program/command.h"
-#include "core/progress.h"
+#include "apps/triage/program/terminal.h"
 #include "data/dataset.h"
 #include "engine/names.h"
 #include "workflow/config/plan_data.h"
@@ -16,7 +16,7 @@
 namespace triage::cli {
 namespace {
 
-void print_table(const cost::CostTable& table) {
+void print_table(const cost::CostTable& table, const Context& context) {
   std::printf("%-12s %5s %7s %9s %9s %9s %9s %9s %9s %9s %8s %8s  %-6s%s\n", "stage", "batch", "threads", "min", "mean",
               "median", "p90", "p95", "p99", "max", "first", "load", "stable", energy_title(table).c_str());
   std::printf("%-12s %5s %7s %9s %9s %9s %9s %9s %9s %9s %8s %8s  %-6s%s\n", "", "", "", "us/run", "us/run", "us/run",
@@ -28,7 +28,7 @@ void print_table(const cost::CostTable& table) {
                 s.p99, s.max, entry.first_inference_us, entry.load_ms, entry.stable ? "yes" : "no",
                 energy_cell(table, entry).c_str());
   }
-  workflow::print_device_remarks(table);
+  for (const std::string& text : workflow::device_remarks(table)) context.message(text);
   if (std::ranges::any_of(table.entries, [](const cost::CostSample& entry) {
         return !entry.stable && entry.unstable_because.empty();
       })) {
@@ -93,16 +93,15 @@ int profile_command(int argc, char** argv) {
     throw UsageError("--memory: expected this machine, found --device");
   options.measure.min_seconds = std::min(options.measure.min_seconds, options.measure.max_seconds / 2);
 
-  install_stop_handler();
-  if (json) Progress::set_quiet(true);
+  const Context context = stoppable(json);
   const data::Dataset dataset = data::Dataset::open(workflow::data_of_plan(plan_directory, data_file));
-  const cost::CostTable table = workflow::profile_run(plan_directory, dataset, request);
+  const cost::CostTable table = workflow::profile_run(plan_directory, dataset, request, context);
   if (!out.empty()) cost::save_cost_table(out, table);
   if (!csv.empty()) write_file_atomic(csv, cost::to_csv(table));
   if (json) {
     std::cout << dump_json(to_json(table), 2) << '\n';
   } else {
-    print_table(table);
+    print_table(table, context);
   }
   return 0;
 }

@@ -3,8 +3,8 @@
 
 #include "apps/triage/options/outputs.h"
 #include "apps/triage/program/command.h"
+#include "apps/triage/program/terminal.h"
 #include "core/files/new_directory.h"
-#include "core/progress.h"
 #include "core/text.h"
 #include "workflow/build/quantize_plan.h"
 #include "workflow/config/plan_data.h"
@@ -26,12 +26,12 @@ int quantize_command(int argc, char** argv) {
   app.footer("Example: triage quantize zoo/cifar10-accurate --data data/cifar10.tds --out runs/accurate-int8");
   if (!parse_arguments(app, argc, argv)) return 0;
   if (fs::exists(fs::path(out) / "plan.json")) throw UsageError("--out: expected no plan in " + out + ", found one");
-  Progress::set_quiet(json);
+  const Context context = show_progress(json);
 
   const fs::path from(plan);
   workflow::RunConfig config = workflow::run_config_of(workflow::directory_of_config(from));
   if (!data.empty()) config.data = data;
-  const workflow::Workspace workspace(config, out);
+  const workflow::Workspace workspace(config, out, context);
   NewDirectory directory(out);
   const plan::Plan made = workflow::quantize_plan(workspace, from, directory.path(), any_data);
   directory.take_over({});

@@ -4,6 +4,7 @@
 #include "apps/triage/options/outputs.h"
 #include "apps/triage/options/target_options.h"
 #include "apps/triage/program/command.h"
+#include "apps/triage/program/terminal.h"
 #include "core/text.h"
 #include "workflow/build/front_plan.h"
 #include "workflow/search/refined_config.h"
@@ -35,7 +36,7 @@ int refine_command(int argc, char** argv) {
   request.name = out.stem();
   request.target = target.target();
   const search::FrontPoint& point = workflow::point_of(front, request.target);
-  const workflow::OpenSupernet supernet(search.supernet);
+  const workflow::OpenSupernet supernet(search.supernet, show_progress(false));
   workflow::require_supernet_of(front, supernet, run);
   const std::string text = workflow::refined_config(request, point, search,
                                                     {.config = supernet.workspace.config,

@@ -6,7 +6,7 @@
 #include "apps/triage/options/outputs.h"
 #include "apps/triage/options/run_options.h"
 #include "apps/triage/program/command.h"
-#include "core/progress.h"
+#include "apps/triage/program/terminal.h"
 #include "core/system/machine.h"
 #include "evaluate/evaluate.h"
 #include "report/draw/gnuplot.h"
@@ -25,14 +25,13 @@ int run_command(int argc, char** argv) {
   app.add_flag("--json", json, "results.json on stdout, no progress");
   app.footer("Example: triage run configs/cifar10-pair.toml --run runs/cifar10-pair");
   if (!parse_arguments(app, argc, argv)) return 0;
-  install_stop_handler();
-  Progress::set_quiet(json);
+  const Context context = stoppable(json);
   const std::string command = command_line(argc, argv);
 
   report::require_gnuplot();
   const workflow::RunConfig given = options.load();
   const fs::path directory = options.directory(given);
-  const workflow::Workspace workspace = workflow::open_checked_run(given, directory);
+  const workflow::Workspace workspace = workflow::open_checked_run(given, directory, context);
   if (options.dry_run) return tell_dry_run(workspace, json);
   const auto [results, notes] = workflow::run_all(workspace, command);
   for (const std::string& note : notes) std::fprintf(stderr, "report: %s\n", note.c_str());

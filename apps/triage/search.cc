@@ -6,7 +6,7 @@
 #include "apps/triage/options/outputs.h"
 #include "apps/triage/options/run_options.h"
 #include "apps/triage/program/command.h"
-#include "core/progress.h"
+#include "apps/triage/program/terminal.h"
 #include "core/system/machine.h"
 #include "core/text.h"
 #include "report/draw/gnuplot.h"
@@ -93,13 +93,12 @@ int search_command(int argc, char** argv) {
   app.add_flag("--json", json, "front.json on stdout, no progress");
   app.footer("Example: triage search configs/cifar10-search.toml --run runs/cifar10-search");
   if (!parse_arguments(app, argc, argv)) return 0;
-  install_stop_handler();
-  Progress::set_quiet(json);
+  const Context context = stoppable(json);
   report::require_gnuplot();
   const workflow::SearchConfig config = workflow::load_search_config(config_file, settings);
   const fs::path directory = run_directory(run, config.name);
   workflow::keep_config(directory, config.text, config.origin);
-  workflow::SearchRun opened(config, directory);
+  workflow::SearchRun opened(config, directory, context);
   const std::string command = command_line(argc, argv);
   if (ablation) {
     const auto [comparison, written] = workflow::run_ablation(opened, request);

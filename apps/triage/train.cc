@@ -3,7 +3,7 @@
 
 #include "apps/triage/options/run_options.h"
 #include "apps/triage/program/command.h"
-#include "core/progress.h"
+#include "apps/triage/program/terminal.h"
 #include "core/text.h"
 
 namespace triage::cli {
@@ -17,13 +17,12 @@ int train_command(int argc, char** argv) {
   app.add_flag("--json", json, "result as JSON on stdout, no progress");
   app.footer("Example: triage train configs/cifar10-pair.toml --run runs/quick --epochs 2");
   if (!parse_arguments(app, argc, argv)) return 0;
-  install_stop_handler();
-  Progress::set_quiet(json);
+  const Context context = stoppable(json);
   const workflow::RunConfig given = options.load();
   const fs::path directory = options.directory(given);
   const workflow::RunConfig config = workflow::resolve_precision(given, directory);
-  const workflow::Workspace workspace(config, directory);
-  workflow::print_split_notes(workspace);
+  const workflow::Workspace workspace(config, directory, context);
+  workflow::say_split_notes(workspace);
   workflow::check_run(workspace);
   if (options.dry_run) return tell_dry_run(workspace, json);
   const FileLock lock = workflow::open_run(directory, config);

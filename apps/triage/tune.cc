@@ -1,10 +1,11 @@
 // triage tune: measured schedules for the kernels of a plan or of an architecture.
-#include <chrono>
 #include <cstdio>
 
 #include "apps/triage/options/tuning_options.h"
 #include "apps/triage/program/command.h"
+#include "apps/triage/program/terminal.h"
 #include "compiler/tuning/tune_job.h"
+#include "core/clock.h"
 #include "core/progress.h"
 #include "workflow/build/kernels_program.h"
 #include "workflow/build/kernels_to_tune.h"
@@ -60,9 +61,9 @@ int tune_command(int argc, char** argv) {
   if (!parse_arguments(app, argc, argv)) return 0;
   if (directory.empty() == arch.empty()) throw UsageError("expected a directory or --arch");
 
-  const auto start = std::chrono::steady_clock::now();
-  install_stop_handler();
-  Progress::set_quiet(json);
+  const double start = steady_seconds();
+  const Context context = stoppable(json);
+  job.options.stop = context.stop;
   job.target = compiler::target_from_name(tuning.target);
   check_runs_here(job.target);
   job.store = tuning.store;
@@ -72,14 +73,14 @@ int tune_command(int argc, char** argv) {
     wanted.push_back(plan::precision_from_string(precision, "--precision"));
   job.keys = directory.empty() ? workflow::kernels_of_arch(plan::ArchSpec::parse(arch), wanted, tuning.threads)
                                : workflow::kernels_of_directory(directory, wanted, tuning.threads);
-  Progress progress("tune", 0, "candidates");
+  Progress progress(context, "tune", 0, "candidates");
   std::uint64_t measured = 0;
   const auto tuned = run_tune_job(job, workflow::kernels_program(), [&](const compiler::TuneProgress& at) {
     progress.update(++measured,
                     std::format("{}: {} of {}, best {:.2f} us", at.key.text(), at.measured, at.wanted, at.best_us));
   });
   progress.finish();
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const double seconds = seconds_since(start);
   if (json)
     std::printf("%s\n", dump_json(to_json(tuned, seconds), 2).c_str());
   else

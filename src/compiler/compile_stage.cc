@@ -297,7 +297,7 @@ CompiledPlan compile_plan(const fs::path& directory, const CompileOptions& optio
 
   const TemporaryDirectory place(directory, "kernels");
   const fs::path unnamed = place.path() / "kernels.so";
-  library.write(unnamed, options.program);
+  library.write(unnamed, options.program, options.stop);
   flush_to_disk(unnamed);
   const std::string sha256 = sha256_file(unnamed), name = "kernels_" + sha256.substr(0, kNameDigits) + ".so";
   fs::rename(unnamed, directory / name);

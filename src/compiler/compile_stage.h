@@ -28,6 +28,7 @@ struct CompileOptions {
   Target target;
   int threads = 1;   // that will share a stage's maps; any number may run it
   fs::path program;  // triage-kernels
+  StopToken stop;    // before anything is written
 };
 
 struct CompiledPlan {

@@ -1,11 +1,13 @@
 // Helpers of the unit tests.
 #pragma once
 
+#include <atomic>
 #include <format>
 #include <fstream>
 #include <string>
 #include <vector>
 
+#include "core/context.h"
 #include "core/error.h"
 #include "core/files/temporary.h"
 #include "core/rng.h"
@@ -64,6 +66,51 @@ std::string error_of(Action action) {
   }
   return "no error";
 }
+
+// A caller of long work: writes down what it hears, and asks to stop where it is told to.
+class RecordingSink : public ProgressSink {
+ public:
+  Context context() { return {this, StopToken(stop_)}; }
+  void stop() { stop_ = true; }
+  void stop_at(std::uint64_t count) { stop_at_ = count; }  // with the update that comes to it
+
+  // "start import 0/3 images", "finish import 3/3", "gave up import 2/3", "line ...", "message ..."
+  const std::vector<std::string>& said() const { return said_; }
+  std::vector<std::string> messages() const { return those("message "); }
+  std::vector<std::string> lines() const { return those("line "); }
+  const std::vector<std::uint64_t>& counts() const { return counts_; }  // of all updates
+  const std::string& note() const { return note_; }                     // the last one
+
+  void start(const ProgressState& at) override {
+    said_.push_back(std::format("start {} {}/{} {}", at.label, at.count, at.total, at.unit));
+  }
+  void update(const ProgressState& at) override {
+    counts_.push_back(at.count);
+    note_ = at.note;
+    if (at.count >= stop_at_) stop_ = true;
+  }
+  void finish(const ProgressState& at, bool done) override {
+    said_.push_back(std::format("{} {} {}/{}", done ? "finish" : "gave up", at.label, at.count, at.total));
+    note_ = at.note;
+  }
+  void line(const std::string& text) override { said_.push_back("line " + text); }
+  void message(const std::string& text) override { said_.push_back("message " + text); }
+
+ private:
+  std::vector<std::string> those(const std::string& kind) const {
+    std::vector<std::string> some;
+    for (const std::string& text : said_) {
+      if (text.starts_with(kind)) some.push_back(text.substr(kind.size()));
+    }
+    return some;
+  }
+
+  std::atomic<bool> stop_ = false;
+  std::uint64_t stop_at_ = ~std::uint64_t{0};
+  std::vector<std::string> said_;
+  std::vector<std::uint64_t> counts_;
+  std::string note_;
+};
 
 // What is warned of while it lives. Each text is said once in the life of a process: tests need texts of their own.
 class HeardWarnings {

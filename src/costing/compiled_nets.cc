@@ -1,7 +1,6 @@
 #include "costing/compiled_nets.h"
 
 #include "core/error.h"
-#include "core/progress.h"
 #include "costing/random_model.h"
 #include "engine/compiled/compiled_session.h"
 
@@ -24,10 +23,11 @@ engine::StageProgram CompiledNets::program_of(const std::string& onnx, compiler:
 void CompiledNets::compile_all() {
   compiler::KernelSet library(compile_.target);
   for (const LayerCostSubject& subject : layer_cost_subjects(nets_.space, nets_.options)) {
-    if (stop_requested()) throw Interrupted("stopped while kernels were compiled; the same command begins with that");
+    if (nets_.options.stop.requested())
+      throw Interrupted("stopped while kernels were compiled; the same command begins with that");
     program_of(random_stage_onnx(subject.segment, nets_.input, nets_.classes, nets_.options.seed), library);
   }
-  library.write(directory_.path() / kLibrary, compile_.program);
+  library.write(directory_.path() / kLibrary, compile_.program, nets_.options.stop);
   library_sha256_ = sha256_file(directory_.path() / kLibrary);
 }
 

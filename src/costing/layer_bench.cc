@@ -186,6 +186,7 @@ class RemoteBench : public LayerBench {
     job.profile.by_node = plan.profiled();
     job.profile.measure = visits.measure;
     remote::RemoteCall call = call_;
+    call.stop = visits.measure.stop;
     call.progress = [&, waits = false](const measure::JobProgress& at) mutable {
       if (at.waiting && !waits && call_.say) call_.say(name_ + ": another measurement runs there");
       waits = at.waiting;

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/progress.h"
+#include "core/clock.h"
 #include "core/rng.h"
 #include "core/system/machine.h"
 #include "costing/covering.h"
@@ -56,6 +56,7 @@ measure::MeasureOptions visit_options(const LayerCostOptions& options, std::uint
   measure.min_runs = (options.min_runs + options.passes - 1) / options.passes;
   measure.max_seconds = 60;
   measure.tolerance = 1e9;
+  measure.stop = options.stop;
   return measure;
 }
 
@@ -191,15 +192,15 @@ cost::LayerCostTable measure_layer_costs(const plan::SearchSpace& space, const p
   if (const auto on = bench.known()) set_or_require(table, *on, file.string());
   if (table.complete) return table;
   const measure::MeasureOptions measure = visit_options(options, total);
-  double saved = measure::steady_seconds();
+  double saved = steady_seconds();
   const auto save = [&] {
     if (table.visits > 0) cost::save_layer_costs(file, table);
-    saved = measure::steady_seconds();
+    saved = steady_seconds();
   };
   try {
     while (table.visits < total) {
       if (progress) progress(table.visits, total);
-      if (stop_requested()) throw Interrupted("");
+      if (options.stop.requested()) throw Interrupted("");
       const std::vector<LayerCostSubject> visits =
           next_visits(subjects, table.visits, bench.max_visits(), options.seed);
       const LayerVisitAnswer answer = bench.visit({visits, table.visits, measure}, [&](std::size_t done) {
@@ -208,7 +209,7 @@ cost::LayerCostTable measure_layer_costs(const plan::SearchSpace& space, const p
       set_or_require(table, answer.on, file.string());
       for (std::size_t i = 0; i < visits.size(); ++i) add_visit(visits[i], answer.times[i], table);
       for (const Json& state : answer.states) table.states.push_back(state);
-      if (measure::steady_seconds() - saved >= options.save_seconds) save();
+      if (seconds_since(saved) >= options.save_seconds) save();
     }
   } catch (const Interrupted&) {
     save();

@@ -8,6 +8,7 @@
 
 #include <functional>
 
+#include "core/context.h"
 #include "cost/layer_costs.h"
 #include "engine/names.h"
 #include "plan/space.h"
@@ -29,6 +30,7 @@ struct LayerCostOptions {
   int min_runs = 200;       // of every net, over all passes, however long that takes
   double save_seconds = 5;  // between two states on disk
   std::uint64_t seed = 1;
+  StopToken stop;
 };
 
 cost::CostKey key_of(const LayerCostOptions& options);  // what layer_costs_name() names the table after
@@ -38,7 +40,7 @@ using LayerCostProgress = std::function<void(std::uint64_t done, std::uint64_t t
 // On this machine, or where the bench is (layer_bench.h). file: where the table is kept. An unfinished one is taken up,
 // a finished one returned, for which no device is asked; one that was asked for with other options, or on another
 // device, is refused. progress gets how many visits of how many are done, first at the beginning. Throws Interrupted
-// when the user asked to stop, DeviceError and DeviceVanished of the bench: the file has what was measured until then,
+// when it is to stop, DeviceError and DeviceVanished of the bench: the file has what was measured until then,
 // and the same call goes on.
 cost::LayerCostTable measure_layer_costs(const plan::SearchSpace& space, const plan::InputShape& input, int classes,
                                          const LayerCostOptions& options, const fs::path& file,

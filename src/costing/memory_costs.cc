@@ -5,7 +5,6 @@
 
 #include "core/error.h"
 #include "core/files/temporary.h"
-#include "core/progress.h"
 #include "core/rng.h"
 #include "core/system/machine.h"
 #include "costing/covering.h"
@@ -77,14 +76,14 @@ cost::MemoryCosts measure_memory_costs(const plan::SearchSpace& space, const pla
     std::vector<double> fitted_kb, held_out_kb;
     for (std::size_t i = 0; i < 2 * nets.size(); ++i) {  // each net alone, and behind one of about half its place
       if (progress) progress(done++, total);
-      if (stop_requested()) throw Interrupted(std::format("stopped after {} of {} plans", done - 1, total));
+      if (options.stop.requested()) throw Interrupted(std::format("stopped after {} of {} plans", done - 1, total));
       const std::size_t large = i / 2;
       std::vector<cost::Segment> stages{{.arch = nets[large], .precision = precision}};
       if (i % 2 == 1) stages.insert(stages.begin(), {.arch = nets[large / 2], .precision = precision});
       const TemporaryDirectory directory("memory");
       const plan::Plan plan = write_plan(directory.path(), stages, input, classes, options.seed);
-      const cost::PathMemory path =
-          measure::measure_path_memory(program, directory.path(), plan.stages.size() - 1, images);
+      const cost::PathMemory path = measure::measure_path_memory(program, directory.path(), plan.stages.size() - 1,
+                                                                 images, engine::kOnnxRuntime, options.stop);
       cost::MemoryTerms terms{.weights_kb = path.weights_kb,
                               .activations_kb = path.activations_kb,
                               .stages = static_cast<int>(plan.stages.size())};

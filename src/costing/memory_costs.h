@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "core/context.h"
 #include "cost/memory_costs.h"
 #include "plan/space.h"
 
@@ -12,6 +13,7 @@ struct MemoryCostOptions {
   std::vector<plan::Precision> precisions{plan::Precision::fp32};
   int nets = 16;  // of all sizes, alone and two in a plan; every other plan is held out and tells the error
   std::uint64_t seed = 1;
+  StopToken stop;
 };
 
 // program: triage-measure. progress gets how many plans of how many are done. Throws Error with what the program said,

@@ -6,7 +6,6 @@
 
 #include <fstream>
 
-#include "core/progress.h"
 #include "core/test_support.h"
 #include "data/dataset.h"
 #include "data/image/image.h"

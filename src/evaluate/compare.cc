@@ -26,11 +26,12 @@ struct Side {
 
 // `alone`: where a plan of the one stage is put together, if that is asked for.
 Side open_side(const CompareSide& wanted, const fs::path& alone, const data::Dataset& dataset,
-               std::span<const std::uint32_t> indices, int threads) {
+               std::span<const std::uint32_t> indices, int threads, const Context& context) {
   if (!wanted.stage.empty()) write_single_stage(wanted.plan, wanted.stage, alone);
   Side side{.directory = wanted.stage.empty() ? wanted.plan : alone};
   side.plan = plan::load_plan(side.directory);
-  side.table = route::score_plan(side.plan, side.directory, dataset, indices, {}, threads, {.label = side.plan.name});
+  side.table = route::score_plan(side.plan, side.directory, dataset, indices, {}, threads,
+                                 {.label = side.plan.name, .context = context});
   side.verdicts = route::verdicts(side.table);
   side.at = operate(side.plan, side.table, side.verdicts);
   return side;
@@ -98,8 +99,8 @@ Json compare_plans(const CompareOptions& options) {
   const data::Dataset dataset = data::Dataset::open(options.data);
   const std::vector<std::uint32_t> indices = test_indices(dataset);
   const TemporaryDirectory directory("compare");
-  const Side a = open_side(options.plan, directory.path() / "plan", dataset, indices, threads);
-  const Side b = open_side(options.other, directory.path() / "other", dataset, indices, threads);
+  const Side a = open_side(options.plan, directory.path() / "plan", dataset, indices, threads, options.context);
+  const Side b = open_side(options.other, directory.path() / "other", dataset, indices, threads, options.context);
   Json json{{"plans", {side_json(a, options.comparison), side_json(b, options.comparison)}},
             {"stages", Json::array()},
             {"speedup", nullptr}};

@@ -25,6 +25,7 @@ struct CompareOptions {
   int threads = 0;      // for scoring; 0: all cores
   ComparisonOptions comparison;
   RealRunOptions real_run;
+  Context context;
 };
 
 // {"plans": [{"name", the fields of accuracy_fields(), "mean_us", "engine", "stable", "agreement", "stages": [{"stage",

@@ -171,8 +171,8 @@ Json evaluate_plan(const EvaluateOptions& wanted) {
                             const SplitIndices& choose, bool timed) {
     const data::Dataset dataset = data::Dataset::open(file);
     const std::vector<std::uint32_t> indices = choose(dataset);
-    const route::ScoreTable table =
-        route::score_plan(plan, options.plan, dataset, indices, scores, threads, {.label = label});
+    const route::ScoreTable table = route::score_plan(plan, options.plan, dataset, indices, scores, threads,
+                                                      {.label = label, .context = options.context});
     Json eval = evaluate_set(plan, table, dataset.info().name, options);
     eval["path"] = printable_line(file.string());
     eval["sha256"] = dataset.info().sha256;

@@ -34,6 +34,7 @@ struct EvaluateOptions {
   ComparisonOptions comparison;        // its metric is that one
   RealRunOptions real_run;
   std::string command;  // for the provenance
+  Context context;
 };
 
 // EVAL of results.json without "path" and "latency" (null). `dataset` is its name. The plan must have measured costs.

@@ -1,9 +1,9 @@
 #include "evaluate/real_run.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
+#include "core/clock.h"
 #include "core/rng.h"
 #include "route/curve.h"
 #include "route/policy_scores.h"
@@ -79,9 +79,7 @@ ClassifyRow row_classifier(const Classifier& classifier, const data::Dataset& da
   };
 }
 
-double steady_us() {
-  return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double steady_us() { return 1e6 * steady_seconds(); }
 
 std::vector<TurnTimes> times_in_turns(
     std::span<const ClassifyRow> classify, std::size_t split, const std::function<double()>& now_us,

@@ -11,7 +11,6 @@
 #include <thread>
 
 #include "core/files/file_lock.h"
-#include "core/progress.h"
 #include "core/system/machine.h"
 #include "cost/measured_on.h"
 #include "measure/stages/stage_engine.h"
@@ -27,12 +26,12 @@ constexpr auto kLockPoll = std::chrono::milliseconds(200);
 using ProgressCall = std::function<void(const JobProgress&)>;
 
 // One measurement at a time on a device: waits until nobody else has the file.
-FileLock lock_device(const fs::path& file, double wait_seconds, const ProgressCall& progress) {
+FileLock lock_device(const fs::path& file, double wait_seconds, StopToken stop, const ProgressCall& progress) {
   FileLock lock(file, 0666);
   const double start = steady_seconds();
   while (!lock.try_lock()) {
-    if (stop_requested()) throw Interrupted("interrupted while another measurement ran");
-    if (steady_seconds() - start > wait_seconds)
+    if (stop.requested()) throw Interrupted("interrupted while another measurement ran");
+    if (seconds_since(start) > wait_seconds)
       fail("{}: another measurement runs on this device; waited {:.0f} s", file.string(), wait_seconds);
     if (progress) progress({.waiting = true});
     std::this_thread::sleep_for(kLockPoll);
@@ -188,7 +187,8 @@ cost::CostTable run_job(const fs::path& directory, const fs::path& images_file, 
 
   std::optional<FileLock> lock;
   if (!state_file.empty())
-    lock.emplace(lock_device(fs::absolute(state_file).parent_path() / "lock", job.wait_seconds, progress));
+    lock.emplace(lock_device(fs::absolute(state_file).parent_path() / "lock", job.wait_seconds,
+                             job.profile.measure.stop, progress));
   if (job.nice != 0 && ::setpriority(PRIO_PROCESS, 0, job.nice) != 0) {
     fail("nice: found {}, which this user may not have: {}", job.nice, std::strerror(errno));
   }

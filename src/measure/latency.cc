@@ -1,10 +1,8 @@
 #include "measure/latency.h"
 
 #include <algorithm>
-#include <chrono>
 
 #include "core/error.h"
-#include "core/progress.h"
 
 namespace triage::measure {
 namespace {
@@ -82,10 +80,6 @@ class Subject {
 
 }  // namespace
 
-double steady_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 bool windows_agree(const std::vector<Window>& windows, double tolerance) {
   if (windows.size() < kWindowsCompared) return false;
   const auto [low, high] = std::minmax_element(windows.end() - kWindowsCompared, windows.end(),
@@ -108,7 +102,7 @@ std::vector<Measurement> measure_interleaved(const std::vector<Callable>& callab
 
   // A subject that used up its time is left alone while the others finish; one that is merely done goes on.
   for (std::size_t round = 0;; ++round) {
-    if (stop_requested()) throw Interrupted("measuring was interrupted; nothing was written, start it again");
+    if (options.stop.requested()) throw Interrupted("measuring was interrupted; nothing was written, start it again");
     if (on_round) on_round(round);
     if (std::ranges::all_of(subjects, &Subject::done)) break;
     for (Subject& subject : subjects) {

@@ -11,14 +11,13 @@
 #include <string>
 #include <vector>
 
+#include "core/clock.h"
+#include "core/context.h"
 #include "core/statistics/statistics.h"
 
 namespace triage::measure {
 
-using Clock = std::function<double()>;                  // seconds, monotonic; tests hand in a fake
 using Callable = std::function<void(std::size_t run)>;  // run counts from 0: subjects rotate through their inputs
-
-double steady_seconds();
 
 struct MeasureOptions {
   int warmup_runs = 10;          // before the first window: at least this many runs
@@ -31,6 +30,7 @@ struct MeasureOptions {
   double max_seconds = 3;
   std::size_t max_runs = 1'000'000;
   double tolerance = 0.10;  // of the smallest of the three means
+  StopToken stop;
 };
 
 struct Window {
@@ -49,8 +49,8 @@ struct Measurement {
 // Whether the last three windows' means lie within `tolerance` of the smallest of them. Fewer than three: no.
 bool windows_agree(const std::vector<Window>& windows, double tolerance);
 
-// Throws Error on options that can never end (window, maximum or tolerance not positive), Interrupted when the user
-// asked to stop, and whatever the callable throws.
+// Throws Error on options that can never end (window, maximum or tolerance not positive), Interrupted when it is
+// to stop, and whatever the callable throws.
 Measurement measure(const Callable& subject, const MeasureOptions& options, const Clock& clock = steady_seconds);
 std::vector<Measurement> measure_interleaved(const std::vector<Callable>& subjects, const MeasureOptions& options,
                                              const Clock& clock = steady_seconds,

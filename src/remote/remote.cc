@@ -7,7 +7,7 @@
 #include <cmath>
 #include <thread>
 
-#include "core/progress.h"
+#include "core/clock.h"
 #include "measure/frame.h"
 #include "remote/remote_check.h"
 #include "remote/shipment.h"
@@ -52,10 +52,10 @@ exec "./programs/$2" "plans/$3" "files/$4" "$5" --state "state/$6.jsonl" --frame
 constexpr const char* kForgetScript = R"sh(cd -- "$1" && rm -rf -- "plans/$2" "state/$3.jsonl"
 )sh";
 
-void wait_or_stop(double seconds) {
-  const double start = measure::steady_seconds();
-  while (measure::steady_seconds() - start < seconds) {
-    if (stop_requested()) throw Interrupted(kGoesOn);
+void wait_or_stop(double seconds, StopToken stop) {
+  const double start = steady_seconds();
+  while (seconds_since(start) < seconds) {
+    if (stop.requested()) throw Interrupted(kGoesOn);
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
 }
@@ -101,7 +101,7 @@ cost::CostTable RemoteDevice::measure(const Shipment& shipment, const RemoteCall
       }
       const double wait = std::min(kLongestWait, device.retry_seconds * std::ldexp(1.0, std::min(failures - 1, 30)));
       if (call.say) call.say(std::format("{}; trying again in {:g} s", vanished.what(), wait));
-      wait_or_stop(wait);
+      wait_or_stop(wait, call.stop);
     }
   }
 }
@@ -112,14 +112,15 @@ cost::CostTable RemoteDevice::attempt(const Shipment& shipment, const RemoteCall
   check_version(ssh_.device(),
                 ssh_.run({.doing = "starting the measuring program",
                           .script = kVersionScript,
-                          .arguments = {ssh_.device().work_directory, shipment.program.sha256}}),
+                          .arguments = {ssh_.device().work_directory, shipment.program.sha256},
+                          .stop = call.stop}),
                 shipment.job.profile.provider);
-  if (fresh) forget(shipment);
+  if (fresh) forget(shipment, call);
   fresh = false;
   cost::CostTable table = run(shipment, call, max_rows);
   table.device = ssh_.device().name;
   try {
-    forget(shipment);
+    forget(shipment, call);
   } catch (const DeviceVanished& vanished) {  // the costs are here; only the files stay
     if (call.say) call.say(std::format("{}; its state stays there and answers the next call", vanished.what()));
   }
@@ -130,10 +131,12 @@ void RemoteDevice::copy_what_is_missing(const Shipment& shipment, const RemoteCa
   const Device& device = ssh_.device();
   std::string wanted;
   for (const ShippedFile* file : shipment.files()) wanted += file->path() + "\n";
-  const Inspection inspection = parse_inspection(
-      ssh_.run(
-          {.doing = "checking it", .script = kInspectScript, .arguments = {device.work_directory}, .input = wanted}),
-      ssh_.name());
+  const Inspection inspection = parse_inspection(ssh_.run({.doing = "checking it",
+                                                           .script = kInspectScript,
+                                                           .arguments = {device.work_directory},
+                                                           .input = wanted,
+                                                           .stop = call.stop}),
+                                                 ssh_.name());
   check_architecture(device, inspection.architecture);
   std::vector<const ShippedFile*> missing;
   std::uint64_t bytes = 0;
@@ -155,7 +158,8 @@ void RemoteDevice::copy_what_is_missing(const Shipment& shipment, const RemoteCa
          .script = kPutScript,
          .arguments = {device.work_directory, file->path(), file->sha256, file->place == "programs" ? "700" : "600"},
          .input = file->bytes,
-         .input_file = file->file});
+         .input_file = file->file,
+         .stop = call.stop});
   }
 }
 
@@ -179,7 +183,8 @@ cost::CostTable RemoteDevice::run(const Shipment& shipment, const RemoteCall& ca
             .arguments = {ssh_.device().work_directory, shipment.program.sha256, shipment.plan_name,
                           shipment.images.sha256, to_json(shipment.job).dump(), shipment.state_name},
             .input = names,
-            .on_output = on_output});
+            .on_output = on_output,
+            .stop = call.stop});
   if (!result) {
     throw DeviceVanished(DeviceProblem::vanished, std::format("{}: measuring: {}", ssh_.name(),
                                                               reader.inside() ? "the answer ended in the middle"
@@ -188,10 +193,11 @@ cost::CostTable RemoteDevice::run(const Shipment& shipment, const RemoteCall& ca
   return cost::cost_table_from_json(parse_json(*result, ssh_.name()), ssh_.name());
 }
 
-void RemoteDevice::forget(const Shipment& shipment) const {
+void RemoteDevice::forget(const Shipment& shipment, const RemoteCall& call) const {
   ssh_.run({.doing = "cleaning up",
             .script = kForgetScript,
-            .arguments = {ssh_.device().work_directory, shipment.plan_name, shipment.state_name}});
+            .arguments = {ssh_.device().work_directory, shipment.plan_name, shipment.state_name},
+            .stop = call.stop});
 }
 
 }  // namespace triage::remote

@@ -22,6 +22,7 @@ struct RemoteCall {
   bool fresh = false;  // forget what an unfinished measurement left there
   std::function<void(const measure::JobProgress&)> progress;
   std::function<void(const std::string&)> say;  // a line for people: what is copied, why it is tried again
+  StopToken stop;
 };
 
 // Not thread-safe; several devices can be used from several threads.
@@ -43,7 +44,7 @@ class RemoteDevice {
   cost::CostTable attempt(const Shipment& shipment, const RemoteCall& call, std::size_t& max_rows, bool& fresh) const;
   void copy_what_is_missing(const Shipment& shipment, const RemoteCall& call) const;
   cost::CostTable run(const Shipment& shipment, const RemoteCall& call, std::size_t& max_rows) const;
-  void forget(const Shipment& shipment) const;
+  void forget(const Shipment& shipment, const RemoteCall& call) const;
 
   Ssh ssh_;
 };

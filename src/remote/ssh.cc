@@ -97,7 +97,8 @@ std::string Ssh::run(const SshCall& call) const {
                                             .input = call.input,
                                             .input_file = call.input_file,
                                             .silence_seconds = device_.timeout_seconds,
-                                            .on_output = call.on_output});
+                                            .on_output = call.on_output,
+                                            .stop = call.stop});
   const std::optional<DeviceProblem> problem = problem_of(result);
   if (!problem) return result.output;
   std::string details = last_words(result.errors) + hint(*problem);

@@ -48,6 +48,7 @@ struct SshCall {
   std::string input;
   std::optional<fs::path> input_file;
   std::function<void(std::string_view)> on_output;
+  StopToken stop;
 };
 
 class Ssh {

@@ -112,9 +112,9 @@ ScoreTable fill_score_table(const plan::Plan& plan, std::span<const std::unique_
   runtime::CascadeWalk walk(plan, sessions, static_cast<int>(batch));
   const std::size_t image_size = dataset.image_bytes();
   std::vector<float> images(batch * image_size);
-  Progress progress(options.label, count, "images");
+  Progress progress(options.context, options.label, count, "images");
   for (std::size_t first = 0; first < count; first += batch) {
-    if (stop_requested()) throw Interrupted("stopped while scoring images; run the same command again");
+    if (options.context.stop.requested()) throw Interrupted("stopped while scoring images; run the same command again");
     const std::size_t n = std::min(batch, count - first);
     for (std::size_t i = 0; i < n; ++i) {
       const ImageView image{dataset.image(indices[first + i]), plan.input.height, plan.input.width,

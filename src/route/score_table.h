@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/context.h"
 #include "data/dataset.h"
 #include "engine/session.h"
 #include "plan/plan.h"
@@ -48,12 +49,13 @@ std::string score_table_key(const plan::Plan& plan, const data::DatasetInfo& dat
 
 struct FillOptions {
   int batch = 128;
-  std::string label = "scoring";  // of the progress bar
+  std::string label = "scoring";  // of the progress
+  Context context;
 };
 
 // Runs every stage on every image of `indices`. A feature stage reads the carried map of its source. Throws Error when
 // the data set's images or classes do not fit the plan, when a stage fails or gives values that are not finite, and
-// Interrupted on Ctrl-C. plan.stages[i] runs on sessions[i].
+// Interrupted when it is to stop. plan.stages[i] runs on sessions[i].
 ScoreTable fill_score_table(const plan::Plan& plan, std::span<const std::unique_ptr<engine::Session>> sessions,
                             const data::Dataset& dataset, std::span<const std::uint32_t> indices,
                             const FillOptions& options = {});

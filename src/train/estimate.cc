@@ -1,24 +1,21 @@
 #include "train/estimate.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
+#include "core/clock.h"
 #include "train/step.h"
 
 namespace triage::train {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 constexpr std::size_t kMinSteps = 3, kForwardImages = 1000;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 double forward_seconds_per_image(const TrainJob& job, supernet::Network& network) {
   const std::span<const std::uint32_t> all(job.splits->train);
   const auto some = all.first(std::min(all.size(), kForwardImages));
   accuracy(network, *job.data, some, job.normalization);  // the first call makes what later ones find
-  const auto start = Clock::now();
+  const auto start = steady_seconds();
   accuracy(network, *job.data, some, job.normalization);
   return seconds_since(start) / static_cast<double>(some.size());
 }
@@ -33,14 +30,14 @@ TrainEstimate estimate_training(const TrainJob& with_teacher, double seconds) {
   data::TrainLoader loader(*job.data, job.splits->train, job.normalization, loader_options(job), 0);
   session.network->train();
   double step_seconds = 0;
-  auto start = Clock::now();
+  auto start = steady_seconds();
   for (std::size_t steps = 0; steps < kMinSteps || seconds_since(start) < seconds; ++steps) {
     data::Batch batch = loader.next();
     train_step(job, session, batch, 0, 0);
     loader.recycle(std::move(batch));
     ++session.step;
     if (steps == 0)
-      start = Clock::now();
+      start = steady_seconds();
     else
       step_seconds = seconds_since(start) / static_cast<double>(steps);
   }

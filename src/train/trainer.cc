@@ -1,16 +1,14 @@
 // The training loop: epochs of steps; checkpoints, stop, divergence.
 #include "train/trainer.h"
 
-#include <chrono>
 #include <cmath>
 
+#include "core/clock.h"
 #include "core/progress.h"
 #include "train/step.h"
 
 namespace triage::train {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 // "  validation 92.30 %", or nothing before the first one; of a supernet "  validation 92.30 to 80.10 %".
 std::string validation_text(const Session& session) {
@@ -37,15 +35,15 @@ TrainResult train(const TrainJob& job) {
   const TrainOptions& options = job.options;
   data::TrainLoader loader(*job.data, job.splits->train, job.normalization, loader_options(job), session.step);
   const std::uint64_t per_epoch = loader.steps_per_epoch(), total = per_epoch * options.epochs;
-  Progress progress("train " + job.name, total * options.batch, "images", session.step * options.batch);
+  Progress progress(job.context, "train " + job.name, total * options.batch, "images", session.step * options.batch);
   if (resumed) progress.line(std::format("{}: resumed at step {} of {}", job.name, session.step, total));
 
   const double chance = std::log(static_cast<double>(session.network->classes()));
   double smoothed = -1;
-  auto mark = Clock::now(), saved = mark;
+  double mark = steady_seconds(), saved = mark;
   const double seconds_before = session.seconds;
   const std::uint64_t first_step = session.step;
-  const auto elapsed = [&] { return seconds_before + std::chrono::duration<double>(Clock::now() - mark).count(); };
+  const auto elapsed = [&] { return seconds_before + seconds_since(mark); };
   session.network->train();
   if (total == 0) {
     session.done = true;
@@ -97,11 +95,11 @@ TrainResult train(const TrainJob& job) {
                                 line["images_per_s"].get<double>()));
       session.epoch_loss = session.epoch_right = session.epoch_subnet_loss = 0;
     }
-    const bool stop = stop_requested() && !session.done;
-    if (session.done || stop || std::chrono::duration<double>(Clock::now() - saved).count() > job.checkpoint_seconds) {
+    const bool stop = job.context.stop.requested() && !session.done;
+    if (session.done || stop || seconds_since(saved) > job.checkpoint_seconds) {
       session.seconds = elapsed();
       session.save();
-      saved = Clock::now();
+      saved = steady_seconds();
     }
     if (stop) {
       throw Interrupted(std::format("stopped at step {} of {} of '{}'; the same command goes on from here",

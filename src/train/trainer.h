@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "core/context.h"
 #include "data/dataset.h"
 #include "data/loader.h"
 #include "data/splits.h"
@@ -33,6 +34,7 @@ struct TrainJob {
   data::Normalization normalization;
   double checkpoint_seconds = 30;  // between checkpoints; 0: after every step
   fs::path run;
+  Context context;
 };
 
 struct TrainResult {
@@ -74,7 +76,7 @@ void require_images_of(const NetworkFile& network, const data::Dataset& data, co
 // or augmentation that the images are too small for, a start that does not fit. Makes the network to see that.
 void check_job(const TrainJob& job);
 
-// Blocks until done. Throws Interrupted after saving when a stop was requested, and Error when the loss turns NaN or
+// Blocks until done. Throws Interrupted after saving when it is to stop, and Error when the loss turns NaN or
 // diverges (step and learning rate are named; the last good checkpoint stays).
 TrainResult train(const TrainJob& job);
 

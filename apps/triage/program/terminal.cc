@@ -7,6 +7,8 @@
 #include <iostream>
 #include <streambuf>
 
+#include "core/system/stop.h"
+#include "core/system/terminal_progress.h"
 #include "core/text.h"
 
 namespace triage::cli {
@@ -63,6 +65,17 @@ void guard(std::FILE*& stream, int fd, int buffering, std::ostream& other) {
 void guard_terminal() {
   guard(stdout, STDOUT_FILENO, _IOLBF, std::cout);
   guard(stderr, STDERR_FILENO, _IONBF, std::cerr);
+}
+
+Context show_progress(bool quiet) {
+  static TerminalProgress progress(quiet);
+  return {&progress, {}};
+}
+
+Context stoppable(bool quiet) {
+  Context context = show_progress(quiet);
+  context.stop = install_stop_handler();
+  return context;
 }
 
 void print_warning(const std::string& message) { std::fprintf(stderr, "warning: %s\n", printable(message).c_str()); }

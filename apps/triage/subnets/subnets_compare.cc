@@ -4,6 +4,7 @@
 
 #include "apps/triage/options/outputs.h"
 #include "apps/triage/program/command.h"
+#include "apps/triage/program/terminal.h"
 #include "core/system/machine.h"
 #include "report/draw/gnuplot.h"
 #include "report/subnets.h"
@@ -31,7 +32,7 @@ int subnets_compare(int argc, char** argv) {
   if (!picture.empty()) report::require_gnuplot();
   for (int i = 0; i < argc; ++i) command += std::string(" ") + argv[i];
 
-  const workflow::OpenSupernet supernet{fs::path(directory)};
+  const workflow::OpenSupernet supernet(directory, show_progress(json));
   const workflow::LabelledSplit test(supernet, "test"), validation(supernet, "validation");
   const std::vector<workflow::AloneNet> nets = workflow::collect_alone(supernet, test, validation, sources);
   if (!record.empty()) workflow::write_record(record, nets);

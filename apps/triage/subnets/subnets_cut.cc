@@ -5,6 +5,7 @@
 #include "apps/triage/program/command.h"
 #include "apps/triage/subnets/subnet_choice.h"
 #include "apps/triage/subnets/subnets.h"
+#include "apps/triage/program/terminal.h"
 #include "workflow/study/cut_subnet.h"
 
 namespace triage::cli {
@@ -29,7 +30,7 @@ int subnets_cut(int argc, char** argv) {
   require_output_file(onnx);
   require_output_file(weights);
 
-  const workflow::OpenSupernet supernet(directory, train::ComputeType::fp32);
+  const workflow::OpenSupernet supernet(directory, show_progress(false), train::ComputeType::fp32);
   const plan::ArchSpec subnet = workflow::subnet_of(supernet.space(), text);
   const plan::ArchCost cost = workflow::cut_subnet(supernet, subnet, recalibration, onnx, weights);
   std::printf("%s: %.2f MMAC, %.1f k parameters, %.2f MB; equal to LibTorch on validation images\n%s: its weights\n",
@@ -46,7 +47,7 @@ int subnets_pack(int argc, char** argv) {
   app.footer("Example: triage subnets pack runs/cifar10-supernet --out zoo/cifar10-supernet");
   if (!parse_arguments(app, argc, argv)) return 0;
 
-  const workflow::OpenSupernet supernet(directory, train::ComputeType::fp32);
+  const workflow::OpenSupernet supernet(directory, show_progress(false), train::ComputeType::fp32);
   workflow::pack_supernet(supernet, out);
   const fs::path packed = fs::path(out) / "supernet.pt";
   std::printf("%s: %.2f MB\n", packed.c_str(), static_cast<double>(fs::file_size(packed)) / 1e6);

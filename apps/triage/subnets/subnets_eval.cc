@@ -6,7 +6,7 @@
 #include "apps/triage/program/command.h"
 #include "apps/triage/subnets/subnet_choice.h"
 #include "apps/triage/subnets/subnets.h"
-#include "core/progress.h"
+#include "apps/triage/program/terminal.h"
 #include "core/system/machine.h"
 #include "workflow/study/ask_subnets.h"
 
@@ -46,10 +46,9 @@ int subnets_eval(int argc, char** argv) {
   app.add_flag("--json", options.json, "JSON on stdout, no progress");
   app.footer("Example: triage subnets eval zoo/cifar10-supernet --arch largest --random 20");
   if (!parse_arguments(app, argc, argv)) return 0;
-  install_stop_handler();
-  Progress::set_quiet(options.json);
+  const Context context = stoppable(options.json);
 
-  const workflow::OpenSupernet supernet{fs::path(options.directory)};
+  const workflow::OpenSupernet supernet(options.directory, context);
   const std::vector<plan::ArchSpec> wanted = options.choice.subnets(supernet.space());
   search::LogitStore store = workflow::open_store(supernet, options.split, options.recalibration, options.store);
   std::vector<double> seconds = workflow::ask_subnets(supernet, wanted, options.split, options.recalibration, store);

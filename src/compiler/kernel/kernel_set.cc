@@ -34,12 +34,13 @@ std::string KernelSet::add(const EdgeKey& key) {
   return name;
 }
 
-void KernelSet::write(const fs::path& file, const fs::path& program) const {
+void KernelSet::write(const fs::path& file, const fs::path& program, StopToken stop) const {
   run_checked({.command = {program.string(), "library", file.string()},
                .input = to_json(*this).dump(),
                .input_file = {},
                .silence_seconds = kSilentSeconds,
-               .on_output = {}});
+               .on_output = {},
+               .stop = stop});
   if (!fs::is_regular_file(file)) fail("{}: expected a library from {}, found none", file.string(), program.string());
 }
 

@@ -10,6 +10,7 @@
 
 #include "compiler/kernel/edge_key.h"
 #include "compiler/kernel/schedule.h"
+#include "core/context.h"
 #include "core/json.h"
 
 namespace triage::compiler {
@@ -29,7 +30,7 @@ class KernelSet {
   std::string add(const EdgeKey& key);
 
   // Runs `program` (triage-kernels). Throws Error with its message; nothing half-written stays.
-  void write(const fs::path& file, const fs::path& program) const;
+  void write(const fs::path& file, const fs::path& program, StopToken stop = {}) const;
 
   const Target& target() const { return target_; }
   const std::map<std::string, LibraryKernel>& kernels() const { return kernels_; }  // by symbol

@@ -22,7 +22,6 @@
 
 #include "core/error.h"
 #include "core/json.h"
-#include "core/progress.h"
 #include "core/statistics/statistics.h"
 #include "core/system/process.h"
 
@@ -316,7 +315,7 @@ CandidateResult CandidateRunner::run(const KernelKey& key, const Schedule& sched
   if (keeper_ < 0) start();
   const bool there = send_message(socket_, key.text() + "\n" + schedule.text());
   for (bool waiting = there; waiting;) {
-    if (stop_requested()) {
+    if (options_.stop.requested()) {
       stop();
       throw Interrupted("measuring was interrupted");
     }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "compiler/kernel/schedule.h"
+#include "core/context.h"
 
 namespace triage::compiler {
 
@@ -35,6 +36,7 @@ struct RunnerOptions {
   double seconds = 30;            // of wall time for a candidate, compiling included
   std::size_t memory_mib = 4096;  // of address space beyond what a worker starts with; not held under ASan
   int max_per_worker = 500;       // candidates, then a fresh one: what leaks goes with it
+  StopToken stop;
 };
 
 // For one thread at a time. Nothing of the function happens in this process.
@@ -46,7 +48,7 @@ class CandidateRunner {
   CandidateRunner& operator=(const CandidateRunner&) = delete;
 
   // Blocks. A candidate that crashes a worker which had served others is given a second chance in a fresh one: an
-  // earlier candidate may have spoilt the worker's memory. Throws Interrupted when the user asked to stop, Error when
+  // earlier candidate may have spoilt the worker's memory. Throws Interrupted when it is to stop, Error when
   // the keeper is gone; the next call starts another.
   CandidateResult run(const KernelKey& key, const Schedule& schedule);
 

@@ -3,26 +3,19 @@
 #include "compiler/tuning/tune.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <set>
 
 #include "compiler/kernel/schedule_model.h"
+#include "core/clock.h"
 #include "core/error.h"
-#include "core/progress.h"
 #include "core/statistics/statistics.h"
 
 namespace triage::compiler {
 namespace {
 
-using TuneClock = std::chrono::steady_clock;
-
 constexpr std::size_t kMinLesson = 8;         // candidates from which on a model is asked
 constexpr double kCross = 0.3, kStray = 0.1;  // shares of children with two parents, and with none
-
-double seconds_since(TuneClock::time_point start) {
-  return std::chrono::duration<double>(TuneClock::now() - start).count();
-}
 
 int fields_apart(const Schedule& a, const Schedule& b) {
   return (a.algorithm != b.algorithm) + (a.vectors != b.vectors) + (a.columns != b.columns) + (a.rows != b.rows) +
@@ -106,7 +99,7 @@ class Tuning {
   TuneResult run() {
     const std::size_t before = known_.size();
     std::string why = store_.effort(key_) >= wanted_ ? "known" : "";
-    const auto start = TuneClock::now();
+    const double start = steady_seconds();
     if (why.empty()) why = why_end(0);
     while (why.empty()) {
       for (const Schedule& schedule : propose()) {
@@ -144,7 +137,7 @@ class Tuning {
           std::format("tuning {} was interrupted; {} candidates are in the store, the same command goes on",
                       key_.text(), known_.size()));
     };
-    if (stop_requested()) throw interrupted();
+    if (options_.stop.requested()) throw interrupted();
     try {
       return measure_(key_, schedule);
     } catch (const Interrupted&) {  // this candidate is lost
@@ -306,7 +299,7 @@ std::map<KernelKey, TuneResult> tune_all(std::span<const KernelKey> keys, const 
   const std::set<KernelKey> unique(keys.begin(), keys.end());
   std::vector<KernelKey> order(unique.begin(), unique.end());
   std::ranges::stable_sort(order, std::greater{}, &KernelKey::macs);
-  const auto start = TuneClock::now();
+  const double start = steady_seconds();
   std::map<KernelKey, TuneResult> results;
   for (const KernelKey& key : order) {
     TuneOptions own = options;

@@ -45,6 +45,7 @@ struct TuneOptions {
   int rounds = 5;                                            // of all finalists in turn; the median counts
   double seconds = std::numeric_limits<double>::infinity();  // for candidates; never before one of them works
   std::function<void(const TuneProgress&)> progress;         // after each candidate
+  StopToken stop;
 };
 
 struct TuneResult {
@@ -55,7 +56,7 @@ struct TuneResult {
   std::string why;        // "known": nothing to do; "candidates", "settled", "everything": ended; "time": may go on
 };
 
-// Throws Interrupted when the user asked to stop, Error when none of the candidates works.
+// Throws Interrupted when it is to stop, Error when none of the candidates works.
 TuneResult tune(const KernelKey& key, const Target& target, TuningStore& store, const Measure& measure,
                 const TuneOptions& options = {});
 

@@ -92,13 +92,15 @@ std::vector<TunedKernel> run_tune_job(const TuneJob& job, const fs::path& progra
                .input = to_json(job).dump(),
                .input_file = {},
                .silence_seconds = kMaxSilentSeconds,
-               .on_output = [&](std::string_view text) {
-                 rest += text;
-                 for (std::size_t end = 0; (end = rest.find('\n')) != std::string::npos;) {
-                   take_line(rest.substr(0, end));
-                   rest.erase(0, end + 1);
-                 }
-               }});
+               .on_output =
+                   [&](std::string_view text) {
+                     rest += text;
+                     for (std::size_t end = 0; (end = rest.find('\n')) != std::string::npos;) {
+                       take_line(rest.substr(0, end));
+                       rest.erase(0, end + 1);
+                     }
+                   },
+               .stop = job.options.stop});
   const std::set<KernelKey> wanted(job.keys.begin(), job.keys.end());
   if (tuned.size() != wanted.size())
     fail("{}: found {} tuned kernels, expected {}", program.string(), tuned.size(), wanted.size());

@@ -32,7 +32,7 @@ TunedKernel tuned_kernel(const KernelKey& key, const TuneResult& result);
 Json to_json(const TunedKernel& kernel);  // {"kernel", "schedule", "us", "default_us", ...}
 
 // Runs `program` (triage-kernels) on the job. Blocks; `progress` gets what it says. Throws Error with its message,
-// Interrupted when the user asked to stop: the same job goes on.
+// Interrupted when it is to stop (options.stop): the same job goes on.
 std::vector<TunedKernel> run_tune_job(const TuneJob& job, const fs::path& program,
                                       const std::function<void(const TuneProgress&)>& progress);
 

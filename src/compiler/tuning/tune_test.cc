@@ -8,7 +8,6 @@
 #include <csignal>
 
 #include "compiler/tuning/tuning_test_support.h"
-#include "core/progress.h"
 #include "core/test_support.h"
 
 namespace triage::compiler {
@@ -164,13 +163,17 @@ TEST(Tune, CtrlCEndsItAtOnceAndLosesOneCandidate) {
   const fs::path file = directory / "tuning.sqlite", said = directory / "said";
   const pid_t tuner = ::fork();
   if (tuner == 0) {
-    install_stop_handler();
+    static std::atomic<bool> flag = false;
+    std::signal(SIGINT, [](int) { flag = true; });
+    const StopToken stop(flag);
     const pid_t self = ::getpid();
-    CandidateRunner runner([self, count = 0](const KernelKey&, const Schedule&) mutable -> std::vector<double> {
-      if (++count < 4) return {5};
-      ::kill(self, SIGINT);
-      for (;;) ::usleep(1000);
-    });
+    CandidateRunner runner(
+        [self, count = 0](const KernelKey&, const Schedule&) mutable -> std::vector<double> {
+          if (++count < 4) return {5};
+          ::kill(self, SIGINT);
+          for (;;) ::usleep(1000);
+        },
+        {.stop = stop});
     TuningStore store(file, "made up");
     const Measure measure = [&](const KernelKey& key, const Schedule& schedule) { return runner.run(key, schedule); };
     try {
@@ -183,6 +186,22 @@ TEST(Tune, CtrlCEndsItAtOnceAndLosesOneCandidate) {
   ::waitpid(tuner, nullptr, 0);
   EXPECT_THAT(read_file(said), HasSubstr("fp32 128->256 8x8 was interrupted; 3 candidates are in the store"));
   EXPECT_EQ(TuningStore(file, "made up").count(), 3u);
+}
+
+TEST(Tune, AStopBetweenCandidatesKeepsThem) {
+  const TempDir directory;
+  TuningStore store(directory / "tuning.sqlite", "made up");
+  std::atomic<bool> stop = false;
+  int measured = 0;
+  const Measure measure = [&](const KernelKey&, const Schedule&) {
+    stop = ++measured == 5;
+    return Outcome{.us = 5.0 - measured, .samples = 1};
+  };
+  TuneOptions options;
+  options.stop = StopToken(stop);
+  EXPECT_THROW(tune(kDeep, kMadeUpTarget, store, measure, options), Interrupted);
+  EXPECT_EQ(measured, 5);
+  EXPECT_EQ(store.count(), 5u);
 }
 
 TEST(Tune, EndsWhenNothingGetsBetterOrNothingIsLeft) {

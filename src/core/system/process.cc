@@ -9,12 +9,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <csignal>
 #include <cstring>
 
+#include "core/clock.h"
 #include "core/error.h"
-#include "core/progress.h"
 
 extern char** environ;
 
@@ -148,7 +147,6 @@ std::string last_words(std::string text) {
 }  // namespace
 
 ProcessResult run_process(const ProcessOptions& options) {
-  using Clock = std::chrono::steady_clock;
   const ProcessFd input(open_input(options));
   ProcessFd output, output_end, errors, errors_end;
   open_pipe(output, output_end);
@@ -158,7 +156,7 @@ ProcessResult run_process(const ProcessOptions& options) {
   errors_end.reset();
 
   ProcessResult result;
-  Clock::time_point last_sign = Clock::now();
+  double last_sign = steady_seconds();
   off_t place = 0;
   for (;;) {
     // Asked before the pipes are read: what it printed is in them then. Grandchildren that keep a pipe open (an
@@ -172,14 +170,14 @@ ProcessResult run_process(const ProcessOptions& options) {
     if (result.errors.size() > kMaxErrors) result.errors.erase(0, result.errors.size() - kMaxErrors);
     if (ended) break;
     const off_t now_at = ::lseek(input.get(), 0, SEEK_CUR);  // shared with the child: how far it has read
-    if (!said.empty() || !complained.empty() || now_at != place) last_sign = Clock::now();
+    if (!said.empty() || !complained.empty() || now_at != place) last_sign = steady_seconds();
     place = now_at;
-    if (std::chrono::duration<double>(Clock::now() - last_sign).count() > options.silence_seconds) {
+    if (seconds_since(last_sign) > options.silence_seconds) {
       child.kill_and_wait();
       result.silent = true;
       break;
     }
-    if (stop_requested()) throw Interrupted(options.command[0] + " was interrupted");
+    if (options.stop.requested()) throw Interrupted(options.command[0] + " was interrupted");
   }
   result.exit_code = child.exit_code();
   result.signal = child.signal();

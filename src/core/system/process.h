@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/context.h"
 #include "core/files/file.h"
 
 namespace triage {
@@ -17,6 +18,7 @@ struct ProcessOptions {
   std::optional<fs::path> input_file;
   double silence_seconds = 60;  // without a byte read, printed or said: it is killed, with its children
   std::function<void(std::string_view)> on_output;  // gets what it prints, as it comes; else ProcessResult::output
+  StopToken stop;
 };
 
 struct ProcessResult {
@@ -26,7 +28,7 @@ struct ProcessResult {
   std::string output, errors;  // of errors the last 64 KiB
 };
 
-// Blocks until it ends. Throws Error when it cannot be started, Interrupted when the user asked to stop (it is killed),
+// Blocks until it ends. Throws Error when it cannot be started, Interrupted when it is to stop (it is killed),
 // and what on_output throws (it is killed).
 ProcessResult run_process(const ProcessOptions& options);
 

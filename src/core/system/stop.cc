@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <thread>
 
 #include "core/error.h"
@@ -15,7 +16,7 @@ namespace {
 
 constexpr int kCleaningMs = 2000;  // then it ends all the same
 
-volatile sig_atomic_t g_asks_first = 0, g_stop = 0;
+std::atomic<bool> g_asks_first = false, g_stop = false;
 int g_pipe[2] = {-1, -1};  // the signal that ends the program
 pid_t g_process = 0;
 
@@ -26,10 +27,7 @@ void end_by(int signal_number) {
 
 // Removing directories is too much for a signal handler: the thread of install_end_handler() does it meanwhile.
 void on_signal(int signal_number) {
-  if (g_asks_first && !g_stop && signal_number != SIGHUP) {
-    g_stop = 1;
-    return;
-  }
+  if (g_asks_first && signal_number != SIGHUP && !g_stop.exchange(true)) return;
   const auto number = static_cast<unsigned char>(signal_number);
   if (::getpid() == g_process && ::write(g_pipe[1], &number, 1) == 1) ::poll(nullptr, 0, kCleaningMs);
   end_by(signal_number);
@@ -64,11 +62,10 @@ void install_end_handler() {
   static_cast<void>(installed);
 }
 
-void install_stop_handler() {
+StopToken install_stop_handler() {
   install_end_handler();
-  g_asks_first = 1;
+  g_asks_first = true;
+  return StopToken(g_stop);
 }
-
-bool stop_requested() { return g_stop != 0; }
 
 }  // namespace triage

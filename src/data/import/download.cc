@@ -28,6 +28,7 @@ struct Transfer {
   CURL* curl = nullptr;
   std::FILE* file = nullptr;
   Progress* progress = nullptr;
+  StopToken stop;
   std::uint64_t first = 0;  // bytes that were there before
   bool disk_full = false;
 };
@@ -44,7 +45,7 @@ int on_progress(void* context, curl_off_t total, curl_off_t now, curl_off_t, cur
   const std::uint64_t megabytes = (transfer->first + static_cast<std::uint64_t>(now)) >> 20;
   const std::uint64_t all = transfer->first + static_cast<std::uint64_t>(total);
   transfer->progress->update(megabytes, total > 0 ? std::format("of {} MB", (all + (1u << 20) - 1) >> 20) : "");
-  return stop_requested() ? 1 : 0;
+  return transfer->stop.requested() ? 1 : 0;
 }
 
 std::uint64_t size_or_zero(const fs::path& path) {
@@ -75,7 +76,7 @@ FetchResult fetch(const std::string& url, const fs::path& part, const DownloadOp
   if (curl == nullptr) fail("{}: cannot start libcurl", url);
   const FileHandle file(std::fopen(part.c_str(), "ab"));
   if (file == nullptr) fail("{}: cannot open for writing", part.string());
-  Transfer transfer{curl.get(), file.get(), &progress, size_or_zero(part), false};
+  Transfer transfer{curl.get(), file.get(), &progress, options.context.stop, size_or_zero(part), false};
   char message[CURL_ERROR_SIZE] = "";
   const auto set = [&](auto option, auto value) { curl_easy_setopt(curl.get(), option, value); };
   set(CURLOPT_URL, url.c_str());
@@ -177,7 +178,7 @@ void download_file(const DownloadSource& source, const fs::path& path, const Dow
   if (path.has_parent_path()) fs::create_directories(path.parent_path());
   const fs::path part = path.string() + ".part";
   const RemoveIfEmpty remove_if_empty{part};
-  Progress progress("download", 0, "MB", size_or_zero(part) >> 20);
+  Progress progress(options.context, "download", 0, "MB", size_or_zero(part) >> 20);
   int delay = options.retry_delay_ms;
   bool restarted = false;
   for (int attempt = 1;;) {

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "core/context.h"
 #include "data/dataset.h"
 
 namespace triage::data {
@@ -17,10 +18,11 @@ struct DownloadOptions {
   int retry_delay_ms = 2000;  // before the second attempt, doubled each time
   int connect_timeout_s = 30;
   int stall_timeout_s = 60;  // without a byte
+  Context context;
 };
 
 // Downloads to `path`. While it lasts the bytes are in `path`.part; a later call resumes there (HTTP range), also after
-// a failure or Ctrl-C (Interrupted). A server without ranges is read from the start. A wrong checksum removes the file
+// a failure or a stop (Interrupted). A server without ranges is read from the start. A wrong checksum removes the file
 // and names it. A file that is already at `path` with the right checksum is kept and nothing is fetched.
 // Throws Error naming the URL, the HTTP status or the reason, and the bytes received and expected.
 void download_file(const DownloadSource& source, const fs::path& path, const DownloadOptions& options = {});

@@ -41,7 +41,6 @@ DownloadOptions attempts(int count) {
 class DownloadTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    Progress::set_quiet(true);
     server_.Get("/file", [this](const httplib::Request& request, httplib::Response& response) {
       note(request);
       response.set_content(content_, "application/octet-stream");  // httplib answers ranges by itself
@@ -78,7 +77,6 @@ class DownloadTest : public ::testing::Test {
   void TearDown() override {
     server_.stop();
     thread_.join();
-    Progress::set_quiet(false);
   }
 
   std::string url(const std::string& path) const { return std::format("http://127.0.0.1:{}{}", port_, path); }
@@ -123,6 +121,24 @@ TEST_F(DownloadTest, AnInterruptedTransferIsResumedByTheNextCall) {
   EXPECT_EQ(read_file(target_), content_);
   EXPECT_FALSE(fs::exists(part_));
   EXPECT_EQ(requests(), (std::vector<std::string>{"", "bytes=100000-"}));
+}
+
+TEST_F(DownloadTest, AStopKeepsWhatIsThereAndTheNextCallGoesOn) {
+  content_ = pattern(8 << 20);
+  stop_after_ = content_.size();
+  const DownloadSource source{url("/broken"), digest(content_, "md5")};
+  RecordingSink sink;
+  sink.stop_at(3);  // MB
+  DownloadOptions options = attempts(1);
+  options.context = sink.context();
+  EXPECT_THROW(download_file(source, target_, options), Interrupted);
+  EXPECT_EQ(sink.said().back().substr(0, 16), "gave up download");
+  const std::uintmax_t kept = fs::file_size(part_);
+  EXPECT_GE(kept, std::uintmax_t{3} << 20);
+  EXPECT_LT(kept, content_.size());
+  download_file(source, target_, attempts(1));
+  EXPECT_EQ(read_file(target_), content_);
+  EXPECT_EQ(requests().back(), std::format("bytes={}-", kept));
 }
 
 TEST_F(DownloadTest, AttemptsCountOnlyWhenNothingMoves) {

@@ -60,14 +60,14 @@ class Pass {
 
   // false: a coloured image was met in a pass for grey ones.
   bool run() {
-    Progress progress("import", set_.files.size(), "images");
+    Progress progress(options_.context, "import", set_.files.size(), "images");
     std::vector<fs::path> paths;
     for (const PhotoFile& file : set_.files) paths.push_back(file.path);
     const LoadOptions load{{options_.height, options_.width, options_.fit, options_.decode}, options_.threads};
     std::size_t next = 0;
     try {
       load_images(paths, load, [&](std::size_t i, Decoded decoded) {
-        if (stop_requested()) throw Interrupted("import stopped; nothing was written");
+        if (options_.context.stop.requested()) throw Interrupted("import stopped; nothing was written");
         add(set_.files[i], decoded);
         next = i + 1;
         progress.update(next, report.bad.empty() ? "" : std::format("{} bad", report.bad.size()));

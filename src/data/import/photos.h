@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/context.h"
 #include "core/error.h"
 #include "data/dataset.h"
 #include "data/image/resize.h"
@@ -31,6 +32,7 @@ struct PhotoOptions {
   bool skip_bad = false;  // leave damaged files out instead of failing
   int threads = 0;        // 0: all cores
   std::string text;       // the options as they were given, kept in the data set
+  Context context;
 };
 // "80/10/10" (train/validation/test) or "80/20" (train/test), in percent or as shares; throws UsageError.
 std::array<double, 3> parse_split_shares(const std::string& text);

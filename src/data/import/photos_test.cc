@@ -19,9 +19,6 @@ Image plain(int height, int width, int channels, std::uint8_t value) {
 
 class Photos : public ::testing::Test {
  protected:
-  void SetUp() override { Progress::set_quiet(true); }
-  void TearDown() override { Progress::set_quiet(false); }
-
   void put(const std::string& file, const Image& image) {
     const Bytes png = encode_png(image);
     write_bytes(root() / file, png);

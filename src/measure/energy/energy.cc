@@ -6,7 +6,6 @@
 #include <thread>
 
 #include "core/error.h"
-#include "core/progress.h"
 
 namespace triage::measure {
 namespace {
@@ -23,13 +22,13 @@ void check_energy(const EnergyOptions& options) {
   require("tolerance", options.tolerance, 0);
 }
 
-void check_stop() {
-  if (stop_requested()) throw Interrupted("measuring energy was interrupted; nothing was written, start it again");
+void check_stop(StopToken stop) {
+  if (stop.requested()) throw Interrupted("measuring energy was interrupted; nothing was written, start it again");
 }
 
-void sleep_or_stop(double seconds) {
+void sleep_or_stop(double seconds, StopToken stop) {
   for (const double end = steady_seconds() + seconds; steady_seconds() < end;) {
-    check_stop();
+    check_stop(stop);
     std::this_thread::sleep_for(std::chrono::duration<double>(std::min(kNap, end - steady_seconds())));
   }
 }
@@ -71,7 +70,8 @@ std::vector<EnergyMeasurement> measure_energy(const std::vector<Callable>& subje
                                               EnergySource& source, const EnergyTime& time,
                                               const std::function<void(std::size_t, std::size_t)>& progress) {
   check_energy(options);
-  const std::function<void(double)> sleep = time.sleep ? time.sleep : sleep_or_stop;
+  const std::function<void(double)> sleep =
+      time.sleep ? time.sleep : [&](double seconds) { sleep_or_stop(seconds, options.stop); };
   const auto rounds = static_cast<std::size_t>(options.windows);
   const std::size_t total = 1 + subjects.size() * rounds;
   std::size_t done = 0;
@@ -97,7 +97,7 @@ std::vector<EnergyMeasurement> measure_energy(const std::vector<Callable>& subje
       source.begin();
       const double start = time.now();
       do {
-        check_stop();
+        check_stop(options.stop);
         subjects[s](next[s]++);
         ++window.runs;
         window.seconds = time.now() - start;

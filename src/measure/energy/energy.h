@@ -17,6 +17,7 @@ struct EnergyOptions {
   int windows = 3;            // of each subject, at least 3
   int settle_runs = 10;       // before each window
   double tolerance = 0.10;    // stable: net energies of the windows lie this close together
+  StopToken stop;
 };
 
 struct EnergyWindow {
@@ -39,7 +40,7 @@ struct EnergyTime {  // tests hand in a fake
 };
 
 // One measurement for each subject. progress gets how many windows of how many are done, the idle one among them.
-// Throws Error on options that make no measurement and what the source throws, Interrupted when the user asked to stop.
+// Throws Error on options that make no measurement and what the source throws, Interrupted when it is to stop.
 std::vector<EnergyMeasurement> measure_energy(
     const std::vector<Callable>& subjects, const EnergyOptions& options, EnergySource& source,
     const EnergyTime& time = {}, const std::function<void(std::size_t done, std::size_t total)>& progress = {});

@@ -6,7 +6,6 @@
 #include <thread>
 
 #include "core/error.h"
-#include "core/progress.h"
 #include "measure/energy/energy_text.h"
 
 namespace triage::measure {
@@ -97,10 +96,6 @@ std::optional<double> iso_seconds(std::string_view text) {
 
 }  // namespace
 
-double wall_seconds() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 std::string utc_text(double seconds) {
   const std::chrono::milliseconds whole(static_cast<std::int64_t>(std::clamp(seconds, -1e11, 1e11) * 1e3));
   return std::format("{:%FT%TZ}", std::chrono::sys_time<std::chrono::milliseconds>(whole));
@@ -140,11 +135,12 @@ EnergyTrace parse_meter(std::string_view text, const std::string& origin, double
   return trace;
 }
 
-MeterFile::MeterFile(fs::path file, double clock_offset, double wait_seconds, Clock wall_clock)
+MeterFile::MeterFile(fs::path file, double clock_offset, double wait_seconds, Clock wall_clock, StopToken stop)
     : file_(std::move(file)),
       clock_offset_(clock_offset),
       wait_seconds_(wait_seconds),
-      wall_clock_(std::move(wall_clock)) {
+      wall_clock_(std::move(wall_clock)),
+      stop_(stop) {
   read();
 }
 
@@ -170,7 +166,7 @@ std::vector<double> MeterFile::take_joules() {
                          : std::format("samples from {} to {}", utc_text(trace.first()), utc_text(trace.last())),
            utc_text(begin), utc_text(end), wait_seconds_);
     }
-    if (stop_requested()) throw Interrupted("waiting for " + file_.string() + " was interrupted; start it again");
+    if (stop_.requested()) throw Interrupted("waiting for " + file_.string() + " was interrupted; start it again");
     std::this_thread::sleep_for(kMeterPause);
     trace = read();
   }
@@ -183,7 +179,8 @@ std::vector<double> MeterFile::take_joules() {
 }
 
 std::unique_ptr<EnergySource> open_meter(const fs::path& file, const EnergyPlaces& places) {
-  return std::make_unique<MeterFile>(file, places.meter_clock_offset, places.meter_wait_seconds, wall_seconds);
+  return std::make_unique<MeterFile>(file, places.meter_clock_offset, places.meter_wait_seconds, wall_seconds,
+                                     places.stop);
 }
 
 }  // namespace triage::measure

@@ -20,7 +20,7 @@ std::string utc_text(double seconds);  // since 1970: "2026-01-31T12:00:00.250Z"
 class MeterFile : public EnergySource {
  public:
   // A file that does not exist yet is waited for; one that does must have a header.
-  MeterFile(fs::path file, double clock_offset, double wait_seconds, Clock wall_clock);
+  MeterFile(fs::path file, double clock_offset, double wait_seconds, Clock wall_clock, StopToken stop = {});
 
   std::string name() const override { return "csv"; }
   std::string covers() const override { return "what the meter of " + file_.string() + " measures"; }
@@ -34,10 +34,9 @@ class MeterFile : public EnergySource {
   fs::path file_;
   double clock_offset_, wait_seconds_;
   Clock wall_clock_;
+  StopToken stop_;
   double start_ = 0;
   std::vector<std::pair<double, double>> windows_;
 };
-
-double wall_seconds();  // since 1970
 
 }  // namespace triage::measure

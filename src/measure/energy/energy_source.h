@@ -35,6 +35,7 @@ struct EnergyPlaces {
   std::string pmic_command = "vcgencmd pmic_read_adc";  // through the shell
   double meter_clock_offset = 0;                        // s to add to the times of a meter's file to get this machine's
   double meter_wait_seconds = 30;                       // for a meter's file to cover the last window
+  StopToken stop;                                       // of that wait
 };
 
 // Each throws Error that says why it is not available.

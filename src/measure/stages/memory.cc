@@ -75,7 +75,7 @@ ObservedMemory observe_memory(const fs::path& plan_directory, int exit, const Im
 }
 
 cost::PathMemory measure_path_memory(const fs::path& program, const fs::path& plan_directory, std::size_t exit,
-                                     const Images& images, const std::string& engine) {
+                                     const Images& images, const std::string& engine, StopToken stop) {
   const plan::Plan plan = plan::load_plan(plan_directory);
   const TemporaryDirectory directory("memory");
   const fs::path file = directory.path() / "images.bin";
@@ -83,7 +83,7 @@ cost::PathMemory measure_path_memory(const fs::path& program, const fs::path& pl
   std::vector<std::string> command{program.string(), plan_directory.string(), file.string(), "--memory",
                                    std::to_string(exit)};
   if (engine != engine::kOnnxRuntime) command.insert(command.end(), {"--engine", engine});
-  const ProcessResult result = run_checked({.command = command});
+  const ProcessResult result = run_checked({.command = command, .input_file = {}, .on_output = {}, .stop = stop});
   const ObservedMemory seen = observed_memory_from_json(parse_json(result.output, program.string()), program.string());
   cost::PathMemory path{.stage = plan.stages.at(exit).name,
                         .empty_kb = seen.empty_kb,
@@ -98,11 +98,11 @@ cost::PathMemory measure_path_memory(const fs::path& program, const fs::path& pl
 }
 
 std::vector<cost::PathMemory> measure_memory(const fs::path& program, const fs::path& plan_directory,
-                                             const Images& images, const std::string& engine) {
+                                             const Images& images, const std::string& engine, StopToken stop) {
   const std::size_t exits = plan::load_plan(plan_directory).stages.size();
   std::vector<cost::PathMemory> paths;
   for (std::size_t exit = 0; exit < exits; ++exit)
-    paths.push_back(measure_path_memory(program, plan_directory, exit, images, engine));
+    paths.push_back(measure_path_memory(program, plan_directory, exit, images, engine, stop));
   return paths;
 }
 

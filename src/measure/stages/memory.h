@@ -30,11 +30,13 @@ ObservedMemory observe_memory(const fs::path& plan_directory, int exit, const Im
                               const std::string& engine = engine::kOnnxRuntime);
 
 // The path on which every image leaves at stage `exit`, in a fresh process of its own; `program` is triage-measure.
-// Throws Error with what the program said.
+// Throws Error with what the program said, Interrupted.
 cost::PathMemory measure_path_memory(const fs::path& program, const fs::path& plan_directory, std::size_t exit,
-                                     const Images& images, const std::string& engine = engine::kOnnxRuntime);
+                                     const Images& images, const std::string& engine = engine::kOnnxRuntime,
+                                     StopToken stop = {});
 // All of a plan's paths.
 std::vector<cost::PathMemory> measure_memory(const fs::path& program, const fs::path& plan_directory,
-                                             const Images& images, const std::string& engine = engine::kOnnxRuntime);
+                                             const Images& images, const std::string& engine = engine::kOnnxRuntime,
+                                             StopToken stop = {});
 
 }  // namespace triage::measure

@@ -5,10 +5,10 @@
 #include "route/router/router_training.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <numeric>
 
+#include "core/clock.h"
 #include "core/rng.h"
 #include "route/router/router_model.h"
 
@@ -253,7 +253,7 @@ Json make_report(const std::vector<RouterSetting>& settings, const std::vector<R
 
 TrainedRouters train_routers(const ScoreTable& table, std::span<const double> temperatures,
                              std::span<const double> path_latency_us, const RouterTrainingOptions& options) {
-  const auto start = std::chrono::steady_clock::now();
+  const double start = steady_seconds();
   if (options.folds < kMinFolds || options.repeats < 1 || options.members < 1 || options.hidden < 1 ||
       options.check_every < 1 || options.steps < options.check_every || options.objectives.empty() ||
       options.weight_decay.empty() || options.strengths.empty()) {
@@ -291,7 +291,7 @@ TrainedRouters train_routers(const ScoreTable& table, std::span<const double> te
   } else {
     for (const RouterData::ExitInputs& exit : data.exits) out.routers.push_back(confidence_router(exit));
   }
-  out.report["seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  out.report["seconds"] = seconds_since(start);
   return out;
 }
 

@@ -27,8 +27,8 @@ struct AblationOptions {
 using OpenStudy = std::function<Study(const std::string& method, const Json& search)>;
 using AblationProgress = std::function<void(const std::string& method, std::uint64_t trials)>;
 
-// The joint search first. The evaluator's pool holds the initial subnets. Throws Interrupted when a stop was requested;
-// studies keep what is done.
+// The joint search first. The evaluator's pool holds the initial subnets. Throws Interrupted when it is to stop
+// (search.stop); studies keep what is done.
 //   joint              all of the space
 //   random             the same, genomes drawn without selection
 //   cascade only, early exits only

@@ -3,21 +3,14 @@
 #include "search/evolve/joint_search.h"
 
 #include <algorithm>
-#include <chrono>
 #include <optional>
 
+#include "core/clock.h"
 #include "core/error.h"
-#include "core/progress.h"
 #include "search/solve/pair_sweep.h"
 
 namespace triage::search {
-namespace {
-
-double now_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-}  // namespace
+namespace {}  // namespace
 
 Json to_json(const SearchOptions& options) {
   Json policies = Json::array();
@@ -160,7 +153,7 @@ std::vector<std::pair<Genome, std::string>> JointSearch::draw(std::uint64_t batc
 
 void JointSearch::run_batch() {
   const StudyBatch batch = study_.claim();
-  const double begin = now_seconds();
+  const double begin = steady_seconds();
   sync();
   std::vector<Trial> trials;
   for (auto& [genome, origin] : draw(batch.id)) {
@@ -182,7 +175,7 @@ void JointSearch::run_batch() {
   const threshold::CostLevels& levels = evaluator_.levels();
   const double volume = hypervolume(points, levels.upper(0), levels.upper(levels.size() - 1), reference_);
   study_.complete(batch, trials,
-                  {{"hypervolume", volume}, {"trials", trials.size()}, {"seconds", now_seconds() - begin}});
+                  {{"hypervolume", volume}, {"trials", trials.size()}, {"seconds", seconds_since(begin)}});
 }
 
 std::vector<CostAccuracy> JointSearch::feasible() const {
@@ -263,7 +256,7 @@ Front search_all_trials(Study& study, const Evaluator& evaluator, const SearchOp
                         const std::function<void(std::uint64_t trials)>& progress) {
   JointSearch search(study, evaluator, options);
   for (std::uint64_t before = 0, idle = 0; study.size() < options.max_trials && idle < 3;) {
-    if (stop_requested()) throw Interrupted("stopped; the same command goes on from here");
+    if (options.stop.requested()) throw Interrupted("stopped; the same command goes on from here");
     search.run_batch();
     idle = study.size() == before ? idle + 1 : 0;  // a small space has no more genomes
     before = study.size();

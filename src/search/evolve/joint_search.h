@@ -32,6 +32,7 @@ struct SearchOptions {
   double max_minutes = 60;  // of batches, over all parts of an interrupted search
   double settled = 0.005;   // relative gain of hypervolume ...
   int patience = 15;        // ... over this many batches below which the search ends
+  StopToken stop;           // of search_all_trials()
 };
 Json to_json(const SearchOptions& options);  // all that decides which trials there are
 
@@ -80,7 +81,7 @@ class JointSearch {
 };
 
 // A search that makes all of options.max_trials, whatever its hypervolume does, or ends where three batches in a row
-// found no new genome: so that searches that are compared get the same. Throws Interrupted when a stop was requested;
+// found no new genome: so that searches that are compared get the same. Throws Interrupted when it is to stop;
 // the study keeps what is done.
 Front search_all_trials(Study& study, const Evaluator& evaluator, const SearchOptions& options,
                         const std::function<void(std::uint64_t trials)>& progress);

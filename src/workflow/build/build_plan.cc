@@ -6,7 +6,6 @@
 // All of it beside the old plan, whose place it takes in the end: until then nothing of before changes.
 #include "core/progress.h"
 #include "core/system/machine.h"
-#include "core/text.h"
 #include "cost/measured_on.h"
 #include "engine/registry.h"
 #include "engine/session.h"
@@ -81,10 +80,12 @@ cost::CostTable measured_costs(const Workspace& w, const plan::Plan& plan, const
   }
   measure::ProfileOptions profile_options;
   profile_options.threads = {options.threads};
-  const measure::FoundEnergy energy = options.energy.find();
+  EnergyChoice choice = options.energy;
+  choice.places.stop = w.context.stop;
+  const measure::FoundEnergy energy = choice.find();
   profile_options.energy = &energy;
-  profile_options.energy_options = options.energy.options();
-  Progress progress("measure", 0, "rounds");
+  profile_options.energy_options = choice.options();
+  Progress progress(w.context, "measure", 0, "rounds");
   cost::CostTable measured =
       measure_plan(w, plan, directory, profile_options, [&](std::size_t round) { progress.update(round); });
   progress.finish();
@@ -122,7 +123,7 @@ Json provenance(const Workspace& w, const BuildOptions& options, const std::vect
 void quantize(const Workspace& w, std::vector<StageSource>& sources, const fs::path& directory) {
   const auto wanted = std::ranges::count(sources, plan::Precision::int8, &StageSource::precision);
   if (wanted == 0) return;
-  Progress progress("quantise", static_cast<std::uint64_t>(wanted), "stages");
+  Progress progress(w.context, "quantise", static_cast<std::uint64_t>(wanted), "stages");
   write_json(directory / "int8.json",
              quantize_stages(w, sources, static_cast<std::size_t>(w.config.int8_images), true, &progress));
   progress.finish();
@@ -135,22 +136,22 @@ std::string schedules_of(const KernelsRequest& request) {
 }
 
 // A plan that had kernels gets them again, for the same target; one that cannot has none, and this is said.
-void compile_as_before(const fs::path& before, const fs::path& made) {
+void compile_as_before(const fs::path& before, const fs::path& made, const Context& context) {
   std::string target = "this";
   try {
     const std::optional<KernelsRequest> request = kernels_request_of(before);
     if (!request) return;
     target = request->tuning.target;
-    const std::size_t kernels = make_kernels(made, *request).kernels;
-    std::fprintf(stderr, "build: the plan before was compiled; so is this one: %zu kernels for target %s, %s\n",
-                 kernels, target.c_str(), schedules_of(*request).c_str());
+    const std::size_t kernels = make_kernels(made, *request, context.stop).kernels;
+    context.message(std::format("build: the plan before was compiled; so is this one: {} kernels for target {}, {}",
+                                kernels, target, schedules_of(*request)));
   } catch (const Interrupted&) {
     throw;
   } catch (const Error& error) {
-    std::fprintf(stderr,
-                 "warning: the plan before was compiled, this one is not: %s\n"
-                 "         'triage compile %s --target %s' makes its kernels\n",
-                 error.what(), before.c_str(), target.c_str());
+    context.message(
+        std::format("warning: the plan before was compiled, this one is not: {}\n"
+                    "         'triage compile {} --target {}' makes its kernels",
+                    error.what(), before.string(), target));
   }
 }
 
@@ -167,11 +168,12 @@ plan::Plan build_plan(const Workspace& w, std::vector<StageSource> sources, cons
   const cost::CostTable costs = measured_costs(w, plan, directory, options);
   const Json made_from = costs_made_from(plan, options.threads, directory / "costs.json");
   attach_costs(plan, costs, options.threads);
-  const route::ScoreTable route_scores = route::score_plan(
-      plan, directory, w.dataset, w.splits.route, scores / "route.bin", w.threads, {.label = "score route split"});
+  const route::ScoreTable route_scores =
+      route::score_plan(plan, directory, w.dataset, w.splits.route, scores / "route.bin", w.threads,
+                        {.label = "score route split", .context = w.context});
   const route::ScoreTable validation_scores =
       route::score_plan(plan, directory, w.dataset, w.splits.validation, scores / "validation.bin", w.threads,
-                        {.label = "score validation split"});
+                        {.label = "score validation split", .context = w.context});
 
   const std::vector<double> temperatures = route::fit_temperatures(route_scores);
   for (std::size_t i = 0; i < plan.stages.size(); ++i) plan.stages[i].exit.temperature = temperatures[i];
@@ -195,10 +197,10 @@ plan::Plan build_plan(const Workspace& w, std::vector<StageSource> sources, cons
   plan.provenance = provenance(w, options, warnings);
   plan::save_plan(directory, plan);
   exporting::save_model(directory / "plan.onnx", exporting::compose_plan(directory));
-  compile_as_before(w.run / "plan", directory);
+  compile_as_before(w.run / "plan", directory, w.context);
   made.publish();
   write_json(costs_key(w.run), made_from);
-  for (const std::string& text : warnings) std::fprintf(stderr, "build: warning: %s\n", printable(text).c_str());
+  for (const std::string& text : warnings) w.context.message("build: warning: " + text);
   return plan::load_plan(w.run / "plan");
 }
 

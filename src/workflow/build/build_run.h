@@ -20,6 +20,6 @@ struct BuildRequest {  // what is asked for in place of what the run's configura
 cost::Budgets limited(cost::Budgets budgets, std::optional<double> max_mmac);
 
 // Holds the run while it builds. Throws as build_plan() and build_from_front().
-plan::Plan build_run(const fs::path& run, const BuildRequest& request);
+plan::Plan build_run(const fs::path& run, const BuildRequest& request, const Context& context);
 
 }  // namespace triage::workflow

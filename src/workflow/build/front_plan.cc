@@ -1,7 +1,6 @@
 #include "workflow/build/front_plan.h"
 
 #include <algorithm>
-#include <cstdio>
 
 #include "workflow/search/refined_config.h"
 
@@ -28,37 +27,39 @@ std::vector<StageSource> cut_stages(const OpenSupernet& supernet, const search::
 
 // A device's times say nothing about what is measured here: of its front comes the point, thresholds included, and no
 // budget of time holds.
-void use_front_of_device(const SearchConfig& config, const fs::path& run, BuildOptions& options) {
+void use_front_of_device(const SearchConfig& config, const fs::path& run, BuildOptions& options,
+                         const Context& context) {
   options.target = {};
   options.budgets.mean_latency_us.reset();
   options.budgets.p90_latency_us.reset();
   options.budgets.worst_latency_us.reset();
-  std::fprintf(stderr,
-               "build: the front's latencies are of %s; those in the plan are measured on this machine, and budgets of "
-               "latency are not checked. 'triage profile %s --data FILE --device %s' measures the plan there\n",
-               config.device.c_str(), (run / "plan").c_str(), config.device.c_str());
+  context.message(std::format(
+      "build: the front's latencies are of {}; those in the plan are measured on this machine, and budgets of latency "
+      "are not checked. 'triage profile {} --data FILE --device {}' measures the plan there",
+      config.device, (run / "plan").string(), config.device));
 }
 
-plan::Plan build_from_front(const SearchConfig& config, const fs::path& run, BuildOptions options, bool any_policy) {
+plan::Plan build_from_front(const SearchConfig& config, const fs::path& run, BuildOptions options, bool any_policy,
+                            const Context& context) {
   search::Front front = front_of(run);
-  const OpenSupernet supernet(config.supernet, train::ComputeType::fp32);
+  const OpenSupernet supernet(config.supernet, context, train::ComputeType::fp32);
   require_supernet_of(front, supernet, run);
-  Workspace workspace(run_config_of(config.supernet), run);
+  Workspace workspace(run_config_of(config.supernet), run, context);
   workspace.config.name = config.name;
   options.threads = config.threads;
   const BuildTarget target = options.target;
-  if (!config.device.empty()) use_front_of_device(config, run, options);
+  if (!config.device.empty()) use_front_of_device(config, run, options, context);
   while (true) {
     const search::FrontPoint& point = point_of(front, target);
     if (!any_policy) options.policy = point.genome.policy;
     options.reach = options.target.latency_us || options.target.accuracy || options.target.max_drop
                         ? std::vector<double>{}
                         : point.reach;
-    std::fprintf(stderr, "building %s\n", point.genome.text().c_str());
+    context.message("building " + point.genome.text());
     try {
       return build_plan(workspace, cut_stages(supernet, point.genome), options);
     } catch (const OverBudget& error) {
-      std::fprintf(stderr, "%s; trying another point of the front\n", error.what());
+      context.message(std::string(error.what()) + "; trying another point of the front");
     }
     front.points.erase(front.points.begin() + (&point - front.points.data()));
   }

@@ -39,11 +39,12 @@ compiler::ScheduleOf tuned_schedules(const TuningOptions& options) {
   };
 }
 
-compiler::CompiledPlan make_kernels(const fs::path& directory, const KernelsRequest& request) {
+compiler::CompiledPlan make_kernels(const fs::path& directory, const KernelsRequest& request, StopToken stop) {
   const TuningOptions& tuning = request.tuning;
   const compiler::Target target = compiler::target_from_name(tuning.target);
   const compiler::ScheduleOf guess = [&](const compiler::KernelKey& key) { return default_schedule(key, target); };
-  const compiler::CompileOptions options{.target = target, .threads = tuning.threads, .program = kernels_program()};
+  const compiler::CompileOptions options{
+      .target = target, .threads = tuning.threads, .program = kernels_program(), .stop = stop};
   Json made_by = {{"target", tuning.target}, {"threads", tuning.threads}};
   if (!request.untuned) made_by["store"] = tuning.store;
   return compile_plan(directory, options, request.untuned ? guess : tuned_schedules(tuning), made_by);

@@ -25,7 +25,7 @@ struct KernelsRequest {
 };
 
 // Compiles a plan directory and notes in plan.json how, for the next one.
-compiler::CompiledPlan make_kernels(const fs::path& plan, const KernelsRequest& request);
+compiler::CompiledPlan make_kernels(const fs::path& plan, const KernelsRequest& request, StopToken stop);
 
 // How the kernels of a plan directory were made; none: it has none. Of plans that do not tell, what `triage compile`
 // does without options for the target of the kernels.

@@ -21,6 +21,7 @@ cost::CostTable measure_plan(const Workspace& w, const plan::Plan& plan, const f
                                plan.input.channels};
   options.measure.max_seconds = w.config.profile_seconds * 3;
   options.measure.min_seconds = w.config.profile_seconds;
+  options.measure.stop = w.context.stop;
   const measure::Profile measured = measure::profile_stages(plan, directory, images, options, progress);
   cost::save_cost_table(directory / "costs.json", measured.table);
   return measured.table;

@@ -10,7 +10,7 @@
 namespace triage::workflow {
 
 // Measures every stage of the plan in `directory` on validation images, as long as the run's configuration says, and
-// writes costs.json there. options: but for how long.
+// writes costs.json there. options: but for how long, and when to stop.
 cost::CostTable measure_plan(const Workspace& workspace, const plan::Plan& plan, const fs::path& directory,
                              measure::ProfileOptions options,
                              const std::function<void(std::size_t round)>& progress = {});

@@ -41,7 +41,7 @@ class Quantizer {
 
   plan::Plan run() {
     exporting::StageQuantizer quantizer = stage_quantizer(w_, static_cast<std::size_t>(w_.config.int8_images));
-    Progress progress("quantise", plan_.stages.size(), "stages");
+    Progress progress(w_.context, "quantise", plan_.stages.size(), "stages");
     for (std::size_t i = 0; i < plan_.stages.size(); ++i) {
       quantize(quantizer, i);
       progress.update(i + 1);

@@ -6,6 +6,8 @@ measure::FoundEnergy EnergyChoice::find() const {
   return wanted ? measure::find_energy(source, places) : measure::FoundEnergy{};
 }
 
-measure::EnergyOptions EnergyChoice::options() const { return {.idle_seconds = seconds, .window_seconds = seconds}; }
+measure::EnergyOptions EnergyChoice::options() const {
+  return {.idle_seconds = seconds, .window_seconds = seconds, .stop = places.stop};
+}
 
 }  // namespace triage::workflow

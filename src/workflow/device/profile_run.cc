@@ -27,7 +27,8 @@ std::vector<std::uint8_t> profiled_images(const data::Dataset& dataset, const st
   return dataset.pixels(order);
 }
 
-cost::CostTable profile_run(const fs::path& plan, const data::Dataset& dataset, const ProfileRequest& request) {
+cost::CostTable profile_run(const fs::path& plan, const data::Dataset& dataset, const ProfileRequest& request,
+                            const Context& context) {
   const std::vector<std::uint8_t> pixels = profiled_images(dataset, request.images);
   const measure::Images images{.pixels = pixels,
                                .count = static_cast<int>(pixels.size() / dataset.image_bytes()),
@@ -35,13 +36,15 @@ cost::CostTable profile_run(const fs::path& plan, const data::Dataset& dataset, 
                                .width = dataset.info().width,
                                .channels = dataset.info().channels};
 
-  const EnergyChoice& energy = request.energy;
+  EnergyChoice energy = request.energy;
+  energy.places.stop = context.stop;
   measure::ProfileOptions options = request.options;
+  options.measure.stop = context.stop;
   options.energy_options = energy.options();
   const auto measure_here = [&] {
     const measure::FoundEnergy source = energy.find();
     if (energy.wanted) options.energy = &source;
-    Progress progress("profile", 0, "rounds");
+    Progress progress(context, "profile", 0, "rounds");
     cost::CostTable here =
         measure::profile_plan(plan, images, options, [&](std::size_t round) { progress.update(round); }).table;
     progress.finish();
@@ -50,10 +53,10 @@ cost::CostTable profile_run(const fs::path& plan, const data::Dataset& dataset, 
   cost::CostTable table =
       request.remote.device.empty()
           ? measure_here()
-          : measure_remotely(request.remote, plan, images, options, energy.wanted ? energy.source : std::string());
+          : measure_remotely(request.remote, plan, images, options, energy.wanted ? energy.source : std::string(), context);
   if (request.memory)
-    table.memory =
-        measure::measure_memory(measuring_program(), plan, images, engine::spec_of_provider(options.provider).engine);
+    table.memory = measure::measure_memory(measuring_program(), plan, images,
+                                           engine::spec_of_provider(options.provider).engine, context.stop);
   return table;
 }
 

@@ -19,6 +19,7 @@ struct ProfileRequest {
 // a net was trained on it is surer of itself and escalates less. Throws Error where there are none.
 std::vector<std::uint8_t> profiled_images(const data::Dataset& dataset, const std::string& split);
 
-cost::CostTable profile_run(const fs::path& plan, const data::Dataset& dataset, const ProfileRequest& request);
+cost::CostTable profile_run(const fs::path& plan, const data::Dataset& dataset, const ProfileRequest& request,
+                            const Context& context);
 
 }  // namespace triage::workflow

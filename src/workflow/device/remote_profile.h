@@ -17,9 +17,9 @@ struct RemoteProfile {
 // energy: a source on the device, as for measure::Job; empty: not wanted.
 cost::CostTable measure_remotely(const RemoteProfile& remote, const fs::path& plan_directory,
                                  const measure::Images& images, const measure::ProfileOptions& options,
-                                 const std::string& energy);
+                                 const std::string& energy, const Context& context);
 
-// What the device did while rows were measured that do not count therefore, on stderr.
-void print_device_remarks(const cost::CostTable& table);
+// For people: what the device did while rows were measured that do not count therefore.
+std::vector<std::string> device_remarks(const cost::CostTable& table);
 
 }  // namespace triage::workflow

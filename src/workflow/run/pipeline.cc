@@ -79,7 +79,7 @@ std::shared_ptr<const train::NetworkFile> start_of(const Workspace& workspace, c
       train::load_network(start_file(workspace, stage), train::ComputeType::fp32));
 }
 
-Workspace::Workspace(RunConfig run_config, fs::path run_directory)
+Workspace::Workspace(RunConfig run_config, fs::path run_directory, const Context& of)
     : config(std::move(run_config)),
       run(std::move(run_directory)),
       dataset(data::Dataset::open(config.data)),
@@ -87,13 +87,14 @@ Workspace::Workspace(RunConfig run_config, fs::path run_directory)
           dataset, config.splits = data::resolve_splits(dataset.info(), config.route, config.validation, config.seed))),
       normalization(data::measure_normalization(dataset, splits.train)),
       device(train::device_from_string(config.device)),
-      threads(train::set_threads(config.threads)) {
+      threads(train::set_threads(config.threads)),
+      context(of) {
   if (config.auto_precision) config.precision = train::fastest_precision(device);
 }
 
-void print_split_notes(const Workspace& workspace) {
+void say_split_notes(const Workspace& workspace) {
   for (const std::string& note : workspace.splits.notes)
-    std::fprintf(stderr, "%s: %s\n", workspace.config.data.c_str(), note.c_str());
+    workspace.context.message(std::format("{}: {}", workspace.config.data, note));
 }
 
 train::TrainJob Workspace::job(const StageConfig& stage) const {
@@ -111,6 +112,7 @@ train::TrainJob Workspace::job(const StageConfig& stage) const {
   job.normalization = normalization;
   job.checkpoint_seconds = config.checkpoint_seconds;
   job.run = run;
+  job.context = context;
   return job;
 }
 

@@ -26,7 +26,7 @@ RunConfig resolve_precision(RunConfig config, const fs::path& run);
 
 // An opened run: its configuration, data and splits. Stages are named by their index in RunConfig::stages.
 struct Workspace {
-  Workspace(RunConfig run_config, fs::path run_directory);
+  Workspace(RunConfig run_config, fs::path run_directory, const Context& context);
 
   RunConfig config;  // its splits in images
   fs::path run;
@@ -34,14 +34,15 @@ struct Workspace {
   data::Splits splits;
   data::Normalization normalization;  // of the train split
   at::Device device;
-  int threads;  // of training and scoring
+  int threads;      // of training and scoring
+  Context context;  // of all that works on this run
 
   train::TrainJob job(const StageConfig& stage) const;  // without its teacher
   plan::ArchCost cost(const StageConfig& stage) const;  // of its largest subnet, on these images
 };
 
-// What the splits leave a person to know, on stderr.
-void print_split_notes(const Workspace& workspace);
+// Messages: what the splits leave a person to know.
+void say_split_notes(const Workspace& workspace);
 
 // Of the plan's stages that a network makes which answers behind the blocks `exits` (rising), too: "NAME_exit0", ...,
 // "NAME".

@@ -27,6 +27,7 @@ Json evaluate_run(const Workspace& workspace, const std::string& command) {
   if (!workspace.config.shift.empty() && fs::exists(workspace.config.shift)) options.shift = workspace.config.shift;
   options.scores = workspace.run / "scores" / "test.bin";
   options.command = command;
+  options.context = workspace.context;
   return evaluate::evaluate_plan(options);
 }
 
@@ -37,11 +38,11 @@ std::vector<std::string> report_run(const Workspace& workspace) {
 
 }  // namespace
 
-Workspace open_checked_run(const RunConfig& given, const fs::path& run) {
+Workspace open_checked_run(const RunConfig& given, const fs::path& run, const Context& context) {
   const RunConfig config = resolve_precision(given, run);
   config.require_stages();
-  Workspace workspace(config, run);
-  print_split_notes(workspace);
+  Workspace workspace(config, run, context);
+  say_split_notes(workspace);
   check_run(workspace);
   check_budgets(workspace);
   evaluate::test_indices(workspace.dataset);  // there are some

@@ -11,7 +11,7 @@ namespace triage::workflow {
 
 // A run that is checked and may begin: the configuration with its precision, the opened data. Nothing is written.
 // Throws Error for what a step would refuse hours later.
-Workspace open_checked_run(const RunConfig& given, const fs::path& run);
+Workspace open_checked_run(const RunConfig& given, const fs::path& run, const Context& context);
 
 struct RunResult {
   Json results;                    // RUN/results.json

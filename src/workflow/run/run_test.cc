@@ -80,16 +80,16 @@ TEST(RunAll, ARunThatBeganOtherwiseIsRefusedBeforeItsFirstStep) {
 
 TEST(OpenCheckedRun, WritesNothing) {
   const RunBench bench;
-  open_checked_run(bench.config(kLittle + kBig, {"data.route=200"}), bench.run());
+  open_checked_run(bench.config(kLittle + kBig, {"data.route=200"}), bench.run(), {});
   EXPECT_FALSE(fs::exists(bench.run()));
 }
 
 TEST(OpenCheckedRun, NeedsStagesAndTestImages) {
   const RunBench bench;
-  EXPECT_THAT(error_of([&] { open_checked_run(bench.config("[supernet]\nspace = \"4:8:4\"\n"), bench.run()); }),
+  EXPECT_THAT(error_of([&] { open_checked_run(bench.config("[supernet]\nspace = \"4:8:4\"\n"), bench.run(), {}); }),
               HasSubstr("expected at least one [[stage]]"));
   const RunBench untested({.height = 16, .width = 16, .train_count = 400, .test_count = 0});
-  EXPECT_THAT(error_of([&] { open_checked_run(untested.config(kLittle), untested.run()); }), HasSubstr("test"));
+  EXPECT_THAT(error_of([&] { open_checked_run(untested.config(kLittle), untested.run(), {}); }), HasSubstr("test"));
 }
 
 }  // namespace

@@ -22,8 +22,9 @@ class RunBench {
         "name = \"some-run\"\nprecision = \"fp32\"\nthreads = 1\n[data]\nfile = \"" + data().string() + "\"\n" + stages,
         settings);
   }
-  Workspace workspace(const std::string& stages, const std::vector<std::string>& settings = {}) const {
-    return {config(stages, settings), run()};
+  Workspace workspace(const std::string& stages, const std::vector<std::string>& settings = {},
+                      const Context& context = {}) const {
+    return {config(stages, settings), run(), context};
   }
 
  private:

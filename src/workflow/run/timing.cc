@@ -1,21 +1,13 @@
 #include "workflow/run/timing.h"
 
 #include <algorithm>
-#include <chrono>
 #include <exception>
 
+#include "core/clock.h"
 #include "core/json.h"
 #include "core/warning.h"
 
 namespace triage::workflow {
-namespace {
-
-double now_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-}  // namespace
-
 void record_step(const fs::path& run, const std::string& step, double seconds) {
   const fs::path file = run / "timing.json";
   Json timing = fs::exists(file) ? read_sealed_json(file) : Json{{"unit", "s"}, {"steps", Json::object()}};
@@ -25,12 +17,12 @@ void record_step(const fs::path& run, const std::string& step, double seconds) {
 }
 
 StepTimer::StepTimer(fs::path run, std::string step)
-    : run_(std::move(run)), step_(std::move(step)), start_(now_seconds()), exceptions_(std::uncaught_exceptions()) {}
+    : run_(std::move(run)), step_(std::move(step)), start_(steady_seconds()), exceptions_(std::uncaught_exceptions()) {}
 
 StepTimer::~StepTimer() {
   if (std::uncaught_exceptions() > exceptions_) return;
   try {
-    record_step(run_, step_, now_seconds() - start_);
+    record_step(run_, step_, seconds_since(start_));
   } catch (const std::exception& error) {  // a lost timing must not lose the work that was timed
     warn(error.what());
   }

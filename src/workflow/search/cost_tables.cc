@@ -26,13 +26,13 @@ std::vector<costing::LayerCostOptions> combinations(const costing::LayerCostOpti
 }
 
 cost::MemoryCosts measured_memory(const LayerTableSubject& subject, const std::vector<plan::Precision>& precisions,
-                                  std::uint64_t seed) {
-  const costing::MemoryCostOptions options{.precisions = precisions, .seed = seed};
+                                  std::uint64_t seed, const Context& context) {
+  const costing::MemoryCostOptions options{.precisions = precisions, .seed = seed, .stop = context.stop};
   std::optional<Progress> progress;
   cost::MemoryCosts costs =
       costing::measure_memory_costs(subject.space, subject.input, subject.classes, measuring_program(), options,
                                     [&](std::size_t done, std::size_t total) {
-                                      if (!progress) progress.emplace("memory", total, "plans", done);
+                                      if (!progress) progress.emplace(context, "memory", total, "plans", done);
                                       progress->update(done);
                                     });
   if (progress) progress->finish();

@@ -18,7 +18,7 @@ std::vector<costing::LayerCostOptions> combinations(const costing::LayerCostOpti
 
 // Peak memory of plans of the subject's space, each in a fresh process of triage-measure.
 cost::MemoryCosts measured_memory(const LayerTableSubject& subject, const std::vector<plan::Precision>& precisions,
-                                  std::uint64_t seed);
+                                  std::uint64_t seed, const Context& context);
 
 // Of each table, and as "cost.mean_error_percent" and "cost.kendall_tau" the worst of them.
 std::map<std::string, Figure> error_figures(const std::vector<cost::LayerCostTable>& tables);

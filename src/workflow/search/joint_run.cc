@@ -39,8 +39,8 @@ JointRun run_search(SearchRun& opened, const std::string& study_location) {
   search::JointSearch search(study, opened.evaluator, config.options);
   search::SearchStatus status = search.status();
   {
-    Progress progress("search", config.options.max_trials, "trials", status.trials);
-    while (!status.done && !stop_requested()) {
+    Progress progress(opened.context, "search", config.options.max_trials, "trials", status.trials);
+    while (!status.done && !opened.context.stop.requested()) {
       search.run_batch();
       status = search.status();
       progress.update(status.trials, note_of(status, config.axis));

@@ -1,7 +1,5 @@
 #include "workflow/search/layer_table.h"
 
-#include <cstdio>
-
 #include "core/progress.h"
 #include "costing/compiled_nets.h"
 #include "costing/layer_bench.h"
@@ -59,13 +57,16 @@ LayerTableSubject supernet_subject(const fs::path& directory, const std::string&
   return subject;
 }
 
-cost::LayerCostTable measured_layers(const LayerTableSubject& subject, const costing::LayerCostOptions& options,
-                                     const fs::path& file, const std::string& tuning, const RemoteProfile& remote) {
+cost::LayerCostTable measured_layers(const LayerTableSubject& subject, const costing::LayerCostOptions& wanted,
+                                     const fs::path& file, const std::string& tuning, const RemoteProfile& remote,
+                                     const Context& context) {
+  costing::LayerCostOptions options = wanted;
+  options.stop = context.stop;
   std::optional<Progress> progress;
   const std::string title = "layers in " + cost::setting_text(costing::key_of(options)) +
                             (remote.device.empty() ? "" : " on " + remote.device);
   const auto show = [&](std::uint64_t done, std::uint64_t total) {
-    if (!progress) progress.emplace(title, total, "visits", done);
+    if (!progress) progress.emplace(context, title, total, "visits", done);
     progress->update(done);
   };
   const auto measure = [&](costing::LayerBench& bench) {
@@ -91,12 +92,13 @@ cost::LayerCostTable measured_layers(const LayerTableSubject& subject, const cos
                                           {.fresh = remote.remeasure, .progress = {}, .say = say}));
 }
 
-void print_device_remarks(const cost::LayerCostTable& table) {
+std::vector<std::string> device_remarks(const cost::LayerCostTable& table) {
+  std::vector<std::string> remarks;
   for (const auto& [reason, visits] : table.unstable) {
-    std::fprintf(stderr, "costs: %s: %llu of %llu visits are not stable: %s\n", table.device.c_str(),
-                 static_cast<unsigned long long>(visits), static_cast<unsigned long long>(table.visits),
-                 reason.c_str());
+    remarks.push_back(
+        std::format("costs: {}: {} of {} visits are not stable: {}", table.device, visits, table.visits, reason));
   }
+  return remarks;
 }
 
 }  // namespace triage::workflow

@@ -20,12 +20,13 @@ void use_data(const fs::path& file, LayerTableSubject& subject);
 // a data set file in place of the configuration's, or empty.
 LayerTableSubject supernet_subject(const fs::path& directory, const std::string& data, std::vector<int>& exits);
 
-// tuning: the store that tuned kernels take their schedules from. Shows progress and what a device says. Throws as
+// tuning: the store that tuned kernels take their schedules from. options.stop is the context's. Throws as
 // costing::measure_layer_costs(), Error about the devices file.
 cost::LayerCostTable measured_layers(const LayerTableSubject& subject, const costing::LayerCostOptions& options,
-                                     const fs::path& file, const std::string& tuning, const RemoteProfile& remote = {});
+                                     const fs::path& file, const std::string& tuning, const RemoteProfile& remote,
+                                     const Context& context);
 
-// On stderr: visits of a device's table that its state speaks against.
-void print_device_remarks(const cost::LayerCostTable& table);
+// For people: visits of a device's table that its state speaks against.
+std::vector<std::string> device_remarks(const cost::LayerCostTable& table);
 
 }  // namespace triage::workflow

@@ -6,8 +6,8 @@
 
 namespace triage::workflow {
 
-OpenSupernet::OpenSupernet(const fs::path& run, std::optional<train::ComputeType> precision)
-    : workspace(run_config_of(run), run),
+OpenSupernet::OpenSupernet(const fs::path& run, const Context& context, std::optional<train::ComputeType> precision)
+    : workspace(run_config_of(run), run, context),
       directory(run),
       file(run / "supernet.pt"),
       trained(train::load_network(file, precision.value_or(workspace.config.precision))) {

@@ -13,7 +13,7 @@ namespace triage::workflow {
 // the data.
 struct OpenSupernet {
   // precision: of the network's activations; without: as in config.toml.
-  explicit OpenSupernet(const fs::path& directory, std::optional<train::ComputeType> precision = {});
+  OpenSupernet(const fs::path& directory, const Context& context, std::optional<train::ComputeType> precision = {});
 
   Workspace workspace;
   fs::path directory, file;  // file: supernet.pt

@@ -1,7 +1,5 @@
 #include "workflow/search/search_run.h"
 
-#include <cstdio>
-
 #include "core/progress.h"
 #include "engine/spec.h"
 #include "measure/energy/energy_source.h"
@@ -24,7 +22,7 @@ void refuse_energy(const SearchConfig& config) {
 }
 
 cost::LayerCostTable layer_table(const SearchConfig& config, plan::Precision precision, const fs::path& file,
-                                 const OpenSupernet& supernet) {
+                                 const OpenSupernet& supernet, const Context& context) {
   const supernet::Network& network = supernet.trained.network;
   costing::LayerCostOptions options;
   options.precision = precision;
@@ -33,11 +31,13 @@ cost::LayerCostTable layer_table(const SearchConfig& config, plan::Precision pre
   options.seconds = config.profile_seconds;
   options.exits = network->options().exits;
   return measured_layers({.space = supernet.space(), .input = network->input(), .classes = network->classes()}, options,
-                         file, config.tuning, {.device = config.device, .devices_file = config.devices_file});
+                         file, config.tuning, {.device = config.device, .devices_file = config.devices_file}, context);
 }
 
 // A search's structures: what the configuration says and what the supernet has.
-SearchConfig complete_config(SearchConfig config, const OpenSupernet& supernet, const SupernetAnswers& answers) {
+SearchConfig complete_config(SearchConfig config, const OpenSupernet& supernet, const SupernetAnswers& answers,
+                             StopToken stop) {
+  config.options.stop = stop;
   config.options.structures.space = supernet.space();
   config.options.structures.input = supernet.trained.network->input();
   config.options.structures.exits = answers.exits();
@@ -46,11 +46,12 @@ SearchConfig complete_config(SearchConfig config, const OpenSupernet& supernet, 
 
 }  // namespace
 
-SearchRun::SearchRun(SearchConfig search_config, fs::path run_directory)
+SearchRun::SearchRun(SearchConfig search_config, fs::path run_directory, const Context& of)
     : run(std::move(run_directory)),
-      supernet(search_config.supernet),
+      context(of),
+      supernet(search_config.supernet, context),
       answers(supernet),
-      config(complete_config(std::move(search_config), supernet, answers)),
+      config(complete_config(std::move(search_config), supernet, answers, context.stop)),
       pool(answers, supernet.space(), answers.exits()),
       costs(costs_of(config.provider).costs),
       evaluator(pool, costs, evaluator_options()) {}
@@ -70,13 +71,13 @@ ProviderCosts SearchRun::costs_of(const std::string& provider) {
     const fs::path file = run / cost::layer_costs_name(key, config.device.empty() ? cost::kThisMachine : config.device);
     while (!models.contains(precision)) {
       try {
-        const cost::LayerCostTable table = layer_table(asked, precision, file, supernet);
+        const cost::LayerCostTable table = layer_table(asked, precision, file, supernet, context);
         if (!on) {
           on = cost::measured_on(table);
           origin = file.string();
         }
         cost::require_measured_on(cost::measured_on(table), *on, file.string());
-        print_device_remarks(table);
+        for (const std::string& text : device_remarks(table)) context.message(text);
         models[precision] = std::make_shared<cost::LayerCosts>(table, file.string());
       } catch (const remote::DeviceVanished& vanished) {
         if (scored == subnets.size()) {
@@ -85,7 +86,7 @@ ProviderCosts SearchRun::costs_of(const std::string& provider) {
               std::format("{}; all {} subnets that the search begins with are scored, its trials need these costs",
                           vanished.what(), subnets.size()));
         }
-        std::fprintf(stderr, "search: %s; it scores subnets and comes back\n", vanished.what());
+        context.message(std::format("search: {}; it scores subnets and comes back", vanished.what()));
         const std::size_t last = std::min(subnets.size(), scored + piece);
         score(config.options, subnets, scored, last);
         scored = last;
@@ -123,11 +124,11 @@ void SearchRun::score_initial(const search::SearchOptions& options) {
 
 void SearchRun::score(const search::SearchOptions& options, const std::vector<plan::ArchSpec>& subnets,
                       std::size_t first, std::size_t last) {
-  Progress progress("score subnets", subnets.size(), "subnets", first);
+  Progress progress(context, "score subnets", subnets.size(), "subnets", first);
   for (std::size_t done = first; done < last;) {
     for (const plan::Precision precision : options.structures.precisions) pool.add(subnets[done], precision);
     progress.update(++done);
-    if (stop_requested() && done < subnets.size()) {
+    if (context.stop.requested() && done < subnets.size()) {
       throw Interrupted(
           std::format("stopped after {} of {} subnets; the same command goes on from here", done, subnets.size()));
     }

@@ -20,9 +20,10 @@ class SearchRun {
   // Measures the layers' costs in each precision where RUN/layer_costs*.json is not complete. While the configuration's
   // device is away it scores the subnets that a search begins with, some at a time, and comes back to the device;
   // throws DeviceVanished when it is still away and all are scored: nothing that was measured or scored is lost.
-  SearchRun(SearchConfig search_config, fs::path run_directory);
+  SearchRun(SearchConfig search_config, fs::path run_directory, const Context& context);
 
   fs::path run;
+  Context context;
   OpenSupernet supernet;
   SupernetAnswers answers;
   SearchConfig config;

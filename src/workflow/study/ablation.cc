@@ -29,7 +29,7 @@ TestedSeed ablate_seed(SearchRun& opened, search::Evaluator& test, std::uint64_t
   std::vector<search::Contender> contenders =
       search::ablate(opened.evaluator, options, open, [&](const std::string& method, std::uint64_t done) {
         if (shown != method)
-          progress.emplace(std::format("seed {} {}", seed, method), options.search.max_trials, "trials");
+          progress.emplace(opened.context, std::format("seed {} {}", seed, method), options.search.max_trials, "trials");
         shown = method;
         progress->update(done);
       });
@@ -43,7 +43,7 @@ TestedSeed ablate_seed(SearchRun& opened, search::Evaluator& test, std::uint64_t
     std::erase_if(contender.points, [&](const auto& point) { return point.accuracy < best - kOfInterest; });
     plans += contender.points.size();
   }
-  Progress testing(std::format("seed {} on the test split", seed), plans, "plans");
+  Progress testing(opened.context, std::format("seed {} on the test split", seed), plans, "plans");
   TestedSeed tested;
   std::size_t done = 0;
   for (search::Contender& contender : contenders) {
@@ -52,7 +52,7 @@ TestedSeed ablate_seed(SearchRun& opened, search::Evaluator& test, std::uint64_t
       search::PlanRun run = test.run(point.genome, point.thresholds);
       method.plans.push_back({std::move(point), std::move(run)});
       testing.update(++done);
-      if (stop_requested()) throw Interrupted("stopped; the same command goes on from here");
+      if (opened.context.stop.requested()) throw Interrupted("stopped; the same command goes on from here");
     }
   }
   testing.finish();

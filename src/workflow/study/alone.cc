@@ -58,7 +58,7 @@ std::string difference(const OpenSupernet& supernet, const Json& identity) {
 bool comparable(const OpenSupernet& supernet, const Json& identity, const std::string& what) {
   const std::string reason = difference(supernet, identity);
   if (!reason.empty()) {
-    std::fprintf(stderr, "%s is left out: %s\n", what.c_str(), reason.c_str());
+    supernet.workspace.context.message(std::format("{} is left out: {}", what, reason));
     return false;
   }
   train::require_same_images(supernet.trained.identity, identity,
@@ -72,7 +72,7 @@ std::vector<AloneNet> nets_of_run(const OpenSupernet& supernet, const LabelledSp
   for (const StageConfig& stage : run_config_of(run).stages) {
     const fs::path file = run / (stage.name + ".pt");
     if (!fs::exists(file)) {
-      std::fprintf(stderr, "%s is left out: it is not there yet\n", file.c_str());
+      supernet.workspace.context.message(file.string() + " is left out: it is not there yet");
       continue;
     }
     train::NetworkFile alone = train::load_network(file, supernet.workspace.config.precision);

@@ -28,7 +28,7 @@ struct AloneNet {
 };
 
 // source: a run directory, or a record. Nets that can't be compared, for another recipe or a space that they are not
-// in, are named on stderr and left out. Throws Error for nets trained on other images than the supernet.
+// in, are named in a message and left out. Throws Error for nets trained on other images than the supernet.
 std::vector<AloneNet> alone_nets(const OpenSupernet& supernet, const LabelledSplit& test,
                                  const LabelledSplit& validation, const fs::path& source);
 

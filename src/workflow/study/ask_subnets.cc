@@ -1,8 +1,8 @@
 #include "workflow/study/ask_subnets.h"
 
 #include <algorithm>
-#include <chrono>
 
+#include "core/clock.h"
 #include "core/progress.h"
 
 namespace triage::workflow {
@@ -18,16 +18,16 @@ std::vector<double> ask_subnets(const OpenSupernet& supernet, const std::vector<
   const train::SubnetCutter cutter = supernet.cutter(recalibration);
   const train::ImageBatches images(w.dataset, supernet.split(split), supernet.trained.normalization,
                                    *supernet.trained.network);
-  Progress progress("subnets", wanted.size(), "subnets", wanted.size() - missing.size());
+  Progress progress(w.context, "subnets", wanted.size(), "subnets", wanted.size() - missing.size());
   for (const plan::ArchSpec& subnet : missing) {
-    const auto begin = std::chrono::steady_clock::now();
+    const double begin = steady_seconds();
     supernet::Network network = cutter.cut(subnet);
     train::ExitAnswers answers = train::ask_exits(network, images, store.labels());
-    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    seconds.push_back(seconds_since(begin));
     const plan::ArchCost cost = plan::arch_cost(subnet, network->input(), network->classes());
     store.insert({subnet.text(), cost.macs, cost.parameters, std::move(answers.accuracy), std::move(answers.logits)});
     progress.update(wanted.size() - missing.size() + seconds.size());
-    if (stop_requested() && seconds.size() < missing.size()) {
+    if (w.context.stop.requested() && seconds.size() < missing.size()) {
       throw Interrupted(std::format("stopped after {} of {} subnets; the same command goes on from here",
                                     wanted.size() - missing.size() + seconds.size(), wanted.size()));
     }

@@ -33,7 +33,7 @@ std::vector<SubnetPair> compare_alone(const OpenSupernet& supernet, const Labell
 }
 
 Figure exits_gap(const OpenSupernet& supernet, std::span<const SubnetPair> pairs, const fs::path& without) {
-  const OpenSupernet plain(without);
+  const OpenSupernet plain(without, supernet.workspace.context);
   Json expected = supernet.trained.identity, found = plain.trained.identity;
   for (Json* identity : {&expected, &found}) (*identity)["supernet"].erase("exits");
   if (expected != found || !plain.trained.network->options().exits.empty()) {

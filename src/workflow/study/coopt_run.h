@@ -13,6 +13,7 @@ struct CooptFiles {
 
 // Resumable: a search that was stopped or killed goes on where it was. command: that is recorded. Throws Error where
 // the axis is the same under all cost models, or where their tables were measured on different machines.
-CooptFiles run_coopt(SearchConfig config, const fs::path& run, const CooptRequest& request, const std::string& command);
+CooptFiles run_coopt(SearchConfig config, const fs::path& run, const CooptRequest& request, const std::string& command,
+                     const Context& context);
 
 }  // namespace triage::workflow
