@@ -50,5 +50,20 @@ refuses apps/triage-measure/x.cc '"costing/layer_costs.h"' 'apps/triage-measure 
 refuses src/compiler/x.cc '"codegen/k.h"' 'compiler may not include codegen'
 refuses apps/triage/x.cc '"codegen/k.h"' 'apps/triage may not include codegen'
 refuses apps/triage-kernels/x.cc '"data/d.h"' 'apps/triage-kernels may not include data'
+says() {  # FILE LINE MESSAGE: the check fails and says MESSAGE about FILE when it has that line
+  put "$1"
+  echo "$2" >> "$tree/$1"
+  found=$("$check" "$tree") && { echo "expected $1 with $2 to be refused"; exit 1; }
+  [[ $found == *"$1:"*"$3"* ]] || { echo "expected '$1: $3', found '$found'"; exit 1; }
+  rm "$tree/$1"
+}
+says src/evaluate/x.cc '  std::fprintf(stderr, "x");' 'a library prints nothing'
+says src/evaluate/x.cc '  std::cout << 1;' 'a library prints nothing'
+says src/evaluate/x.cc '#include <CLI/CLI.hpp>' 'options are parsed in apps/'
+says src/evaluate/x.cc '#include "core/system/stop.h"' 'belong to programs'
+put src/evaluate/x_test.cc
+echo 'int x = printf("a test may");  // and std::snprintf(a) is no printing' >> "$tree/src/evaluate/x_test.cc"
+put src/evaluate/x.cc
+echo 'std::snprintf(text, 2, "x");  // printf("no")' >> "$tree/src/evaluate/x.cc"
 "$check" "$tree"
-echo "layer check: good tree passes, 15 bad ones are refused"
+echo "layer check: good tree passes, 19 bad ones are refused"

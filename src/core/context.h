@@ -1,6 +1,6 @@
 // Context: what a caller hands to work that takes long: where its progress goes, and whether it should stop. Small, to
 // be copied; a default one shows nothing and never stops. It lies in the options of the work (or in the object that
-// holds a run: workflow::Workspace), where there are none it is the first parameter.
+// holds a run: workflow::Workspace), where there are none it is the last parameter.
 #pragma once
 
 #include <atomic>

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 
+#include <atomic>
 #include <cmath>
 
 #include "core/error.h"
@@ -105,6 +106,21 @@ TEST(Measure, ANeighbourThatComesAndGoesIsNotStable) {
       machine.work([&machine](std::size_t) { return static_cast<int>(machine.now / 0.1) % 2 ? 0.0015 : 0.001; }),
       quick(), machine.clock());
   EXPECT_FALSE(m.stable);
+}
+
+TEST(Measure, AStopEndsItBeforeTheNextRound) {
+  FakeMachine machine;
+  std::atomic<bool> stop = false;
+  MeasureOptions options = quick();
+  options.stop = StopToken(stop);
+  std::vector<std::size_t> rounds;
+  EXPECT_THROW(measure_interleaved({machine.work([](std::size_t) { return 0.001; })}, options, machine.clock(),
+                                   [&](std::size_t round) {
+                                     rounds.push_back(round);
+                                     stop = round == 2;
+                                   }),
+               Interrupted);
+  EXPECT_THAT(rounds, testing::ElementsAre(0, 1, 2));
 }
 
 TEST(Measure, RunsEndItBeforeTime) {

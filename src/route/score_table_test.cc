@@ -143,6 +143,20 @@ TEST_F(Fill, AllStagesOnAllImagesWhateverTheBatch) {
   expect_equal(fill_score_table(plan, sessions, data, indices, {.batch = 100}), table);
 }
 
+TEST_F(Fill, TellsHowFarItIsAndStopsBetweenBatches) {
+  const data::Dataset data = dataset();
+  const std::vector<std::uint32_t> indices{5, 0, 3, 6, 2};
+  RecordingSink whole;
+  fill_score_table(plan, sessions, data, indices, {.batch = 2, .label = "score it", .context = whole.context()});
+  EXPECT_THAT(whole.said(), testing::ElementsAre("start score it 0/5 images", "finish score it 5/5"));
+  EXPECT_THAT(whole.counts(), testing::ElementsAre(2, 4, 5));
+  RecordingSink stopped;
+  stopped.stop_at(4);
+  EXPECT_THROW(fill_score_table(plan, sessions, data, indices, {.batch = 2, .context = stopped.context()}),
+               Interrupted);
+  EXPECT_THAT(stopped.counts(), testing::ElementsAre(2, 4));
+}
+
 TEST_F(Fill, KeyFollowsWhatTheTableDependsOn) {
   const data::Dataset data = dataset();
   const std::vector<std::uint32_t> indices{1, 2};

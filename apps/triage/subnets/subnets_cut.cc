@@ -3,9 +3,9 @@
 
 #include "apps/triage/options/outputs.h"
 #include "apps/triage/program/command.h"
+#include "apps/triage/program/terminal.h"
 #include "apps/triage/subnets/subnet_choice.h"
 #include "apps/triage/subnets/subnets.h"
-#include "apps/triage/program/terminal.h"
 #include "workflow/study/cut_subnet.h"
 
 namespace triage::cli {

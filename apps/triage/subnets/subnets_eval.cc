@@ -4,9 +4,9 @@
 
 #include "apps/triage/options/outputs.h"
 #include "apps/triage/program/command.h"
+#include "apps/triage/program/terminal.h"
 #include "apps/triage/subnets/subnet_choice.h"
 #include "apps/triage/subnets/subnets.h"
-#include "apps/triage/program/terminal.h"
 #include "core/system/machine.h"
 #include "workflow/study/ask_subnets.h"
 

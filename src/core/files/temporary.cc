@@ -16,6 +16,7 @@
 
 #include "core/error.h"
 #include "core/files/file_lock.h"
+#include "core/warning.h"
 
 namespace triage {
 namespace {
@@ -89,7 +90,7 @@ void end_if_dead(const fs::path& path, const std::string& name, std::string_view
     try {
       end_what_was_begun(path, name, ending);
     } catch (const std::exception& error) {
-      std::fprintf(stderr, "warning: %s: left by a process that was killed: %s\n", path.c_str(), error.what());
+      warn(std::format("{}: left by a process that was killed: {}", path.string(), error.what()));
     }
   }
   ::close(fd);

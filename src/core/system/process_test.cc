@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <csignal>
 #include <string>
 
@@ -45,6 +46,13 @@ TEST(Process, SilenceEndsItAndChildrenThatKeepThePipesDoNotHoldUsUp) {
   EXPECT_FALSE(left.silent);
   EXPECT_EQ(left.exit_code, 0);
   EXPECT_EQ(::kill(std::stoi(left.output), SIGKILL), 0);  // it still held the pipes
+}
+
+TEST(Process, AStopKillsIt) {
+  std::atomic<bool> stop = false;
+  ProcessOptions options{.command = {"sh", "-c", "echo began; sleep 60"}, .stop = StopToken(stop)};
+  options.on_output = [&](std::string_view) { stop = true; };
+  EXPECT_THROW(run_process(options), Interrupted);
 }
 
 TEST(Process, HowAProgramFailedIsSaid) {

@@ -192,6 +192,18 @@ TEST_F(Photos, OneColourImageMakesAllColour) {
   EXPECT_EQ(values(folder(grey)), (std::vector<int>{20, 30, 60}));  // 0.299 * 200
 }
 
+TEST_F(Photos, AStopWritesNothing) {
+  for (int i = 0; i < 6; ++i) put(std::format("train/cat/{}.png", i), 10 * i);
+  put("test/cat/a.png", 1);
+  RecordingSink sink;
+  sink.stop_at(3);
+  PhotoOptions options;
+  options.context = sink.context();
+  EXPECT_THROW(folder(options), Interrupted);
+  EXPECT_THAT(sink.said(), ElementsAre("start import 0/7 images", "gave up import 3/7"));
+  EXPECT_FALSE(fs::exists(dir_ / "out.tds"));
+}
+
 TEST_F(Photos, MixedSizesNeedAResize) {
   put("train/cat/a.png", 20);
   put("test/cat/x.png", plain(4, 4, 1, 30));

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "measure/energy/energy_test_support.h"
 
 namespace triage::measure {
@@ -76,6 +78,21 @@ TEST(MeasureEnergy, SaysWhenWindowsDisagree) {
       measure_energy({machine.work([](std::size_t) { return -0.5; })}, short_windows(), machine, machine.time());
   EXPECT_NEAR(unseen[0].net_uj, -500, 1e-6);  // as measured, and not trusted
   EXPECT_FALSE(unseen[0].stable);
+}
+
+TEST(MeasureEnergy, AStopEndsItWithinAWindow) {
+  FakePowerMachine machine;
+  std::atomic<bool> stop = false;
+  EnergyOptions options = short_windows();
+  options.stop = StopToken(stop);
+  std::size_t runs = 0;
+  const Callable work = machine.work([&](std::size_t run) {
+    runs = run + 1;
+    stop = run == 20;
+    return 7;
+  });
+  EXPECT_THROW(measure_energy({work}, options, machine, machine.time()), Interrupted);
+  EXPECT_EQ(runs, 21u);
 }
 
 TEST(MeasureEnergy, RefusesOptionsThatMeasureNothing) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "core/test_support.h"
 #include "search/search_test_support.h"
 #include "search/solve/router_fit.h"
@@ -108,6 +110,26 @@ TEST(JointSearch, StoppedAndStartedAgainTakesTheSameWay) {
   const Worker parts(dir / "parts.sqlite", options);
   EXPECT_EQ(genomes(parts.study), genomes(whole.study));
   EXPECT_GT(genomes(whole.study).size(), 200u);
+}
+
+TEST(JointSearch, AStopBetweenBatchesKeepsThem) {
+  const TempDir dir;
+  std::atomic<bool> stop = false;
+  SearchOptions options = small_options();
+  options.max_trials = 100'000;
+  options.stop = StopToken(stop);
+  Worker worker(dir / "study.sqlite", options);
+  std::uint64_t trials = 0;
+  EXPECT_THROW(search_all_trials(worker.study, worker.evaluator, options,
+                                 [&](std::uint64_t done) {
+                                   trials = done;
+                                   stop = true;
+                                 }),
+               Interrupted);
+  EXPECT_GT(trials, 0u);
+  Study again((dir / "study.sqlite").string(), "test", to_json(options));
+  EXPECT_EQ(again.size(), trials);
+  EXPECT_EQ(again.history().size(), 1u);
 }
 
 TEST(JointSearch, TwoWorkersShareAStudy) {

@@ -50,10 +50,10 @@ cost::CostTable profile_run(const fs::path& plan, const data::Dataset& dataset, 
     progress.finish();
     return here;
   };
-  cost::CostTable table =
-      request.remote.device.empty()
-          ? measure_here()
-          : measure_remotely(request.remote, plan, images, options, energy.wanted ? energy.source : std::string(), context);
+  cost::CostTable table = request.remote.device.empty()
+                              ? measure_here()
+                              : measure_remotely(request.remote, plan, images, options,
+                                                 energy.wanted ? energy.source : std::string(), context);
   if (request.memory)
     table.memory = measure::measure_memory(measuring_program(), plan, images,
                                            engine::spec_of_provider(options.provider).engine, context.stop);

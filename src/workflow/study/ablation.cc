@@ -29,7 +29,8 @@ TestedSeed ablate_seed(SearchRun& opened, search::Evaluator& test, std::uint64_t
   std::vector<search::Contender> contenders =
       search::ablate(opened.evaluator, options, open, [&](const std::string& method, std::uint64_t done) {
         if (shown != method)
-          progress.emplace(opened.context, std::format("seed {} {}", seed, method), options.search.max_trials, "trials");
+          progress.emplace(opened.context, std::format("seed {} {}", seed, method), options.search.max_trials,
+                           "trials");
         shown = method;
         progress->update(done);
       });

@@ -39,7 +39,8 @@ std::vector<search::Front> search_seed(SearchRun& opened, const CostModels& mode
     const Json identity = opened.identity(search::to_json(options), model.measured.costs);
     search::Study study((directory / std::format("{}_{}.sqlite", model.name, options.seed)).string(),
                         opened.config.name, identity);
-    Progress progress(opened.context, std::format("seed {} {}", options.seed, model.name), options.max_trials, "trials", study.size());
+    Progress progress(opened.context, std::format("seed {} {}", options.seed, model.name), options.max_trials, "trials",
+                      study.size());
     fronts.push_back(search::search_all_trials(study, model.coarse, options,
                                                [&](std::uint64_t trials) { progress.update(trials); }));
     progress.finish();
@@ -66,8 +67,8 @@ Json with_origin(Json json, const CostModels& models, const std::string& command
 
 }  // namespace
 
-CooptFiles run_coopt(SearchConfig config, const fs::path& run, const CooptRequest& request,
-                     const std::string& command, const Context& context) {
+CooptFiles run_coopt(SearchConfig config, const fs::path& run, const CooptRequest& request, const std::string& command,
+                     const Context& context) {
   deployed_of(request);
   if (config.axis == cost::CostAxis::macs) {
     fail("{}: search.axis: expected latency, found {}, which is the same under all cost models", config.origin,
