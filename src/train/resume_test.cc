@@ -1,14 +1,11 @@
-// A training that is stopped or killed goes on with the same bits. Each part runs in a process of its own, which asks
-// itself to stop before it begins: it takes one step, saves and ends.
+// A training that is stopped or killed goes on with the same bits. Each part is asked to stop before it begins: it
+// takes one step, saves and ends.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <csignal>
+#include <atomic>
 #include <fstream>
 
-#include "core/system/stop.h"
 #include "core/test_support.h"
 #include "data/import/import.h"
 #include "train/trainer.h"
@@ -19,7 +16,7 @@ namespace {
 class Training {
  public:
   Training() {
-    set_threads(1);  // a forked process has no others
+    set_threads(1);
     data::write_dataset(data::generate({.classes = 3, .height = 8, .width = 8, .train_count = 160, .test_count = 4}),
                         directory_ / "d.tds");
     dataset_.emplace(data::Dataset::open(directory_ / "d.tds"));
@@ -49,26 +46,16 @@ class Training {
   data::Splits splits_;
 };
 
-// Whether the training was stopped, after one step, in a process of its own.
-bool stopped_after_a_step(const TrainJob& job) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    install_stop_handler();
-    std::raise(SIGTERM);
-    int code = 12;
-    try {
-      train(job);
-      code = 0;
-    } catch (const Interrupted&) {
-      code = 10;
-    } catch (...) {
-    }
-    ::_exit(code);
+// Whether the training was stopped, after one step.
+bool stopped_after_a_step(TrainJob job) {
+  const std::atomic<bool> stop = true;
+  job.context.stop = StopToken(stop);
+  try {
+    train(job);
+    return false;
+  } catch (const Interrupted&) {
+    return true;
   }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  EXPECT_TRUE(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 10)) << status;
-  return WIFEXITED(status) && WEXITSTATUS(status) == 10;
 }
 
 Tensors weights_of(const TrainJob& job) {
