@@ -39,6 +39,30 @@ Draw make_draw(const AugmentOptions& options, int height, int width, std::uint64
   return draw;
 }
 
+std::vector<std::uint32_t> epoch_order(std::size_t images, const LoaderOptions& options, std::uint64_t epoch) {
+  return random_permutation(static_cast<std::uint32_t>(images), derive_seed(options.seed, "order", epoch));
+}
+
+std::uint64_t epoch_view(const LoaderOptions& options, std::uint64_t epoch) {
+  return options.views > 0 ? epoch % static_cast<std::uint64_t>(options.views) : epoch;
+}
+
+std::vector<std::int32_t> draw_rows(const DatasetInfo& info, std::span<const std::uint32_t> indices,
+                                    const LoaderOptions& options, std::uint64_t epoch) {
+  const std::vector<std::uint32_t> order = epoch_order(indices.size(), options, epoch);
+  const std::uint64_t view = epoch_view(options, epoch);
+  const std::size_t count = indices.size() - indices.size() % static_cast<std::size_t>(options.batch);
+  std::vector<std::int32_t> rows;
+  rows.reserve(count * kDrawColumns);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint32_t index = indices[order[i]];
+    const Draw draw = make_draw(options.augment, info.height, info.width, options.seed, view, index);
+    rows.insert(rows.end(),
+                {static_cast<std::int32_t>(index), draw.shift_y, draw.shift_x, draw.flip, draw.cut_y, draw.cut_x});
+  }
+  return rows;
+}
+
 PixelPass::PixelPass(const DatasetInfo& info, const Normalization& normalization, PixelType type,
                      const AugmentOptions& options)
     : height_(info.height),

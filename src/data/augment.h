@@ -20,6 +20,18 @@ struct Draw {
 Draw make_draw(const AugmentOptions& options, int height, int width, std::uint64_t seed, std::uint64_t epoch,
                std::uint32_t index);
 
+// An epoch of a TrainLoader as a table of whole numbers: a row for each image in the order of the batches, the index of
+// the image and its draw.
+enum class DrawColumn { index, shift_y, shift_x, flip, cut_y, cut_x };
+constexpr std::size_t kDrawColumns = 6;
+std::vector<std::int32_t> draw_rows(const DatasetInfo& info, std::span<const std::uint32_t> indices,
+                                    const LoaderOptions& options, std::uint64_t epoch);
+
+// What `epoch` of a loader is made of: the order of the images, as positions in its indices, and the epoch that its
+// draws are of.
+std::vector<std::uint32_t> epoch_order(std::size_t images, const LoaderOptions& options, std::uint64_t epoch);
+std::uint64_t epoch_view(const LoaderOptions& options, std::uint64_t epoch);
+
 std::uint16_t to_bf16(float value);  // rounds to nearest, ties to even; NaN stays NaN
 
 // Thread-safe after construction.
@@ -28,6 +40,7 @@ class PixelPass {
   // Throws Error when the normalisation does not fit the channels or a shift does not fit the image.
   PixelPass(const DatasetInfo& info, const Normalization& normalization, PixelType type, const AugmentOptions& options);
 
+  const std::vector<float>& values() const { return fp32_; }  // [channels, 256]: what a byte of a channel becomes
   std::size_t output_bytes() const { return row_elements_ * height_ * element_bytes_; }
 
   // image [height, width, channels] -> out, output_bytes() long.

@@ -110,7 +110,7 @@ struct TrainLoader::Impl {
     shape_batch(dataset, chosen, image_bytes, batch);
     batch.step = step;
     const DatasetInfo& info = dataset.info();
-    const std::uint64_t view = options.views > 0 ? epoch % static_cast<std::uint64_t>(options.views) : epoch;
+    const std::uint64_t view = epoch_view(options, epoch);
     for (std::size_t i = 0; i < size; ++i) {
       const Draw draw = make_draw(options.augment, info.height, info.width, options.seed, view, chosen[i]);
       pass.augmented(dataset.image(chosen[i]), draw, batch.pixels.data() + i * image_bytes);
@@ -122,8 +122,7 @@ struct TrainLoader::Impl {
       std::vector<std::uint32_t> order;
       for (bool first = true;; first = false, ++step) {
         if (first || step % per_epoch == 0) {
-          order = random_permutation(static_cast<std::uint32_t>(indices.size()),
-                                     derive_seed(options.seed, "order", step / per_epoch));
+          order = epoch_order(indices.size(), options, step / per_epoch);
         }
         Batch batch;
         {

@@ -5,7 +5,7 @@
 
 #include "core/error.h"
 #include "core/rng.h"
-#include "supernet/functions.h"
+#include "supernet/ops/layer_ops.h"
 #include "supernet/whiten.h"
 
 namespace triage::supernet {
@@ -122,26 +122,33 @@ NetworkOutput NetworkImpl::forward(const at::Tensor& images, const plan::ArchSpe
   const std::vector<plan::ConvLayer> smaller =
       largest ? std::vector<plan::ConvLayer>{} : plan::conv_layers(subnet, input_);
   const std::vector<plan::ConvLayer>& layers = largest ? layers_ : smaller;
+  const LayerOps& ops = ops_of(x.device());
   for (std::size_t i = 0; i < layers.size(); ++i) {
     x = run_layer(layers[i], x, largest);
     if (i + 1 < layers.size() && layers[i + 1].block == layers[i].block) continue;
     const int block = layers[i].block;
-    if (features && block == options_.features_block) output.features = x.mean({2, 3}, false, at::kFloat);
+    if (features && block == options_.features_block)
+      output.features = x.mean({2, 3}, false, at::kFloat).narrow(1, 0, layers[i].out_channels);
     const auto exit = std::ranges::find(options_.exits, block);
     if (exit == options_.exits.end()) continue;
-    at::Tensor pooled = global_max(x);
-    const double share = options_.exit_gradient;
-    if (is_training()) pooled = pooled * share + pooled.detach() * (1 - share);
-    output.exits.push_back(run_head(heads_[static_cast<std::size_t>(exit - options_.exits.begin())], pooled));
+    const at::Tensor pooled = is_training() ? passing_back(ops.global_max(x)) : ops.global_max(x);
+    output.exits.push_back(
+        run_head(heads_[static_cast<std::size_t>(exit - options_.exits.begin())], pooled, layers[i].out_channels));
   }
-  output.logits = run_head(heads_.back(), global_max(x));
+  output.logits = run_head(heads_.back(), ops.global_max(x), layers.back().out_channels);
   return output;
 }
 
-at::Tensor NetworkImpl::run_head(const Head& head, const at::Tensor& pooled) const {
-  const std::int64_t width = pooled.size(1);
+// An exit's gradient goes on in part.
+at::Tensor NetworkImpl::passing_back(const at::Tensor& pooled) const {
+  const double share = options_.exit_gradient;
+  return pooled * share + pooled.detach() * (1 - share);
+}
+
+at::Tensor NetworkImpl::run_head(const Head& head, const at::Tensor& pooled, std::int64_t width) const {
   const at::Tensor weight = head.weight.size(1) == width ? head.weight : head.weight.narrow(1, 0, width);
-  return at::linear(pooled, weight, head.bias) * options_.head_scale;
+  const at::Tensor own = pooled.size(1) == width ? pooled : pooled.narrow(1, 0, width);
+  return at::linear(own, weight, head.bias) * options_.head_scale;
 }
 
 NetworkImpl::Layer& NetworkImpl::layer_of(const plan::ConvLayer& place) {
@@ -153,10 +160,11 @@ at::Tensor NetworkImpl::run_layer(const plan::ConvLayer& place, const at::Tensor
   const at::Tensor weight = first(layer.weight, place.out_channels, place.in_channels);
   const at::Tensor bias = first(layer.bias, place.out_channels);
   if (!is_training()) {
-    return infer_layer(x, weight, bias, layer.running_mean, layer.running_var, place.pool, options_.epsilon,
-                       has_identity(place));
+    return ops_of(x.device())
+        .infer_layer(x, weight, bias, layer.running_mean, layer.running_var, place.pool, options_.epsilon,
+                     has_identity(place));
   }
-  LayerOutput out = train_layer(x, weight, bias, place.pool, options_.epsilon, has_identity(place));
+  LayerOutput out = ops_of(x.device()).train_layer(x, weight, bias, place.pool, options_.epsilon, has_identity(place));
   if (largest) update_statistics(layer, out.mean, out.variance, out.count);
   return out.y;
 }

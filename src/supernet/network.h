@@ -2,8 +2,8 @@
 // takes the first channels and layers. A space of one is an ordinary network.
 //
 // A layer is: 3x3 convolution (no bias), [2x2 max pool], batch norm (scale fixed to 1, learned bias), ReLU. The head is
-// a global max pool and a linear layer with bias, its output times `head_scale`. On CPUs with AVX512-BF16 and with
-// `bf16` the layers run on our own kernels; elsewhere (fp32, CUDA, other CPUs) on ATen, with the same meaning.
+// a global max pool and a linear layer with bias, its output times `head_scale`. The layers run on the
+// operations of the images' device (ops/layer_ops.h).
 // Parameters, gradients and statistics are fp32 always. Activations are channels last: bf16 or fp32.
 // Methods, hyper-parameters and initialisation follow K. Jordan, "94% on CIFAR-10 in 3.29 Seconds" (2024).
 // Not thread-safe; one forward/backward at a time. Same seed, same inputs: same bits, for any number of threads.
@@ -68,6 +68,12 @@ class NetworkImpl : public torch::nn::Module {
   // The same for a subnet of the space, in training mode: batch statistics, and none are kept unless it is the largest.
   NetworkOutput forward(const at::Tensor& images, const plan::ArchSpec& subnet, bool features = false);
 
+  // Many subnets in one pass, in training mode: image i is classified by subnet i / (N / subnets). No statistics are
+  // kept. Every subnet costs what the largest costs, but no shape depends on which they are: what a GPU asks for.
+  // channels: channels_of() them, on the images' device.
+  NetworkOutput forward_groups(const at::Tensor& images, const at::Tensor& channels);
+  at::Tensor channels_of(const std::vector<plan::ArchSpec>& subnets) const;  // [subnets, layers, widest] bool
+
   // The subnet as a network of its own, with copies of its slice of the weights; or the beginning of one that ends at
   // an exit, whose head becomes the last one. Its running statistics are the slice of the largest subnet's and do not
   // fit: recalibrate.
@@ -112,7 +118,9 @@ class NetworkImpl : public torch::nn::Module {
   bool has_identity(const plan::ConvLayer& place) const { return options_.residual && place.index > 0; }
   Layer& layer_of(const plan::ConvLayer& place);
   at::Tensor run_layer(const plan::ConvLayer& place, const at::Tensor& x, bool largest);
-  at::Tensor run_head(const Head& head, const at::Tensor& pooled) const;  // pooled: [N,C]
+  at::Tensor run_head(const Head& head, const at::Tensor& pooled,
+                      std::int64_t width) const;  // pooled: [N,width or more]
+  at::Tensor passing_back(const at::Tensor& pooled) const;
   void check_images(const at::Tensor& images) const;
   std::string head_name(std::size_t index) const;     // "exit1", "head"
   std::size_t head_behind(std::size_t blocks) const;  // index into heads_; throws Error where there is none

@@ -13,8 +13,8 @@
 #include <torch/torch.h>
 
 #include "core/error.h"
-#include "supernet/functions.h"
 #include "supernet/kernels/conv3x3_bf16.h"
+#include "supernet/ops/layer_ops.h"
 #include "supernet/sgd.h"
 #include "supernet/whiten.h"
 
@@ -84,9 +84,9 @@ class LayerTest : public testing::TestWithParam<LayerCase> {
     const int shrink = c.pool ? 2 : 1;
     dy = images(c.batch, c.out, c.height / shrink, c.width / shrink);
   }
-  Gradients ours(const at::Tensor& input) const {
-    return gradients_of(input, weight, bias, dy, [](const auto& a, const auto& w, const auto& b) {
-      return train_layer(a, w, b, GetParam().pool, kEpsilon, GetParam().identity).y;
+  Gradients of(const LayerOps& ops, const at::Tensor& input) const {
+    return gradients_of(input, weight, bias, dy, [&](const auto& a, const auto& w, const auto& b) {
+      return ops.train_layer(a, w, b, GetParam().pool, kEpsilon, GetParam().identity).y;
     });
   }
   Gradients plain(const at::Tensor& input, bool round) const {
@@ -98,40 +98,44 @@ class LayerTest : public testing::TestWithParam<LayerCase> {
 };
 
 TEST_P(LayerTest, Fp32MatchesPlainOperations) {
-  const Gradients found = ours(x), expected = plain(x, false);
-  expect_close(found.y, expected.y, 1e-4, "y");
-  expect_close(found.x, expected.x, 1e-4, "dx");
-  expect_close(found.weight, expected.weight, 1e-4, "dweight");
-  expect_close(found.bias, expected.bias, 1e-4, "dbias");
+  const Gradients expected = plain(x, false);
+  for (const LayerOps* ops : {&cpu_ops(), &aten_ops()}) {
+    const Gradients found = of(*ops, x);
+    expect_close(found.y, expected.y, 1e-4, "y");
+    expect_close(found.x, expected.x, 1e-4, "dx");
+    expect_close(found.weight, expected.weight, 1e-4, "dweight");
+    expect_close(found.bias, expected.bias, 1e-4, "dbias");
+  }
 }
 
 TEST_P(LayerTest, Bf16MatchesPlainOperationsByRounding) {
   const at::Tensor rounded = x.to(at::kBFloat16);
   weight = weight.to(at::kBFloat16).to(at::kFloat);
   dy = dy.to(at::kBFloat16).to(at::kFloat);
-  const Gradients found = ours(rounded), expected = plain(rounded.to(at::kFloat), true);
-  EXPECT_EQ(found.y.scalar_type(), at::kBFloat16);
-  EXPECT_EQ(found.weight.scalar_type(), at::kFloat);
+  const Gradients expected = plain(rounded.to(at::kFloat), true);
   const double tolerance = std::min(GetParam().in, GetParam().out) >= 16 ? 0.1 : 0.02;
-  EXPECT_LT(relative_error(found.y, expected.y), 0.01);
-  EXPECT_LT(relative_error(found.x, expected.x), tolerance);
-  EXPECT_LT(relative_error(found.weight, expected.weight), tolerance);
-  EXPECT_LT(relative_error(found.bias, expected.bias), tolerance);
+  for (const LayerOps* ops : {&cpu_ops(), &aten_ops()}) {
+    const Gradients found = of(*ops, rounded);
+    EXPECT_EQ(found.y.scalar_type(), at::kBFloat16);
+    EXPECT_EQ(found.weight.scalar_type(), at::kFloat);
+    EXPECT_LT(relative_error(found.y, expected.y), 0.01);
+    EXPECT_LT(relative_error(found.x, expected.x), tolerance);
+    EXPECT_LT(relative_error(found.weight, expected.weight), tolerance);
+    EXPECT_LT(relative_error(found.bias, expected.bias), tolerance);
+  }
 }
 
 TEST_P(LayerTest, InferenceMatchesPlainOperations) {
   const at::Tensor mean = at::randn({GetParam().out}) / 4, variance = at::rand({GetParam().out}) + 0.5;
-  at::Tensor slow;
-  {
-    const at::Tensor w = weight.clone().requires_grad_();
-    slow = infer_layer(x, w, bias, mean, variance, GetParam().pool, kEpsilon, GetParam().identity);
-    EXPECT_TRUE(slow.requires_grad());
+  const auto infer = [&](const LayerOps& ops, const at::Tensor& input, const at::Tensor& w) {
+    return ops.infer_layer(input, w, bias, mean, variance, GetParam().pool, kEpsilon, GetParam().identity);
+  };
+  const at::Tensor slow = infer(cpu_ops(), x, weight.clone().requires_grad_());
+  EXPECT_TRUE(slow.requires_grad());
+  for (const LayerOps* ops : {&cpu_ops(), &aten_ops()}) {
+    expect_close(infer(*ops, x, weight), slow, 1e-4, "fp32");
+    EXPECT_LT(relative_error(infer(*ops, x.to(at::kBFloat16), weight), slow), 0.01);
   }
-  const at::Tensor fast = infer_layer(x, weight, bias, mean, variance, GetParam().pool, kEpsilon, GetParam().identity);
-  expect_close(fast, slow, 1e-4, "fp32");
-  const at::Tensor half =
-      infer_layer(x.to(at::kBFloat16), weight, bias, mean, variance, GetParam().pool, kEpsilon, GetParam().identity);
-  EXPECT_LT(relative_error(half, slow), 0.01);
 }
 
 // Odd maps, channel counts that leave vectors of 16, 8 and 1, batches that leave a part of a group of 8; the last is
@@ -147,7 +151,7 @@ INSTANTIATE_TEST_SUITE_P(Shapes, LayerTest,
 TEST(Layer, SkipsWhatNeedsNoGradient) {
   const at::Tensor x = images(4, 3, 6, 6, at::kBFloat16), weight = at::randn({8, 3, 3, 3});
   const at::Tensor bias = at::zeros({8}).requires_grad_();
-  train_layer(x, weight, bias, false, kEpsilon).y.sum().backward();
+  cpu_ops().train_layer(x, weight, bias, false, kEpsilon).y.sum().backward();
   EXPECT_TRUE(bias.grad().defined());
   EXPECT_FALSE(weight.grad().defined());
 }
@@ -156,20 +160,27 @@ TEST(Layer, StatisticsSurviveALargeMean) {  // sums of squares without a pivot w
   const at::Tensor x = images(16, 1, 8, 8) * 1e-2 + 100;
   at::Tensor weight = at::zeros({1, 1, 3, 3});
   weight[0][0][1][1] = 1;
-  const LayerOutput out = train_layer(x, weight, at::zeros({1}), false, kEpsilon);
+  const LayerOutput out = cpu_ops().train_layer(x, weight, at::zeros({1}), false, kEpsilon);
   const at::Tensor exact = x.to(at::kDouble);
   EXPECT_NEAR(out.mean.item<double>(), exact.mean().item<double>(), 1e-4);
   EXPECT_NEAR(out.variance.item<double>() / exact.var(false).item<double>(), 1, 1e-3);
 }
 
 TEST(GlobalMax, ValuesAndGradient) {
-  const at::Tensor x = images(5, 19, 3, 4).requires_grad_();
-  const at::Tensor plain = x.detach().clone().requires_grad_(), dy = at::randn({5, 19});
-  const at::Tensor y = global_max(x), expected = at::amax(plain, {2, 3});
-  y.backward(dy);
-  expected.backward(dy);
-  EXPECT_TRUE(at::equal(y, expected));
-  EXPECT_TRUE(at::equal(x.grad(), plain.grad()));
+  for (const LayerOps* ops : {&cpu_ops(), &aten_ops()}) {
+    const at::Tensor x = images(5, 19, 3, 4).requires_grad_();
+    const at::Tensor plain = x.detach().clone().requires_grad_(), dy = at::randn({5, 19});
+    const at::Tensor y = ops->global_max(x), expected = at::amax(plain, {2, 3});
+    y.backward(dy);
+    expected.backward(dy);
+    EXPECT_TRUE(at::equal(y, expected));
+    EXPECT_TRUE(at::equal(x.grad(), plain.grad()));
+  }
+}
+
+TEST(Device, HasItsOps) {
+  EXPECT_EQ(&ops_of(at::kCPU), &cpu_ops());
+  EXPECT_EQ(&ops_of(at::kCUDA), &aten_ops());
 }
 
 const plan::InputShape kInput{3, 16, 16};

@@ -1,6 +1,7 @@
 // Nesterov SGD over all parameters in one fused pass, as torch.optim.SGD with nesterov=True and no dampening:
 //   g += weight_decay * p;  v = momentum * v + g;  p -= lr * lr_multiplier * (g + momentum * v)
-// fp32 on the CPU in one OpenMP pass; ATen operations on other devices. Deterministic for any number of threads.
+// fp32 on the CPU in one OpenMP pass; ATen operations on other devices, where train/device/flat_optimizer.h is faster.
+// Deterministic for any number of threads.
 #pragma once
 
 #include <string>

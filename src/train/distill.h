@@ -20,6 +20,13 @@ class TeacherLogits {
   // for; what is kept is kept in half precision, and the first answer is rounded the same way.
   at::Tensor operator()(const at::Tensor& images, const data::Batch& batch, std::uint64_t epoch);
 
+  // For those who ask for a whole epoch's images at once: what is known of a view, [count, classes] half on the CPU,
+  // NaN where nothing is, and what shall be known of it from now on.
+  int views() const { return views_; }
+  at::Tensor ask(const at::Tensor& images) const { return ask_(images); }
+  at::Tensor view(std::uint64_t epoch) const { return kept_[static_cast<std::int64_t>(epoch % views_)]; }
+  void keep(std::uint64_t epoch, const at::Tensor& view) const { this->view(epoch).copy_(view); }
+
   void save(Tensors& tensors) const;  // under the name "teacher_logits"
   void load(const Tensors& tensors);
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/clock.h"
+#include "train/device/device_steps.h"
 #include "train/step.h"
 
 namespace triage::train {
@@ -26,22 +27,37 @@ TrainEstimate estimate_training(const TrainJob& with_teacher, double seconds) {
   TrainJob job = with_teacher;
   job.teacher = nullptr;
   const TrainOptions& options = job.options;
-  Session session(job);
-  data::TrainLoader loader(*job.data, job.splits->train, job.normalization, loader_options(job), 0);
+  Session session(job, steps_on_device(job));
+  const std::uint64_t per_epoch = job.splits->train.size() / static_cast<std::size_t>(options.batch);
+  std::optional<DeviceSteps> device;
+  std::optional<data::TrainLoader> loader;
+  if (session.flat) {
+    device.emplace(job, session, per_epoch * static_cast<std::uint64_t>(options.epochs));
+  } else {
+    loader.emplace(*job.data, job.splits->train, job.normalization, loader_options(job), 0);
+  }
+  const auto make_step = [&] {
+    if (device) {
+      device->step();
+      device->sums();  // waits
+      return;
+    }
+    data::Batch batch = loader->next();
+    train_step(job, session, batch, 0, 0);
+    loader->recycle(std::move(batch));
+  };
   session.network->train();
   double step_seconds = 0;
   auto start = steady_seconds();
   for (std::size_t steps = 0; steps < kMinSteps || seconds_since(start) < seconds; ++steps) {
-    data::Batch batch = loader.next();
-    train_step(job, session, batch, 0, 0);
-    loader.recycle(std::move(batch));
+    make_step();
     ++session.step;
     if (steps == 0)
       start = steady_seconds();
     else
       step_seconds = seconds_since(start) / static_cast<double>(steps);
   }
-  const double epochs = options.epochs, images = static_cast<double>(loader.steps_per_epoch()) * options.batch;
+  const double epochs = options.epochs, images = static_cast<double>(per_epoch) * options.batch;
   const double validations = std::max(1.0, std::ceil(epochs / options.validate_every));
   const double validated = static_cast<double>(job.splits->validation.size()) + kRecalibrationBatches * options.batch;
   TrainEstimate estimate;

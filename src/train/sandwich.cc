@@ -13,6 +13,29 @@ at::Tensor joint_loss(const supernet::NetworkOutput& output, double exit_weight,
   return sum;
 }
 
+// The images of a step that a subnet sees: of the i-th random one in turns, of the others all.
+struct Part {
+  std::int64_t begin, count;
+};
+Part part_of(std::size_t random, std::int64_t batch, const SupernetOptions& options) {
+  const std::int64_t count = options.random_images;
+  if (!options.subnets.empty() || count <= 0 || count >= batch) return {0, batch};
+  return {static_cast<std::int64_t>(random) * count % (batch / count * count), count};
+}
+
+at::Tensor divergence(const at::Tensor& logits, const at::Tensor& target, std::int64_t count) {
+  return at::kl_div(at::log_softmax(logits, 1), target, at::Reduction::Sum) / count;
+}
+
+// A step as far as the largest subnet goes.
+SandwichLoss largest_step(supernet::Network& network, const at::Tensor& images, const plan::ArchSpec& largest,
+                          const std::function<at::Tensor(const at::Tensor&)>& loss, const SupernetOptions& options) {
+  const supernet::NetworkOutput whole = network->forward(images, largest);
+  const at::Tensor first = joint_loss(whole, options.exit_weight, loss);
+  first.backward();
+  return {whole.logits.detach(), first.detach(), at::zeros({}, first.options().dtype(at::kDouble))};
+}
+
 }  // namespace
 
 std::vector<plan::ArchSpec> sandwich_subnets(const plan::SearchSpace& space, const SupernetOptions& options,
@@ -32,30 +55,51 @@ SandwichLoss sandwich_step(supernet::Network& network, const at::Tensor& images,
                            const std::vector<plan::ArchSpec>& subnets,
                            const std::function<at::Tensor(const at::Tensor& logits)>& loss,
                            const SupernetOptions& options) {
-  const supernet::NetworkOutput whole = network->forward(images, subnets.front());
-  const at::Tensor first = joint_loss(whole, options.exit_weight, loss);
-  first.backward();
-  SandwichLoss result{whole.logits.detach(), first.item<double>(), 0};
+  SandwichLoss result = largest_step(network, images, subnets.front(), loss, options);
   const std::size_t others = subnets.size() - 1;
   if (others == 0) return result;
   const at::Tensor targets = at::softmax(result.logits, 1);
   const std::int64_t batch = images.size(0);
-  const bool sampled = options.subnets.empty() && options.random_images > 0 && options.random_images < batch;
   for (std::size_t i = 1; i < subnets.size(); ++i) {
-    std::int64_t begin = 0, count = batch;
-    if (sampled && i > 1) {
-      count = options.random_images;
-      begin = static_cast<std::int64_t>(i - 2) * count % (batch / count * count);
-    }
+    const auto [begin, count] = i > 1 ? part_of(i - 2, batch, options) : Part{0, batch};
     const at::Tensor target = targets.narrow(0, begin, count);
-    const auto divergence = [&](const at::Tensor& logits) {
-      return at::kl_div(at::log_softmax(logits, 1), target, at::Reduction::Sum) / count;
-    };
     const at::Tensor part =
-        joint_loss(network->forward(images.narrow(0, begin, count), subnets[i]), options.exit_weight, divergence);
+        joint_loss(network->forward(images.narrow(0, begin, count), subnets[i]), options.exit_weight,
+                   [&](const at::Tensor& logits) { return divergence(logits, target, count); });
     (part * (options.subnet_weight / static_cast<double>(others))).backward();
-    result.subnets += part.item<double>() / static_cast<double>(others);
+    result.subnets += part.detach().to(at::kDouble) / static_cast<double>(others);
   }
+  return result;
+}
+
+SandwichLoss grouped_sandwich_step(supernet::Network& network, const at::Tensor& images,
+                                   const std::vector<plan::ArchSpec>& fixed, const at::Tensor& random,
+                                   const std::function<at::Tensor(const at::Tensor& logits)>& loss,
+                                   const SupernetOptions& options) {
+  SandwichLoss result = largest_step(network, images, fixed.front(), loss, options);
+  const std::size_t groups = random.defined() ? static_cast<std::size_t>(random.size(0)) : 0;
+  const std::size_t others = fixed.size() - 1 + groups;
+  if (others == 0) return result;
+  const at::Tensor targets = at::softmax(result.logits, 1);
+  const std::int64_t batch = images.size(0);
+  const auto learn = [&](const supernet::NetworkOutput& output, const at::Tensor& target, std::int64_t count) {
+    const at::Tensor part = joint_loss(output, options.exit_weight,
+                                       [&](const at::Tensor& logits) { return divergence(logits, target, count); });
+    (part * (options.subnet_weight / static_cast<double>(others))).backward();
+    result.subnets += part.detach().to(at::kDouble) / static_cast<double>(others);
+  };
+  for (std::size_t i = 1; i < fixed.size(); ++i) learn(network->forward(images, fixed[i]), targets, batch);
+  if (groups == 0) return result;
+  std::vector<at::Tensor> seen, target;
+  std::int64_t count = 0;
+  for (std::size_t i = 0; i < groups; ++i) {
+    const Part part = part_of(i, batch, options);
+    count = part.count;
+    seen.push_back(images.narrow(0, part.begin, count));
+    target.push_back(targets.narrow(0, part.begin, count));
+  }
+  const at::Tensor all = at::cat(seen).contiguous(at::MemoryFormat::ChannelsLast);
+  learn(network->forward_groups(all, random), at::cat(target), count);
   return result;
 }
 

@@ -17,9 +17,8 @@ std::vector<plan::ArchSpec> sandwich_subnets(const plan::SearchSpace& space, con
                                              std::uint64_t seed, std::uint64_t step);
 
 struct SandwichLoss {
-  at::Tensor logits;   // [N, classes] of the largest subnet, without gradient
-  double largest = 0;  // its loss, exits included
-  double subnets = 0;  // mean loss of the others
+  at::Tensor logits;            // [N, classes] of the largest subnet, without gradient
+  at::Tensor largest, subnets;  // its loss, exits included, and the mean loss of the others: scalars, as they are used
 };
 
 // Adds the step's gradients to the network's parameters. `loss`: what the largest subnet's logits are trained with.
@@ -27,5 +26,12 @@ SandwichLoss sandwich_step(supernet::Network& network, const at::Tensor& images,
                            const std::vector<plan::ArchSpec>& subnets,
                            const std::function<at::Tensor(const at::Tensor& logits)>& loss,
                            const SupernetOptions& options);
+
+// The same where the random subnets, all but the first two, are run together: `random` are their channels
+// (NetworkImpl::channels_of), on the images' device. What it computes with depends on no value of a step.
+SandwichLoss grouped_sandwich_step(supernet::Network& network, const at::Tensor& images,
+                                   const std::vector<plan::ArchSpec>& fixed, const at::Tensor& random,
+                                   const std::function<at::Tensor(const at::Tensor& logits)>& loss,
+                                   const SupernetOptions& options);
 
 }  // namespace triage::train

@@ -20,15 +20,21 @@ std::vector<supernet::ParameterGroup> parameter_groups(supernet::Network& networ
 
 }  // namespace
 
-Session::Session(const TrainJob& job)
+Session::Session(const TrainJob& job, bool with_flat)
     : job_(job),
       network(make_network(job)),
-      sgd(parameter_groups(network, job.options)),
+      groups(parameter_groups(network, job.options)),
+      flat(with_flat ? std::make_unique<FlatOptimizer>(groups, network->state()) : nullptr),
+      sgd(groups),
       average(network->state()),
       best_state(supernet::clone_state(network->state())),
       class_weights(train::class_weights(job.options.class_weights, *job.data, job.splits->train)),
       file_(job.run / "checkpoint" / (job.name + ".ckpt")),
       metrics_(job.run / "metrics.jsonl") {
+  if (flat) {
+    flat->adopt_momentum(sgd.state());
+    flat->adopt_average(average.state());
+  }
   if (class_weights) class_weights = class_weights->to(job.device);
   if (job.teacher) {
     auto ask = [teacher = *job.teacher](const at::Tensor& images) mutable {

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "supernet/sgd.h"
+#include "train/device/flat_optimizer.h"
 #include "train/distill.h"
 #include "train/trainer.h"
 
@@ -11,7 +12,8 @@ namespace triage::train {
 
 class Session {
  public:
-  explicit Session(const TrainJob& job);  // the job must outlive the session
+  // The job must outlive the session. `flat`: its tensors are views of flat buffers, for DeviceSteps.
+  explicit Session(const TrainJob& job, bool flat = false);
 
   // From the checkpoint, if there is one: false otherwise. metrics.jsonl is cut back to what the checkpoint knows.
   bool restore();
@@ -24,6 +26,8 @@ class Session {
 
  public:
   supernet::Network network;
+  std::vector<supernet::ParameterGroup> groups;
+  std::unique_ptr<FlatOptimizer> flat;  // null: sgd and average move the weights
   supernet::Sgd sgd;
   supernet::WeightAverage average;
   supernet::NamedTensors best_state;

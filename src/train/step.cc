@@ -1,6 +1,7 @@
 #include "train/step.h"
 
 #include "core/rng.h"
+#include "train/device/device_steps.h"
 #include "train/sandwich.h"
 #include "train/subnets.h"
 
@@ -13,17 +14,21 @@ data::PixelType pixel_type(ComputeType precision) {
 
 // Exact statistics for the current weights, from the first augmented batches of a stream of its own. Without cutout:
 // the images to be classified have no holes.
-void recalibrate(const TrainJob& job, supernet::Network& network) {
+void recalibrate(const TrainJob& job, supernet::Network& network, const DeviceSteps* device) {
   const torch::NoGradGuard no_grad;
   data::LoaderOptions options = loader_options(job);
   options.seed = derive_seed(job.seed, "recalibration of " + job.name);
   options.augment.cutout = 0;
-  data::TrainLoader loader(*job.data, job.splits->train, job.normalization, options, 0);
   network->train();
   network->recalibrate_begin();
-  for (int i = 0; i < kRecalibrationBatches; ++i) {
-    const data::Batch batch = loader.next();
-    network->forward(to_tensor(batch, *job.data, options.pixels, job.device));
+  if (device) {
+    for (const at::Tensor& images : device->first_batches(options, kRecalibrationBatches)) network->forward(images);
+  } else {
+    data::TrainLoader loader(*job.data, job.splits->train, job.normalization, options, 0);
+    for (int i = 0; i < kRecalibrationBatches; ++i) {
+      const data::Batch batch = loader.next();
+      network->forward(to_tensor(batch, *job.data, options.pixels, job.device));
+    }
   }
   network->recalibrate_end();
 }
@@ -42,6 +47,20 @@ data::LoaderOptions loader_options(const TrainJob& job) {
 
 std::uint64_t subnet_seed(const TrainJob& job) { return derive_seed(job.seed, "subnets of " + job.name); }
 
+at::Tensor training_loss(const TrainJob& job, const Session& session, const at::Tensor& logits,
+                         const at::Tensor& teacher, const at::Tensor& labels) {
+  const TrainOptions& options = job.options;
+  return session.teacher ? distillation_loss(logits, teacher, labels, options.distill.temperature, options.distill.mix,
+                                             options.label_smoothing, session.class_weights)
+                         : at::cross_entropy_loss(logits, labels, session.class_weights, at::Reduction::Mean, -100,
+                                                  options.label_smoothing);
+}
+
+// A short memory first: the average must not carry the initial weights along.
+double average_decay(const TrainOptions& options, std::uint64_t step) {
+  return std::min(options.average_decay, static_cast<double>(step + 1) / static_cast<double>(step + 10));
+}
+
 double train_step(const TrainJob& job, Session& session, const data::Batch& batch, std::uint64_t epoch, double rate) {
   const at::Tensor images = to_tensor(batch, *job.data, pixel_type(job.precision), job.device);
   const at::Tensor labels =
@@ -49,33 +68,25 @@ double train_step(const TrainJob& job, Session& session, const data::Batch& batc
   at::Tensor target;
   if (session.teacher) target = (*session.teacher)(images, batch, epoch);
   const TrainOptions& options = job.options;
-  const auto loss = [&](const at::Tensor& logits) {
-    return session.teacher ? distillation_loss(logits, target, labels, options.distill.temperature, options.distill.mix,
-                                               options.label_smoothing, session.class_weights)
-                           : at::cross_entropy_loss(logits, labels, session.class_weights, at::Reduction::Mean, -100,
-                                                    options.label_smoothing);
-  };
+  const auto loss = [&](const at::Tensor& logits) { return training_loss(job, session, logits, target, labels); };
   const SandwichLoss result =
       sandwich_step(session.network, images, sandwich_subnets(job.space, job.supernet, subnet_seed(job), session.step),
                     loss, job.supernet);
   session.sgd.step({.learning_rate = rate, .momentum = options.momentum});
-  if (options.average_decay > 0) {
-    // A short memory first: the average must not carry the initial weights along.
-    const double warm = static_cast<double>(session.step + 1) / static_cast<double>(session.step + 10);
-    session.average.update(std::min(options.average_decay, warm));
-  }
-  session.epoch_loss += result.largest * batch.size;
-  session.epoch_subnet_loss += result.subnets * batch.size;
+  if (options.average_decay > 0) session.average.update(average_decay(options, session.step));
+  const double largest = result.largest.item<double>();
+  session.epoch_loss += largest * batch.size;
+  session.epoch_subnet_loss += result.subnets.item<double>() * batch.size;
   session.epoch_right += result.logits.argmax(1).eq(labels).sum().item<double>();
-  return result.largest;
+  return largest;
 }
 
-void validate(const TrainJob& job, Session& session) {
+void validate(const TrainJob& job, Session& session, const DeviceSteps* device) {
   const bool averaged = job.options.average_decay > 0;
   const supernet::NamedTensors raw =
       averaged ? supernet::clone_state(session.network->state()) : supernet::NamedTensors{};
   if (averaged) session.average.store();
-  recalibrate(job, session.network);
+  recalibrate(job, session.network, device);
   const auto of = [&](supernet::Network network) {
     return accuracy(network, *job.data, job.splits->validation, job.normalization);
   };

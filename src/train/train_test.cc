@@ -1,5 +1,6 @@
 // The parts of training that can be checked without training: rates, losses, checkpoints, the teacher's memory.
 #include <gtest/gtest.h>
+#include <torch/cuda.h>
 
 #include <cmath>
 
@@ -58,6 +59,16 @@ TEST(DistillationLoss, IsTheSumOfBothParts) {
   EXPECT_NEAR(distillation_loss(teacher, teacher, labels, t, 1, 0).item<double>(), 0, 1e-6);
 }
 
+TEST(Device, IsRefusedWhereThereIsNone) {
+  if (!torch::cuda::is_available()) {
+    EXPECT_NE(error_of([] { device_from_string("cuda"); }).find("device: expected a CUDA device, found none"),
+              std::string::npos);
+  }
+  EXPECT_NE(error_of([] { device_from_string("gpu"); }).find("expected auto, cpu or cuda, found 'gpu'"),
+            std::string::npos);
+  EXPECT_TRUE(device_from_string("cpu").is_cpu());
+}
+
 data::Batch batch_of(std::vector<std::uint32_t> indices) {
   data::Batch batch;
   batch.size = static_cast<int>(indices.size());
@@ -102,6 +113,13 @@ TEST(Checkpoint, RoundTripsAndRefusesWhatIsDamagedOrForeign) {
   EXPECT_EQ(read.state, written.state);
   EXPECT_TRUE(at::equal(read.tensors.at("a"), written.tensors.at("a")));
   EXPECT_EQ(read.tensors.at("b").scalar_type(), at::kHalf);
+
+  Checkpoint moved = written;  // to another device: the run goes on
+  moved.identity["device"] = "cuda";
+  save_checkpoint(scratch("moved.ckpt"), moved);
+  Json here = written.identity;
+  here["device"] = "cpu";
+  EXPECT_EQ(load_checkpoint(scratch("moved.ckpt"), here).state, written.state);
 
   Json other = written.identity;
   other["options"]["lr"] = 0.25;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/context.h"
@@ -24,6 +25,9 @@ struct TrainJob {
   std::uint64_t seed = 1;
   ComputeType precision = ComputeType::bf16;
   at::Device device = at::kCPU;
+  // Images and steps live on the device (device/device_steps.h). Unset: on a GPU where the images fit.
+  std::optional<bool> resident;
+  bool deterministic = false;           // on a GPU: the same bits every time, at the cost of slower convolutions
   const data::Dataset* data = nullptr;  // not owned, as the next two
   const data::Splits* splits = nullptr;
   // What the weights start from: a network of the same space, or one that this space's only subnet is cut from. Null:

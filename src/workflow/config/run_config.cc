@@ -27,6 +27,7 @@ RunConfig load_run_config(const fs::path& file, std::span<const std::string> set
   root.read("device", config.device);
   if (config.device != "auto" && config.device != "cpu" && config.device != "cuda")
     root.fail_at("device", "auto, cpu or cuda");
+  root.read("deterministic", config.deterministic);
   std::string precision = "auto";
   root.read("precision", precision);
   config.auto_precision = precision == "auto";

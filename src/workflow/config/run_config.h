@@ -20,6 +20,7 @@ struct RunConfig : BuildConfig {
   std::string name;
   std::uint64_t seed = 1;
   std::string device = "auto";  // auto, cpu, cuda
+  bool deterministic = false;   // on a GPU: the same bits every time; the CPU's always are
   train::ComputeType precision = train::ComputeType::bf16;
   bool auto_precision = false;  // nothing was asked for: it is to be what the machine trains fastest in (pipeline.h)
   int threads = 0;              // of the training; 0: all cores

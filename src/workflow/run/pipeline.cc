@@ -107,6 +107,7 @@ train::TrainJob Workspace::job(const StageConfig& stage) const {
   job.seed = config.seed;
   job.precision = config.precision;
   job.device = device;
+  job.deterministic = config.deterministic;
   job.data = &dataset;
   job.splits = &splits;
   job.normalization = normalization;

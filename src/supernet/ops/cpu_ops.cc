@@ -1,5 +1,3 @@
-#include "supernet/functions.h"
-
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
@@ -8,6 +6,8 @@
 #include "supernet/buffers.h"
 #include "supernet/convolution.h"
 #include "supernet/kernels/norm_act.h"
+#include "supernet/ops/aten_layer.h"
+#include "supernet/ops/layer_ops.h"
 
 namespace triage::supernet {
 namespace {
@@ -76,10 +76,6 @@ at::Tensor range_scratch(const NormActShape& shape) {
   return byte_buffer(images * (shape.in_elements() / shape.batch) * sizeof(bf16));
 }
 
-at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight) {
-  return at::conv2d(x, weight.to(x.scalar_type()), {}, 1, 1);
-}
-
 // 1 / sqrt(variance + epsilon), in double.
 at::Tensor rstd_of(const at::Tensor& variance, double epsilon) {
   at::Tensor rstd = at::empty_like(variance);
@@ -87,14 +83,6 @@ at::Tensor rstd_of(const at::Tensor& variance, double epsilon) {
   float* const r = rstd.mutable_data_ptr<float>();
   for (std::int64_t c = 0; c < variance.numel(); ++c) r[c] = static_cast<float>(1 / std::sqrt(v[c] + epsilon));
   return rstd;
-}
-
-// The channels that an identity beside a layer of these weights passes on.
-std::int64_t passed(const at::Tensor& weight) { return std::min(weight.size(0), weight.size(1)); }
-
-// y += x on those channels.
-void add_identity(const at::Tensor& y, const at::Tensor& x, std::int64_t channels) {
-  y.narrow(1, 0, channels).add_(x.narrow(1, 0, channels));
 }
 
 class TrainLayer : public Function<TrainLayer> {
@@ -247,68 +235,47 @@ bool needs_gradient(std::initializer_list<at::Tensor> tensors) {
          std::any_of(tensors.begin(), tensors.end(), [](const at::Tensor& t) { return t.requires_grad(); });
 }
 
-}  // namespace
-
-LayerOutput train_layer(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool pool,
-                        double epsilon, bool identity) {
-  if (x.is_cpu()) {
+class CpuOps : public LayerOps {
+ public:
+  LayerOutput train_layer(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool pool,
+                          double epsilon, bool identity) const override {
     const variable_list out = TrainLayer::apply(x, weight, bias, pool, epsilon, identity);
     return {out[0], out[1], out[2], shape_of(x, weight, pool).count()};
   }
-  at::Tensor z = convolve(x, weight);
-  if (pool) z = at::max_pool2d(z, 2);
-  const double count = double(z.numel()) / double(z.size(1));
-  // With momentum 1 the running statistics are those of the batch; the variance comes out unbiased.
-  const at::Tensor mean = at::zeros_like(bias), variance = at::ones_like(bias), one = at::ones_like(bias);
-  at::Tensor hat = at::batch_norm(z, one, bias, mean, variance, true, 1.0, epsilon, true);
-  if (identity) add_identity(hat, x, passed(weight));
-  return {at::relu(hat), mean.detach(), variance.detach() * ((count - 1) / count), count};
-}
 
-at::Tensor fold_identity(const at::Tensor& weight, const at::Tensor& variance, double epsilon) {
-  at::Tensor folded = weight.clone();
-  const std::int64_t channels = passed(weight);
-  folded.select(3, 1)
-      .select(2, 1)
-      .narrow(0, 0, channels)
-      .narrow(1, 0, channels)
-      .diagonal()
-      .add_((variance + epsilon).sqrt().narrow(0, 0, channels).to(weight.scalar_type()));
-  return folded;
-}
-
-at::Tensor infer_layer(const at::Tensor& x, const at::Tensor& own_weight, const at::Tensor& bias,
-                       const at::Tensor& mean, const at::Tensor& variance, bool pool, double epsilon, bool identity) {
-  const at::Tensor weight = identity ? fold_identity(own_weight, variance, epsilon) : own_weight;
-  if (!x.is_cpu() || needs_gradient({x, weight, bias})) {
-    at::Tensor z = convolve(x, weight);
-    if (pool) z = at::max_pool2d(z, 2);
-    const auto spread = [](const at::Tensor& v) { return v.view({1, -1, 1, 1}); };
-    const at::Tensor hat = (z - spread(mean)) * spread(at::rsqrt(variance + epsilon));  // fp32
-    return at::relu(hat + spread(bias)).to(x.scalar_type());
-  }
-  const at::Tensor input = channels_last(x), rstd = rstd_of(variance, epsilon);
-  const NormActShape shape = shape_of(input, weight, pool);
-  const at::Tensor y = output_buffer(shape, x.scalar_type());
-  const Norm norm{data<float>(mean), data<float>(rstd), data<float>(bias)};
-  if (!native_convolution(input)) {
-    const at::Tensor conv = channels_last(convolve(input, weight));
-    with_type(x, [&]<class T>(T) { norm_act_inference(shape, data<T>(conv), norm, data<T>(y)); });
+  at::Tensor infer_layer(const at::Tensor& x, const at::Tensor& own_weight, const at::Tensor& bias,
+                         const at::Tensor& mean, const at::Tensor& variance, bool pool, double epsilon,
+                         bool identity) const override {
+    if (needs_gradient({x, own_weight, bias}))
+      return aten_ops().infer_layer(x, own_weight, bias, mean, variance, pool, epsilon, identity);
+    const at::Tensor weight = identity ? fold_identity(own_weight, variance, epsilon) : own_weight;
+    const at::Tensor input = channels_last(x), rstd = rstd_of(variance, epsilon);
+    const NormActShape shape = shape_of(input, weight, pool);
+    const at::Tensor y = output_buffer(shape, x.scalar_type());
+    const Norm norm{data<float>(mean), data<float>(rstd), data<float>(bias)};
+    if (!native_convolution(input)) {
+      const at::Tensor conv = channels_last(convolve(input, weight));
+      with_type(x, [&]<class T>(T) { norm_act_inference(shape, data<T>(conv), norm, data<T>(y)); });
+      return y;
+    }
+    const Strides stride = strides_of(shape, input.size(1));
+    const at::Tensor scratch = range_scratch(shape);
+    over_ranges(shape, [&](const NormActShape& part, int first) {
+      convolution_forward(convolution_of(part, input.size(1)), data<bf16>(input) + first * stride.x,
+                          data<float>(weight), data<bf16>(scratch));
+      norm_act_inference(part, data<bf16>(scratch), norm, data<bf16>(y) + first * stride.z);
+    });
     return y;
   }
-  const Strides stride = strides_of(shape, input.size(1));
-  const at::Tensor scratch = range_scratch(shape);
-  over_ranges(shape, [&](const NormActShape& part, int first) {
-    convolution_forward(convolution_of(part, input.size(1)), data<bf16>(input) + first * stride.x, data<float>(weight),
-                        data<bf16>(scratch));
-    norm_act_inference(part, data<bf16>(scratch), norm, data<bf16>(y) + first * stride.z);
-  });
-  return y;
-}
 
-at::Tensor global_max(const at::Tensor& x) {
-  if (x.is_cpu()) return GlobalMax::apply(x);
-  return at::amax(x.to(at::kFloat), {2, 3});
+  at::Tensor global_max(const at::Tensor& x) const override { return GlobalMax::apply(x); }
+};
+
+}  // namespace
+
+const LayerOps& cpu_ops() {
+  static const CpuOps ops;
+  return ops;
 }
 
 }  // namespace triage::supernet
