@@ -195,7 +195,7 @@ TEST(Tune, AStopBetweenCandidatesKeepsThem) {
   int measured = 0;
   const Measure measure = [&](const KernelKey&, const Schedule&) {
     stop = ++measured == 5;
-    return CandidateResult{.us = 5.0 - measured, .samples = 1};
+    return CandidateResult{.us = 10.0 - measured, .samples = 1};
   };
   TuneOptions options;
   options.stop = StopToken(stop);

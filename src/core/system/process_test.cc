@@ -50,7 +50,9 @@ TEST(Process, SilenceEndsItAndChildrenThatKeepThePipesDoNotHoldUsUp) {
 
 TEST(Process, AStopKillsIt) {
   std::atomic<bool> stop = false;
-  ProcessOptions options{.command = {"sh", "-c", "echo began; sleep 60"}, .stop = StopToken(stop)};
+  ProcessOptions options;
+  options.command = {"sh", "-c", "echo began; sleep 60"};
+  options.stop = StopToken(stop);
   options.on_output = [&](std::string_view) { stop = true; };
   EXPECT_THROW(run_process(options), Interrupted);
 }

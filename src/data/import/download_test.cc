@@ -134,7 +134,7 @@ TEST_F(DownloadTest, AStopKeepsWhatIsThereAndTheNextCallGoesOn) {
   EXPECT_THROW(download_file(source, target_, options), Interrupted);
   EXPECT_EQ(sink.said().back().substr(0, 16), "gave up download");
   const std::uintmax_t kept = fs::file_size(part_);
-  EXPECT_GE(kept, std::uintmax_t{3} << 20);
+  EXPECT_GE(kept, std::uintmax_t{2} << 20);
   EXPECT_LT(kept, content_.size());
   download_file(source, target_, attempts(1));
   EXPECT_EQ(read_file(target_), content_);
