@@ -185,6 +185,20 @@ TEST(RequireImages, APlanThatDoesNotTellIsWarnedOf) {
   EXPECT_THAT(heard.texts(), ElementsAre("untold.json: does not say what images its nets were trained on"));
 }
 
+TEST(Workspace, ItsContextHearsOfTheSplitsAndStopsItsTrainings) {
+  const RunBench bench;
+  RecordingSink sink;
+  Workspace w = bench.workspace(kLittle, {}, sink.context());
+  w.splits.notes = {"a note"};
+  say_split_notes(w);
+  EXPECT_THAT(sink.said(), ElementsAre("message " + bench.data().string() + ": a note"));
+  const train::TrainJob job = w.job(w.config.stages[0]);
+  EXPECT_EQ(job.context.sink, &sink);
+  EXPECT_FALSE(job.context.stop.requested());
+  sink.stop();
+  EXPECT_TRUE(job.context.stop.requested());
+}
+
 TEST(DryRun, EstimatesEveryNetworkAndWritesNothing) {
   const RunBench bench;
   const Workspace workspace = bench.workspace("[supernet]\nspace = \"4:8:4\"\n" + kTaught);
