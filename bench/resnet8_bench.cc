@@ -218,7 +218,7 @@ void run(const Options& options, const std::string& command) {
   figures["resnet8.accuracy"] = {100 * accuracy, "%", Interval{100 * interval.low, 100 * interval.high},
                                  static_cast<int>(count)};
   if (!options.plan.empty()) {
-    const Json results =
+    const results::Results results =
         evaluate::evaluate_plan({.plan = options.plan, .data = options.data, .latency = false, .command = command});
     const auto of_plan = evaluate::plan_figures(results, "plan");
     figures["resnet8.plan_accuracy"] = of_plan.at("plan.accuracy");

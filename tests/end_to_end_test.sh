@@ -17,6 +17,11 @@ for file in config.toml metrics.jsonl timing.json costs.json latency.json result
 done
 [ -z "$(find "$work/run" -name '*.tmp')" ] || fail "temporary files were left behind"
 
+fits() { python3 "$source/tests/check_schema.py" "$source/docs/schema" "$@" || [ $? = 77 ] || fail "expected $1.json to fit its schema"; }
+fits plan "$work/run/plan/plan.json"
+fits costs "$work/run/costs.json"
+fits results "$work/run/results.json"
+
 # 200 test images, 4 classes, shapes: both nets must be far above chance, the plan at least as good as the little net.
 jq -e '.test | .static[0].accuracy > 0.6 and .operating_point.accuracy >= .static[0].accuracy - 0.02' "$work/run/results.json" > /dev/null ||
   fail "expected little above 0.6 and the plan no worse: $(jq -c '.test | [.static[].accuracy, .operating_point.accuracy]' "$work/run/results.json")"

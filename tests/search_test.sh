@@ -47,6 +47,8 @@ done
 [ ! -e killed/front.json ] || fail "expected the killed search to be unfinished"
 "$triage" search search.toml --run killed --json > killed.json 2> log.txt || fail "$(cat log.txt)"
 [ "$(jq -c .points whole/front.json)" = "$(jq -c .points killed/front.json)" ] || fail "the killed search found another front"
+python3 "$source/tests/check_schema.py" "$source/docs/schema" front whole/front.json killed/front.json || [ $? = 77 ] ||
+  fail "expected front.json to fit its schema"
 jq -e '.points | length > 1' killed.json > /dev/null || fail "expected a front: $(cat killed.json)"
 [ -s whole/front.png ] || fail "expected a picture"
 grep -q 'next: triage build whole' whole.txt || fail "unexpected output: $(cat whole.txt)"

@@ -52,15 +52,17 @@ int compare_command(int argc, char** argv) {
   options.context = show_progress(json);
   options.latency = !no_latency;
   const std::string command = command_line(argc, argv);
-  const Json comparison = evaluate::compare_plans(options);
-  for (const Json& plan : comparison["plans"]) say_engine_note(plan.value("engine_note", ""));
+  const results::PlanComparison comparison = evaluate::compare_plans(options);
+  for (const results::ComparedPlan& plan : comparison.plans) {
+    if (plan.run) say_engine_note(plan.run->engine_note);
+  }
   if (!figures.empty()) {
     auto of_both = evaluate::comparison_figures(comparison, name);
     if (!key.empty()) of_both = {{key, of_both.at(".plan_speedup")}, {key + "_points", of_both.at(".plan_points")}};
     record_figures(figures, command, of_both);
   }
   if (json) {
-    std::cout << dump_json(comparison, 2) << '\n';
+    std::cout << dump_json(to_json(comparison), 2) << '\n';
   } else {
     std::cout << evaluate::readable_comparison(comparison);
   }

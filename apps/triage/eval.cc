@@ -10,7 +10,7 @@
 namespace triage::cli {
 namespace {
 
-std::map<std::string, Figure> named_figures(const Json& results, const std::string& name, double max_mmac) {
+std::map<std::string, Figure> named_figures(const results::Results& results, const std::string& name, double max_mmac) {
   std::map<std::string, Figure> figures = evaluate::plan_figures(results, name);
   if (max_mmac == 0) return figures;
   const double mmac = figures.at(name + ".mean_mmac").value;
@@ -79,16 +79,15 @@ int eval_command(int argc, char** argv) {
   options.real_run.seed = options.comparison.seed;
   options.command = command_line(argc, argv);
 
-  const Json results = evaluate::evaluate_plan(options);
-  const Json& latency = results["test"]["latency"];  // null where it was not measured
-  if (latency.is_object()) say_engine_note(latency["engine_note"].get<std::string>());
-  if (!out.empty()) write_sealed_json(out, results);
+  const results::Results results = evaluate::evaluate_plan(options);
+  if (results.test.latency) say_engine_note(results.test.latency->engine_note);
+  if (!out.empty()) results::save_results(out, results);
   if (!record.empty()) {
     record_figures(record, options.command,
                    name.empty() ? evaluate::figures(results, !accuracy_only) : named_figures(results, name, max_mmac));
   }
   if (json) {
-    std::cout << dump_json(results, 2) << '\n';
+    std::cout << dump_json(to_json(results), 2) << '\n';
   } else {
     std::cout << evaluate::readable(results);
   }

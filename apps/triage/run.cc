@@ -37,7 +37,7 @@ int run_command(int argc, char** argv) {
   for (const std::string& note : notes) std::fprintf(stderr, "report: %s\n", note.c_str());
   if (!figures.empty()) record_figures(figures, command, workflow::run_figures(workspace, results, !accuracy_only));
   if (json)
-    std::cout << dump_json(results, 2) << '\n';
+    std::cout << dump_json(to_json(results), 2) << '\n';
   else
     std::cout << evaluate::readable(results)
               << std::format("all steps: {:.1f} min\nreport: {}\n", workflow::total_minutes(directory),

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/schema_test.h"
 #include "core/test_support.h"
 
 namespace triage::cost {
@@ -43,6 +44,18 @@ TEST(CostTable, SurvivesItsFile) {
   EXPECT_EQ(entry->latency_us.mean, 800);
   EXPECT_FALSE(entry->stable);
   EXPECT_EQ(table.find(cost_key("little", kUsualEngine, kUsualProvider, plan::Precision::fp32, 2, 1)), nullptr);
+}
+
+TEST(CostTable, TheSchemaAgrees) {
+  CostTable table = small_table();
+  table.device = "pi5";
+  table.states = {{{"rows", {"little"}}}};
+  table.memory = {
+      {.stage = "little", .weights_kb = 10, .activations_kb = 4, .empty_kb = 900, .loaded_kb = 30, .peak_kb = 50}};
+  table.entries[1].unstable_because = "the frequency fell by 20 %";
+  table.entries[1].nodes = {{.name = "block0.conv0", .us = 12.5}};
+  expect_schema_agrees(TRIAGE_SCHEMAS "/costs.schema.json", to_json(table),
+                       [](const Json& json) { cost_table_from_json(json, "costs.json"); }, {"machine", "states"});
 }
 
 TEST(CostTable, DamageIsRefused) {

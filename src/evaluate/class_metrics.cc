@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ranges>
 
+#include "core/error.h"
 #include "core/rng.h"
 #include "core/statistics/statistics.h"
 
@@ -27,18 +28,9 @@ std::optional<double> mean_over(std::size_t classes, Of&& of) {
   return sum / static_cast<double>(counted);
 }
 
-Json or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
-
-Json proportion_json(std::size_t part, std::size_t whole) {
-  if (whole == 0) return nullptr;
-  const Interval interval = proportion_interval(part, whole);
-  return {interval.low, interval.high};
-}
-
-void add_proportion(Json& out, const std::string& name, const std::string& interval, std::size_t part,
-                    std::size_t whole) {
-  out[name] = or_null(ratio(part, whole));
-  out[interval] = proportion_json(part, whole);
+std::optional<Interval> ratio_interval(std::size_t part, std::size_t whole) {
+  if (whole == 0) return std::nullopt;
+  return proportion_interval(part, whole);
 }
 
 // Whether fewer than kTop classes have a higher logit than the label; of equal ones the first counts as higher.
@@ -81,8 +73,9 @@ ClassCounts count_classes(std::span<const Label> labels, std::span<const Label> 
   return count_rows(labels, answers, classes, std::views::iota(std::size_t{0}, labels.size()));
 }
 
-Json accuracy_fields(const route::ScoreTable& table, std::span<const Label> answers,
-                     std::span<const std::uint8_t> exits, int bootstrap_rounds, std::uint64_t seed) {
+results::Accuracies accuracies(const route::ScoreTable& table, std::span<const Label> answers,
+                               std::span<const std::uint8_t> exits, int bootstrap_rounds, std::uint64_t seed) {
+  if (table.count() == 0) fail("accuracies: expected at least one image, found none");
   const std::span<const Label> labels(table.labels);
   const auto classes = static_cast<std::size_t>(table.classes);
   const ClassCounts counts = count_classes(labels, answers, classes);
@@ -91,33 +84,35 @@ Json accuracy_fields(const route::ScoreTable& table, std::span<const Label> answ
     right += labels[i] == answers[i];
     top += in_top(table.logits(exits[i], i), labels[i]);
   }
-  Json out;
-  add_proportion(out, "accuracy", "interval", right, table.count());
-  const auto add_mean = [&](const std::string& name, std::optional<double> (ClassCounts::*mean)() const) {
-    out[name] = or_null((counts.*mean)());
-    out[name + "_interval"] = nullptr;
-    if (table.count() == 0) return;
+  const auto interval_of = [&](std::optional<double> (ClassCounts::*mean)() const) {
     const auto resampled = [&](std::span<const std::uint32_t> rows) {
       return (count_rows(labels, answers, classes, rows).*mean)().value();
     };
-    const Interval interval =
-        bootstrap_interval(table.count(), resampled, bootstrap_rounds, derive_seed(seed, "class metrics"));
-    out[name + "_interval"] = {interval.low, interval.high};
+    return bootstrap_interval(table.count(), resampled, bootstrap_rounds, derive_seed(seed, "class metrics"));
   };
-  add_mean("balanced_accuracy", &ClassCounts::balanced_accuracy);
-  add_mean("macro_f1", &ClassCounts::macro_f1);
-  const bool many = classes > kTop;
-  add_proportion(out, "top5_accuracy", "top5_accuracy_interval", many ? top : 0, many ? table.count() : 0);
-  return out;
+  const std::size_t of_many = classes > kTop ? table.count() : 0;
+  return {.accuracy = ratio(right, table.count()).value(),
+          .interval = proportion_interval(right, table.count()),
+          .balanced_accuracy = counts.balanced_accuracy(),
+          .balanced_accuracy_interval = interval_of(&ClassCounts::balanced_accuracy),
+          .macro_f1 = counts.macro_f1(),
+          .macro_f1_interval = interval_of(&ClassCounts::macro_f1),
+          .top5_accuracy = ratio(top, of_many),
+          .top5_accuracy_interval = ratio_interval(top, of_many)};
 }
 
-Json class_fields(const ClassCounts& counts, const std::vector<std::string>& names) {
-  Json out = Json::array();
+std::vector<results::ClassFigures> class_figures(const ClassCounts& counts, std::span<const std::size_t> escalated,
+                                                 const std::vector<std::string>& names) {
+  std::vector<results::ClassFigures> out;
   for (std::size_t c = 0; c < names.size(); ++c) {
-    Json& one = out.emplace_back(Json{{"class", names[c]}, {"count", counts.images[c]}});
-    add_proportion(one, "recall", "recall_interval", counts.right[c], counts.images[c]);
-    add_proportion(one, "precision", "precision_interval", counts.right[c], counts.answered[c]);
-    one["f1"] = or_null(counts.f1(c));
+    out.push_back({.name = names[c],
+                   .count = counts.images[c],
+                   .recall = counts.recall(c),
+                   .precision = counts.precision(c),
+                   .f1 = counts.f1(c),
+                   .escalation = ratio(escalated[c], counts.images[c]),
+                   .recall_interval = ratio_interval(counts.right[c], counts.images[c]),
+                   .precision_interval = ratio_interval(counts.right[c], counts.answered[c])});
   }
   return out;
 }

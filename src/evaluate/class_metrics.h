@@ -8,8 +8,8 @@
 #include <span>
 #include <vector>
 
-#include "core/json.h"
 #include "plan/plan.h"
+#include "results/figures.h"
 #include "route/score_table.h"
 
 namespace triage::evaluate {
@@ -27,14 +27,13 @@ struct ClassCounts {  // each [classes]
 // labels and answers [count], below `classes`.
 ClassCounts count_classes(std::span<const Label> labels, std::span<const Label> answers, std::size_t classes);
 
-// {"accuracy", "balanced_accuracy", "macro_f1", "top5_accuracy", each with its 95 % "..._interval" ("interval" of the
-// accuracy)} of the answers that the logits of stage `exits[i]` give for image i. Proportions have Wilson's interval,
-// the means over classes a bootstrap's over the images. top5_* is null with 5 classes or fewer.
-Json accuracy_fields(const route::ScoreTable& table, std::span<const Label> answers,
-                     std::span<const std::uint8_t> exits, int bootstrap_rounds, std::uint64_t seed);
+// Of the answers that the logits of stage `exits[i]` give for image i, at least one. Proportions have Wilson's
+// interval, the means over classes a bootstrap's over the images. Top 5 is absent with 5 classes or fewer.
+results::Accuracies accuracies(const route::ScoreTable& table, std::span<const Label> answers,
+                               std::span<const std::uint8_t> exits, int bootstrap_rounds, std::uint64_t seed);
 
-// results.json "per_class" but for "escalation": [{"class", "count", "recall", "recall_interval", "precision",
-// "precision_interval", "f1"}].
-Json class_fields(const ClassCounts& counts, const std::vector<std::string>& names);
+// One for each class; escalated: how many of its images go on at the first exit.
+std::vector<results::ClassFigures> class_figures(const ClassCounts& counts, std::span<const std::size_t> escalated,
+                                                 const std::vector<std::string>& names);
 
 }  // namespace triage::evaluate

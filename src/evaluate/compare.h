@@ -4,11 +4,11 @@
 #include <map>
 #include <string>
 
-#include "core/json.h"
 #include "core/system/machine.h"
 #include "engine/names.h"
 #include "evaluate/policies.h"
 #include "evaluate/real_run.h"
+#include "results/comparison.h"
 
 namespace triage::evaluate {
 
@@ -28,21 +28,15 @@ struct CompareOptions {
   Context context;
 };
 
-// {"plans": [{"name", the fields of accuracy_fields(), "mean_us", "engine", "stable", "agreement", "stages": [{"stage",
-// "precision", the same fields}]}, the other],
-// "points": the plan's accuracy minus the other's with "interval" and "mcnemar_p", "stages": the same of the i-th
-// stages' nets where both have as many, "speedup": the other's measured mean latency over the plan's}. Accuracies come
-// from ONNX Runtime's answers; agreement is the share of images that the engine of the runs gave the same label and
-// exit. stable: the later half of the run took as long
-// for the same exits as the earlier one, within kSteady. These and mean_us, engine and speedup are null without
-// latency. Throws Error when a plan or the data set is damaged or they do not fit together.
-Json compare_plans(const CompareOptions& options);
+// Accuracies come from ONNX Runtime's answers; the runs are left out without latency. Throws Error when a plan or the
+// data set is damaged or they do not fit together.
+results::PlanComparison compare_plans(const CompareOptions& options);
 
 // Figures for results/*.json: "NAME.accuracy", "NAME.other_accuracy" (%), "NAME.plan_points", "NAME.plan_speedup", and
 // what the first and the last stage's nets lose against the other plan's: "NAME.little_loss_points",
 // "NAME.big_loss_points" (with one stage the latter alone).
-std::map<std::string, Figure> comparison_figures(const Json& comparison, const std::string& name);
+std::map<std::string, Figure> comparison_figures(const results::PlanComparison& comparison, const std::string& name);
 
-std::string readable_comparison(const Json& comparison);
+std::string readable_comparison(const results::PlanComparison& comparison);
 
 }  // namespace triage::evaluate

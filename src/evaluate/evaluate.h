@@ -1,5 +1,4 @@
-// A plan on a data set's test split (or, clearly marked, another one) -> results.json (format: docs/formats.md; read by
-// report/).
+// A plan on a data set's test split (or, clearly marked, another one) -> results::Results, the content of results.json.
 //   evaluate_set    one data set: static stages, policies, operating point, calibration, paired tests, examples
 //   evaluate_plan   test set, optional shifted set, real run, provenance
 #pragma once
@@ -9,14 +8,12 @@
 #include <optional>
 #include <string>
 
-#include "core/json.h"
 #include "core/system/machine.h"
 #include "evaluate/policies.h"
 #include "evaluate/real_run.h"
+#include "results/results.h"
 
 namespace triage::evaluate {
-
-inline constexpr int kResultsVersion = 2;
 
 using SplitIndices = std::function<std::vector<std::uint32_t>(const data::Dataset&)>;
 
@@ -37,22 +34,22 @@ struct EvaluateOptions {
   Context context;
 };
 
-// EVAL of results.json without "path" and "latency" (null). `dataset` is its name. The plan must have measured costs.
-Json evaluate_set(const plan::Plan& plan, const route::ScoreTable& table, const std::string& dataset,
-                  const EvaluateOptions& options);
+// Without path, checksum and the real run. `dataset` is its name. The table must have images, the plan measured costs.
+results::Evaluation evaluate_set(const plan::Plan& plan, const route::ScoreTable& table, const std::string& dataset,
+                                 const EvaluateOptions& options);
 
 // Throws Error when the plan or a data set is damaged or they do not fit together. Writes nothing but options.scores.
-Json evaluate_plan(const EvaluateOptions& options);
+results::Results evaluate_plan(const EvaluateOptions& options);
 
-// Figures for results/*.json from a finished results.json: "<data set>.<stage>_accuracy" (%) and, with `routing`,
+// Figures for results/*.json from finished results: "<data set>.<stage>_accuracy" (%) and, with `routing`,
 // "routing.apgr_<policy>" and "eval.latency_error_percent" (absolute).
-std::map<std::string, Figure> figures(const Json& results, bool routing);
+std::map<std::string, Figure> figures(const results::Results& results, bool routing);
 
 // Figures of the plan as a whole: "NAME.accuracy" (%), "NAME.mean_mmac", "NAME.mean_latency_us" and
 // "NAME.latency_error_percent" as measured, "NAME.apgr_<policy>"; "NAME.speedup_over_static": against the cheapest of
 // its own stages' nets that alone is as accurate, up to 0.2 points (none where no net is).
-std::map<std::string, Figure> plan_figures(const Json& results, const std::string& name);
+std::map<std::string, Figure> plan_figures(const results::Results& results, const std::string& name);
 
-std::string readable(const Json& results);  // a table for people
+std::string readable(const results::Results& results);  // a table for people
 
 }  // namespace triage::evaluate

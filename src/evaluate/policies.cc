@@ -10,30 +10,33 @@
 namespace triage::evaluate {
 namespace {
 
-// 95 % percentile interval; null when fewer than half of the resamples gave a number.
-Json interval_json(std::vector<double> samples) {
+// 95 % percentile interval; none when fewer than half of the resamples gave a number.
+std::optional<Interval> interval_of(std::vector<double> samples) {
   const std::size_t rounds = samples.size();
   std::erase_if(samples, [](double v) { return !std::isfinite(v); });
-  if (samples.empty() || samples.size() * 2 < rounds) return nullptr;
+  if (samples.empty() || samples.size() * 2 < rounds) return std::nullopt;
   std::ranges::sort(samples);
-  return Json::array({percentile(samples, 2.5), percentile(samples, 97.5)});
+  return Interval{percentile(samples, 2.5), percentile(samples, 97.5)};
 }
 
-Json number_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+std::optional<double> finite(double value) {
+  if (!std::isfinite(value)) return std::nullopt;
+  return value;
+}
 
 // At most `limit` points, evenly spread over the share; the first and the last stay.
-Json curve_json(const std::vector<route::CurvePoint>& curve, std::size_t limit) {
-  Json out = Json::array();
+std::vector<results::CurvePoint> thinned(const std::vector<route::CurvePoint>& curve, std::size_t limit) {
+  std::vector<results::CurvePoint> out;
   const double spacing = 1.0 / static_cast<double>(std::max<std::size_t>(limit, 3) - 2);
   double next = 0;
   for (std::size_t i = 0; i < curve.size(); ++i) {
     const route::CurvePoint& point = curve[i];
     if (curve.size() > limit && i + 1 < curve.size() && point.share < next) continue;
     next = spacing * (std::floor(point.share / spacing) + 1);
-    out.push_back({{"thresholds", point.thresholds},
-                   {"accuracy", point.accuracy},
-                   {"latency_us", point.latency_us},
-                   {"escalation", point.escalation}});
+    out.push_back({.thresholds = point.thresholds,
+                   .accuracy = point.accuracy,
+                   .latency_us = point.latency_us,
+                   .escalation = point.escalation});
   }
   return out;
 }
@@ -53,22 +56,20 @@ Samples bootstrap(const std::map<std::string, route::CurveMaker>& makers, std::s
   return out;
 }
 
-Json policy_json(const route::Area& area, const route::Area& oracle, const std::vector<route::Area>& samples,
-                 const std::vector<route::Area>& oracle_samples, const PolicyCurve& curve,
-                 const ComparisonOptions& options) {
+results::Policy policy_of(const std::string& name, const route::Area& area, const route::Area& oracle,
+                          const std::vector<route::Area>& samples, const std::vector<route::Area>& oracle_samples,
+                          const PolicyCurve& curve, const ComparisonOptions& options) {
   std::vector<double> apgr, placed;
   for (std::size_t r = 0; r < samples.size(); ++r) {
     apgr.push_back(samples[r].apgr);
     placed.push_back(route::between_random_and_oracle(samples[r], oracle_samples[r]));
   }
-  Json out{{"curve", curve_json(curve.curve, options.curve_points)}};
-  out["apgr"] = {{"value", number_or_null(area.apgr)}, {"interval", interval_json(std::move(apgr))}};
-  out["between_random_and_oracle"] = {{"value", number_or_null(route::between_random_and_oracle(area, oracle))},
-                                      {"interval", interval_json(std::move(placed))}};
-  out["calls_for"] = {{"50", number_or_null(area.calls[0])},
-                      {"80", number_or_null(area.calls[1])},
-                      {"95", number_or_null(area.calls[2])}};
-  return out;
+  return {.name = name,
+          .curve = thinned(curve.curve, options.curve_points),
+          .apgr = {.value = finite(area.apgr), .interval = interval_of(std::move(apgr))},
+          .between_random_and_oracle = {.value = finite(route::between_random_and_oracle(area, oracle)),
+                                        .interval = interval_of(std::move(placed))},
+          .calls_for = {finite(area.calls[0]), finite(area.calls[1]), finite(area.calls[2])}};
 }
 
 }  // namespace
@@ -100,7 +101,8 @@ Comparison compare_policies(const plan::Plan& plan, const route::ScoreTable& tab
   for (auto& [name, score] : scores) {
     const route::CurveMaker& maker = makers.at(name);
     PolicyCurve& curve = out.curves[name] = {std::move(score), maker.curve()};
-    out.policies[name] = policy_json(maker.area(), oracle, samples.at(name), samples.at("oracle"), curve, options);
+    out.policies.push_back(
+        policy_of(name, maker.area(), oracle, samples.at(name), samples.at("oracle"), curve, options));
   }
   for (const auto& [a, b] : {std::pair{"learned", "confidence"}, {"learned", "random"}, {"confidence", "random"}}) {
     if (!makers.contains(a)) continue;
@@ -108,10 +110,10 @@ Comparison compare_policies(const plan::Plan& plan, const route::ScoreTable& tab
     for (std::size_t r = 0; r < samples.at(a).size(); ++r) {
       difference.push_back(samples.at(a)[r].apgr - samples.at(b)[r].apgr);
     }
-    out.differences.push_back({{"a", a},
-                               {"b", b},
-                               {"apgr_difference", number_or_null(makers.at(a).area().apgr - makers.at(b).area().apgr)},
-                               {"interval", interval_json(std::move(difference))}});
+    out.differences.push_back({.a = a,
+                               .b = b,
+                               .apgr = {.value = finite(makers.at(a).area().apgr - makers.at(b).area().apgr),
+                                        .interval = interval_of(std::move(difference))}});
   }
   return out;
 }
@@ -127,8 +129,9 @@ std::vector<std::uint8_t> correct_at(const route::Verdicts& verdicts, std::span<
   return out;
 }
 
-Json paired_test(const std::string& a, std::span<const std::uint8_t> correct_a, const std::string& b,
-                 std::span<const std::uint8_t> correct_b, double at_latency_us, const ComparisonOptions& options) {
+results::PairedTest paired_test(const std::string& a, std::span<const std::uint8_t> correct_a, const std::string& b,
+                                std::span<const std::uint8_t> correct_b, double at_latency_us,
+                                const ComparisonOptions& options) {
   std::vector<double> difference(correct_a.size());
   std::size_t only_a = 0, only_b = 0;
   for (std::size_t i = 0; i < difference.size(); ++i) {
@@ -143,13 +146,13 @@ Json paired_test(const std::string& a, std::span<const std::uint8_t> correct_a, 
   };
   const Interval interval = bootstrap_interval(difference.size(), mean_of, options.bootstrap_rounds,
                                                derive_seed(options.seed, "paired test " + a + " " + b));
-  return {{"a", a},
-          {"b", b},
-          {"at_latency_us", at_latency_us},
-          {"difference_points",
-           std::accumulate(difference.begin(), difference.end(), 0.0) / static_cast<double>(difference.size())},
-          {"interval", {interval.low, interval.high}},
-          {"mcnemar_p", mcnemar_p(only_a, only_b)}};
+  return {.a = a,
+          .b = b,
+          .at_latency_us = at_latency_us,
+          .difference_points =
+              std::accumulate(difference.begin(), difference.end(), 0.0) / static_cast<double>(difference.size()),
+          .interval = interval,
+          .mcnemar_p = mcnemar_p(only_a, only_b)};
 }
 
 }  // namespace triage::evaluate

@@ -4,8 +4,10 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "plan/plan.h"
+#include "results/figures.h"
 #include "route/curve.h"
 
 namespace triage::evaluate {
@@ -23,10 +25,10 @@ struct PolicyCurve {
 };
 
 struct Comparison {
-  std::map<std::string, PolicyCurve>
-      curves;                        // by policy: learned (with routers), confidence, entropy, margin, random, oracle
-  Json policies = Json::object();    // results.json "policies"
-  Json differences = Json::array();  // [{"a", "b", "apgr_difference", "interval"}]
+  std::map<std::string, PolicyCurve> curves;  // by policy: learned (with routers), confidence, entropy, margin, random,
+                                              // oracle
+  std::vector<results::Policy> policies;      // the same, in that order, with at most curve_points
+  std::vector<results::ApgrDifference> differences;
 };
 
 // Empty when the plan has one stage.
@@ -38,9 +40,9 @@ const route::CurvePoint& point_at(const std::vector<route::CurvePoint>& curve, d
 // What a cascade says: 1 where the answer of the exit each image left at is right.
 std::vector<std::uint8_t> correct_at(const route::Verdicts& verdicts, std::span<const std::uint8_t> exits);
 
-// One entry of results.json "paired_tests": a minus b in percentage points, a paired bootstrap interval and McNemar's
-// exact test on the same images.
-Json paired_test(const std::string& a, std::span<const std::uint8_t> correct_a, const std::string& b,
-                 std::span<const std::uint8_t> correct_b, double at_latency_us, const ComparisonOptions& options);
+// a minus b in percentage points, a paired bootstrap interval and McNemar's exact test on the same images.
+results::PairedTest paired_test(const std::string& a, std::span<const std::uint8_t> correct_a, const std::string& b,
+                                std::span<const std::uint8_t> correct_b, double at_latency_us,
+                                const ComparisonOptions& options);
 
 }  // namespace triage::evaluate

@@ -106,8 +106,9 @@ std::vector<TurnTimes> times_in_turns(
   return times;
 }
 
-RealRun measure(const ClassifyRow& plan, std::span<const ClassifyRow> forced, std::span<const Expected> expected,
-                const std::function<double()>& now_us, const RealRunOptions& options) {
+results::RealRun measure(const ClassifyRow& plan, std::span<const ClassifyRow> forced,
+                         std::span<const Expected> expected, const std::function<double()>& now_us,
+                         const RealRunOptions& options) {
   std::vector<ClassifyRow> settings{plan};
   settings.insert(settings.end(), forced.begin(), forced.end());
   std::size_t agreed = 0;
@@ -116,7 +117,7 @@ RealRun measure(const ClassifyRow& plan, std::span<const ClassifyRow> forced, st
   };
   const std::vector<TurnTimes> times = times_in_turns(settings, expected.size(), now_us, options, count);
   const std::vector<std::uint32_t> rows = rows_in_order(expected.size(), options);
-  RealRun out;
+  results::RealRun out;
   out.images = rows.size();
   out.measured_us = times[0].mean;
   out.stable = true;
@@ -129,9 +130,9 @@ RealRun measure(const ClassifyRow& plan, std::span<const ClassifyRow> forced, st
   return out;
 }
 
-RealRun run_plan(const std::string& directory, const plan::Plan& plan, const data::Dataset& dataset,
-                 std::span<const std::uint32_t> indices, std::span<const Expected> expected,
-                 const RealRunOptions& options) {
+results::RealRun run_plan(const std::string& directory, const plan::Plan& plan, const data::Dataset& dataset,
+                          std::span<const std::uint32_t> indices, std::span<const Expected> expected,
+                          const RealRunOptions& options) {
   const std::size_t stages = plan.stages.size();
   std::vector<Classifier> classifiers;
   for (std::size_t setting = 0; setting <= stages; ++setting) {  // the plan's thresholds, then exits 0, 1, ... forced
@@ -145,7 +146,7 @@ RealRun run_plan(const std::string& directory, const plan::Plan& plan, const dat
   }
   std::vector<ClassifyRow> runs;
   for (const Classifier& classifier : classifiers) runs.push_back(row_classifier(classifier, dataset, indices));
-  RealRun out = measure(runs[0], std::span(runs).subspan(1), expected, steady_us, options);
+  results::RealRun out = measure(runs[0], std::span(runs).subspan(1), expected, steady_us, options);
   out.engine = classifiers[0].info().engine;
   out.alone_us = alone_from_paths(plan, out.path_us);
   out.engine_note = classifiers[0].info().engine_note;
@@ -163,24 +164,6 @@ std::vector<double> alone_from_paths(const plan::Plan& plan, std::span<const dou
     out.push_back(own + (goes_on ? out[static_cast<std::size_t>(plan.stages[s].source)] : 0));
   }
   return out;
-}
-
-double error_percent(double predicted, double measured) { return 100 * (predicted - measured) / measured; }
-
-Json to_json(const RealRun& run) {
-  return {{"predicted_us", run.predicted_us},
-          {"measured_us", run.measured_us},
-          {"error_percent", error_percent(run.predicted_us, run.measured_us)},
-          {"images", run.images},
-          {"engine", run.engine},
-          {"engine_note", run.engine_note},
-          {"agreement", run.agreement},
-          {"stable", run.stable},
-          {"path_us", run.path_us},
-          {"alone_us", run.alone_us},
-          {"stored_predicted_us", run.stored_predicted_us},
-          {"stored_error_percent", error_percent(run.stored_predicted_us, run.measured_us)},
-          {"stored_path_us", run.stored_path_us}};
 }
 
 }  // namespace triage::evaluate

@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "core/json.h"
 #include "data/dataset.h"
 #include "engine/names.h"
 #include "plan/plan.h"
+#include "results/figures.h"
 #include "triage/classifier.h"
 
 namespace triage::evaluate {
@@ -33,20 +33,6 @@ constexpr const char* kDisturbed =  // a person hears where they differ by more
 struct Expected {  // by the table, per image of the split
   std::uint8_t exit = 0;
   Label label = 0;
-};
-
-struct RealRun {
-  std::size_t images = 0;          // counted
-  double measured_us = 0;          // mean wall time of one classify call of the plan
-  double predicted_us = 0;         // from path_us and the exits the table expects of the same images
-  std::vector<double> path_us;     // [stages] mean time when every image is made to leave at that exit, same session
-  std::vector<double> alone_us;    // [stages] a stage without routing, from differences of path_us; by run_plan()
-  double stored_predicted_us = 0;  // the same from the costs stored in plan.json
-  std::vector<double> stored_path_us;
-  double agreement = 0;     // share of images with the expected exit and label
-  bool stable = false;      // of every forced exit the earlier and the later half of the images agree within 10 %
-  std::string engine;       // that ran
-  std::string engine_note;  // ClassifierInfo::engine_note
 };
 
 // Classifies image `row` of the split: calls are timed from outside. Throws Error on failure.
@@ -71,18 +57,16 @@ std::vector<TurnTimes> times_in_turns(
 
 // The measuring itself. forced[k]: leaves every image at exit k. expected: one per row. now_us: a clock. The stored_*
 // fields and the engine are left to run_plan().
-RealRun measure(const ClassifyRow& plan, std::span<const ClassifyRow> forced, std::span<const Expected> expected,
-                const std::function<double()>& now_us, const RealRunOptions& options);
+results::RealRun measure(const ClassifyRow& plan, std::span<const ClassifyRow> forced,
+                         std::span<const Expected> expected, const std::function<double()>& now_us,
+                         const RealRunOptions& options);
 
 // Loads the plan directory through the public runtime (one thread) and measures it on the images `indices`.
-RealRun run_plan(const std::string& directory, const plan::Plan& plan, const data::Dataset& dataset,
-                 std::span<const std::uint32_t> indices, std::span<const Expected> expected,
-                 const RealRunOptions& options);
+results::RealRun run_plan(const std::string& directory, const plan::Plan& plan, const data::Dataset& dataset,
+                          std::span<const std::uint32_t> indices, std::span<const Expected> expected,
+                          const RealRunOptions& options);
 
 // What stage by stage differences of the paths say of each stage alone: itself and the chain of sources it reads.
 std::vector<double> alone_from_paths(const plan::Plan& plan, std::span<const double> path_us);
-
-double error_percent(double predicted, double measured);  // of the measured value, signed
-Json to_json(const RealRun& run);                         // results.json "latency"
 
 }  // namespace triage::evaluate

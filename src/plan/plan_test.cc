@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/schema_test.h"
 #include "core/test_support.h"
 
 namespace triage::plan {
@@ -69,6 +70,20 @@ TEST(Plan, KeepsTheFitAndReadsPlansWithoutOne) {
   json["fit"] = "stretch";
   EXPECT_EQ(error_of([&] { plan_from_json(json, "plan.json"); }),
             "plan.json: fit: expected squash, crop or pad, found \"stretch\"");
+}
+
+TEST(Plan, TheSchemaAgrees) {
+  Plan plan = pair();
+  plan.policy = PolicyKind::confidence;
+  plan.fit = Fit::crop;
+  plan.stages[0].artifacts = {{.engine = engine::spec_of_engine(engine::kCompiled),
+                               .file = "little.program",
+                               .sha256 = std::string(64, 'b'),
+                               .needs = {"avx2"}}};
+  plan.stages[1].input = StageInput::features;
+  plan.stages[1].source = 0;
+  expect_schema_agrees(TRIAGE_SCHEMAS "/plan.schema.json", to_json(plan),
+                       [](const Json& json) { plan_from_json(json, "plan.json"); }, {"provenance"});
 }
 
 TEST(Plan, KeepsArtifacts) {

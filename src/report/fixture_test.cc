@@ -6,8 +6,10 @@
 
 #include "core/rng.h"
 #include "core/statistics/statistics.h"
+#include "cost/cost_table.h"
 #include "data/dataset.h"
 #include "data/import/import.h"
+#include "results/training_log.h"
 
 namespace triage::report {
 namespace {
@@ -242,6 +244,19 @@ Json stage_cost(double mean) {
           {"load_ms", 4.4}};
 }
 
+Json plan_stage(const Json& figures, double mean_us) {
+  return {{"name", figures["name"]},
+          {"arch", figures["arch"]},
+          {"input", "image"},
+          {"onnx", figures["name"].get<std::string>() + ".onnx"},
+          {"sha256", std::string(64, '0')},
+          {"feature_width", 0},
+          {"macs", figures["macs"]},
+          {"parameters", figures["parameters"]},
+          {"exit", {{"temperature", 1.0}, {"threshold", 0.35}}},
+          {"cost", stage_cost(mean_us)}};
+}
+
 }  // namespace
 
 Json simulated_results(const FixtureOptions& options) {
@@ -295,32 +310,37 @@ void write_simulated_run(const fs::path& directory, const FixtureOptions& option
   }
   write_sealed_json(directory / "results.json", results);
   Json plan = {
+      {"version", 1},
+      {"name", "cifar10-pair"},
+      {"input", results["plan"]["input"]},
+      {"classes", results["plan"]["classes"]},
+      {"policy", "confidence"},
       {"stages",
-       {{{"name", "little"}, {"cost", stage_cost(kLittleUs)}}, {{"name", "big"}, {"cost", stage_cost(kBigUs)}}}}};
+       {plan_stage(results["plan"]["stages"][0], kLittleUs), plan_stage(results["plan"]["stages"][1], kBigUs)}}};
   plan["stages"][0]["cost"]["energy_uj"] = 412.5;  // of the other stage it is not available
-  plan["stages"][0]["precision"] = "int8";
+  plan["stages"][0].update({{"precision", "int8"}, {"weight_bytes", 161000}, {"activation_bytes", 16384}});
   write_sealed_json(directory / "plan" / "plan.json", plan);
-  write_sealed_json(directory / "costs.json",
-                    {{"entries",
-                      {{{"stage", "little"}, {"engine", "onnxruntime"}, {"provider", "cpu"}, {"batch", 1}},
-                       {{"stage", "little"}, {"engine", "onnxruntime"}, {"provider", "cpu"}, {"batch", 8}},
-                       {{"stage", "little"}, {"engine", "onnxruntime"}, {"provider", "xnnpack"}, {"batch", 1}}}}});
+  cost::CostTable costs;
+  for (const auto& [provider, batch] : {std::pair{"cpu", 1}, {"cpu", 8}, {"xnnpack", 1}})
+    costs.entries.push_back(
+        {.key = cost::cost_key("little", "onnxruntime", provider, plan::Precision::fp32, 1, batch), .stable = true});
+  cost::save_cost_table(directory / "costs.json", costs);
   Rng rng(5);
   for (const auto& [stage, floor, best, epochs] :
        {std::tuple{"big", 0.35, 0.936, 16}, std::tuple{"little", 0.55, 0.891, 24}}) {
     for (int epoch = 1; epoch <= epochs; ++epoch) {
       const double t = static_cast<double>(epoch) / epochs;
       const double accuracy = best - 0.42 * std::exp(-4.5 * t) - 0.012 * rng.uniform() * (1 - t);
-      append_line(directory / "metrics.jsonl", Json{{"stage", stage},
-                                                    {"epoch", epoch},
-                                                    {"step", epoch * 83},
-                                                    {"loss", floor + 1.5 * std::exp(-4 * t) + 0.02 * rng.uniform()},
-                                                    {"train_accuracy", accuracy + 0.02},
-                                                    {"validation_accuracy", accuracy},
-                                                    {"images_per_s", 830},
-                                                    {"lr", 0.1 * (1 - t)},
-                                                    {"seconds", 51.0 * epoch}}
-                                                   .dump());
+      append_line(directory / "metrics.jsonl",
+                  dump_json(results::to_json({.stage = stage,
+                                              .epoch = epoch,
+                                              .step = epoch * 83,
+                                              .loss = floor + 1.5 * std::exp(-4 * t) + 0.02 * rng.uniform(),
+                                              .train_accuracy = accuracy + 0.02,
+                                              .rate = 0.1 * (1 - t),
+                                              .images_per_s = 830,
+                                              .seconds = 51.0 * epoch,
+                                              .validation_accuracy = accuracy})));
     }
   }
 }

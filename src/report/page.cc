@@ -83,7 +83,7 @@ std::string lead(const Results& results) {
   const OperatingPoint& chosen = test.operating_point;
   std::string text =
       std::format("{} answers {} {} images of {} with {} accuracy at {} per image on average (routed by: {}).",
-                  results.plan_name, grouped(test.count), test.split, test.dataset, percent(chosen.accuracy, 2),
+                  results.plan.name, grouped(test.count), test.split, test.dataset, percent(chosen.accuracy, 2),
                   duration_us(chosen.latency_us), policy_title(chosen.policy));
   if (results.shift) {
     text += std::format(" On the shifted images of {} the same plan reaches {} at {}.", results.shift->dataset,
@@ -98,7 +98,7 @@ std::vector<std::string> warnings(const Results& results) {
   if (results.test.split != "test")
     out.push_back("These are figures of the " + results.test.split + " split, not of the test split.");
   for (const std::string& text : results.test.warnings) out.push_back("Warning: " + text + ".");
-  for (const std::string& text : results.build_warnings) out.push_back("Warning when the plan was made: " + text + ".");
+  for (const std::string& text : results.plan.warnings) out.push_back("Warning when the plan was made: " + text + ".");
   return out;
 }
 
@@ -117,8 +117,9 @@ std::string page(const Run& run, const std::vector<PagePicture>& pictures, const
       "<style>:root{{color-scheme:light "
       "dark;{1}}}\n@media(prefers-color-scheme:dark){{:root{{{2}}}}}{3}</style></head>\n"
       "<body><main>\n<header><h1>{0}</h1><p>Triage report: {4}</p></header>\n",
-      escape(results.plan_name), variables(light_theme()), variables(dark_theme()), kStyle,
-      escape(std::format("{}, {} stages, policy {}", results.test.dataset, results.stages.size(), results.policy)));
+      escape(results.plan.name), variables(light_theme()), variables(dark_theme()), kStyle,
+      escape(std::format("{}, {} stages, policy {}", results.test.dataset, results.plan.stages.size(),
+                         results.plan.policy)));
   html += keep_units(headline(results));
   html += std::format("<p class=\"lead\">{}</p>\n<nav>", escape(keep_units(lead(results))));
   for (const PagePicture& item : pictures) {

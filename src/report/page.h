@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "report/draw/theme.h"
-#include "report/results.h"
+#include "report/run.h"
 
 namespace triage::report {
 

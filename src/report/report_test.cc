@@ -15,7 +15,7 @@
 #include "report/fixture_test.h"
 #include "report/html.h"
 #include "report/page.h"
-#include "report/results.h"
+#include "report/run.h"
 #include "report/subnets.h"
 
 namespace triage::report {
@@ -36,6 +36,13 @@ class Scratch {
  private:
   fs::path path_;
 };
+
+// Of results alone.
+Run run_of(const Json& json) {
+  Run run{.results = results::results_from_json(json, "test")};
+  run.stages.resize(run.results.plan.stages.size());
+  return run;
+}
 
 template <class Call>
 std::string error_of(Call call) {
@@ -136,7 +143,7 @@ TEST(Report, APlanOfOneStageHasNoRouting) {
 TEST(Report, NumbersThatDoNotExistAreDashes) {
   Json json = simulated_results({.shift = false});
   json["test"]["policies"]["margin"]["apgr"] = {{"value", nullptr}, {"interval", nullptr}};
-  const report::Run run{.results = results_from_json(json, "test")};
+  const report::Run run = run_of(json);
   EXPECT_THAT(page(run, {}, {}), HasSubstr("margin</td><td>–</td>"));
 }
 
@@ -208,7 +215,7 @@ TEST(Report, FiguresWithoutImagesAreDashes) {
   }
   json["test"]["warnings"] = {"little alone is as good"};
   json["test"]["split"] = "validation";
-  const report::Run run{.results = results_from_json(json, "test")};
+  const report::Run run = run_of(json);
   const std::string html = page(run, {}, {});
   EXPECT_THAT(html, HasSubstr("empty</td><td>0</td><td>–</td><td>–</td><td>–</td><td>–</td>"));
   EXPECT_THAT(html, HasSubstr("Warning: little alone is as good."));
@@ -218,11 +225,11 @@ TEST(Report, FiguresWithoutImagesAreDashes) {
   for (const Drawing& drawing : drawings(run)) EXPECT_FALSE(render(run, drawing, light_theme(), out / "x.png").empty());
   // A file of version 1 has zeros there.
   none = {{"class", "empty"}, {"count", 0}, {"accuracy", 0.0}, {"escalation", 0.0}};
-  EXPECT_FALSE(results_from_json(json, "test").test.operating_point.per_class[2].recall.has_value());
+  EXPECT_FALSE(results::results_from_json(json, "test").test.operating_point.per_class[2].recall.has_value());
 }
 
 TEST(Report, AHundredClassesAreDrawnAndListed) {
-  const report::Run run{.results = results_from_json(simulated_results({.shift = false, .classes = 100}), "test")};
+  const report::Run run = run_of(simulated_results({.shift = false, .classes = 100}));
   const Scratch out("triage_report_hundred");
   fs::create_directories(out);
   for (const Drawing& drawing : drawings(run)) {
@@ -307,7 +314,7 @@ TEST(Results, NamesFileAndField) {
   const auto message = [](auto change) {
     Json json = simulated_results({.shift = false});
     change(json);
-    return error_of([&] { results_from_json(json, "results.json"); });
+    return error_of([&] { results::results_from_json(json, "results.json"); });
   };
   EXPECT_THAT(message([](Json& j) { j["version"] = 3; }), HasSubstr("version"));
   EXPECT_THAT(message([](Json& j) { j["test"]["static"][1]["accuracy"] = 93.1; }),

@@ -1,52 +1,16 @@
 #include "report/tables.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <format>
 
+#include "report/cell_text.h"
+#include "report/class_tables.h"
 #include "report/draw/theme.h"
 #include "report/html.h"
 
 namespace triage::report {
 namespace {
-
-constexpr std::size_t kConfusionClasses = 20;  // more are listed as the most frequent mistakes
-constexpr std::size_t kConfusionList = 20;
-
-std::string interval_text(const Interval& interval, int digits = 1) {
-  return std::format("[{:.{}f}, {:.{}f}]", 100 * interval.low, digits, 100 * interval.high, digits);
-}
-std::string with_interval(double fraction, const Interval& interval) {
-  return percent(fraction, 2) + " " + interval_text(interval);
-}
-std::string or_never(const std::optional<double>& share) { return share ? percent(*share) : "never"; }
-
-std::string or_dash(const std::optional<double>& share) { return share ? percent(*share) : "–"; }
-std::string or_dash(const std::optional<double>& share, const std::optional<Interval>& interval) {
-  return share && interval ? with_interval(*share, *interval) : or_dash(share);
-}
-
-std::string number_with_interval(const std::optional<double>& value, const std::optional<Interval>& interval) {
-  if (!value) return "–";
-  std::string text = std::format("{:.3f}", *value);
-  if (interval) text += std::format(" [{:.3f}, {:.3f}]", interval->low, interval->high);
-  return text;
-}
-
-std::string p_value(double p) { return p < 0.001 ? "< 0.001" : std::format("{:.3f}", p); }
-
-std::string signed_interval(double value, const Interval& interval, int digits) {
-  return std::format("{} [{}, {}]", signed_number(value, digits), signed_number(interval.low, digits),
-                     signed_number(interval.high, digits));
-}
-
-// A colour both themes can show: the dots of policies and stages.
-std::string policy_dot(const std::string& policy) { return std::format("var(--{})", policy); }
-std::string stage_dot(std::size_t stage, std::size_t stages) {
-  return std::format("light-dark({},{})", stage_color(light_theme(), stage, stages),
-                     stage_color(dark_theme(), stage, stages));
-}
 
 std::string policies(const Evaluation& evaluation) {
   const double at = evaluation.operating_point.latency_us;
@@ -56,8 +20,9 @@ std::string policies(const Evaluation& evaluation) {
   for (const Policy& policy : evaluation.policies) {
     table.row(
         {{policy_title(policy.name), policy_dot(policy.name), "", policy.name == evaluation.operating_point.policy},
-         {number_with_interval(policy.apgr, policy.apgr_interval)},
-         {policy.between_random_and_oracle ? std::format("{:.3f}", *policy.between_random_and_oracle) : "–"},
+         {number_with_interval(policy.apgr)},
+         {policy.between_random_and_oracle.value ? std::format("{:.3f}", *policy.between_random_and_oracle.value)
+                                                 : "–"},
          {or_never(policy.calls_for[0])},
          {or_never(policy.calls_for[1])},
          {or_never(policy.calls_for[2])},
@@ -66,146 +31,56 @@ std::string policies(const Evaluation& evaluation) {
   return table.html();
 }
 
-std::string energy_of(const StageInfo& stage) {
+std::string energy_of(const StageDetails& stage) {
   if (!stage.measured || !stage.measured->energy_uj) return "not available";
   const double uj = *stage.measured->energy_uj;
   return uj < 1e3 ? std::format("{:.1f} µJ", uj) : std::format("{:.2f} mJ", uj / 1e3);
 }
 
-std::string stages(const Results& results) {
+std::string stages(const Run& run) {
+  const Results& results = run.results;
   Table table({"stage", "widths", "precision", "engine", "MACs", "parameters", "accuracy alone [95 %]", "mean latency",
                "alone, run for real", "energy", "images that leave here", "right of those"});
-  const std::size_t count = results.stages.size();
+  const std::size_t count = results.plan.stages.size();
   const std::vector<std::optional<double>>& right = results.test.operating_point.exit_accuracy;
   for (std::size_t i = 0; i < count; ++i) {
-    const StageInfo& stage = results.stages[i];
+    const StageFigures& stage = results.plan.stages[i];
     const StaticNet* alone = results.test.find_static(stage.name);
-    const std::string mean = stage.measured     ? duration_us(stage.measured->us.mean)
+    const std::optional<double> measured_alone = results.test.measured_alone_us(i);
+    const StageDetails& details = run.stages[i];
+    const std::string mean = details.measured   ? duration_us(details.measured->latency_us.mean)
                              : stage.latency_us ? duration_us(*stage.latency_us)
                                                 : "–";
     table.row({{stage.name, stage_dot(i, count), "", true},
                {stage.arch},
-               {stage.precision.empty() ? "–" : stage.precision},
-               {stage.engine.empty() ? "–" : stage.engine},
+               {details.precision ? plan::to_string(*details.precision) : "–"},
+               {details.engine.empty() ? "–" : details.engine},
                {count_text(static_cast<double>(stage.macs))},
                {count_text(static_cast<double>(stage.parameters))},
                {alone ? with_interval(alone->accuracy, alone->interval) : "–"},
                {mean},
-               {alone && alone->measured_us ? duration_us(*alone->measured_us) : "–"},
-               {energy_of(stage)},
+               {measured_alone ? duration_us(*measured_alone) : "–"},
+               {energy_of(details)},
                {percent(results.test.operating_point.exit_share[i])},
                {i < right.size() ? or_dash(right[i]) : "–"}});
   }
   return table.html();
 }
 
-std::string percentiles(const Results& results) {
+std::string percentiles(const Run& run) {
   Table table({"stage", "runs", "min", "mean", "median", "p90", "p95", "p99", "max", "first run", "load"});
-  const std::size_t count = results.stages.size();
+  const std::size_t count = run.stages.size();
   for (std::size_t i = 0; i < count; ++i) {
-    const StageInfo& stage = results.stages[i];
-    if (!stage.measured) continue;
-    const Summary& s = stage.measured->us;
-    std::vector<Cell> row{{stage.name, stage_dot(i, count), "", true}, {grouped(s.count)}};
+    if (!run.stages[i].measured) continue;
+    const plan::MeasuredCost& measured = *run.stages[i].measured;
+    const Summary& s = measured.latency_us;
+    std::vector<Cell> row{{run.results.plan.stages[i].name, stage_dot(i, count), "", true}, {grouped(s.count)}};
     for (const double us : {s.min, s.mean, s.median, s.p90, s.p95, s.p99, s.max}) row.push_back({duration_us(us)});
-    const StageLatency& measured = *stage.measured;
-    row.push_back({measured.first_inference_us ? duration_us(*measured.first_inference_us) : "–"});
-    row.push_back({measured.load_ms ? duration_us(*measured.load_ms * 1e3) : "–"});
+    row.push_back({duration_us(measured.first_inference_us)});
+    row.push_back({duration_us(measured.load_ms * 1e3)});
     table.row(row);
   }
   return table.empty() ? std::string() : table.html();
-}
-
-// Each stage alone and the plan, by every figure over all classes.
-std::string averages(const Evaluation& evaluation, std::size_t stages) {
-  const Averages& plan = evaluation.operating_point.averages;
-  if (!plan.balanced_accuracy) return {};
-  std::vector<std::string> header{"", "accuracy [95 %]", "balanced accuracy [95 %]", "macro F1 [95 %]"};
-  if (plan.top5_accuracy) header.push_back("top-5 accuracy [95 %]");
-  Table table(header);
-  const auto add = [&](Cell name, const auto& of) {
-    std::vector<Cell> row{std::move(name),
-                          {with_interval(of.accuracy, of.interval)},
-                          {or_dash(of.averages.balanced_accuracy, of.averages.balanced_interval)},
-                          {or_dash(of.averages.macro_f1, of.averages.macro_f1_interval)}};
-    if (plan.top5_accuracy) row.push_back({or_dash(of.averages.top5_accuracy, of.averages.top5_interval)});
-    table.row(row);
-  };
-  for (std::size_t s = 0; s < evaluation.static_nets.size(); ++s)
-    add({evaluation.static_nets[s].stage + " alone", stage_dot(s, stages)}, evaluation.static_nets[s]);
-  add({"plan", policy_dot(evaluation.operating_point.policy), "", true}, evaluation.operating_point);
-  return table.html();
-}
-
-std::string per_class(const Results& results) {
-  const std::vector<ClassFigures>& classes = results.test.operating_point.per_class;
-  if (classes.empty()) return {};
-  const bool shifted = results.shift && results.shift->operating_point.per_class.size() == classes.size();
-  std::vector<std::string> header{"class", "images", "recall [95 %]", "precision [95 %]", "F1", "sent on"};
-  if (shifted) header.insert(header.end(), {"recall, shifted", "sent on, shifted"});
-  Table table(header);
-  for (std::size_t i = 0; i < classes.size(); ++i) {
-    const ClassFigures& one = classes[i];
-    std::vector<Cell> row{{one.name},
-                          {grouped(one.count)},
-                          {or_dash(one.recall, one.recall_interval)},
-                          {or_dash(one.precision, one.precision_interval)},
-                          {or_dash(one.f1)},
-                          {or_dash(one.escalation)}};
-    if (shifted) {
-      const ClassFigures& other = results.shift->operating_point.per_class[i];
-      row.push_back({or_dash(other.recall)});
-      row.push_back({or_dash(other.escalation)});
-    }
-    table.row(row);
-  }
-  return table.html();
-}
-
-std::string mistakes_table(const Results& results, std::vector<std::array<std::size_t, 3>> mistakes) {
-  std::ranges::stable_sort(mistakes, std::greater{}, [](const auto& mistake) { return mistake[0]; });
-  Table table({"true", "answered", "images"});
-  for (std::size_t i = 0; i < std::min(kConfusionList, mistakes.size()); ++i) {
-    table.row({{results.classes[mistakes[i][1]]}, {results.classes[mistakes[i][2]]}, {std::to_string(mistakes[i][0])}});
-  }
-  return table.html();
-}
-
-std::string confusion(const Results& results) {
-  const auto& table_of = results.test.operating_point.confusion;
-  const std::size_t n = results.classes.size();
-  std::vector<std::array<std::size_t, 3>> mistakes;  // images, true, answered
-  for (const auto& mistake : results.test.operating_point.mistakes) {
-    if (mistake[0] < n && mistake[1] < n) mistakes.push_back({mistake[2], mistake[0], mistake[1]});
-  }
-  if (!mistakes.empty()) return mistakes_table(results, std::move(mistakes));
-  if (table_of.size() != n || std::ranges::any_of(table_of, [&](const auto& row) { return row.size() != n; }))
-    return {};
-  std::size_t worst = 1;
-  for (std::size_t t = 0; t < n; ++t) {
-    for (std::size_t p = 0; p < n; ++p) worst = t == p ? worst : std::max(worst, table_of[t][p]);
-  }
-  if (n <= kConfusionClasses) {
-    std::vector<std::string> header{"true \\ answered"};
-    header.insert(header.end(), results.classes.begin(), results.classes.end());
-    Table table(header);
-    for (std::size_t t = 0; t < n; ++t) {
-      std::vector<Cell> row{{results.classes[t], "", "", true}};
-      for (std::size_t p = 0; p < n; ++p) {
-        const double strength = static_cast<double>(table_of[t][p]) / static_cast<double>(worst);
-        row.push_back({std::to_string(table_of[t][p]), "",
-                       t == p ? "rgb(0 158 115 / 0.16)" : std::format("rgb(213 94 0 / {:.2f})", 0.6 * strength)});
-      }
-      table.row(row);
-    }
-    return table.html("confusion");
-  }
-  for (std::size_t t = 0; t < n; ++t) {
-    for (std::size_t p = 0; p < n; ++p) {
-      if (t != p && table_of[t][p]) mistakes.push_back({table_of[t][p], t, p});
-    }
-  }
-  return mistakes_table(results, std::move(mistakes));
 }
 
 std::string calibration(const Results& results) {
@@ -249,11 +124,12 @@ std::string shift(const Results& results) {
        {std::format("{:+.1f} %", 100 * (other.operating_point.latency_us / test.operating_point.latency_us - 1))}});
   for (const Policy& policy : test.policies) {
     const Policy* same = other.find_policy(policy.name);
-    if (!same || !same->apgr || !policy.apgr || policy.name == "random" || policy.name == "oracle") continue;
+    if (!same || !same->apgr.value || !policy.apgr.value || policy.name == "random" || policy.name == "oracle")
+      continue;
     table.row({{"APGR, " + policy_title(policy.name), policy_dot(policy.name)},
-               {std::format("{:.3f}", *policy.apgr)},
-               {std::format("{:.3f}", *same->apgr)},
-               {signed_number(*same->apgr - *policy.apgr, 3)}});
+               {std::format("{:.3f}", *policy.apgr.value)},
+               {std::format("{:.3f}", *same->apgr.value)},
+               {signed_number(*same->apgr.value - *policy.apgr.value, 3)}});
   }
   return table.html();
 }
@@ -261,11 +137,11 @@ std::string shift(const Results& results) {
 std::string apgr_differences(const Results& results) {
   Table table({"comparison", "data set", "APGR difference [95 %]"});
   const auto add = [&](const Evaluation& evaluation) {
-    for (const ApgrDifference& one : evaluation.apgr_differences) {
-      if (!one.value) continue;
-      table.row({{one.a + " against " + one.b},
+    for (const auto& [a, b, apgr] : evaluation.apgr_differences) {
+      if (!apgr.value) continue;
+      table.row({{a + " against " + b},
                  {evaluation.dataset},
-                 {one.interval ? signed_interval(*one.value, *one.interval, 4) : signed_number(*one.value, 4)}});
+                 {apgr.interval ? signed_interval(*apgr.value, *apgr.interval, 4) : signed_number(*apgr.value, 4)}});
     }
   };
   add(results.test);
@@ -276,7 +152,7 @@ std::string apgr_differences(const Results& results) {
 std::string paired(const Evaluation& evaluation) {
   if (evaluation.paired_tests.empty()) return {};
   Table table({"comparison", "at latency", "difference [95 %], points", "McNemar p"});
-  for (const PairedTest& test : evaluation.paired_tests) {
+  for (const results::PairedTest& test : evaluation.paired_tests) {
     table.row({{test.a + " against " + test.b},
                {duration_us(test.at_latency_us)},
                {signed_interval(test.difference_points, test.interval, 2)},
@@ -290,12 +166,12 @@ std::string latency_check(const Results& results) {
                "same exit and label", "engine"});
   const auto add = [&](const Evaluation& evaluation) {
     if (!evaluation.latency) return;
-    const MeasuredLatency& l = *evaluation.latency;
+    const results::RealRun& l = *evaluation.latency;
     table.row({{evaluation.dataset},
                {grouped(l.images)},
                {duration_us(l.predicted_us)},
                {duration_us(l.measured_us)},
-               {signed_number(l.error_percent, 1) + " %"},
+               {signed_number(l.error_percent(), 1) + " %"},
                {l.stored_predicted_us ? duration_us(*l.stored_predicted_us) : "–"},
                {l.agreement ? percent(*l.agreement, 2) : "–"},
                {(l.engine.empty() ? "–" : l.engine) + (l.stable ? "" : ", disturbed")}});
@@ -331,7 +207,7 @@ std::string tile(const std::string& name, const std::string& value, const std::s
 std::string headline(const Results& results) {
   const Evaluation& test = results.test;
   const OperatingPoint& chosen = test.operating_point;
-  const StageInfo& last = results.stages.back();
+  const StageFigures& last = results.plan.stages.back();
   const StaticNet* big = test.find_static(last.name);
   std::string html = "<div class=\"tiles\">\n";
   html += tile("Accuracy", percent(chosen.accuracy, 2),
@@ -339,7 +215,7 @@ std::string headline(const Results& results) {
   html +=
       tile("Mean latency", duration_us(chosen.latency_us),
            test.latency ? std::format("by the plan's costs{}; run for real{} {}, where that session's costs predict {}",
-                                      in_brackets(results.costs_engine), in_brackets(test.latency->engine),
+                                      in_brackets(results.plan.costs_engine), in_brackets(test.latency->engine),
                                       duration_us(test.latency->measured_us), duration_us(test.latency->predicted_us))
                         : "per image, batch 1");
   if (big) {
@@ -347,9 +223,9 @@ std::string headline(const Results& results) {
                  std::format("against {} alone: {} at {} ({} points)", last.name, percent(big->accuracy, 2),
                              duration_us(big->latency_us), signed_number(100 * (chosen.accuracy - big->accuracy), 2)));
   }
-  html +=
-      tile("Sent on", percent(test.escalation()),
-           std::format("{} answers {} of the images", results.stages.front().name, percent(chosen.exit_share.front())));
+  html += tile(
+      "Sent on", percent(test.escalation()),
+      std::format("{} answers {} of the images", results.plan.stages.front().name, percent(chosen.exit_share.front())));
   return html + "</div>\n";
 }
 
@@ -374,13 +250,13 @@ std::vector<Section> table_sections(const Run& run) {
   add({"averages", "Accuracies",
        "Balanced accuracy is the mean of the classes' recalls, macro F1 the mean of their F1: a class with few images "
        "counts as much as one with many. Classes without images count for neither.",
-       averages(results.test, results.stages.size())});
+       averages(results.test, results.plan.stages.size())});
   add({"stages", "Stages",
        "Energy: of one image through the stage, without what the idle machine uses meanwhile; as the plan was "
        "measured.",
-       stages(results)});
+       stages(run)});
   add({"percentiles", "Stage latencies", "One image at a time, over all runs of the measurement that made the plan.",
-       percentiles(results)});
+       percentiles(run)});
   add({"latency-check", "Predicted and measured latency",
        "The plan was run for real, router and copies included. Predicted: from costs measured in that same session; "
        "from "
@@ -398,7 +274,7 @@ std::vector<Section> table_sections(const Run& run) {
        "that are of it. A dash: there is no image to tell it from.",
        per_class(results)});
   add({"confusion", "Confusion",
-       results.classes.size() <= kConfusionClasses
+       results.plan.classes.size() <= kConfusionClasses
            ? "Rows are true classes; orange marks mistakes, darker where frequent."
            : "The most frequent mistakes.",
        confusion(results)});

@@ -94,7 +94,7 @@ void Session::save() const {
   save_checkpoint(file_, checkpoint);
 }
 
-void Session::log(const Json& line) const { append_line(metrics_, dump_json(line)); }
+void Session::log(const results::TrainingStep& line) const { append_line(metrics_, dump_json(to_json(line))); }
 
 void Session::write_networks() const {
   const NetworkAbout about{job_.data->info().classes, job_.normalization, identity_of(job_)};

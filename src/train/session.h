@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "results/training_log.h"
 #include "supernet/sgd.h"
 #include "train/device/flat_optimizer.h"
 #include "train/distill.h"
@@ -18,8 +19,8 @@ class Session {
   // From the checkpoint, if there is one: false otherwise. metrics.jsonl is cut back to what the checkpoint knows.
   bool restore();
   void save() const;
-  void log(const Json& line) const;  // to metrics.jsonl
-  void write_networks() const;       // NAME.pt and NAME_best.pt
+  void log(const results::TrainingStep& line) const;  // to metrics.jsonl
+  void write_networks() const;                        // NAME.pt and NAME_best.pt
 
  private:
   const TrainJob& job_;

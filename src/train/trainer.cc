@@ -114,26 +114,26 @@ TrainResult train(const TrainJob& job) {
       if (validates) validate(job, session, steps.device());
       session.network->train();
       session.seconds = elapsed();
-      Json line = {{"stage", job.name},
-                   {"epoch", epoch + 1},
-                   {"step", session.step},
-                   {"loss", session.epoch_loss / images},
-                   {"train_accuracy", session.epoch_right / images},
-                   {"lr", rate},
-                   {"images_per_s", static_cast<double>(session.step - first_step) * options.batch /
-                                        (session.seconds - seconds_before)},
-                   {"seconds", session.seconds}};
-      if (validates) line["validation_accuracy"] = session.validation;
+      const double images_per_s =
+          static_cast<double>(session.step - first_step) * options.batch / (session.seconds - seconds_before);
+      results::TrainingStep line{.stage = job.name,
+                                 .epoch = static_cast<std::int64_t>(epoch + 1),
+                                 .step = static_cast<std::int64_t>(session.step),
+                                 .loss = session.epoch_loss / images,
+                                 .train_accuracy = session.epoch_right / images,
+                                 .rate = rate,
+                                 .images_per_s = images_per_s,
+                                 .seconds = session.seconds};
+      if (validates) line.validation_accuracy = session.validation;
       if (job.space.subnets() > 1) {
-        line["subnet_loss"] = session.epoch_subnet_loss / images;
-        line["subnet_seed"] = subnet_seed(job);
-        if (validates) line["smallest_validation_accuracy"] = session.smallest;
+        line.subnet_loss = session.epoch_subnet_loss / images;
+        line.subnet_seed = subnet_seed(job);
+        if (validates) line.smallest_validation_accuracy = session.smallest;
       }
       session.log(line);
       progress.line(std::format("{} epoch {:3d}/{}: loss {:.4f}  train {:.2f} %{}  {:.0f} images/s", job.name,
                                 epoch + 1, options.epochs, session.epoch_loss / images,
-                                100 * session.epoch_right / images, validation_text(session),
-                                line["images_per_s"].get<double>()));
+                                100 * session.epoch_right / images, validation_text(session), images_per_s));
       session.epoch_loss = session.epoch_right = session.epoch_subnet_loss = 0;
     }
     const bool stop = job.context.stop.requested() && !session.done;

@@ -14,7 +14,8 @@ std::string apgr_line(const Evaluation& evaluation) {
   std::string line;
   for (const Policy* policy : by_merit(evaluation)) {
     if (policy->name == "random" || policy->name == "oracle") continue;
-    if (policy->apgr) line += std::format("{} {} {:.3f}", line.empty() ? "APGR" : " ·", policy->name, *policy->apgr);
+    if (policy->apgr.value)
+      line += std::format("{} {} {:.3f}", line.empty() ? "APGR" : " ·", policy->name, *policy->apgr.value);
   }
   return line;
 }
@@ -88,10 +89,10 @@ struct Marker {
 std::vector<Marker> markers(const Results& results, const Evaluation& evaluation, const Theme& theme) {
   std::vector<Marker> list;
   for (const StaticNet& net : evaluation.static_nets) {
-    const auto stage = std::ranges::find(results.stages, net.stage, &StageInfo::name);
+    const auto stage = std::ranges::find(results.plan.stages, net.stage, &StageFigures::name);
     const auto [accuracy, interval] = evaluation.on_curve(net);
     list.push_back({net.latency_us, accuracy, interval, std::format("{} alone {}", net.stage, percent(accuracy)),
-                    stage_color(theme, stage - results.stages.begin(), results.stages.size()), false});
+                    stage_color(theme, stage - results.plan.stages.begin(), results.plan.stages.size()), false});
   }
   const OperatingPoint& chosen = evaluation.operating_point;
   const auto [accuracy, interval] = evaluation.on_curve(chosen);
@@ -129,7 +130,7 @@ void accuracy_panel(Script& script, const Results& results, const Evaluation& ev
       .raw(axes(shown_x, shown_y))
       .raw(percent_tics(shown_y))
       .add("set xlabel 'mean latency per image ({}), batch 1'", unit.name)
-      .add("set ylabel '{}accuracy (%)'", evaluation.balanced ? "balanced " : "");
+      .add("set ylabel '{}accuracy (%)'", evaluation.metric == plan::Metric::balanced ? "balanced " : "");
   std::vector<std::string> parts;
   for (const Policy* policy : drawing_order(evaluation)) {
     std::vector<std::vector<double>> rows;

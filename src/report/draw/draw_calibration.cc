@@ -63,8 +63,9 @@ std::string draw_reliability(const Run& run, const Picture& picture, const Theme
   script.add("set multiplot");
   for (std::size_t i = 0; i < panels; ++i) {
     const Calibration& stage = calibration[i / 2];
-    const auto found = std::ranges::find(run.results.stages, stage.stage, &StageInfo::name);
-    const std::string color = stage_color(theme, found - run.results.stages.begin(), run.results.stages.size());
+    const auto found = std::ranges::find(run.results.plan.stages, stage.stage, &StageFigures::name);
+    const std::string color =
+        stage_color(theme, found - run.results.plan.stages.begin(), run.results.plan.stages.size());
     const std::size_t row = i / columns, column = i % columns;
     const double left = 62 + static_cast<double>(column) * cell_w, top = 62 + static_cast<double>(row) * cell_h;
     script.area(left, left + cell_w - 30, top, top + cell_h - 62 - 56, w, h);

@@ -104,8 +104,8 @@ std::string draw_escalation_vs_threshold(const Run& run, const Picture& picture,
       .area(70, w - 20, 48, h - 62, w, h)
       .add("set xrange [0:1]\nset yrange [0:100]\nset ytics 20")
       .add("set xlabel {}",
-           words(run.results.stages.size() > 2 ? "threshold of the first exit"
-                                               : "threshold on the score (sent on while score > threshold)"))
+           words(run.results.plan.stages.size() > 2 ? "threshold of the first exit"
+                                                    : "threshold on the score (sent on while score > threshold)"))
       .add("set ylabel 'sent to a bigger net (%)'")
       .add("set key top right Left reverse samplen 2.6 spacing 1.25 opaque fillcolor rgb '{}' noautotitle",
            theme.background)

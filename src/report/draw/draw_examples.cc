@@ -60,15 +60,15 @@ std::string draw(const std::vector<ExampleImage>& images, const Run& run, const 
     const Example& example = images[i].example;
     const int x = kSide + static_cast<int>(i % kColumns) * step;
     const int y = kTop + static_cast<int>(i / kColumns) * (kTile + kCaption + kGap);
-    const std::string exit = stage_color(theme, example.exit, results.stages.size());
+    const std::string exit = stage_color(theme, example.exit, results.plan.stages.size());
     canvas.fill(x * kRatio, y * kRatio, kTile * kRatio, kTile * kRatio, exit);
     canvas.paste(images[i], (x + kFrame) * kRatio, (y + kFrame) * kRatio, (kTile - 2 * kFrame) * kRatio);
     const bool right = example.label == example.predicted;
-    text(shortened(drawable(results.classes[example.label]), kCaptionCharacters), x, y + kTile + 13, theme.text,
+    text(shortened(drawable(results.plan.classes[example.label]), kCaptionCharacters), x, y + kTile + 13, theme.text,
          "DejaVu Sans:Bold,9.5");
-    text(shortened((right ? "✓ " : "✗ ") + drawable(results.classes[example.predicted]), kCaptionCharacters), x,
+    text(shortened((right ? "✓ " : "✗ ") + drawable(results.plan.classes[example.predicted]), kCaptionCharacters), x,
          y + kTile + 31, right ? theme.good : theme.bad, "DejaVu Sans,9.5");
-    text(shortened(std::format("{}, score {:.3f}", results.stages[example.exit].name, example.score),
+    text(shortened(std::format("{}, score {:.3f}", results.plan.stages[example.exit].name, example.score),
                    kCaptionCharacters),
          x, y + kTile + 49, exit, "DejaVu Sans,9.5");
   }

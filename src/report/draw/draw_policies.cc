@@ -57,7 +57,7 @@ std::vector<const Policy*> by_merit(const Evaluation& evaluation) {
     return policy->name == "oracle" ? 0 : policy->name == "random" ? 2 : 1;
   };
   std::ranges::stable_sort(policies, [&](const Policy* a, const Policy* b) {
-    return rank(a) != rank(b) ? rank(a) < rank(b) : a->apgr > b->apgr;
+    return rank(a) != rank(b) ? rank(a) < rank(b) : a->apgr.value > b->apgr.value;
   });
   return policies;
 }

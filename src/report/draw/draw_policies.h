@@ -9,7 +9,7 @@
 
 #include "report/draw/draw.h"
 #include "report/draw/theme.h"
-#include "report/results.h"
+#include "report/run.h"
 
 namespace triage::report {
 

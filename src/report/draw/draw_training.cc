@@ -20,9 +20,9 @@ std::vector<std::string> trained_stages(const Run& run) {
 
 // In the plan's order of stages; what is trained beside them (a router) in grey.
 std::string color_of(const Run& run, const Theme& theme, const std::string& stage) {
-  const auto found = std::ranges::find(run.results.stages, stage, &StageInfo::name);
-  if (found == run.results.stages.end()) return theme.muted;
-  return stage_color(theme, found - run.results.stages.begin(), run.results.stages.size());
+  const auto found = std::ranges::find(run.results.plan.stages, stage, &StageFigures::name);
+  if (found == run.results.plan.stages.end()) return theme.muted;
+  return stage_color(theme, found - run.results.plan.stages.begin(), run.results.plan.stages.size());
 }
 
 struct TrainingPanel {
@@ -41,7 +41,7 @@ struct TrainingCurve {
 std::vector<TrainingCurve> training_curves(const Run& run, const TrainingPanel& panel) {
   std::vector<TrainingCurve> curves;
   for (const std::string& stage : trained_stages(run)) {
-    double last_step = 0, last_epoch = 0;
+    std::int64_t last_step = 0, last_epoch = 0;
     for (const TrainingStep& step : run.training) {
       if (step.stage != stage) continue;
       last_step = std::max(last_step, step.step);
@@ -52,7 +52,9 @@ std::vector<TrainingCurve> training_curves(const Run& run, const TrainingPanel& 
     for (const TrainingStep& step : run.training) {
       const std::optional<double>& value = step.*panel.field;
       if (step.stage == stage && value) {  // several lines in one epoch stand at fractions of it
-        curve.rows.push_back({step.step / last_step * last_epoch, panel.factor * *value});
+        curve.rows.push_back(
+            {static_cast<double>(step.step) / static_cast<double>(last_step) * static_cast<double>(last_epoch),
+             panel.factor * *value});
       }
     }
     if (!curve.rows.empty()) curves.push_back(std::move(curve));
@@ -115,18 +117,17 @@ std::string draw_latency(const Run& run, const Picture& picture, const Theme& th
   std::string tics;
   std::vector<std::string> parts;
   double largest = 0;
-  for (const StageInfo& stage : run.results.stages) {
-    if (stage.measured) largest = std::max(largest, stage.measured->us.p99);
+  for (const StageDetails& stage : run.stages) {
+    if (stage.measured) largest = std::max(largest, stage.measured->latency_us.p99);
   }
   const LatencyUnit unit = latency_unit(largest);
   int row = 0;
-  for (std::size_t i = run.results.stages.size(); i-- > 0;) {  // the first stage at the top
-    const StageInfo& stage = run.results.stages[i];
-    if (!stage.measured) continue;
-    const Summary& s = stage.measured->us;
+  for (std::size_t i = run.stages.size(); i-- > 0;) {  // the first stage at the top
+    if (!run.stages[i].measured) continue;
+    const Summary& s = run.stages[i].measured->latency_us;
     const auto at = [&](double us) { return us / unit.scale; };
-    const std::string color = stage_color(theme, i, run.results.stages.size());
-    tics += std::format("{}{} {}", row ? ", " : "", tic_words(stage.name), row);
+    const std::string color = stage_color(theme, i, run.results.plan.stages.size());
+    tics += std::format("{}{} {}", row ? ", " : "", tic_words(run.results.plan.stages[i].name), row);
     script.block(std::format("s{}", row),
                  {{at(s.min), at(s.median), at(s.p90), at(s.p95), at(s.p99), static_cast<double>(row)}});
     parts.push_back(std::format(

@@ -51,8 +51,8 @@ std::vector<Drawing> drawings(const Run& run) {
           1120, 130 + classes * (classes > 40 ? 15 : 30)},
          draw_per_class});
   }
-  if (std::ranges::any_of(run.results.stages, [](const StageInfo& stage) { return stage.measured.has_value(); })) {
-    const int stages = static_cast<int>(run.results.stages.size());
+  if (std::ranges::any_of(run.stages, [](const StageDetails& stage) { return stage.measured.has_value(); })) {
+    const int stages = static_cast<int>(run.results.plan.stages.size());
     list.push_back(
         {{"latency", "Latency percentiles",
           "Each bar runs from the fastest run to the 90th (dark) and 95th percentile (light), the thin line to "

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "report/draw/theme.h"
-#include "report/results.h"
+#include "report/run.h"
 
 namespace triage::report {
 

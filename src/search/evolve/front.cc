@@ -112,7 +112,9 @@ Front front_from_json(const Json& json, const std::string& origin) {
   }
   Front front;
   front.identity = reader.at("identity").json();
+  if (!front.identity.is_object()) reader.at("identity").fail_here("an object");
   front.axis = cost::cost_axis_from_string(reader.get<std::string>("axis"));
+  if (!reader.at("budgets").json().is_object()) reader.at("budgets").fail_here("an object");
   front.budgets = cost::budgets_from_json(reader.at("budgets"));
   const auto take = [&](const char* name, std::vector<FrontPoint>& points) {
     const JsonReader list = reader.at(name);

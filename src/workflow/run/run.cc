@@ -19,7 +19,7 @@ void build_trained(const Workspace& workspace) {
              {.policy = config.policy, .target = config.target, .metric = config.metric, .budgets = config.budgets});
 }
 
-Json evaluate_run(const Workspace& workspace, const std::string& command) {
+results::Results evaluate_run(const Workspace& workspace, const std::string& command) {
   const StepTimer timer(workspace.run, "eval");
   evaluate::EvaluateOptions options;
   options.plan = workspace.run / "plan";
@@ -58,12 +58,12 @@ RunResult run_all(const Workspace& workspace, const std::string& command, const 
   steps.train(workspace);
   steps.build(workspace);
   RunResult done{.results = steps.evaluate(workspace, command), .notes = {}};
-  write_sealed_json(workspace.run / "results.json", done.results);
+  results::save_results(workspace.run / "results.json", done.results);
   done.notes = steps.report(workspace);
   return done;
 }
 
-std::map<std::string, Figure> run_figures(const Workspace& workspace, const Json& results, bool routing) {
+std::map<std::string, Figure> run_figures(const Workspace& workspace, const results::Results& results, bool routing) {
   const std::string prefix = workspace.config.name.substr(0, workspace.config.name.find('-'));
   std::map<std::string, Figure> figures;
   for (const auto& [key, figure] : evaluate::figures(results, routing)) {

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "core/system/machine.h"
+#include "results/results.h"
 #include "workflow/run/pipeline.h"
 
 namespace triage::workflow {
@@ -14,7 +15,7 @@ namespace triage::workflow {
 Workspace open_checked_run(const RunConfig& given, const fs::path& run, const Context& context);
 
 struct RunResult {
-  Json results;                    // RUN/results.json
+  results::Results results;        // RUN/results.json
   std::vector<std::string> notes;  // of the report
 };
 
@@ -22,8 +23,8 @@ struct RunResult {
 struct RunSteps {
   std::function<void(const Workspace&)> train;  // supernet and stages
   std::function<void(const Workspace&)> build;
-  std::function<Json(const Workspace&, const std::string& command)> evaluate;  // what results.json holds
-  std::function<std::vector<std::string>(const Workspace&)> report;            // returns notes
+  std::function<results::Results(const Workspace&, const std::string& command)> evaluate;
+  std::function<std::vector<std::string>(const Workspace&)> report;  // returns notes
 };
 RunSteps run_steps();
 
@@ -32,6 +33,6 @@ RunResult run_all(const Workspace& workspace, const std::string& command, const 
 
 // What the run measured, under the configuration's first name ("cifar10" of "cifar10-pair"). routing: the figures of
 // routing, too, beside accuracies, sizes and minutes.
-std::map<std::string, Figure> run_figures(const Workspace& workspace, const Json& results, bool routing);
+std::map<std::string, Figure> run_figures(const Workspace& workspace, const results::Results& results, bool routing);
 
 }  // namespace triage::workflow

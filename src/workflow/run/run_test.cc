@@ -8,6 +8,16 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
+// The least that results.json may hold.
+results::Results least_results(const std::string& command) {
+  results::Results least;
+  least.plan.classes = {"cat"};
+  least.plan.stages = {{.name = "little"}};
+  least.provenance = {{"command", command}};
+  least.test.operating_point.exit_share = {1};
+  return least;
+}
+
 // Steps that only tell; the one named `fails` throws.
 class FakeSteps {
  public:
@@ -21,7 +31,7 @@ class FakeSteps {
             .evaluate =
                 [say](const Workspace&, const std::string& command) {
                   say("evaluate");
-                  return Json{{"command", command}};
+                  return least_results(command);
                 },
             .report = [say](const Workspace&) -> std::vector<std::string> {
               say("report");
@@ -36,9 +46,9 @@ TEST(RunAll, StepsFollowEachOther) {
   FakeSteps fake;
   const RunResult result = run_all(bench.workspace(kLittle), "triage run x", fake.steps());
   EXPECT_THAT(fake.done, ElementsAre("train", "build", "evaluate", "report"));
-  EXPECT_EQ(result.results["command"], "triage run x");
+  EXPECT_EQ(result.results.provenance["command"], "triage run x");
   EXPECT_THAT(result.notes, ElementsAre("a note"));
-  EXPECT_EQ(read_sealed_json(bench.run() / "results.json")["command"], "triage run x");
+  EXPECT_EQ(results::load_results(bench.run() / "results.json").provenance["command"], "triage run x");
 }
 
 class StoppedIn : public testing::TestWithParam<std::string> {};
