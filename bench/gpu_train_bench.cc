@@ -110,27 +110,30 @@ void run(const Options& options, const std::string& command) {
   }
   fs::remove_all(directory);
   if (options.record.empty()) return;
-  const auto figure = [&](const std::vector<double>& values, const char* unit, double scale = 1) {
+  const auto figure_of = [&](const std::vector<double>& values, const char* unit, double scale = 1) {
     const Summary summary = summarize(values);
-    return Figure{.value = summary.median * scale,
-                  .unit = unit,
-                  .interval = Interval{summary.min * scale, summary.max * scale},
-                  .n = static_cast<int>(summary.count)};
+    Figure figure{
+        .value = summary.median * scale, .unit = unit, .interval = std::nullopt, .n = static_cast<int>(summary.count)};
+    if (summary.count > 1) figure.interval = Interval{summary.min * scale, summary.max * scale};
+    return figure;
   };
   std::map<std::string, Figure> figures;
-  if (options.what == "plain") figures["gpu.images_per_second"] = figure(rates, "images/s");
+  if (options.what == "plain") figures["gpu.images_per_second"] = figure_of(rates, "images/s");
   if (options.what == "supernet") {
-    figures["gpu.supernet_images_per_second"] = figure(rates, "images/s");
-    figures["gpu.supernet_minutes"] = figure(seconds, "min", 1.0 / 60);
+    figures["gpu.supernet_images_per_second"] = figure_of(rates, "images/s");
+    figures["gpu.supernet_minutes"] = figure_of(seconds, "min", 1.0 / 60);
   }
   if (options.what == "accuracy") {
     if (*std::ranges::min_element(accuracies) < options.goal)
       fail("expected {:.2f} % of every seed, found {:.2f} %", 100 * options.goal,
            100 * *std::ranges::min_element(accuracies));
-    figures["gpu.seconds_to_94"] = figure(seconds, "s");
-    figures["gpu.accuracy"] = figure(accuracies, "%", 100);
+    figures["gpu.seconds_to_94"] = figure_of(seconds, "s");
+    figures["gpu.accuracy"] = figure_of(accuracies, "%", 100);
   }
   record_figures(options.record, command, figures);
+  Json recorded = parse_json(read_file(options.record), options.record);
+  recorded["machine"]["gpu"] = train::device_name(train::device_from_string(options.device));
+  write_file_atomic(options.record, dump_json(recorded, 2) + "\n");
 }
 
 }  // namespace
