@@ -139,6 +139,7 @@ TrainResult train(const TrainJob& job) {
     const bool stop = job.context.stop.requested() && !session.done;
     if (session.done || stop || seconds_since(saved) > job.checkpoint_seconds) {
       steps.settle();
+      if (on_device && !std::isfinite(session.epoch_loss)) check_loss(session.epoch_loss, rate);
       session.seconds = elapsed();
       session.save();
       saved = steady_seconds();
