@@ -23,7 +23,7 @@ target_link_libraries(triage_glue_options INTERFACE triage_options)
 
 function(triage_module name)
   cmake_parse_arguments(arg "" "" "LINK;WITHOUT;ONLY;ALONE" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS *.cc */*.cc)
+  file(GLOB sources CONFIGURE_DEPENDS *.cc */*.cc */*/*.cc)
   if(arg_WITHOUT)
     list(JOIN arg_WITHOUT "|" stems)
     list(FILTER sources EXCLUDE REGEX "/(${stems})(_test|_fuzz)?\\.cc$")

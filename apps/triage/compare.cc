@@ -1,5 +1,5 @@
 // triage compare: two plans on the same test images.
-#include "evaluate/compare.h"
+#include "evaluate/compare/compare.h"
 
 #include <iostream>
 

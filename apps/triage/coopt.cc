@@ -10,8 +10,8 @@
 #include "apps/triage/program/terminal.h"
 #include "engine/names.h"
 #include "report/draw/gnuplot.h"
+#include "workflow/search/front/shown_axis.h"
 #include "workflow/search/layer_table.h"
-#include "workflow/search/shown_axis.h"
 #include "workflow/study/coopt_run.h"
 
 namespace triage::cli {

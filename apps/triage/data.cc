@@ -209,7 +209,7 @@ int data_command(int argc, char** argv) {
   }
   if (const fs::path place = fs::path(arguments.out).parent_path(); !place.empty()) fs::create_directories(place);
   if (importer.parsed()) {
-    arguments.import.photos.context = context;
+    arguments.import.request.photos.context = context;
     import(arguments);
     return 0;
   }

@@ -1,7 +1,7 @@
 #include "cost/memory_costs.h"
 
 #include "core/error.h"
-#include "cost/relative_fit.h"
+#include "cost/layers/relative_fit.h"
 
 namespace triage::cost {
 namespace {

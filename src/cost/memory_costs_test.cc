@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/test_support.h"
-#include "cost/relative_fit.h"
+#include "cost/layers/relative_fit.h"
 
 namespace triage::cost {
 namespace {

@@ -9,7 +9,7 @@
 #include <functional>
 
 #include "core/context.h"
-#include "cost/layer_costs.h"
+#include "cost/layers/layer_costs.h"
 #include "engine/names.h"
 #include "plan/space.h"
 

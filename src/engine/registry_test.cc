@@ -23,7 +23,7 @@ TEST(Registry, FindsEveryEngineByItsName) {
 }
 
 TEST(Registry, RefusesNamesThatThereAreNot) {
-  EXPECT_EQ(error_of([] { find_engine("tpu"); }),
+  EXPECT_EQ(triage::error_of([] { find_engine("tpu"); }),
             "engine: found 'tpu', expected auto, onnxruntime, compiled or check:ENGINE,ENGINE");
   try {
     parse_engine("Compiled!");
@@ -48,7 +48,7 @@ TEST(Registry, SaysWhyASpecCannotRunHere) {
   EXPECT_EQ(why("compiled:cpu"), "provider: found 'cpu', expected compiled or compiled-untuned");
   EXPECT_THAT(why("check:compiled"), HasSubstr("found 'compiled', expected two engines"));
   EXPECT_THAT(why("check:compiled,tpu"), HasSubstr("engine: found 'tpu'"));
-  EXPECT_THAT(error_of([] { engine_for(EngineSpec::parse("compiled;device=cuda:0", "")); }),
+  EXPECT_THAT(triage::error_of([] { engine_for(EngineSpec::parse("compiled;device=cuda:0", "")); }),
               HasSubstr("engine 'compiled;device=cuda:0': device: found 'cuda:0'"));
 }
 
@@ -103,7 +103,7 @@ TEST(CheckEngine, ToleratesRounding) {
 }
 
 TEST(CheckEngine, RefusesStagesOfOtherSizes) {
-  EXPECT_EQ(error_of([] { checking_session(fake(0), fake(0, 3), "check"); }),
+  EXPECT_EQ(triage::error_of([] { checking_session(fake(0), fake(0, 3), "check"); }),
             "check: input, logits, features, carry: found 1, 2, 1, 0 and 1, 3, 1, 0");
 }
 

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "core/system/machine.h"
-#include "evaluate/policies.h"
+#include "evaluate/compare/policies.h"
 #include "evaluate/real_run.h"
 #include "results/results.h"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "evaluate/policies.h"
+#include "evaluate/compare/policies.h"
 #include "runtime/score.h"
 
 namespace triage::evaluate {

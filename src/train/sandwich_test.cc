@@ -70,11 +70,11 @@ TEST(SandwichSubnets, AnOrdinaryNetworkHasOnlyItself) {
 TEST(SandwichStep, OfOneSubnetIsPlainTraining) {
   supernet::Network network = made();
   const SandwichLoss loss = sandwich_step(network, images(6), {kSpace.largest()}, mean_loss, {});
-  EXPECT_EQ(loss.subnets, 0);
+  EXPECT_EQ(loss.subnets.item<double>(), 0);
   supernet::Network plain = made();
   const at::Tensor expected = mean_loss(plain->forward(images(6), kSpace.largest()).logits);
   expected.backward();
-  EXPECT_DOUBLE_EQ(loss.largest, expected.item<double>());
+  EXPECT_DOUBLE_EQ(loss.largest.item<double>(), expected.item<double>());
   EXPECT_DOUBLE_EQ(gradient_norm(network), gradient_norm(plain));
   EXPECT_FALSE(loss.logits.requires_grad());
 }
@@ -83,7 +83,7 @@ TEST(SandwichStep, ASubnetThatSaysWhatTheLargestSaysHasNothingToLearn) {
   supernet::Network network = made(), alone = made();
   const SandwichLoss loss = sandwich_step(network, images(6), {kSpace.largest(), kSpace.largest()}, mean_loss, {});
   // The divergence less its minimum is 0: kl_div of equal distributions.
-  EXPECT_NEAR(loss.subnets, 0, 1e-5);
+  EXPECT_NEAR(loss.subnets.item<double>(), 0, 1e-5);
   sandwich_step(alone, images(6), {kSpace.largest()}, mean_loss, {});
   EXPECT_NEAR(gradient_norm(network), gradient_norm(alone), 1e-4 * gradient_norm(alone));
 }
@@ -95,7 +95,7 @@ TEST(SandwichStep, TheOthersWeighWhatTheyAreTold) {
   const SandwichLoss loss =
       sandwich_step(network, images(6), {kSpace.largest(), kSpace.smallest()}, mean_loss, options);
   sandwich_step(alone, images(6), {kSpace.largest()}, mean_loss, options);
-  EXPECT_GT(loss.subnets, 0);  // it is told all the same
+  EXPECT_GT(loss.subnets.item<double>(), 0);  // it is told all the same
   EXPECT_DOUBLE_EQ(gradient_norm(network), gradient_norm(alone));
   options.subnet_weight = 1;
   supernet::Network both = made();
@@ -107,10 +107,11 @@ TEST(SandwichStep, ExitsAreChargedTogetherByTheirWeight) {
   SupernetOptions options;
   options.exit_weight = 0;
   supernet::Network network = made({0});
-  const double without = sandwich_step(network, images(6), {kSpace.largest()}, mean_loss, options).largest;
+  const double without =
+      sandwich_step(network, images(6), {kSpace.largest()}, mean_loss, options).largest.item<double>();
   options.exit_weight = 2;
   supernet::Network again = made({0});
-  const double with = sandwich_step(again, images(6), {kSpace.largest()}, mean_loss, options).largest;
+  const double with = sandwich_step(again, images(6), {kSpace.largest()}, mean_loss, options).largest.item<double>();
   supernet::Network plain = made({0});
   const supernet::NetworkOutput output = plain->forward(images(6), kSpace.largest());
   EXPECT_NEAR(with - without, 2 * mean_loss(output.exits[0]).item<double>(), 1e-5);

@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 
+#include "core/context.h"
 #include "search/evolve/front.h"
 #include "search/evolve/population.h"
 #include "search/evolve/variation.h"

@@ -3,7 +3,7 @@
 
 #include "workflow/build/plan_source.h"
 #include "workflow/config/search_config.h"
-#include "workflow/search/front_choice.h"
+#include "workflow/search/front/front_choice.h"
 #include "workflow/search/open_supernet.h"
 
 namespace triage::workflow {

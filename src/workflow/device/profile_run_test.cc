@@ -40,7 +40,7 @@ TEST(ProfiledImages, AreNoMoreThanAMeasurementNeeds) {
 }
 
 TEST(RemoteProfile, AMetersFileOnThisMachineIsNoSourceOfADevice) {
-  EXPECT_THAT(error_of([] { measure_remotely({.device = "pi5"}, "plan", {}, {}, "csv:meter.csv"); }),
+  EXPECT_THAT(error_of([] { measure_remotely({.device = "pi5"}, "plan", {}, {}, "csv:meter.csv", {}); }),
               testing::HasSubstr("--energy-source: expected a source of the device"));
 }
 

@@ -2,7 +2,7 @@
 
 #include "core/files/new_files.h"
 #include "core/progress.h"
-#include "workflow/search/front_picture.h"
+#include "workflow/search/front/front_picture.h"
 
 namespace triage::workflow {
 namespace {

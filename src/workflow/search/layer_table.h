@@ -2,7 +2,7 @@
 // and `triage search` share.
 #pragma once
 
-#include "cost/layer_costs.h"
+#include "cost/layers/layer_costs.h"
 #include "costing/layer_costs.h"
 #include "workflow/device/remote_profile.h"
 

@@ -4,7 +4,7 @@
 #include "cost/measured_on.h"
 #include "cost/precision_costs.h"
 #include "workflow/config/search_config.h"
-#include "workflow/search/shown_axis.h"
+#include "workflow/search/front/shown_axis.h"
 #include "workflow/search/supernet_answers.h"
 
 namespace triage::workflow {

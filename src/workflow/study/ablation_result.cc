@@ -6,7 +6,7 @@
 #include "core/statistics/statistics.h"
 #include "report/front.h"
 #include "threshold/choose.h"
-#include "workflow/search/shown_axis.h"
+#include "workflow/search/front/shown_axis.h"
 
 namespace triage::workflow {
 namespace {

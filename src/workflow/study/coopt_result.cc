@@ -3,7 +3,7 @@
 
 #include "engine/names.h"
 #include "report/coopt.h"
-#include "workflow/search/shown_axis.h"
+#include "workflow/search/front/shown_axis.h"
 #include "workflow/study/coopt.h"
 
 namespace triage::workflow {

@@ -1,4 +1,4 @@
-#include "workflow/search/front_choice.h"
+#include "workflow/search/front/front_choice.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "evaluate/policies.h"
+#include "evaluate/compare/policies.h"
 
 #include <algorithm>
 #include <cmath>

@@ -6,7 +6,7 @@
 
 #include "core/system/machine.h"
 #include "engine/names.h"
-#include "evaluate/policies.h"
+#include "evaluate/compare/policies.h"
 #include "evaluate/real_run.h"
 #include "results/comparison.h"
 

@@ -1,6 +1,6 @@
-#include "cost/layer_fit.h"
+#include "cost/layers/layer_fit.h"
 
-#include "cost/relative_fit.h"
+#include "cost/layers/relative_fit.h"
 
 namespace triage::cost {
 namespace {

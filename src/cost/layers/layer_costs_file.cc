@@ -1,7 +1,7 @@
 // layer_costs.json: reading and writing.
 #include <set>
 
-#include "cost/layer_costs.h"
+#include "cost/layers/layer_costs.h"
 
 namespace triage::cost {
 namespace {

@@ -1,6 +1,6 @@
 // Map: normal_equations() of rows divided by what was measured; solve() is least squares with a subset of the
 // coefficients; fit_relative() tries every subset.
-#include "cost/relative_fit.h"
+#include "cost/layers/relative_fit.h"
 
 #include <bit>
 #include <cmath>

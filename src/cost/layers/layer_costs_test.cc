@@ -1,4 +1,4 @@
-#include "cost/layer_costs.h"
+#include "cost/layers/layer_costs.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

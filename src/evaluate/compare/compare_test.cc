@@ -1,4 +1,4 @@
-#include "evaluate/compare.h"
+#include "evaluate/compare/compare.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "workflow/search/shown_axis.h"
+#include "workflow/search/front/shown_axis.h"
 
 namespace triage::workflow {
 

@@ -1,9 +1,10 @@
-#include "workflow/search/front_picture.h"
+#include "workflow/search/front/front_picture.h"
 
 #include <algorithm>
 
 #include "report/front.h"
-#include "workflow/search/shown_axis.h"
+#include "search/evolve/population.h"
+#include "workflow/search/front/shown_axis.h"
 
 namespace triage::workflow {
 

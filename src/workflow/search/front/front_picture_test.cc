@@ -1,8 +1,8 @@
-#include "workflow/search/front_picture.h"
+#include "workflow/search/front/front_picture.h"
 
 #include <gtest/gtest.h>
 
-#include "workflow/search/shown_axis.h"
+#include "workflow/search/front/shown_axis.h"
 
 namespace triage::workflow {
 namespace {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "cost/cost_table.h"
-#include "cost/layer_fit.h"
+#include "cost/layers/layer_fit.h"
 #include "cost/measured_on.h"
 
 namespace triage::cost {
