@@ -21,7 +21,7 @@ quietly "$triage" compare quantized int8 --data tiny.tds --no-latency --json
 jq -e '.count == 200 and (.points.difference_points | fabs) < 2.1' out.txt > /dev/null || fail "other accuracies than those of 'triage build --precision int8': $(cat out.txt)"
 refused 2 "--out: expected no plan in quantized, found one" "$triage" quantize fp32 --data tiny.tds --out quantized
 quietly "$triage" data generate --out wide.tds --train 600 --test 100 --height 20
-refused 1 "differ from those of plan" "$triage" quantize fp32 --data wide.tds --out other
+refused 1 "found 20x16x3, expected 16x16x3" "$triage" quantize fp32 --data wide.tds --out other
 cp run/config.toml quantized/
 refused 1 "stage 'little': found it in int8, expected fp32" "$triage" quantize quantized --data tiny.tds --out twice
 [ ! -e other/plan.json ] && [ ! -e twice/plan.json ] || fail "a refused quantisation left a plan"

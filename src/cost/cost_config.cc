@@ -4,10 +4,9 @@ namespace triage::cost {
 
 void read_budgets(ConfigSection section, Budgets& budgets) {
   const auto read = [&](const char* key, std::optional<double>& value, double scale = 1) {
-    if (!section.has(key)) return;
     double number = 0;
     section.read(key, number, 1e-9, 1e15);
-    value = number * scale;
+    if (section.has(key)) value = number * scale;
   };
   read("mean_latency_us", budgets.mean_latency_us);
   read("p90_latency_us", budgets.p90_latency_us);

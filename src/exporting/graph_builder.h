@@ -63,7 +63,7 @@ std::string metadata(const onnx::ModelProto& model, const std::string& key);  //
 
 // The ONNX project's checker with shape inference; throws Error naming `what` and the checker's complaint.
 // It needs the ONNX operator schemas: always there, except while another thread is creating the first ONNX Runtime
-// environment of a program that owns them (engine/onnxruntime/onnx_session.h: own_operator_schemas).
+// environment.
 void check_model(const onnx::ModelProto& model, const std::string& what);
 
 onnx::ModelProto load_model(const fs::path& file);                     // throws Error

@@ -13,8 +13,6 @@
 
 namespace triage::exporting::testing {
 
-inline const bool kOwnProcess = (engine::own_operator_schemas(), true);  // they check models and run them
-
 inline std::vector<float> random_values(std::size_t count, double scale, Rng& rng) {
   std::vector<float> values(count);
   for (auto& value : values) value = static_cast<float>(rng.normal() * scale);

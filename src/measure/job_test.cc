@@ -280,7 +280,8 @@ TEST(StageList, RefusesByName) {
     "stages": [{"name": "a", "onnx": "a.onnx", "input": "image"},
                {"name": "b", "onnx": "b.onnx", "input": "features", "source": 0, "precision": "int8"}]})",
                          "stages.json");
-  good["stages"][1]["compiled"] = {{"file", "b.program"}, {"sha256", std::string(64, 'b')}};
+  good["stages"][1]["artifacts"] = plan::to_json(
+      {{.engine = engine::EngineSpec::parse("compiled", "test"), .file = "b.program", .sha256 = std::string(64, 'b')}});
   EXPECT_EQ(stage_list_to_json(stage_list_from_json(good, "stages.json")).dump(), good.dump());
   const auto refusal = [&](const char* pointer, const Json& value) {
     Json json = good;

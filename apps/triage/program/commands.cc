@@ -13,7 +13,6 @@
 #include "core/system/stop.h"
 #include "core/text.h"
 #include "core/warning.h"
-#include "engine/onnxruntime/onnx_session.h"
 #include "triage/classifier.h"
 
 namespace {
@@ -51,7 +50,6 @@ std::span<const Command> triage::cli::all_commands() { return kCommands; }
 int triage_main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   guard_terminal();
-  triage::engine::own_operator_schemas();
   triage::set_warning_sink(print_warning);
   if (argc < 2) return usage(stderr);
   if (!std::strcmp(argv[1], "--help") || !std::strcmp(argv[1], "-h") || !std::strcmp(argv[1], "help"))

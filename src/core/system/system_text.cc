@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "core/error.h"
 #include "core/files/file.h"
 
 namespace triage {

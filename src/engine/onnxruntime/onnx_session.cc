@@ -22,8 +22,6 @@ namespace {
 constexpr std::array<std::string_view, 3> kOutputs{"logits", "features", "carry"};
 constexpr std::size_t kMaxRank = 8;
 
-std::atomic<bool> schemas_are_ours{false};
-
 // Keeps this thread's rounding and what it does with denormals: a process's first session decides the latter anew.
 class FloatingPointScope {
  public:
@@ -36,10 +34,29 @@ class FloatingPointScope {
   std::fenv_t before_{};
 };
 
-void forget_schemas() {
-  for (const onnx::OpSchema& schema : onnx::OpSchemaRegistry::get_all_schemas_with_history()) {
-    onnx::DeregisterSchema(schema.Name(), schema.SinceVersion(), schema.domain());
+// libonnx keeps its registry private, and gives pointers into it away. (The name of a private member may stand in an
+// explicit instantiation: C++20, 13.9.3.)
+using Schemas = onnx::OpName_Domain_Version_Schema_Map;
+Schemas& registry();
+template <Schemas& (*member)()>
+struct RegistryAccess {
+  friend Schemas& registry() { return member(); }
+};
+template struct RegistryAccess<&onnx::OpSchemaRegistry::map>;
+
+// ONNX Runtime registers every operator with the libonnx that it shares with us and the host. Those that are there
+// already would print an error each; so they stand aside while it does. Afterwards they are where they were, pointers
+// to them and operators of the host's own too, and what ONNX Runtime has beside them is added.
+template <class Make>
+auto with_registry_aside(Make make) {
+  Schemas aside;
+  registry().swap(aside);
+  auto made = make();
+  registry().swap(aside);
+  for (auto& [name, domains] : aside) {
+    for (auto& [domain, versions] : domains) registry()[name][domain].merge(versions);
   }
+  return made;
 }
 
 Ort::SessionOptions session_options(const OnnxOptions& options, const std::string& origin) {
@@ -221,15 +238,12 @@ class OnnxSession : public Session {
 
 }  // namespace
 
-void own_operator_schemas() { schemas_are_ours = true; }
-
 // Never destroyed: sessions in static objects may outlive any order we could choose.
 Ort::Env& ort_environment() {
   static Ort::Env* const env = [] {
     watch_forks();
     const EngineCall call;
-    if (schemas_are_ours) forget_schemas();
-    return new Ort::Env(ORT_LOGGING_LEVEL_ERROR, "triage");
+    return with_registry_aside([] { return new Ort::Env(ORT_LOGGING_LEVEL_ERROR, "triage"); });
   }();
   return *env;
 }

@@ -27,15 +27,8 @@ Result<std::unique_ptr<Session>> open_onnx(const std::string& file, const OnnxOp
 std::string onnx_runtime_version();
 
 // The process's one ONNX Runtime environment, made at the first call. Whoever opens a session of its own takes this
-// one. Thread-safe.
+// one. Thread-safe; while it is made, another thread that uses libonnx may miss operators.
 Ort::Env& ort_environment();
-
-// For programs that check models with libonnx (onnx::checker) and whose process is their own; to be called before the
-// first session. ONNX Runtime registers every operator's schema with the libonnx that it shares with us, and libonnx
-// does so for itself when somebody asks it for one: whoever comes second prints a "Schema error" line for each, which
-// is all that happens. After this call libonnx's are taken away as the environment is made, and what a program sees is
-// ONNX Runtime's. In a process that others use libonnx in, pointers to schemas and schemas of their own would be lost.
-void own_operator_schemas();
 
 // Set to "1" in every session: without VNNI ONNX Runtime's 8-bit kernels add two products in 16 bits, which overflow,
 // unless told to take the exact ones. Changes nothing where the CPU has VNNI.

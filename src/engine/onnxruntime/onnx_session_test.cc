@@ -60,7 +60,6 @@ void expect_right(const TestModel& model, const Session& session, int n) {
 TEST(OnnxSessionDeathTest, TheFirstSessionPrintsNothing) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   const auto load = [] {
-    own_operator_schemas();
     expect_right(TestModel{}, *open(TestModel{}), 2);
     // Somebody who checks models in the same process still finds the operators.
     const bool known = onnx::OpSchemaRegistry::Schema("Conv") != nullptr;

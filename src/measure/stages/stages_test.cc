@@ -141,7 +141,7 @@ TEST_F(StagesTest, EnergyIsMeasuredWithTheSourceThatIsThere) {
 
 TEST_F(StagesTest, BadRequestsAreNamed) {
   images_.height = 5;
-  EXPECT_THAT(error(), HasSubstr("plan 'three' expects 4x5x3"));
+  EXPECT_THAT(error(), HasSubstr("images for plan 'three': found 5x5x3, expected 4x5x3"));
   images_.height = 4;
   images_.count = 11;
   EXPECT_THAT(error(), HasSubstr("600 bytes of pixels, expected 660"));

@@ -98,7 +98,12 @@ TEST(OpenCheckedRun, NeedsStagesAndTestImages) {
   const RunBench bench;
   EXPECT_THAT(error_of([&] { open_checked_run(bench.config("[supernet]\nspace = \"4:8:4\"\n"), bench.run(), {}); }),
               HasSubstr("expected at least one [[stage]]"));
-  const RunBench untested({.height = 16, .width = 16, .train_count = 400, .test_count = 0});
+  const RunBench untested;
+  data::RawDataset raw = data::generate({.height = 16, .width = 16, .train_count = 400, .test_count = 20});
+  raw.info.test_count = 0;
+  raw.labels.resize(400);
+  raw.pixels.resize(raw.pixels.size() / 420 * 400);
+  data::write_dataset(raw, untested.data());
   EXPECT_THAT(error_of([&] { open_checked_run(untested.config(kLittle), untested.run(), {}); }), HasSubstr("test"));
 }
 

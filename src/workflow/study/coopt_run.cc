@@ -86,7 +86,7 @@ CooptFiles run_coopt(SearchConfig config, const fs::path& run, const CooptReques
     fine.push_back({provider, &models.back().fine});
   }
   CooptFiles done{.coopt = coopt_searches(
-                      request, fine, config.options, config.axis,
+                      request, fine, opened.config.options, opened.config.axis,  // with the space of its supernet
                       [&](const search::SearchOptions& options) { return search_seed(opened, models, options); }),
                   .written = {}};
   done.written = with_origin(to_json(done.coopt), models, command);
