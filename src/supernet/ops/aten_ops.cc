@@ -89,7 +89,7 @@ at::Tensor train_layer_of_groups(const at::Tensor& x, const at::Tensor& weight, 
   const auto of_images = [&](const at::Tensor& group) {  // [groups, k] -> [N, k, 1, 1]
     return group.unsqueeze(1).expand({-1, x.size(0) / groups, -1}).reshape({x.size(0), -1, 1, 1});
   };
-  const at::Tensor y = at::relu(hat) * of_images(padded(channels.to(x.scalar_type()), 1, out));
+  at::Tensor y = at::relu(hat) * of_images(padded(channels.to(x.scalar_type()), 1, out));
   if (!optional) return y;
   const std::int64_t wider = std::max(layer.x.size(1), out);
   return at::where(of_images(channels.narrow(1, 0, 1)), padded(y, 3, wider), padded(layer.x, 3, wider));

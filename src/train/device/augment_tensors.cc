@@ -22,7 +22,7 @@ DeviceImages::DeviceImages(const data::Dataset& data, const data::Normalization&
   at::Tensor labels = at::empty({count}, at::kLong);
   std::copy(data.labels().begin(), data.labels().end(), labels.mutable_data_ptr<std::int64_t>());
   labels_ = labels.to(device);
-  const auto values = pass.values();
+  const auto& values = pass.values();
   values_ = at::from_blob(const_cast<float*>(values.data()), {std::ssize(values)}, at::kFloat)
                 .to(type == data::PixelType::bf16 ? at::kBFloat16 : at::kFloat)
                 .clone()

@@ -142,15 +142,15 @@ void DeviceSteps::work() {
 }
 
 void DeviceSteps::step() {
+  bool full = false;
   try {
     const std::uint64_t epoch = session_.step / per_epoch_;
     if (epoch != current_epoch_) begin_epoch(epoch);
     graph_->run();
-    return;
   } catch (const c10::OutOfMemoryError&) {
-    // Told below, where the failed step holds no memory any more.
+    full = true;
   }
-  fail("{}", memory_message());
+  if (full) fail("{}", memory_message());  // here the failed step holds no memory any more
 }
 
 // Halves the batch until a step fits and says what that tells about the wanted one.
@@ -172,6 +172,7 @@ std::string DeviceSteps::memory_message() {
                          std::clamp(fits, batch, loading_.batch - std::int64_t{1}),
                          size_text(static_cast<std::uint64_t>(per_image)));
     } catch (const c10::OutOfMemoryError&) {
+      continue;
     }
   }
   return found + "; no batch would fit";

@@ -25,7 +25,7 @@ at::Tensor flatten(const std::vector<at::Tensor>& tensors) {
   const at::NoGradGuard no_grad;
   at::Tensor flat = at::zeros({flat_size(tensors)}, tensors.front().options().requires_grad(false));
   std::int64_t offset = 0;
-  for (at::Tensor t : tensors) {
+  for (const at::Tensor& t : tensors) {
     const at::Tensor view = view_of(flat, offset, t);
     view.copy_(t);
     t.set_data(view);
