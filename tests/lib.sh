@@ -4,6 +4,7 @@
 #   quietly COMMAND...               must end with exit code 0
 #   refused CODE 'words' COMMAND...  must end with that exit code and these words on stderr
 #   expect CODE 'words' COMMAND...   the same, but the test goes on and counts: $cases, $failed
+#   made_up_costs FILE OPTIONS...    a table of costs of the run net/, of tests/tiny_supernet.toml, with every time made up
 #   kill_at_work CONDITION COMMAND...  starts the command, waits for the condition (shell text; $pid is the command) and ends
 #                                    it with kill -9. Fails when it had ended before: then nothing was proven.
 set -euo pipefail
@@ -35,6 +36,13 @@ expect() {
   local difference; difference=$(unlike "$@")
   cases=$((cases + 1))
   [ -z "$difference" ] || problem "$difference"
+}
+
+made_up_costs() {
+  local file=$1
+  shift
+  "$triage" costs net --out "measured_$file" "$@" > /dev/null 2> log.txt || fail "$(cat log.txt)"
+  jq -f "$source/tests/made_up_costs.jq" "measured_$file" > "$file"
 }
 
 kill_at_work() {

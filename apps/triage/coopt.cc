@@ -8,6 +8,7 @@
 #include "apps/triage/options/target_options.h"
 #include "apps/triage/program/command.h"
 #include "apps/triage/program/terminal.h"
+#include "core/text.h"
 #include "engine/names.h"
 #include "report/draw/gnuplot.h"
 #include "workflow/search/front/shown_axis.h"
@@ -16,12 +17,6 @@
 
 namespace triage::cli {
 namespace {
-
-std::string provider_names() {
-  std::string text;
-  for (const std::string& name : engine::kLayerProviders) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
 
 // Without "-0.0".
 double tenths(double value) { return std::round(10 * value) / 10 + 0.0; }
@@ -90,7 +85,9 @@ int coopt_command(int argc, char** argv) {
   app.add_option("CONFIG", config_file, "configuration (TOML) with a [search]; its provider is replaced")->required();
   app.add_option("--run", run, "run directory; default: runs/NAME of the configuration")->check(output_directory);
   add_settings_option(app, settings);
-  app.add_option("--costs", request.costs, "cost models: " + provider_names())->delimiter(',')->capture_default_str();
+  app.add_option("--costs", request.costs, "cost models: " + joined(engine::kLayerProviders))
+      ->delimiter(',')
+      ->capture_default_str();
   app.add_option("--deployed", request.deployed, "the one of them whose costs the plans really have")
       ->capture_default_str();
   app.add_option("--seeds", request.seeds, "searches under each: the configuration's seed and those behind it")

@@ -79,10 +79,8 @@ void print_info(const data::Dataset& dataset, const std::string& path) {
               (info.options.empty() ? "" : " with " + info.options).c_str(), info.sha256.c_str());
   if (info.groups > 0) std::printf("groups: %u, never parted\n", info.groups);
   if (info.left_out > 0) {
-    std::string names;
-    for (const std::string& name : info.left_out_names) names += (names.empty() ? "" : ", ") + name;
-    std::printf("left out, unreadable: %llu: %s%s\n", static_cast<unsigned long long>(info.left_out), names.c_str(),
-                info.left_out > info.left_out_names.size() ? ", ..." : "");
+    std::printf("left out, unreadable: %llu: %s%s\n", static_cast<unsigned long long>(info.left_out),
+                joined(info.left_out_names).c_str(), info.left_out > info.left_out_names.size() ? ", ..." : "");
   }
   const auto counts = count_classes(dataset);
   const auto row = [own](const std::string& label, const std::string& name, const std::string& train,

@@ -14,8 +14,7 @@ std::map<std::string, Figure> named_figures(const results::Results& results, con
   std::map<std::string, Figure> figures = evaluate::plan_figures(results, name);
   if (max_mmac == 0) return figures;
   const double mmac = figures.at(name + ".mean_mmac").value;
-  if (mmac > max_mmac)
-    fail("--most-mmac: expected a plan of at most {} MMAC in the mean, found {:.2f}", max_mmac, mmac);
+  if (mmac > max_mmac) fail("--max-mmac: expected a plan of at most {} MMAC in the mean, found {:.2f}", max_mmac, mmac);
   figures[std::format("{}.accuracy_at_{}_mmac", name, max_mmac)] = figures.at(name + ".accuracy");
   return figures;
 }

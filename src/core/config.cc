@@ -10,6 +10,7 @@
 #include <toml++/toml.hpp>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "core/warning.h"
 
 namespace triage {
@@ -309,10 +310,8 @@ void ConfigSection::finish() const {
   for (const auto& [key, value] : *node_->table) {
     const auto is_this = [&](const auto& names) { return names.second == key.str(); };
     if (node_->asked.contains(key.str()) || std::ranges::any_of(node_->written, is_this)) continue;
-    std::string known;
-    for (const std::string& name : node_->asked) known += (known.empty() ? "" : ", ") + name;
     fail("{}{}: key '{}' is unknown; expected one of: {}", node_->state->origin, line_of(&value),
-         node_->name_of(key.str()), known);
+         node_->name_of(key.str()), joined(node_->asked));
   }
   for (const auto& [key, children] : node_->children) {
     for (Node* child : children) {

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <ranges>
 #include <string>
 #include <string_view>
 
@@ -29,6 +31,17 @@ std::string printable_piece(std::string_view piece, std::string& pending);
 std::size_t display_width(std::string_view text);
 // text and spaces up to `width` columns.
 std::string padded(std::string_view text, std::size_t width);
+
+// What `text` makes of each element, or the elements themselves, with ", " between them.
+template <std::ranges::input_range Range, class Text = std::identity>
+std::string joined(const Range& range, Text text = {}) {
+  std::string all;
+  for (const auto& element : range) {
+    if (!all.empty()) all += ", ";
+    all += std::invoke(text, element);
+  }
+  return all;
+}
 
 // One word of a POSIX shell: as it is, or in single quotes where something in it means more to a shell.
 std::string shell_word(std::string_view text);

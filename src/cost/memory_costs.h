@@ -1,7 +1,8 @@
 // MemoryCosts: the peak memory of a process that runs a plan, predicted from what the plan holds.
 //
 // An engine reads a stage's file, parses it, copies its weights and packs them, and each open stage has structures of
-// its own. What that comes to is fitted to plans whose peaks were measured, each in a fresh process (profile/memory.h).
+// its own. What that comes to is fitted to plans whose peaks were measured, each in a fresh process
+// (measure/stages/memory.h).
 #pragma once
 
 #include <map>

@@ -1,6 +1,7 @@
 #include "cost/plan_cost.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/error.h"
 
@@ -8,6 +9,15 @@ namespace triage::cost {
 namespace {
 
 constexpr double kKb = 1024;
+
+constexpr std::pair<const char*, std::optional<double> Budgets::*> kBudgets[] = {  // by their names in files
+    {"mean_latency_us", &Budgets::mean_latency_us},
+    {"p90_latency_us", &Budgets::p90_latency_us},
+    {"worst_latency_us", &Budgets::worst_latency_us},
+    {"mean_energy_uj", &Budgets::mean_energy_uj},
+    {"mean_macs", &Budgets::mean_macs},
+    {"memory_kb", &Budgets::memory_kb},
+    {"model_kb", &Budgets::model_kb}};
 
 }  // namespace
 
@@ -24,31 +34,17 @@ std::string to_string(CostAxis axis) {
 
 Json to_json(const Budgets& budgets) {
   Json json = Json::object();
-  const auto put = [&](const char* name, const std::optional<double>& value) {
-    if (value) json[name] = *value;
-  };
-  put("mean_latency_us", budgets.mean_latency_us);
-  put("p90_latency_us", budgets.p90_latency_us);
-  put("worst_latency_us", budgets.worst_latency_us);
-  put("mean_energy_uj", budgets.mean_energy_uj);
-  put("mean_macs", budgets.mean_macs);
-  put("memory_kb", budgets.memory_kb);
-  put("model_kb", budgets.model_kb);
+  for (const auto& [name, value] : kBudgets) {
+    if (budgets.*value) json[name] = *(budgets.*value);
+  }
   return json;
 }
 
 Budgets budgets_from_json(const JsonReader& json) {
   Budgets budgets;
-  const auto read = [&](const char* name, std::optional<double>& value) {
-    if (json.has(name)) value = json.not_negative(name);
-  };
-  read("mean_latency_us", budgets.mean_latency_us);
-  read("p90_latency_us", budgets.p90_latency_us);
-  read("worst_latency_us", budgets.worst_latency_us);
-  read("mean_energy_uj", budgets.mean_energy_uj);
-  read("mean_macs", budgets.mean_macs);
-  read("memory_kb", budgets.memory_kb);
-  read("model_kb", budgets.model_kb);
+  for (const auto& [name, value] : kBudgets) {
+    if (json.has(name)) budgets.*value = json.not_negative(name);
+  }
   return budgets;
 }
 

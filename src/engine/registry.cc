@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "core/text.h"
 #include "engine/check/check_engine.h"
 #include "engine/compiled/compiled_engine.h"
 #include "engine/onnxruntime/onnx_engine.h"
@@ -19,8 +20,8 @@ const Engine& find_engine(std::string_view name) {
   for (const Engine* const engine : engines()) {
     if (engine->name() == name) return *engine;
   }
-  fail_with(ErrorCode::bad_input, "engine: found '{}', expected {}, {}, {} or {}:ENGINE,ENGINE", name, kAuto,
-            kOnnxRuntime, kCompiled, kCheck);
+  fail_with(ErrorCode::bad_input, "engine: found '{}', expected {} or {}:ENGINE,ENGINE", name, joined(kEngineChoices),
+            kCheck);
 }
 
 EngineSpec parse_engine(std::string_view text) {

@@ -5,6 +5,7 @@
 #include <format>
 
 #include "core/error.h"
+#include "core/text.h"
 
 namespace triage::engine {
 namespace {
@@ -82,10 +83,7 @@ EngineSpec spec_of_provider(std::string_view provider, const std::string& where)
   if (found != std::end(kProviderNames)) {
     return {.engine = std::string(found->engine), .provider = std::string(provider)};
   }
-  std::string names;
-  for (const ProviderName& name : kProviderNames)
-    names += std::format("{}{}", names.empty() ? "" : ", ", name.provider);
-  fail("{}: found '{}', expected one of {}", where, provider, names);
+  fail("{}: found '{}', expected one of {}", where, provider, joined(kProviderNames, &ProviderName::provider));
 }
 
 }  // namespace triage::engine

@@ -4,6 +4,7 @@
 
 #include "core/config.h"
 #include "core/error.h"
+#include "core/text.h"
 
 namespace triage::remote {
 namespace {
@@ -65,12 +66,9 @@ std::vector<Device> parse_devices(std::string_view text, const fs::path& file) {
 }
 
 const Device& find_device(const std::vector<Device>& devices, const std::string& name, const fs::path& file) {
-  std::string names;
-  for (const Device& device : devices) {
-    if (device.name == name) return device;
-    names += (names.empty() ? "" : ", ") + device.name;
-  }
-  fail("{}: device: found no '{}', expected one of: {}", file.string(), name, names);
+  const auto found = std::ranges::find(devices, name, &Device::name);
+  if (found != devices.end()) return *found;
+  fail("{}: device: found no '{}', expected one of: {}", file.string(), name, joined(devices, &Device::name));
 }
 
 }  // namespace triage::remote

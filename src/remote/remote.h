@@ -1,4 +1,4 @@
-// RemoteDevice: measures on another machine what profile/stages.h measures on this one.
+// RemoteDevice: measures on another machine what measure/stages/stages.h measures on this one.
 //
 // The measuring program, stage files and images are copied there once, by the hash of their content, into
 // Device::work_directory: programs/, files/ (kept), plans/ and state/ (of a measurement that is not finished). The

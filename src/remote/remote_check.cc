@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "core/json.h"
+#include "core/text.h"
 #include "measure/job.h"
 
 namespace triage::remote {
@@ -99,10 +100,8 @@ void check_version(const Device& device, const std::string& answer, const std::s
   }
   const auto providers = reader.get<std::vector<std::string>>("providers");
   if (std::ranges::find(providers, provider) != providers.end()) return;
-  std::string names;
-  for (const std::string& name : providers) names += (names.empty() ? "" : ", ") + name;
   fail_check(device, DeviceProblem::failed, "provider: found '{}', expected one that ONNX Runtime {} has there: {}",
-             provider, reader.get<std::string>("engine_version"), names);
+             provider, reader.get<std::string>("engine_version"), joined(providers));
 }
 
 }  // namespace triage::remote

@@ -22,6 +22,8 @@ class StageOpener {
   std::unique_ptr<engine::Session> open(const plan::Stage& stage);
 
  private:
+  std::vector<engine::Artifact> files_of(const plan::Stage& stage) const;  // some are for the engine
+
   fs::path directory_;
   engine::EngineSpec spec_;
   const engine::Engine* engine_;

@@ -63,6 +63,20 @@ class FakeCosts : public cost::CostModel {
   Json identity() const override { return {{"device", "made up"}}; }
 };
 
+// Costs whose large nets cost less, or more, than FakeCosts has them.
+class BentCosts : public cost::CostModel {
+ public:
+  explicit BentCosts(double power) : power_(power) {}
+  cost::StageCost stage(const cost::Segment& stage) const override {
+    const cost::StageSize size = cost::stage_size(stage, {}, 4);
+    return {.latency_us = 5 + 50 * std::pow(static_cast<double>(size.macs) / 5e5, power_)};
+  }
+  Json identity() const override { return {{"power", power_}}; }
+
+ private:
+  double power_;
+};
+
 inline const char* const kFakeSpace = "4:8:4-8:16:8-8:32:8,8:32:8?-16:64:16,16:64:16?";
 inline const std::vector<int> kFakeExits{1, 2, 3};
 

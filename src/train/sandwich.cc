@@ -23,8 +23,15 @@ Part part_of(std::size_t random, std::int64_t batch, const SupernetOptions& opti
   return {static_cast<std::int64_t>(random) * count % (batch / count * count), count};
 }
 
-at::Tensor divergence(const at::Tensor& logits, const at::Tensor& target, std::int64_t count) {
-  return at::kl_div(at::log_softmax(logits, 1), target, at::Reduction::Sum) / count;
+// A subnet, or several run together, each on `count` images, learns what the largest says about them (target).
+// others: how many subnets the step has beside the largest.
+void learn(SandwichLoss& result, const supernet::NetworkOutput& output, const at::Tensor& target, std::int64_t count,
+           std::size_t others, const SupernetOptions& options) {
+  const at::Tensor part = joint_loss(output, options.exit_weight, [&](const at::Tensor& logits) {
+    return at::kl_div(at::log_softmax(logits, 1), target, at::Reduction::Sum) / count;
+  });
+  (part * (options.subnet_weight / static_cast<double>(others))).backward();
+  result.subnets += part.detach().to(at::kDouble) / static_cast<double>(others);
 }
 
 // A step as far as the largest subnet goes.
@@ -62,12 +69,8 @@ SandwichLoss sandwich_step(supernet::Network& network, const at::Tensor& images,
   const std::int64_t batch = images.size(0);
   for (std::size_t i = 1; i < subnets.size(); ++i) {
     const auto [begin, count] = i > 1 ? part_of(i - 2, batch, options) : Part{0, batch};
-    const at::Tensor target = targets.narrow(0, begin, count);
-    const at::Tensor part =
-        joint_loss(network->forward(images.narrow(0, begin, count), subnets[i]), options.exit_weight,
-                   [&](const at::Tensor& logits) { return divergence(logits, target, count); });
-    (part * (options.subnet_weight / static_cast<double>(others))).backward();
-    result.subnets += part.detach().to(at::kDouble) / static_cast<double>(others);
+    learn(result, network->forward(images.narrow(0, begin, count), subnets[i]), targets.narrow(0, begin, count), count,
+          others, options);
   }
   return result;
 }
@@ -82,13 +85,8 @@ SandwichLoss grouped_sandwich_step(supernet::Network& network, const at::Tensor&
   if (others == 0) return result;
   const at::Tensor targets = at::softmax(result.logits, 1);
   const std::int64_t batch = images.size(0);
-  const auto learn = [&](const supernet::NetworkOutput& output, const at::Tensor& target, std::int64_t count) {
-    const at::Tensor part = joint_loss(output, options.exit_weight,
-                                       [&](const at::Tensor& logits) { return divergence(logits, target, count); });
-    (part * (options.subnet_weight / static_cast<double>(others))).backward();
-    result.subnets += part.detach().to(at::kDouble) / static_cast<double>(others);
-  };
-  for (std::size_t i = 1; i < fixed.size(); ++i) learn(network->forward(images, fixed[i]), targets, batch);
+  for (std::size_t i = 1; i < fixed.size(); ++i)
+    learn(result, network->forward(images, fixed[i]), targets, batch, others, options);
   if (groups == 0) return result;
   std::vector<at::Tensor> seen, target;
   std::int64_t count = 0;
@@ -99,7 +97,7 @@ SandwichLoss grouped_sandwich_step(supernet::Network& network, const at::Tensor&
     target.push_back(targets.narrow(0, part.begin, count));
   }
   const at::Tensor all = at::cat(seen).contiguous(at::MemoryFormat::ChannelsLast);
-  learn(network->forward_groups(all, random), at::cat(target), count);
+  learn(result, network->forward_groups(all, random), at::cat(target), count, others, options);
   return result;
 }
 

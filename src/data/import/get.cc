@@ -1,5 +1,6 @@
 #include "core/error.h"
 #include "core/files/temporary.h"
+#include "core/text.h"
 #include "data/import/archive.h"
 #include "data/import/download.h"
 #include "data/import/import.h"
@@ -26,12 +27,11 @@ const Official kOfficial[] = {
 };
 
 const Official& find(const std::string& name) {
-  std::string names;
   for (const Official& official : kOfficial) {
     if (official.name == name) return official;
-    names += std::format("{}{}", names.empty() ? "" : ", ", official.name);
   }
-  throw UsageError(std::format("no data set '{}' to download, expected one of: {}", name, names));
+  throw UsageError(
+      std::format("no data set '{}' to download, expected one of: {}", name, joined(kOfficial, &Official::name)));
 }
 
 }  // namespace

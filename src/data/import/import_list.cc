@@ -67,10 +67,8 @@ std::size_t find_named(const std::vector<std::string>& first, const std::string&
   if (error == std::errc() && stop == wanted.data() + wanted.size() && number >= 1 && number <= first.size()) {
     return number - 1;
   }
-  std::string there;
-  for (const std::string& name : first) there += (there.empty() ? "" : ", ") + printable_line(name);
-  fail("{}: {}: expected one of the columns {}, or a number from 1 to {}, found '{}'", origin, option, there,
-       first.size(), printable_line(wanted));
+  fail("{}: {}: expected one of the columns {}, or a number from 1 to {}, found '{}'", origin, option,
+       joined(first, printable_line), first.size(), printable_line(wanted));
 }
 
 Columns find_columns(const std::vector<std::string>& first, const ListOptions& options, const std::string& origin) {
@@ -98,9 +96,7 @@ Columns find_columns(const std::vector<std::string>& first, const ListOptions& o
   }
   for (const std::size_t r : {kFile, kLabel}) {
     if (!columns.at[r]) {
-      std::string there;
-      for (const std::string& name : first) there += (there.empty() ? "" : ", ") + printable_line(name);
-      fail("{}: {}: expected a column for it, found {}", origin, roles()[r].option, there);
+      fail("{}: {}: expected a column for it, found {}", origin, roles()[r].option, joined(first, printable_line));
     }
   }
   return columns;

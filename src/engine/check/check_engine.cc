@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "core/text.h"
 #include "engine/registry.h"
 #include "engine/status.h"
 
@@ -109,11 +110,8 @@ class CheckEngine : public Engine {
  public:
   std::string_view name() const override { return kCheck; }
   std::string version() const override {
-    std::string versions;
-    for (const Engine* const engine : engines()) {
-      versions += std::format("{}{} {}", versions.empty() ? "" : ", ", engine->name(), engine->version());
-    }
-    return versions;
+    return joined(engines(),
+                  [](const Engine* engine) { return std::format("{} {}", engine->name(), engine->version()); });
   }
   std::vector<std::string> providers() const override { return {}; }
 

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/json.h"
+#include "core/text.h"
 #include "engine/compiled/stage_program.h"
 #include "engine/compiled/stage_program_file.h"
 #include "engine/status.h"
@@ -57,12 +58,10 @@ std::string program_checksum(const JsonReader& json) {
 template <class T, std::size_t n>
 T named(const JsonReader& json, const std::pair<T, const char*> (&names)[n]) {
   const std::string found = json.as<std::string>();
-  std::string expected;
   for (const auto& [value, name] : names) {
     if (found == name) return value;
-    expected += (expected.empty() ? "" : ", ") + std::string(name);
   }
-  json.fail_here("one of " + expected);
+  json.fail_here("one of " + joined(names, [](const auto& known) { return known.second; }));
 }
 
 SessionInfo read_shape(const JsonReader& json) {

@@ -1,5 +1,5 @@
 // StepProfile: how long each step of a program took, in every run, in the form of ONNX Runtime's profiles: what reads
-// those (profile/node_times.h) reads these.
+// those (measure/stages/node_times.h) reads these.
 #pragma once
 
 #include <chrono>

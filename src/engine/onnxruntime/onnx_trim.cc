@@ -8,6 +8,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "core/text.h"
 #include "engine/status.h"
 
 namespace triage::engine {
@@ -88,8 +89,7 @@ std::string trim_model(std::string_view bytes, std::span<const std::string_view>
               bytes.size());
   }
   onnx::GraphProto& graph = *model.mutable_graph();
-  std::string names;
-  for (const auto& output : graph.output()) names += std::format("{}'{}'", names.empty() ? "" : ", ", output.name());
+  const std::string names = joined(graph.output(), [](const auto& output) { return "'" + output.name() + "'"; });
   keep_if(*graph.mutable_output(),
           [&](const auto& output) { return std::ranges::find(wanted, output.name()) != wanted.end(); });
   if (graph.output().empty()) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <format>
 
+#include "core/text.h"
 #include "engine/names.h"
 #include "engine/onnxruntime/onnx_session.h"
 
@@ -45,13 +46,13 @@ std::vector<std::string> onnx_providers() {
 std::optional<std::string> why_not_provider(std::string_view name) {
   const std::vector<std::string> ours = onnx_providers();
   if (std::ranges::find(ours, name) != ours.end()) return {};
-  std::string expected, has;
+  std::string expected;
   for (const OnnxProvider& provider : kProviders) {
     const bool last = &provider == std::end(kProviders) - 1;
     expected += std::format("{}{}", expected.empty() ? "" : last ? " or " : ", ", provider.name);
   }
-  for (const std::string& provider : Ort::GetAvailableProviders()) has += (has.empty() ? "" : ", ") + provider;
-  return std::format("provider: found '{}', expected {}; this ONNX Runtime has {}", name, expected, has);
+  return std::format("provider: found '{}', expected {}; this ONNX Runtime has {}", name, expected,
+                     joined(Ort::GetAvailableProviders()));
 }
 
 const OnnxProvider& find_provider(std::string_view name) {

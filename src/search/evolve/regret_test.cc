@@ -10,20 +10,6 @@
 namespace triage::search {
 namespace {
 
-// Costs whose large nets cost less, or more, than FakeCosts has them.
-class BentCosts : public cost::CostModel {
- public:
-  explicit BentCosts(double power) : power_(power) {}
-  cost::StageCost stage(const cost::Segment& stage) const override {
-    const cost::StageSize size = cost::stage_size(stage, {}, 4);
-    return {.latency_us = 5 + 50 * std::pow(static_cast<double>(size.macs) / 5e5, power_)};
-  }
-  Json identity() const override { return {{"power", power_}}; }
-
- private:
-  double power_;
-};
-
 struct RegretBench {
   SearchOptions options;
   FakeAnswers source;

@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace triage::train {
 
@@ -19,8 +20,12 @@ class StepGraph {
  public:
   // All work of this thread goes to one stream of `device` until the graph is gone.
   static std::unique_ptr<StepGraph> make(at::Device device, std::function<void()> work);
+  explicit StepGraph(std::function<void()> work) : work_(std::move(work)) {}  // every step as it is
   virtual ~StepGraph() = default;
-  virtual void run() = 0;
+  virtual void run() { work_(); }
+
+ protected:
+  std::function<void()> work_;
 };
 
 // Has libraries choose the fastest algorithms by trying them, or those alone that give the same bits every time.

@@ -22,7 +22,7 @@ constexpr int kPlainSteps = 4;  // before the capture
 class CapturedSteps : public StepGraph {
  public:
   CapturedSteps(at::Device device, std::function<void()> work)
-      : work_(std::move(work)), stream_(c10::cuda::getStreamFromPool(/*isHighPriority=*/false, device.index())) {
+      : StepGraph(std::move(work)), stream_(c10::cuda::getStreamFromPool(/*isHighPriority=*/false, device.index())) {
     c10::cuda::getCurrentCUDAStream(device.index()).synchronize();
     guard_.emplace(stream_);
   }
@@ -45,21 +45,11 @@ class CapturedSteps : public StepGraph {
   }
 
  private:
-  std::function<void()> work_;
   c10::cuda::CUDAStream stream_;
   std::optional<c10::cuda::CUDAStreamGuard> guard_;
   at::cuda::CUDAGraph graph_;
   int steps_ = 0;
   bool captured_ = false;
-};
-
-class PlainSteps : public StepGraph {
- public:
-  explicit PlainSteps(std::function<void()> work) : work_(std::move(work)) {}
-  void run() override { work_(); }
-
- private:
-  std::function<void()> work_;
 };
 
 at::DeviceIndex index_of(at::Device device) {
@@ -70,7 +60,7 @@ at::DeviceIndex index_of(at::Device device) {
 }  // namespace
 
 std::unique_ptr<StepGraph> StepGraph::make(at::Device device, std::function<void()> work) {
-  if (!device.is_cuda()) return std::make_unique<PlainSteps>(std::move(work));
+  if (!device.is_cuda()) return std::make_unique<StepGraph>(std::move(work));
   return std::make_unique<CapturedSteps>(at::Device(at::kCUDA, index_of(device)), std::move(work));
 }
 

@@ -2,21 +2,9 @@
 #include "train/device/step_graph.h"
 
 namespace triage::train {
-namespace {
-
-class PlainSteps : public StepGraph {
- public:
-  explicit PlainSteps(std::function<void()> work) : work_(std::move(work)) {}
-  void run() override { work_(); }
-
- private:
-  std::function<void()> work_;
-};
-
-}  // namespace
 
 std::unique_ptr<StepGraph> StepGraph::make(at::Device, std::function<void()> work) {
-  return std::make_unique<PlainSteps>(std::move(work));
+  return std::make_unique<StepGraph>(std::move(work));
 }
 
 void choose_algorithms(at::Device, bool) {}

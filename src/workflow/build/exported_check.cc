@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "data/dataset.h"
+#include "runtime/convert.h"
 
 namespace triage::workflow {
 namespace {
@@ -26,9 +27,7 @@ exporting::PlanCheck check_exported(const onnx::ModelProto& model, const fs::pat
   const auto dataset = data::Dataset::open(data_file);
   const auto plan = plan::load_plan(directory);
   const auto& info = dataset.info();
-  if (info.channels != plan.input.channels || info.height != plan.input.height || info.width != plan.input.width)
-    fail("{}: found images of {}x{}x{} (channels, height, width), the plan expects {}x{}x{}", data_file.string(),
-         info.channels, info.height, info.width, plan.input.channels, plan.input.height, plan.input.width);
+  runtime::require_shape({info.channels, info.height, info.width}, plan.input, data_file.string() + ": images");
   return exporting::check_plan_model(model, directory, pick_images(dataset, count));
 }
 

@@ -24,7 +24,8 @@ SearchConfig load_search_config(const fs::path& file, std::span<const std::strin
   section.read("threads", config.threads, 1, 1024);
   section.read("provider", config.provider);
   if (std::ranges::find(engine::kLayerProviders, config.provider) == engine::kLayerProviders.end())
-    section.fail_at("provider", "cpu, xnnpack, compiled or compiled-untuned");
+    section.fail_at("provider",
+                    std::format("{}, {}, {} or {}", engine::kCpu, engine::kXnnpack, engine::kTuned, engine::kUntuned));
   section.read("tuning", config.tuning);
   section.read("device", config.device);
   section.read("devices", config.devices_file);

@@ -82,7 +82,8 @@ cost::LayerCostTable measured_layers(const LayerTableSubject& subject, const cos
   remote::Device device{.name = remote.device};  // of which a complete table needs no more
   if (!fs::exists(file) || !cost::load_layer_costs(file).complete) {
     if (options.provider != engine::kCpu && options.provider != engine::kXnnpack)
-      fail("provider: found {}, expected cpu or xnnpack on device {}", options.provider, remote.device);
+      fail("provider: found {}, expected {} or {} on device {}", options.provider, engine::kCpu, engine::kXnnpack,
+           remote.device);
     device = remote::find_device(remote::load_devices(remote.devices_file), remote.device, remote.devices_file);
   }
   const auto say = [&](const std::string& text) {

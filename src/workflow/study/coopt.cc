@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/text.h"
 #include "workflow/search/layer_table.h"
 
 namespace triage::workflow {
@@ -11,12 +12,6 @@ namespace {
 constexpr int kGridSteps = 1000;          // 0.1 points of accuracy
 constexpr double kGridReach = 0.15;       // share of accuracy below the best that all reach: beyond, nobody deploys
 constexpr std::size_t kUsualTargets = 4;  // rows of the table where none are asked for
-
-std::string joined(const auto& names) {
-  std::string text;
-  for (const auto& name : names) text += (text.empty() ? "" : ", ") + std::string(name);
-  return text;
-}
 
 std::vector<double> targets_of(const CooptRequest& request, const std::vector<double>& grid) {
   for (const double accuracy : request.at) {

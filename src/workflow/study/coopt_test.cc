@@ -11,20 +11,6 @@ namespace {
 
 using testing::HasSubstr;
 
-// Costs whose large nets are cheaper, or dearer, than a search believes.
-class BentCosts : public cost::CostModel {
- public:
-  explicit BentCosts(double power) : power_(power) {}
-  cost::StageCost stage(const cost::Segment& stage) const override {
-    const cost::StageSize size = cost::stage_size(stage, {}, 4);
-    return {.latency_us = 5 + 50 * std::pow(static_cast<double>(size.macs) / 5e5, power_)};
-  }
-  Json identity() const override { return {{"power", power_}}; }
-
- private:
-  double power_;
-};
-
 // Two searches under costs of their own, on a made-up supernet.
 class Bench {
  public:
@@ -55,7 +41,7 @@ class Bench {
   }
   search::FakeAnswers source_{base.structures.space, base.structures.exits, 200};
   search::NetPool pool_{source_, base.structures.space, base.structures.exits};
-  BentCosts flat_{0.3}, steep_{1.2};
+  search::BentCosts flat_{0.3}, steep_{1.2};
   search::EvaluatorOptions at_{.classes = 4, .levels = 32},
       fine_at_{.classes = 4, .levels = search::kRegretLevels, .lowest = search::kRegretLowest};
   search::Evaluator cheap_{pool_, flat_, at_}, dear_{pool_, steep_, at_};
