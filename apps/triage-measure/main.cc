@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/system/machine.h"
 #include "core/system/stop.h"
+#include "core/text.h"
 #include "engine/names.h"
 #include "engine/registry.h"
 #include "engine/session.h"
@@ -73,7 +74,7 @@ int run(int argc, char** argv) {
   app.add_option("--memory", memory,
                  "Measure nothing but the peak memory of this process when every image leaves at this exit of the plan")
       ->check(CLI::Range(0, 63));
-  app.add_option("--engine", engine, "With --memory: what runs the plan, onnxruntime or compiled")
+  app.add_option("--engine", engine, "With --memory: what runs the plan: " + joined(engine::kPlanEngines))
       ->check(CLI::IsMember(engine::kPlanEngines))
       ->capture_default_str();
   app.add_flag("--framed", framed, "Print messages with checksums, progress too (docs/devices.md)");

@@ -1,11 +1,13 @@
 // triage compare: two plans on the same test images.
 #include "evaluate/compare/compare.h"
 
+#include <format>
 #include <iostream>
 
 #include "apps/triage/options/outputs.h"
 #include "apps/triage/program/command.h"
 #include "apps/triage/program/terminal.h"
+#include "core/text.h"
 #include "engine/names.h"
 #include "workflow/config/plan_data.h"
 
@@ -21,7 +23,7 @@ int compare_command(int argc, char** argv) {
   app.add_option("OTHER", options.other.plan, "plan directory it is held against")->required();
   const auto side = [&](evaluate::CompareSide& of, const std::string& prefix, const std::string& whose) {
     app.add_option("--" + prefix + "stage", of.stage, "this image stage of " + whose + " alone, without routing");
-    app.add_option("--" + prefix + "engine", of.engine, "that runs " + whose + ": auto, onnxruntime, compiled")
+    app.add_option("--" + prefix + "engine", of.engine, "that runs " + whose + ": " + joined(engine::kEngineChoices))
         ->check(CLI::IsMember(engine::kEngineChoices))
         ->capture_default_str();
   };
@@ -43,8 +45,9 @@ int compare_command(int argc, char** argv) {
   app.add_option("--figures", figures, "record the figures in this results/*.json")->check(figures_file);
   app.add_flag("--json", json, "JSON on stdout");
   app.footer(
-      "Example: triage compare runs/int8/plan zoo/cifar10-pair --data data/cifar10.tds --other-stage big "
-      "--other-engine onnxruntime");
+      std::format("Example: triage compare runs/int8/plan zoo/cifar10-pair --data data/cifar10.tds --other-stage big "
+                  "--other-engine {}",
+                  engine::kOnnxRuntime));
   if (!parse_arguments(app, argc, argv)) return 0;
   if (!figures.empty() && as->empty() && speedup->empty())
     throw UsageError("--figures: expected --as NAME or --speedup-as KEY as well");

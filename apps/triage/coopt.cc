@@ -1,6 +1,7 @@
 // triage coopt: what searches under several cost models choose, and what it costs to deploy what the wrong ones chose.
 #include <cmath>
 #include <cstdio>
+#include <format>
 #include <iostream>
 
 #include "apps/triage/options/outputs.h"
@@ -100,10 +101,9 @@ int coopt_command(int argc, char** argv) {
   app.add_option("--figures", figures, "record the figures in this results/*.json")->check(figures_file);
   app.add_option("--picture", picture, "a copy of RUN/coopt.png")->check(output_file);
   app.add_flag("--json", json, "coopt.json on stdout, no progress");
-  app.footer(
-      "Example: triage coopt configs/cifar10-search.toml --run runs/cifar10-coopt --costs "
-      "cpu,compiled-untuned,compiled "
-      "--at 92%,93%");
+  app.footer(std::format(
+      "Example: triage coopt configs/cifar10-search.toml --run runs/cifar10-coopt --costs {},{},{} --at 92%,93%",
+      engine::kCpu, engine::kUntuned, engine::kTuned));
   if (!parse_arguments(app, argc, argv)) return 0;
   workflow::deployed_of(request);
   for (const std::string& text : at) request.at.push_back(parse_share("--at", text));

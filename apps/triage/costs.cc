@@ -2,6 +2,7 @@
 // here, the peak memory of any plan.
 #include <algorithm>
 #include <cstdio>
+#include <format>
 #include <iostream>
 
 #include "apps/triage/options/outputs.h"
@@ -87,9 +88,11 @@ int costs_command(int argc, char** argv) {
       ->delimiter(',')
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
-  app.add_option("--provider", providers,
-                 "what runs the layers, several separated by commas, a table each: cpu and xnnpack of ONNX Runtime, "
-                 "compiled (kernels with the schedules of --store), compiled-untuned")
+  app.add_option(
+         "--provider", providers,
+         std::format("what runs the layers, several separated by commas, a table each: {} and {} of ONNX Runtime, "
+                     "{} (kernels with the schedules of --store), {}",
+                     engine::kCpu, engine::kXnnpack, engine::kTuned, engine::kUntuned))
       ->delimiter(',')
       ->check(CLI::IsMember(std::vector<std::string>(engine::kLayerProviders.begin(), engine::kLayerProviders.end())))
       ->capture_default_str();
@@ -114,8 +117,9 @@ int costs_command(int argc, char** argv) {
       ->check(output_file);
   app.add_flag("--json", json, "JSON on stdout, no progress");
   app.footer(
-      "Example:\n  triage costs zoo/cifar10-supernet --threads 1,2 --precision fp32,int8\n  triage costs "
-      "zoo/cifar10-supernet --device pi5 --provider cpu,xnnpack");
+      std::format("Example:\n  triage costs zoo/cifar10-supernet --threads 1,2 --precision fp32,int8\n"
+                  "  triage costs zoo/cifar10-supernet --device pi5 --provider {},{}",
+                  engine::kCpu, engine::kXnnpack));
   if (!parse_arguments(app, argc, argv)) return 0;
   if (directory.empty() == space_text.empty()) throw UsageError("expected DIR or --space TEXT");
   if (directory.empty() && out.empty()) throw UsageError("--space: expected --out FILE as well");

@@ -9,6 +9,7 @@
 #include "apps/triage/program/terminal.h"
 #include "core/json.h"
 #include "core/text.h"
+#include "data/contact_sheet.h"
 #include "data/image/image.h"
 #include "data/import/download.h"
 #include "data/import/import.h"
@@ -124,30 +125,6 @@ void import(const Arguments& arguments) {
   show(arguments.out, arguments.json, &report);
 }
 
-// The first images of each class side by side, one class a row, of the first classes.
-void write_sheet(const std::string& dataset_path, const std::string& png_path) {
-  constexpr int kColumns = 12;
-  constexpr std::size_t kRows = 100;
-  const data::Dataset dataset = data::Dataset::open(dataset_path);
-  const data::DatasetInfo& info = dataset.info();
-  const std::size_t row_bytes = static_cast<std::size_t>(info.width) * info.channels;
-  const auto rows = static_cast<int>(std::min(kRows, info.classes.size()));
-  data::Image sheet{rows * info.height, kColumns * info.width, info.channels, {}};
-  sheet.pixels.resize(row_bytes * kColumns * static_cast<std::size_t>(sheet.height), 255);
-  std::vector<int> used(info.classes.size());
-  for (std::uint32_t i = 0; i < dataset.size(); ++i) {
-    const std::size_t label = dataset.label(i);
-    if (label >= kRows || used[label] == kColumns) continue;
-    const std::size_t column = static_cast<std::size_t>(used[label]++);
-    for (int y = 0; y < info.height; ++y) {
-      const std::size_t row = label * info.height + y;
-      std::copy_n(dataset.image(i) + y * row_bytes, row_bytes, &sheet.pixels[(row * kColumns + column) * row_bytes]);
-    }
-  }
-  const auto png = data::encode_png(sheet);
-  write_file_atomic(png_path, {reinterpret_cast<const char*>(png.data()), png.size()});
-}
-
 void add_out(CLI::App& command, Arguments& arguments) {
   command.add_option("--out", arguments.out, "the data set file to write")->required()->check(output_file_anywhere);
   command.add_flag("--json", arguments.json, "for machines");
@@ -202,7 +179,10 @@ int data_command(int argc, char** argv) {
   const Context context = stoppable(arguments.json);
   if (info.parsed()) {
     show(arguments.path, arguments.json);
-    if (!arguments.sheet.empty()) write_sheet(arguments.path, arguments.sheet);
+    if (!arguments.sheet.empty()) {
+      const auto png = data::encode_png(data::contact_sheet(data::Dataset::open(arguments.path)));
+      write_file_atomic(arguments.sheet, {reinterpret_cast<const char*>(png.data()), png.size()});
+    }
     return 0;
   }
   if (const fs::path place = fs::path(arguments.out).parent_path(); !place.empty()) fs::create_directories(place);

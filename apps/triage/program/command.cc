@@ -30,9 +30,11 @@ std::string command_line(int argc, char** argv) {
 }
 
 void add_engine_option(CLI::App& app, std::string& engine) {
-  app.add_option("--engine", engine,
-                 "What runs the stages: onnxruntime, compiled (the kernels that were compiled for the plan), or auto: "
-                 "compiled where the plan has kernels that this CPU can run")
+  app.add_option(
+         "--engine", engine,
+         std::format("What runs the stages: {}, {} (the kernels that were compiled for the plan), or {}: {} where "
+                     "the plan has kernels that this CPU can run",
+                     engine::kOnnxRuntime, engine::kCompiled, engine::kAuto, engine::kCompiled))
       ->check(CLI::IsMember(engine::kEngineChoices))
       ->capture_default_str();
 }
