@@ -8,11 +8,14 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include "core/json.h"
 
 namespace triage::preprocess {
+
+inline constexpr int kMaxSide = 4096;  // of what a network sees
 
 enum class ResizeMode {
   none,     // the image keeps its size
@@ -47,6 +50,12 @@ struct Preprocess {
   std::size_t elements() const { return static_cast<std::size_t>(height) * width * channels; }
   bool operator==(const Preprocess&) const = default;
 };
+
+std::string to_string(ResizeMode mode);  // as in plan.json: the name of the value
+std::string to_string(Interpolation interpolation);
+std::string to_string(Resampler resampler);
+std::string to_string(ChannelOrder order);
+std::string to_string(Layout layout);
 
 // Reading checks everything; throws Error naming field, found and expected.
 Json to_json(const Preprocess& preprocess);
