@@ -51,7 +51,7 @@ class Output {
 
   const Preprocess& spec_;
   const Windows& windows_;
-  Values values_;
+  PixelValues values_;
   float* output_;
 };
 
@@ -60,7 +60,7 @@ bool precise(const Resize& resize) {
   return resize.resampler == Resampler::opencv && resize.interpolation != Interpolation::nearest;
 }
 
-// Both passes. Values are those between them: rounded to 8 bits, or not.
+// Both passes. Values between them: rounded to 8 bits, or not.
 template <class Value, class Across, class Down>
 void resize(const PixelRows& source, const AxisTable& columns, const AxisTable& rows, Across across, Down down,
             std::vector<Value>& between, std::vector<std::uint8_t>& line, const Output& output) {

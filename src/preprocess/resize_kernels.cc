@@ -69,7 +69,7 @@ void grey(const std::uint8_t* pixels, std::ptrdiff_t count, std::uint8_t* output
   }
 }
 
-void store(const std::uint8_t* pixels, int count, const Values& values, float* output) {
+void store(const std::uint8_t* pixels, int count, const PixelValues& values, float* output) {
   const int stored = values.pixel_channels;
   for (int c = 0; c < values.channels; ++c) {
     const int source = stored == 1 ? 0 : values.reversed ? values.channels - 1 - c : c;

@@ -17,7 +17,7 @@ struct PixelRows {
 };
 
 // Pixels to what a network takes: value c of a pixel is (pixel[source of c] - level[c]) * factor[c].
-struct Values {
+struct PixelValues {
   int channels = 0, pixel_channels = 0;                 // of the output; of the pixels: as many, or 1
   bool reversed = false;                                // the order of the channels
   const float *level = nullptr, *factor = nullptr;      // [channels]
@@ -35,7 +35,7 @@ struct ResizeKernels {
                        std::uint8_t* output);
   // count * 3 bytes -> count: Rec. 601 as Pillow rounds it.
   void (*grey)(const std::uint8_t* pixels, std::ptrdiff_t count, std::uint8_t* output);
-  void (*store)(const std::uint8_t* pixels, int count, const Values& values, float* output);
+  void (*store)(const std::uint8_t* pixels, int count, const PixelValues& values, float* output);
 };
 
 const ResizeKernels& resize_kernels();
