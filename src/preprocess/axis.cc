@@ -112,11 +112,16 @@ std::int32_t fixed_point(double weight) {
   return static_cast<std::int32_t>(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
 }
 
+// Leaves `taps` of the table's, as many as any pixel needs: those that would lie behind the image are moved into it.
 void keep_taps(int taps, AxisTable& table) {
-  const auto from = static_cast<std::ptrdiff_t>(table.taps), to = static_cast<std::ptrdiff_t>(taps);
-  const auto weights = table.weights.begin();
-  for (std::ptrdiff_t i = 1; i < std::ssize(table.first); ++i)
-    std::copy_n(weights + i * from, to, weights + i * to);  // never forward: to <= from
+  const int in = table.key.window.in, from = table.taps;
+  for (std::size_t i = 0; i < table.first.size(); ++i) {
+    const int moved = std::max(table.first[i] + taps - in, 0);
+    const auto weights = table.weights.begin() + static_cast<std::ptrdiff_t>(i) * from;
+    std::rotate(weights, weights + taps - moved, weights + taps);  // what comes in front is 0
+    std::copy_n(weights, taps, table.weights.begin() + static_cast<std::ptrdiff_t>(i) * taps);
+    table.first[i] -= moved;
+  }
   table.weights.resize(table.first.size() * static_cast<std::size_t>(taps));
   table.taps = taps;
 }
@@ -153,8 +158,6 @@ Windows windows(const Preprocess& preprocess, int height, int width) {
           .columns = centre_window(width, columns, preprocess.width)};
 }
 
-int AxisTable::end(int i) const { return std::min(first[static_cast<std::size_t>(i)] + taps, key.window.in); }
-
 void fill_table(const AxisKey& key, AxisTable& table) {
   const AxisWindow& window = key.window;
   const auto count = static_cast<std::size_t>(window.count);
@@ -162,21 +165,21 @@ void fill_table(const AxisKey& key, AxisTable& table) {
   table.copies = window.in == window.resized;
   table.first.clear();
   table.weights.clear();
-  table.taps = 2;
+  table.taps = 1;
   if (table.copies) {
     for (int i = 0; i < window.count; ++i) table.first.push_back(window.first + i);
   } else if (key.interpolation == Interpolation::nearest) {
     fill_nearest(key, table);
   }
   if (!table.first.empty()) {
-    for (std::size_t i = 0; i < count; ++i) table.weights.insert(table.weights.end(), {1 << kWeightBits, 0});
+    table.weights.assign(count, 1 << kWeightBits);
     return;
   }
   const bool pillow = key.resampler == Resampler::pillow;
   const Filter filter = pillow_filter(key.interpolation);
   const double shrink = std::max(static_cast<double>(window.in) / window.resized, 1.0);
   const double support = pillow ? filter.support * shrink : key.interpolation == Interpolation::bicubic ? 2 : shrink;
-  table.taps = (static_cast<int>(std::ceil(support)) * 2 + 1 + 1) / 2 * 2;
+  table.taps = static_cast<int>(std::ceil(support)) * 2 + 1;
   table.weights.assign(count * static_cast<std::size_t>(table.taps), 0);
   int most = 1;
   for (std::size_t i = 0; i < count; ++i) {
@@ -193,7 +196,7 @@ void fill_table(const AxisKey& key, AxisTable& table) {
     std::ranges::transform(pixels.weights, table.weights.begin() + static_cast<std::ptrdiff_t>(i) * table.taps,
                            fixed_point);
   }
-  keep_taps((most + 1) / 2 * 2, table);
+  keep_taps(most, table);
 }
 
 }  // namespace triage::preprocess

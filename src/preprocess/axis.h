@@ -43,11 +43,9 @@ struct AxisKey {
 struct AxisTable {
   AxisKey key;
   bool copies = false;  // each output pixel is in[first[0] + i]
-  int taps = 0;         // even; those behind the last pixel of the image have the weight 0
+  int taps = 0;         // first[i] + taps is in the image for every i
   std::vector<std::int32_t> first, weights;
   std::vector<double> one;  // of one pixel while it is made
-
-  int end(int i) const;  // behind the last pixel that output pixel i is made from
 };
 
 // Makes the table of `key` in `table`, whose memory is used again.

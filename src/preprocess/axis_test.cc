@@ -56,15 +56,11 @@ TEST(AxisTable, WeightsAddUpToOneAndStayInTheImage) {
                    table);
         ASSERT_EQ(table.first.size(), static_cast<std::size_t>(resized));
         ASSERT_EQ(table.weights.size(), table.first.size() * static_cast<std::size_t>(table.taps));
-        EXPECT_EQ(table.taps % 2, 0);
         for (int i = 0; i < resized; ++i) {
           const auto weights = table.weights.begin() + static_cast<std::ptrdiff_t>(i) * table.taps;
           ASSERT_GE(table.first[i], 0);
-          ASSERT_GT(table.end(i), table.first[i]);
-          ASSERT_LE(table.end(i), in);
-          const int inside = table.end(i) - table.first[i];
-          EXPECT_NEAR(std::accumulate(weights, weights + inside, 0), 1 << kWeightBits, table.taps);
-          EXPECT_EQ(std::count(weights + inside, weights + table.taps, 0), table.taps - inside);
+          ASSERT_LE(table.first[i] + table.taps, in);
+          EXPECT_NEAR(std::accumulate(weights, weights + table.taps, 0), 1 << kWeightBits, table.taps);
         }
       }
     }

@@ -3,6 +3,7 @@
 #include "preprocess/preprocessor.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "core/error.h"
 #include "preprocess/resize_kernels.h"
@@ -10,14 +11,12 @@
 namespace triage::preprocess {
 namespace {
 
-constexpr int kBlock = 4;  // rows that are resized at a time
-
 // Where the rows of one image go: output, and what is black in it.
 class Output {
  public:
   Output(const Preprocess& spec, int pixel_channels, const Windows& windows, const std::vector<float>& level,
          const std::vector<float>& factor, float* output)
-      : spec_(spec), windows_(windows), output_(output) {
+      : spec_(spec), windows_(windows), store_(resize_kernels().store), output_(output) {
     const bool planes = spec.layout == Layout::nchw;
     values_ = {.channels = spec.channels,
                .pixel_channels = pixel_channels,
@@ -33,7 +32,7 @@ class Output {
   // Row y of those that are kept.
   void row(int y, const std::uint8_t* pixels) const {
     const int at = windows_.rows.before + y, begin = windows_.columns.before, end = begin + windows_.columns.count;
-    resize_kernels().store(pixels, windows_.columns.count, values_, place(at, begin));
+    store_(pixels, windows_.columns.count, values_, place(at, begin));
     black(at, 0, begin);
     black(at, end, spec_.width);
   }
@@ -51,6 +50,7 @@ class Output {
 
   const Preprocess& spec_;
   const Windows& windows_;
+  decltype(ResizeKernels::store) store_;
   PixelValues values_;
   float* output_;
 };
@@ -60,26 +60,45 @@ bool precise(const Resize& resize) {
   return resize.resampler == Resampler::opencv && resize.interpolation != Interpolation::nearest;
 }
 
+// Down the rows of `source`, which are as wide as the output: [begin of the table's rows ...][values].
+template <class Value, class Need, class Down>
+void resize_down(const Value* source, std::ptrdiff_t stride, const AxisTable& rows, int values, const Need& need,
+                 Down down, std::vector<std::uint8_t>& line, const Output& output) {
+  line.resize(static_cast<std::size_t>(values));
+  for (int y = 0; y < rows.key.window.count; ++y) {
+    const int first = rows.first[static_cast<std::size_t>(y)];
+    need(first + rows.taps);
+    const Value* const from = source + (first - rows.first.front()) * stride;
+    if constexpr (std::is_same_v<Value, std::uint8_t>) {
+      if (rows.taps == 1) {
+        output.row(y, from);
+        continue;
+      }
+    }
+    down(from, stride, rows, y, values, line.data());
+    output.row(y, line.data());
+  }
+}
+
 // Both passes. Values between them: rounded to 8 bits, or not.
 template <class Value, class Across, class Down>
 void resize(const PixelRows& source, const AxisTable& columns, const AxisTable& rows, Across across, Down down,
-            std::vector<Value>& between, std::vector<std::uint8_t>& line, const Output& output) {
+            std::vector<Value>& between, Scratch& scratch, const Output& output) {
+  const ResizeKernels& kernels = resize_kernels();
   const int values = columns.key.window.count * source.channels;
-  const int begin = rows.first.front(), end = rows.end(rows.key.window.count - 1);
+  const int begin = rows.first.front(), end = rows.first.back() + rows.taps;
   between.resize(static_cast<std::size_t>(end - begin) * static_cast<std::size_t>(values));
-  line.resize(static_cast<std::size_t>(values));
+  scratch.work.resize(kernels.across_work(columns, source.channels));
   int done = begin;
-  for (int y = 0; y < rows.key.window.count; ++y) {
-    for (; done < rows.end(y); done += kBlock) {
+  const auto need = [&](int until) {
+    for (; done < until; done += kernels.lanes) {
       PixelRows block = source;
       block.pixels += done * source.stride;
-      block.count = std::min(kBlock, end - done);
-      across(block, columns, between.data() + static_cast<std::ptrdiff_t>(done - begin) * values);
+      block.count = std::min(kernels.lanes, end - done);
+      across(block, columns, scratch.work.data(), between.data() + static_cast<std::ptrdiff_t>(done - begin) * values);
     }
-    const int first = rows.first[static_cast<std::size_t>(y)];
-    down(between.data() + static_cast<std::ptrdiff_t>(first - begin) * values, values, rows, y, values, line.data());
-    output.row(y, line.data());
-  }
+  };
+  resize_down(between.data(), values, rows, values, need, down, scratch.line, output);
 }
 
 }  // namespace
@@ -112,7 +131,6 @@ void Preprocessor::run(const ImageView& image, float* output, Scratch& scratch) 
     source.stride = image.width;
     source.channels = 1;
   }
-  source.end = source.pixels + source.stride * image.height;
   const Output to(spec_, source.channels, kept, level_, factor_, output);
   const auto key = [&](const AxisWindow& window) {
     return AxisKey{.window = window,
@@ -129,9 +147,15 @@ void Preprocessor::run(const ImageView& image, float* output, Scratch& scratch) 
   const AxisTable& columns = scratch.table(key(kept.columns));
   const AxisTable& rows = scratch.table(key(kept.rows));
   if (precise(spec_.resize)) {
-    resize(source, columns, rows, kernels.across_precise, kernels.down_precise, scratch.precise_rows, scratch.line, to);
+    resize(source, columns, rows, kernels.across_precise, kernels.down_precise, scratch.precise_rows, scratch, to);
+  } else if (columns.copies) {
+    const std::uint8_t* const first =
+        source.pixels + rows.first.front() * source.stride + columns.first.front() * source.channels;
+    const auto all_there = [](int) {};
+    resize_down(first, source.stride, rows, columns.key.window.count * source.channels, all_there, kernels.down,
+                scratch.line, to);
   } else {
-    resize(source, columns, rows, kernels.across, kernels.down, scratch.rows, scratch.line, to);
+    resize(source, columns, rows, kernels.across, kernels.down, scratch.rows, scratch, to);
   }
 }
 

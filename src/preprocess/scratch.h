@@ -17,6 +17,7 @@ class Scratch {
   std::vector<std::uint8_t> grey;   // the image in grey
   std::vector<std::uint8_t> rows;   // the image resized along its rows
   std::vector<float> precise_rows;  // the same, not rounded
+  std::vector<std::uint8_t> work;   // of ResizeKernels::across
   std::vector<std::uint8_t> line;   // a row of the output
 
  private:

@@ -1,0 +1,1 @@
+#include "preprocess/resize_kernels-inl.h"
