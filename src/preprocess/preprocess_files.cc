@@ -163,24 +163,27 @@ Preprocess from_hugging_face(const JsonReader& json, const NetworkInput& input) 
 
 }  // namespace
 
-Preprocess read_preprocess_file(const fs::path& file, const NetworkInput& input) {
-  const Json text = read_json(file);
-  const JsonReader json(text, file.string());
-  if (json.has("resize")) {
-    const Preprocess own = preprocess_from_json(json);
+Preprocess preprocess_of(const JsonReader& file, const NetworkInput& input) {
+  if (file.has("resize")) {
+    const Preprocess own = preprocess_from_json(file);
     if (own.height != input.height || own.width != input.width || own.channels != input.channels ||
         own.layout != input.layout)
       fail("{}: expected {}x{}x{} {} as the network takes, found {}x{}x{} {} (height x width x channels, layout)",
-           file.string(), input.height, input.width, input.channels, to_string(input.layout), own.height, own.width,
+           file.where(), input.height, input.width, input.channels, to_string(input.layout), own.height, own.width,
            own.channels, to_string(own.layout));
     return own;
   }
-  if (is_timm(json)) return from_timm(json, input);
-  if (is_hugging_face(json)) return from_hugging_face(json, input);
+  if (is_timm(file)) return from_timm(file, input);
+  if (is_hugging_face(file)) return from_hugging_face(file, input);
   fail(
       "{}: expected timm's config.json (pretrained_cfg), Hugging Face's preprocessor_config.json (do_resize, size, "
       "image_mean) or plan.json's preprocess (resize, mean), found none of their fields",
-      file.string());
+      file.where());
+}
+
+Preprocess read_preprocess_file(const fs::path& file, const NetworkInput& input) {
+  const Json json = read_json(file);
+  return preprocess_of(JsonReader(json, file.string()), input);
 }
 
 std::optional<fs::path> preprocess_file_of(const fs::path& onnx) {

@@ -16,6 +16,7 @@ namespace triage::preprocess {
 // Throws Error where the file does not fit the input. timm's crop_pct is a share, so the size of the network counts and
 // not the file's input_size; Hugging Face's sizes are pixels and must lead to the network's.
 Preprocess read_preprocess_file(const fs::path& file, const NetworkInput& input);
+Preprocess preprocess_of(const JsonReader& file, const NetworkInput& input);  // the same of its content
 
 // Which file says how to preprocess for an ONNX file: NAME.preprocess.json beside it; else preprocessor_config.json,
 // else a config.json of timm's, in its folder or, where that is called onnx, in the one above. None: nobody says it.

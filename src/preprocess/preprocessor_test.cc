@@ -159,6 +159,33 @@ TEST(Preprocessor, ACropIsTheMiddleOfTheWhole) {
   }
 }
 
+// runtime::to_input, by its definition.
+TEST(Preprocessor, NothingButTheScaleIsToInput) {
+  Picture picture = noise(16, 16, 3);
+  for (std::size_t i = 0; i < picture.pixels.size(); ++i) picture.pixels[i] = static_cast<std::uint8_t>(i / 3);
+  Preprocess spec = plain(16, 16);
+  spec.scale = 1.0 / 255;
+  const std::vector<float> output = run(spec, picture);
+  for (int i = 0; i < 3 * 256; ++i)
+    ASSERT_EQ(output[static_cast<std::size_t>(i)], static_cast<float>(i % 256) * (1.0f / 255));
+}
+
+// The figures that PyTorch's ToTensor and Normalize give, to single precision.
+TEST(Preprocessor, NormalisesAsPyTorch) {
+  Preprocess spec = plain(16, 16);
+  spec.scale = 1.0 / 255;
+  spec.mean = {0.485, 0.456, 0.406};
+  spec.stddev = {0.229, 0.224, 0.225};
+  const Picture picture = noise(16, 16, 3);
+  const std::vector<float> output = run(spec, picture);
+  for (int c = 0; c < 3; ++c)
+    for (int i = 0; i < 256; ++i)
+      ASSERT_NEAR(output[static_cast<std::size_t>(c * 256 + i)],
+                  (picture.at(i / 16, i % 16, c) / 255.0 - spec.mean[static_cast<std::size_t>(c)]) /
+                      spec.stddev[static_cast<std::size_t>(c)],
+                  5e-7);
+}
+
 // One scratch for several specs and sizes, in any order.
 TEST(Preprocessor, AScratchServesAll) {
   Scratch scratch;
