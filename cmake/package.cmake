@@ -13,7 +13,7 @@ if(NOT PROJECT_IS_TOP_LEVEL)
 endif()
 
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/triage)
-foreach(library core engine engines plan runtime)
+foreach(library core engine engines preprocess plan runtime)
   set_target_properties(triage_${library} PROPERTIES EXPORT_NAME ${library})
   install(TARGETS triage_${library} EXPORT triage COMPONENT library ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 endforeach()

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "apps/triage/options/outputs.h"
+#include "apps/triage/options/target_options.h"
 #include "core/text.h"
 
 namespace triage::cli {
@@ -68,7 +69,13 @@ void add_import_options(CLI::App& importer, ImportArguments& arguments) {
                                "train/validation/test or train/test in percent, such as 80/10/10, for a set without "
                                "splits: drawn in each class (folder, list)"),
            photos);
-  restrict(importer.add_option("--seed", arguments.request.photos.seed, "of --split (folder, list)"), photos)
+  restrict(importer.add_option("--validation-from-test", arguments.validation_from_test,
+                               "share of the test images, such as 50%, that become the set's validation images: for "
+                               "networks that were trained on all training images (folder, list)"),
+           photos);
+  restrict(importer.add_option("--seed", arguments.request.photos.seed,
+                               "of --split and --validation-from-test (folder, list)"),
+           photos)
       ->capture_default_str();
   restrict(importer.add_option("--group-by", arguments.request.photos.group_by,
                                "regular expression searched in CLASS/FILE (list: in the file's name): images with the "
@@ -126,6 +133,8 @@ void run_import(const ImportArguments& arguments, const fs::path& out, data::Imp
   photos.fit = arguments.images.fit.value_or(Fit::squash);
   photos.decode = arguments.images.decode;
   if (!arguments.split.empty()) photos.split = data::parse_split_shares(arguments.split);
+  if (!arguments.validation_from_test.empty())
+    request.validation_from_test = parse_share("--validation-from-test", arguments.validation_from_test);
   photos.text = given_options(arguments);
   data::import_files(request, out, report);
 }

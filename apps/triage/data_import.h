@@ -13,7 +13,7 @@ namespace triage::cli {
 struct ImportArguments {
   data::ImportRequest request;
   ImageOptions images;
-  std::string split;
+  std::string split, validation_from_test;
   struct Restricted {
     const CLI::Option* option;
     std::vector<std::string> kinds;  // that it is for

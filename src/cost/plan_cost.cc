@@ -52,7 +52,9 @@ std::vector<CostedStage> costed_stages(const plan::Plan& plan) {
   std::vector<CostedStage> stages;
   for (const plan::Stage& stage : plan.stages) {
     if (!stage.cost) fail("plan '{}': stage '{}': expected its measured cost, found none", plan.name, stage.name);
-    stages.push_back({{.latency_us = stage.cost->latency_us.mean, .energy_uj = stage.cost->energy_uj, .measured = true},
+    stages.push_back({{.latency_us = plan::latency_on_path_us(plan, stages.size()),
+                       .energy_uj = stage.cost->energy_uj,
+                       .measured = true},
                       {.macs = stage.macs,
                        .parameters = stage.parameters,
                        .weight_bytes = stage.weight_bytes,

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <format>
+#include <utility>
 
 #include "core/error.h"
 
@@ -118,9 +120,14 @@ Json to_json(const InputShape& input) {
 }
 
 InputShape input_shape_from_json(const JsonReader& json) {
-  return {.channels = json.get_in("channels", 1, kMaxWidth),
-          .height = json.get_in("height", 1, kMaxSide),
-          .width = json.get_in("width", 1, kMaxSide)};
+  InputShape shape{.channels = json.get_in("channels", 1, kMaxWidth),
+                   .height = json.get_in("height", 0, kMaxSide),
+                   .width = json.get_in("width", 0, kMaxSide)};
+  for (const auto& [key, side] : {std::pair{"height", shape.height}, {"width", shape.width}}) {
+    if (side == 0 && shape.height + shape.width > 0)
+      json.at(key).fail_here(std::format("a number from 1 to {}, or 0 for both sides", kMaxSide));
+  }
+  return shape;
 }
 
 }  // namespace triage::plan

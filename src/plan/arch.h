@@ -19,7 +19,8 @@ namespace triage::plan {
 inline constexpr int kMaxWidth = 4096, kMaxLayers = 256, kMaxSide = 4096, kMaxClasses = 100'000;
 
 struct InputShape {
-  int channels = 3, height = 32, width = 32;
+  int channels = 3, height = 32, width = 32;  // height and width 0: images of any size
+  bool any_size() const { return height == 0; }
   bool operator==(const InputShape&) const = default;
 };
 

@@ -88,7 +88,7 @@ TEST(InputShape, SurvivesJsonAndIsChecked) {
   EXPECT_EQ(input_shape_from_json({json, "x"}), shape);
   const Json bad = {{"channels", 1}, {"height", 0}, {"width", 20}};
   EXPECT_EQ(error_of([&] { input_shape_from_json({bad, "x"}); }),
-            "x: height: expected a number from 1 to 4096, found 0");
+            "x: height: expected a number from 1 to 4096, or 0 for both sides, found 0");
 }
 
 }  // namespace

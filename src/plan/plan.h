@@ -12,6 +12,7 @@
 #include "engine/artifact.h"
 #include "plan/arch.h"
 #include "plan/precision.h"
+#include "preprocess/preprocess.h"
 
 namespace triage::plan {
 
@@ -51,19 +52,21 @@ struct Exit {
 
 struct MeasuredCost {  // measured on the plan's device; µs per image at batch 1
   Summary latency_us;
+  double prepare_us = 0;  // of that, preprocessing: not again for a stage whose input an earlier one has; 0: not known
   double first_inference_us = 0, load_ms = 0;
   std::optional<double> energy_uj;  // net of the idle machine, mean; none: not available
 };
 
 struct Stage {
   std::string name;  // "little"
-  ArchSpec arch;
+  ArchSpec arch;     // no blocks: an imported network
   StageInput input = StageInput::image;
-  int source = -1;                          // for StageInput::features: index of an earlier stage
-  std::string onnx;                         // file name inside the plan directory
-  std::string sha256;                       // of that file, never empty in a plan
-  std::vector<engine::Artifact> artifacts;  // made from that file, for other engines; at most one for each
-  int feature_width = 0;                    // elements of the "features" output, 0 when there is none
+  int source = -1;                                   // for StageInput::features: index of an earlier stage
+  std::optional<preprocess::Preprocess> preprocess;  // of an image stage; none: pixels / 255 at the plan's size
+  std::string onnx;                                  // file name inside the plan directory
+  std::string sha256;                                // of that file, never empty in a plan
+  std::vector<engine::Artifact> artifacts;           // made from that file, for other engines; at most one for each
+  int feature_width = 0;                             // elements of the "features" output, 0 when there is none
   std::int64_t macs = 0, parameters = 0;
   std::int64_t weight_bytes = 0, activation_bytes = 0;  // cost_model.h; activations 0: not known
   Precision precision = Precision::fp32;                // of its file
@@ -92,6 +95,10 @@ struct Plan {
   std::optional<Prediction> predicted;
   Json provenance = Json::object();  // command, git, seed, data checksum, machine, engine: evidence, never read back
 };
+
+// The mean latency of a stage on the way through the plan: without the preprocessing where an image stage before it has
+// made the same. The stage must have a cost.
+double latency_on_path_us(const Plan& plan, std::size_t stage);
 
 bool is_name(const std::string& text);  // of plans, stages, files: something, without control characters
 

@@ -72,6 +72,9 @@ MeasuredCost cost_from_json(const JsonReader& json) {
   MeasuredCost cost{.latency_us = latency_from_json(json.at("latency_us")),
                     .first_inference_us = json.not_negative("first_inference_us"),
                     .load_ms = json.not_negative("load_ms")};
+  if (json.has("prepare_us")) {
+    cost.prepare_us = json.get_in("prepare_us", 0.0, cost.latency_us.mean);
+  }
   if (json.has("energy_uj")) cost.energy_uj = json.not_negative("energy_uj");
   return cost;
 }
@@ -84,11 +87,27 @@ ArchSpec arch_from_json(const JsonReader& json) {
   }
 }
 
+// A network of ours takes the plan's images as they are; an imported one has no arch.
+void check_arch(const JsonReader& json, const Stage& stage, const InputShape& input) {
+  if (stage.arch.blocks.empty()) return;
+  try {
+    conv_layers(stage.arch, stage.preprocess ? InputShape{stage.preprocess->channels, stage.preprocess->height,
+                                                          stage.preprocess->width}
+                                             : input);
+  } catch (const Error& error) {
+    fail("{}: {}", json.at("arch").where(), error.what());
+  }
+}
+
 Stage stage_from_json(const JsonReader& json, int index, int version, const Plan& plan) {
   Stage stage;
   stage.name = printable(json, "name");
-  stage.arch = arch_from_json(json.at("arch"));
+  if (json.has("arch")) stage.arch = arch_from_json(json.at("arch"));
   const std::string input = json.get<std::string>("input");
+  if (json.has("preprocess")) {
+    if (input != "image") json.at("preprocess").fail_here("none at a stage that reads features");
+    stage.preprocess = preprocess::preprocess_from_json(json.at("preprocess"));
+  }
   if (input == "features") {
     stage.input = StageInput::features;
     stage.source = json.get<int>("source");
@@ -98,11 +117,8 @@ Stage stage_from_json(const JsonReader& json, int index, int version, const Plan
     }
   } else if (input == "image") {
     if (json.has("source")) json.at("source").fail_here("no source for an image stage");
-    try {
-      conv_layers(stage.arch, plan.input);
-    } catch (const Error& error) {
-      fail("{}: {}", json.at("arch").where(), error.what());
-    }
+    if (plan.input.any_size() && !stage.preprocess) json.at("preprocess").fail_here("one, for images of any size");
+    check_arch(json, stage, plan.input);
   } else {
     json.at("input").fail_here("'image' or 'features'");
   }

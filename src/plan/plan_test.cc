@@ -72,8 +72,37 @@ TEST(Plan, KeepsTheFitAndReadsPlansWithoutOne) {
             "plan.json: fit: expected squash, crop or pad, found \"stretch\"");
 }
 
+preprocess::Preprocess photograph() {
+  return {.resize = {.mode = preprocess::ResizeMode::exact,
+                     .height = 256,
+                     .width = 288,
+                     .interpolation = preprocess::Interpolation::bicubic},
+          .height = 224,
+          .width = 240,
+          .mean = {0.485, 0.456, 0.406},
+          .stddev = {0.229, 0.224, 0.225}};
+}
+
+TEST(Plan, KeepsThePreprocessingOfImageStages) {
+  Plan plan = pair();
+  EXPECT_FALSE(to_json(plan)["stages"][0].contains("preprocess"));  // as in plans of before
+  plan.stages[1].preprocess = photograph();
+  Json json = to_json(plan);
+  const Plan back = plan_from_json(json, "plan.json");
+  EXPECT_FALSE(back.stages[0].preprocess);
+  EXPECT_EQ(back.stages[1].preprocess, photograph());
+  json["stages"][1]["preprocess"]["order"] = "gbr";
+  EXPECT_EQ(error_of([&] { plan_from_json(json, "plan.json"); }),
+            "plan.json: stages[1].preprocess.order: expected one of rgb, bgr, found \"gbr\"");
+  plan.stages[1].input = StageInput::features;
+  plan.stages[1].source = 0;
+  EXPECT_THAT(error_of([&] { plan_from_json(to_json(plan), "plan.json"); }),
+              HasSubstr("stages[1].preprocess: expected none at a stage that reads features"));
+}
+
 TEST(Plan, TheSchemaAgrees) {
   Plan plan = pair();
+  plan.stages[0].preprocess = photograph();
   plan.policy = PolicyKind::confidence;
   plan.fit = Fit::crop;
   plan.stages[0].artifacts = {{.engine = engine::spec_of_engine(engine::kCompiled),

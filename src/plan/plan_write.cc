@@ -25,7 +25,9 @@ Json to_json(const Exit& exit) {
 }
 
 Json to_json(const Stage& stage) {
-  Json json = {{"name", stage.name}, {"arch", stage.arch.text()}};
+  Json json = {{"name", stage.name}};
+  if (!stage.arch.blocks.empty()) json["arch"] = stage.arch.text();
+  if (stage.preprocess) json["preprocess"] = preprocess::to_json(*stage.preprocess);
   json["input"] = stage.input == StageInput::image ? "image" : "features";
   if (stage.input == StageInput::features) json["source"] = stage.source;
   json["onnx"] = stage.onnx;
@@ -42,6 +44,7 @@ Json to_json(const Stage& stage) {
     json["cost"] = {{"latency_us", triage::to_json(stage.cost->latency_us)},
                     {"first_inference_us", stage.cost->first_inference_us},
                     {"load_ms", stage.cost->load_ms}};
+    if (stage.cost->prepare_us > 0) json["cost"]["prepare_us"] = stage.cost->prepare_us;
     if (stage.cost->energy_uj) json["cost"]["energy_uj"] = *stage.cost->energy_uj;
   }
   return json;
@@ -52,6 +55,16 @@ Json to_json(const Stage& stage) {
 const engine::Artifact* Stage::artifact(std::string_view engine) const {
   const auto found = std::ranges::find_if(artifacts, [&](const auto& one) { return one.engine.engine == engine; });
   return found == artifacts.end() ? nullptr : &*found;
+}
+
+double latency_on_path_us(const Plan& plan, std::size_t stage) {
+  const Stage& own = plan.stages[stage];
+  const bool prepared = own.input == StageInput::image &&
+                        std::any_of(plan.stages.begin(), plan.stages.begin() + static_cast<std::ptrdiff_t>(stage),
+                                    [&](const Stage& before) {
+                                      return before.input == StageInput::image && before.preprocess == own.preprocess;
+                                    });
+  return own.cost->latency_us.mean - (prepared ? own.cost->prepare_us : 0);
 }
 
 void Stage::set_artifact(engine::Artifact artifact) {

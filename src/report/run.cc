@@ -37,7 +37,8 @@ void add_engines(const cost::CostTable& costs, Run& run) {
 }  // namespace
 
 Run load_run(const fs::path& run_directory) {
-  const fs::path file = run_directory / "results.json", plan = run_directory / "plan",
+  const bool is_plan = fs::exists(run_directory / "plan.json");  // else its plan lies below it
+  const fs::path file = run_directory / "results.json", plan = is_plan ? run_directory : run_directory / "plan",
                  costs = run_directory / "costs.json", log = run_directory / "metrics.jsonl";
   if (!fs::exists(file)) fail("{}: not found; `triage eval` writes it, a report needs it", file.string());
   Run run{.results = results::load_results(file)};

@@ -82,6 +82,7 @@ std::vector<std::uint8_t> exits_taken(const ExitScores& scores, std::span<const 
 
 namespace {
 
+// The stage's own mean; on its path through the plan it may be less.
 double stage_latency_us(const plan::Plan& plan, std::size_t stage) {
   const auto& cost = plan.stages[stage].cost;
   if (!cost || !(cost->latency_us.mean > 0)) {
@@ -96,7 +97,8 @@ double stage_latency_us(const plan::Plan& plan, std::size_t stage) {
 std::vector<double> path_latency_us(const plan::Plan& plan) {
   std::vector<double> out;
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
-    out.push_back((out.empty() ? 0 : out.back()) + stage_latency_us(plan, s));
+    stage_latency_us(plan, s);  // there is one
+    out.push_back((out.empty() ? 0 : out.back()) + plan::latency_on_path_us(plan, s));
   }
   return out;
 }

@@ -7,6 +7,7 @@
 #include "core/system/limits.h"
 #include "runtime/cascade.h"
 #include "runtime/convert.h"
+#include "runtime/image_inputs.h"
 #include "runtime/open_stage.h"
 
 namespace triage::route {
@@ -14,8 +15,10 @@ namespace {
 
 void check_fit(const plan::Plan& plan, const data::Dataset& dataset) {
   const data::DatasetInfo& info = dataset.info();
-  runtime::require_shape({info.channels, info.height, info.width}, plan.input,
-                         std::format("data set '{}', plan '{}': images", info.name, plan.name));
+  if (!plan.input.any_size()) {
+    runtime::require_shape({info.channels, info.height, info.width}, plan.input,
+                           std::format("data set '{}', plan '{}': images", info.name, plan.name));
+  }
   if (info.classes.size() != plan.classes.size()) {
     fail("data set '{}': {} classes, the plan '{}' expects {}", info.name, info.classes.size(), plan.name,
          plan.classes.size());
@@ -32,12 +35,13 @@ void check_shapes(const plan::Plan& plan, std::span<const std::unique_ptr<engine
   if (sessions.size() != plan.stages.size()) {
     fail("plan '{}': {} stages, {} sessions given", plan.name, plan.stages.size(), sessions.size());
   }
+  const runtime::ImageInputs inputs(plan);
   for (std::size_t s = 0; s < sessions.size(); ++s) {
     const plan::Stage& stage = plan.stages[s];
     const engine::SessionInfo& shape = sessions[s]->info();
-    const bool carried = stage.input == plan::StageInput::features;
-    const int input = carried ? sessions[static_cast<std::size_t>(stage.source)]->info().carry_size
-                              : plan.input.channels * plan.input.height * plan.input.width;
+    const int taken = inputs.of_stage(s);
+    const int input = taken >= 0 ? static_cast<int>(inputs.elements(taken))
+                                 : sessions[static_cast<std::size_t>(stage.source)]->info().carry_size;
     if (shape.input_size != input || shape.classes != static_cast<int>(plan.classes.size()) ||
         shape.feature_width != stage.feature_width) {
       fail("stage '{}' ({}): expected {} inputs, {} classes, {} features; found {}, {}, {}", stage.name, stage.onnx,
@@ -80,6 +84,7 @@ std::string score_table_key(const plan::Plan& plan, const data::DatasetInfo& dat
     add(stage.name);
     add(stage.sha256);
     add(std::to_string(stage.source));
+    if (stage.preprocess) add(to_json(*stage.preprocess).dump());
   }
   sha.update(indices.data(), indices.size_bytes());
   return sha.hex();
@@ -110,18 +115,16 @@ ScoreTable fill_score_table(const plan::Plan& plan, std::span<const std::unique_
   }
 
   runtime::CascadeWalk walk(plan, sessions, static_cast<int>(batch));
-  const std::size_t image_size = dataset.image_bytes();
-  std::vector<float> images(batch * image_size);
+  const data::DatasetInfo& info = dataset.info();
+  std::vector<ImageView> images;
   Progress progress(options.context, options.label, count, "images");
   for (std::size_t first = 0; first < count; first += batch) {
     if (options.context.stop.requested()) throw Interrupted("stopped while scoring images; run the same command again");
     const std::size_t n = std::min(batch, count - first);
-    for (std::size_t i = 0; i < n; ++i) {
-      const ImageView image{dataset.image(indices[first + i]), plan.input.height, plan.input.width,
-                            plan.input.channels};
-      runtime::to_input(image, images.data() + i * image_size);
-    }
-    walk.run(static_cast<int>(n), images.data(), [&](std::size_t stage) {
+    images.clear();
+    for (std::size_t i = 0; i < n; ++i)
+      images.push_back({dataset.image(indices[first + i]), info.height, info.width, info.channels});
+    walk.run(images, [&](std::size_t stage) {
       StageScores& out = table.stages[stage];
       const auto width = static_cast<std::size_t>(out.feature_width);
       return runtime::StageOutputs{.logits = out.logits.data() + first * classes,

@@ -10,6 +10,7 @@
 
 #include "engine/session.h"
 #include "plan/plan.h"
+#include "runtime/image_inputs.h"
 
 namespace triage::runtime {
 
@@ -27,9 +28,9 @@ class CascadeWalk {
   // walk. batch: images of a run, at most. Throws Error where a stage that others start from carries nothing over.
   CascadeWalk(const plan::Plan& plan, std::span<const std::unique_ptr<engine::Session>> sessions, int batch);
 
-  // images: [n, channels, height, width]; 1 <= n <= batch. outputs_of is asked once for each stage, in order; empty:
+  // images: 1 to `batch`, as the plan takes them (unchecked). outputs_of is asked once for each stage, in order; empty:
   // nothing is wanted but the carried maps. Throws Error naming the stage that fails.
-  void run(int n, const float* images, const OutputsOf& outputs_of = {});
+  void run(std::span<const ImageView> images, const OutputsOf& outputs_of = {});
 
   // Of the last run: [batch, carry_size], for a stage that others start from.
   std::span<const float> carry(std::size_t stage) const { return carry_[stage]; }
@@ -37,8 +38,11 @@ class CascadeWalk {
  private:
   const plan::Plan& plan_;
   std::span<const std::unique_ptr<engine::Session>> sessions_;
-  std::vector<std::vector<float>> carry_;  // by stage; empty: nobody starts from it
-  std::vector<float> logits_;              // of stages whose logits are not wanted: every session gives some
+  ImageInputs inputs_;
+  preprocess::Scratch scratch_;
+  std::vector<std::vector<float>> prepared_;  // by distinct input
+  std::vector<std::vector<float>> carry_;     // by stage; empty: nobody starts from it
+  std::vector<float> logits_;                 // of stages whose logits are not wanted: every session gives some
 };
 
 }  // namespace triage::runtime

@@ -5,6 +5,7 @@
 
 #include "core/test_support.h"
 #include "engine/fake/fake_session.h"
+#include "runtime/convert.h"
 
 namespace triage::runtime {
 namespace {
@@ -35,6 +36,7 @@ std::unique_ptr<engine::FakeSession> session_of(std::size_t stage, int carry_siz
 // Sources of stages: image, 0, image, 1.
 struct Tree {
   Tree() {
+    plan.input = {1, 1, kSize};
     for (const int source : {-1, 0, -1, 1}) {
       plan::Stage stage{.name = std::format("stage{}", plan.stages.size()), .source = source};
       if (source >= 0) stage.input = plan::StageInput::features;
@@ -56,22 +58,33 @@ struct Tree {
   std::vector<std::unique_ptr<engine::Session>> sessions;
 };
 
+const std::vector<std::uint8_t> kWhite(kSize, 255);  // ones, as networks see it
+
+std::vector<ImageView> views(const std::vector<std::uint8_t>& pixels) {
+  std::vector<ImageView> images;
+  for (std::size_t at = 0; at < pixels.size(); at += kSize)
+    images.push_back({.pixels = &pixels[at], .height = 1, .width = kSize, .channels = 1});
+  return images;
+}
+
 TEST(CascadeWalk, AgreesWithANaiveLoop) {
   const Tree tree;
   CascadeWalk walk(tree.plan, tree.sessions, 4);
   for (const int n : {4, 3}) {
-    Floats images;
-    for (int i = 0; i < n * kSize; ++i) images.push_back(static_cast<float>(i * 7 % 5));
+    std::vector<std::uint8_t> pixels;
+    for (int i = 0; i < n * kSize; ++i) pixels.push_back(static_cast<std::uint8_t>(i * 7 % 5));
+    const std::vector<ImageView> images = views(pixels);
     std::vector<Floats> logits(4, Floats(static_cast<std::size_t>(n) * 2)), features(4, Floats(n));
     std::vector<std::size_t> order;
-    walk.run(n, images.data(), [&](std::size_t stage) {
+    walk.run(images, [&](std::size_t stage) {
       order.push_back(stage);
       return StageOutputs{logits[stage].data(), stage == 2 ? nullptr : features[stage].data()};
     });
     EXPECT_THAT(order, testing::ElementsAre(0, 1, 2, 3));
     for (std::size_t s = 0; s < 4; ++s) {
       for (int i = 0; i < n; ++i) {
-        const Floats image(images.begin() + i * kSize, images.begin() + (i + 1) * kSize);
+        Floats image(kSize);
+        to_input(images[i], image.data());
         const Floats map = map_of(s, tree.input_of(s, image));
         EXPECT_EQ(logits[s][i * 2], 2 * map[0]);
         EXPECT_EQ(logits[s][i * 2 + 1], 2 * map[1]);
@@ -87,9 +100,8 @@ TEST(CascadeWalk, StagesThatAreLeftOutDoNotRun) {
   tree.sessions[2].reset();
   tree.sessions[3].reset();
   CascadeWalk walk(tree.plan, tree.sessions, 1);
-  const Floats image{1, 2, 3};
-  walk.run(1, image.data());
-  EXPECT_THAT(walk.carry(1), testing::ElementsAre(4, 5, 6));  // 1 and 2 more
+  walk.run(views(kWhite));
+  EXPECT_THAT(walk.carry(1), testing::ElementsAre(4, 4, 4));  // 1 and 2 more
   EXPECT_THAT(walk.carry(3), testing::IsEmpty());
 }
 
@@ -97,8 +109,7 @@ TEST(CascadeWalk, NamesTheStageThatFails) {
   const Tree tree;
   CascadeWalk walk(tree.plan, tree.sessions, 1);
   static_cast<engine::FakeSession&>(*tree.sessions[1]).fail_with(ErrorInfo{ErrorCode::engine_failure, "planted"});
-  const Floats image{1, 2, 3};
-  EXPECT_EQ(error_of([&] { walk.run(1, image.data()); }), "stage 'stage1' (stage1.onnx): planted");
+  EXPECT_EQ(error_of([&] { walk.run(views(kWhite)); }), "stage 'stage1' (stage1.onnx): planted");
   EXPECT_EQ(tree.fake(2).runs(), 0);
 }
 

@@ -51,12 +51,13 @@ Opened open_with(engine::EngineSpec spec, const plan::Plan& plan, const fs::path
   Opened opened{spec.text(), {}, {}};
   spec.threads = options.threads;
   StageOpener opener(directory, spec, {.allow_spinning = options.allow_spinning});
+  const ImageInputs inputs(plan);
   for (const plan::Stage& stage : plan.stages) opener.file(stage);  // all have one before any is opened
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
     const plan::Stage& stage = plan.stages[s];
     opened.sessions.push_back(opener.open(stage));
     const bool reads_carry = stage.input == plan::StageInput::features;
-    check_stage(plan, static_cast<int>(s), opened.sessions[s]->info(),
+    check_stage(plan, static_cast<int>(s), inputs, opened.sessions[s]->info(),
                 reads_carry ? &opened.sessions.at(stage.source)->info() : nullptr, opener.file(stage).string());
   }
   return opened;

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <numeric>
 
 #include "engine/status.h"
-#include "runtime/convert.h"
 
 namespace triage::runtime {
 namespace {
@@ -28,15 +28,15 @@ std::string text(std::span<const int> dims) {
 
 }  // namespace
 
-void check_stage(const plan::Plan& plan, int stage, const engine::SessionInfo& shape, const engine::SessionInfo* source,
-                 const std::string& origin) {
+void check_stage(const plan::Plan& plan, int stage, const ImageInputs& inputs, const engine::SessionInfo& shape,
+                 const engine::SessionInfo* source, const std::string& origin) {
   const plan::Stage& spec = plan.stages[stage];
   if (spec.input == plan::StageInput::image) {
-    const std::vector<int> dims{plan.input.channels, plan.input.height, plan.input.width};
+    const std::vector<int>& dims = inputs.dims(inputs.of_stage(stage));
     const int size = dims[0] * dims[1] * dims[2];
     expect(shape.input_name.empty() || shape.input_name == "image", origin, "input's name", shape.input_name, "image");
-    expect(shape.input_dims.empty() || shape.input_dims == dims, origin, "input 'image' (channels x height x width)",
-           text(shape.input_dims), text(dims));
+    expect(shape.input_dims.empty() || shape.input_dims == dims, origin, "input 'image'", text(shape.input_dims),
+           text(dims));
     expect(shape.input_size == size, origin, "elements of input 'image'", shape.input_size, size);
   } else {
     const std::string& name = shape.input_name;
@@ -57,16 +57,19 @@ void check_stage(const plan::Plan& plan, int stage, const engine::SessionInfo& s
   const plan::Router& router = *spec.exit.router;
   expect(router.feature_width == spec.feature_width, origin, "exit.router.feature_width in the plan",
          router.feature_width, spec.feature_width);
-  const std::size_t inputs = router.inputs(), hidden = router.hidden;
-  const bool complete = router.mean.size() == inputs && router.scale.size() == inputs &&
-                        router.weight1.size() == hidden * inputs && router.bias1.size() == hidden &&
+  const std::size_t taken = router.inputs(), hidden = router.hidden;
+  const bool complete = router.mean.size() == taken && router.scale.size() == taken &&
+                        router.weight1.size() == hidden * taken && router.bias1.size() == hidden &&
                         router.weight2.size() == hidden;
   expect(complete, origin, "exit.router in the plan", "lists of other lengths",
-         std::format("{} inputs and {} hidden units", inputs, hidden));
+         std::format("{} inputs and {} hidden units", taken, hidden));
 }
 
 struct Executor::Workspace : engine::Pooled<Executor::Workspace> {
-  Buffer images, logits, features;
+  Buffer logits, features;
+  std::vector<Buffer> inputs;  // per distinct input of the plan
+  std::vector<char> prepared;  // which of them hold the rows
+  preprocess::Scratch scratch;
   std::vector<Buffer> carries;     // per stage; empty where nobody reads it
   std::vector<int> image;          // [rows] which image a row belongs to
   std::vector<HandOver> handover;  // capacity for every buffer
@@ -93,12 +96,13 @@ class Executor::Lease {
       const bool read = executor.last_reader_[s] >= 0;
       space->carries.push_back(read ? make_buffer(rows * shape.carry_size) : nullptr);
     }
-    const plan::InputShape& input = executor.plan_.input;
-    space->images = make_buffer(rows * input.channels * input.height * input.width);
+    for (std::size_t k = 0; k < executor.inputs_.size(); ++k)
+      space->inputs.push_back(make_buffer(rows * executor.inputs_.elements(static_cast<int>(k))));
+    space->prepared.resize(executor.inputs_.size());
     space->logits = make_buffer(rows * executor.plan_.classes.size());
     space->features = make_buffer(rows * widest);
     space->image.resize(rows);
-    space->handover.reserve(executor.sessions_.size() + 1);
+    space->handover.reserve(executor.sessions_.size() + executor.inputs_.size());
     return space;
   }
 
@@ -107,7 +111,10 @@ class Executor::Lease {
 
 Executor::Executor(plan::Plan plan, std::vector<std::unique_ptr<engine::Session>> sessions,
                    std::span<const double> thresholds)
-    : plan_(std::move(plan)), sessions_(std::move(sessions)), pool_(std::make_unique<engine::Pool<Workspace>>()) {
+    : plan_(std::move(plan)),
+      sessions_(std::move(sessions)),
+      inputs_(plan_),
+      pool_(std::make_unique<engine::Pool<Workspace>>()) {
   const std::size_t stages = plan_.stages.size();
   if (stages == 0 || sessions_.size() != stages) {
     engine::fail_with(ErrorCode::bad_input, "plan '{}': {} sessions for {} stages", plan_.name, sessions_.size(),
@@ -123,14 +130,16 @@ Executor::Executor(plan::Plan plan, std::vector<std::unique_ptr<engine::Session>
       engine::fail_with(ErrorCode::bad_input, "thresholds[{}]: found NaN, expected a number", i);
   }
   last_reader_.assign(stages, -1);
-  std::size_t row_bytes = sizeof(float) * plan_.input.channels * plan_.input.height * plan_.input.width;
+  last_input_reader_.assign(inputs_.size(), 0);
+  std::size_t row_bytes = 0;
+  for (std::size_t k = 0; k < inputs_.size(); ++k) row_bytes += sizeof(float) * inputs_.elements(static_cast<int>(k));
   for (std::size_t s = 0; s < stages; ++s) {
     const plan::Stage& stage = plan_.stages[s];
     const bool reads_carry = stage.input == plan::StageInput::features;
     const bool known = stage.source >= 0 && stage.source < static_cast<int>(s);
     const engine::SessionInfo* source = reads_carry && known ? &sessions_[stage.source]->info() : nullptr;
-    check_stage(plan_, static_cast<int>(s), sessions_[s]->info(), source, stage.onnx);
-    (source ? last_reader_[stage.source] : last_image_reader_) = static_cast<int>(s);
+    check_stage(plan_, static_cast<int>(s), inputs_, sessions_[s]->info(), source, stage.onnx);
+    (source ? last_reader_[stage.source] : last_input_reader_[inputs_.of_stage(s)]) = static_cast<int>(s);
     row_bytes += sizeof(float) * sessions_[s]->info().carry_size;
     const double own = stage.exit.threshold;
     exits_.emplace_back(plan_, static_cast<int>(s), s < thresholds.size() ? thresholds[s] : own);
@@ -140,16 +149,6 @@ Executor::Executor(plan::Plan plan, std::vector<std::unique_ptr<engine::Session>
 
 Executor::~Executor() = default;
 
-void Executor::check_images(std::span<const ImageView> images) const {
-  const plan::InputShape& input = plan_.input;
-  for (std::size_t i = 0; i < images.size(); ++i) {
-    const ImageView& image = images[i];
-    const plan::InputShape shape{image.channels, image.height, image.width};
-    if (shape != input) require_shape(shape, input, std::format("images[{}]", i));  // no text for those that fit
-    if (!image.pixels) engine::fail_with(ErrorCode::bad_input, "images[{}]: pixels: found null", i);
-  }
-}
-
 Status Executor::classify(std::span<const ImageView> images, std::span<Outcome> outcomes) const {
   try {
     const auto start = std::chrono::steady_clock::now();
@@ -157,7 +156,7 @@ Status Executor::classify(std::span<const ImageView> images, std::span<Outcome> 
       engine::fail_with(ErrorCode::bad_input, "outcomes: found {}, expected {}, the number of images", outcomes.size(),
                         images.size());
     }
-    check_images(images);
+    for (std::size_t i = 0; i < images.size(); ++i) inputs_.check(images[i], "images", i);
     if (images.empty()) return Ok{};
     const Lease lease(*this);
     for (std::size_t first = 0; first < images.size(); first += rows_) {
@@ -172,18 +171,23 @@ Status Executor::classify(std::span<const ImageView> images, std::span<Outcome> 
   }
 }
 
+// An input is made when the first stage that takes it is reached, of the images that come as far.
+void Executor::prepare(Workspace& space, int input, std::span<const ImageView> images, int n) const {
+  const std::size_t size = inputs_.elements(input);
+  float* const buffer = space.inputs[input].get();
+  for (int i = 0; i < n; ++i) inputs_.convert(input, images[space.image[i]], buffer + i * size, space.scratch);
+  space.prepared[input] = 1;
+}
+
 void Executor::run_rows(Workspace& space, std::span<const ImageView> images, std::span<Outcome> outcomes) const {
-  const plan::InputShape& input = plan_.input;
-  const std::size_t image_size = static_cast<std::size_t>(input.channels) * input.height * input.width;
   int n = static_cast<int>(images.size());
-  for (int i = 0; i < n; ++i) {
-    to_input(images[i], space.images.get() + i * image_size);
-    space.image[i] = i;
-  }
+  std::iota(space.image.begin(), space.image.begin() + n, 0);
+  std::ranges::fill(space.prepared, 0);
   for (int s = 0; n > 0; ++s) {
     const plan::Stage& stage = plan_.stages[s];
-    const bool from_image = stage.input == plan::StageInput::image;
-    const engine::StageTensors buffers{.input = (from_image ? space.images : space.carries[stage.source]).get(),
+    const int input = inputs_.of_stage(s);
+    if (input >= 0 && !space.prepared[input]) prepare(space, input, images, n);
+    const engine::StageTensors buffers{.input = (input >= 0 ? space.inputs[input] : space.carries[stage.source]).get(),
                                        .logits = space.logits.get(),
                                        .features = exits_[s].wants_features() ? space.features.get() : nullptr,
                                        .carry = space.carries[s].get()};
@@ -191,7 +195,10 @@ void Executor::run_rows(Workspace& space, std::span<const ImageView> images, std
       engine::fail_with(status.error().code, "stage '{}': {}", stage.name, status.error().message);
     }
     space.handover.clear();
-    if (last_image_reader_ > s) space.handover.push_back({space.images.get(), image_size});
+    for (std::size_t k = 0; k < inputs_.size(); ++k) {
+      if (space.prepared[k] && last_input_reader_[k] > s)
+        space.handover.push_back({space.inputs[k].get(), inputs_.elements(static_cast<int>(k))});
+    }
     for (int k = 0; k <= s; ++k) {
       const std::size_t row = sessions_[k]->info().carry_size;
       if (last_reader_[k] > s) space.handover.push_back({space.carries[k].get(), row});

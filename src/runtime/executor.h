@@ -10,14 +10,15 @@
 #include "engine/threads/pool.h"
 #include "plan/plan.h"
 #include "runtime/exit_step.h"
+#include "runtime/image_inputs.h"
 #include "triage/classifier.h"
 
 namespace triage::runtime {
 
-// The stage's inputs and outputs against what the plan says; `origin` is what messages call the stage's file.
-// `source`: shape of the stage whose carry this one reads, null for image stages. Throws Failure.
-void check_stage(const plan::Plan& plan, int stage, const engine::SessionInfo& shape, const engine::SessionInfo* source,
-                 const std::string& origin);
+// The stage's inputs and outputs against what the plan says; `origin` is what messages call the stage's file. `inputs`:
+// of the plan. `source`: shape of the stage whose carry this one reads, null for image stages. Throws Failure.
+void check_stage(const plan::Plan& plan, int stage, const ImageInputs& inputs, const engine::SessionInfo& shape,
+                 const engine::SessionInfo* source, const std::string& origin);
 
 class Executor {
  public:
@@ -39,15 +40,16 @@ class Executor {
   struct Workspace;  // the buffers of one call
   class Lease;
 
-  void check_images(std::span<const ImageView> images) const;
+  void prepare(Workspace& space, int input, std::span<const ImageView> images, int n) const;
   void run_rows(Workspace& space, std::span<const ImageView> images, std::span<Outcome> outcomes) const;
 
   plan::Plan plan_;
   std::vector<std::unique_ptr<engine::Session>> sessions_;
   std::vector<ExitStep> exits_;
   std::vector<int> last_reader_;  // per stage: the last stage that reads its carry, -1 for none
-  int last_image_reader_ = 0;     // the last stage whose input is the image
-  int rows_ = kMaxRows;           // images per piece
+  ImageInputs inputs_;
+  std::vector<int> last_input_reader_;  // per distinct input: the last stage that takes it
+  int rows_ = kMaxRows;                 // images per piece
   std::unique_ptr<engine::Pool<Workspace>> pool_;
 };
 

@@ -26,6 +26,7 @@ const Command* find_command(std::span<const Command> commands, const char* name)
 
 int arch_command(int argc, char** argv);
 int build_command(int argc, char** argv);
+int cascade_command(int argc, char** argv);
 int coopt_command(int argc, char** argv);
 int costs_command(int argc, char** argv);
 int data_command(int argc, char** argv);

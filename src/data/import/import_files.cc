@@ -1,5 +1,9 @@
 #include "data/import/import_files.h"
 
+#include <cmath>
+
+#include "data/splits.h"
+
 namespace triage::data {
 namespace {
 
@@ -22,9 +26,11 @@ void import_photographs(const ImportRequest& request, const fs::path& out, Impor
                            : folder              ? folder_name(request.path)
                                                  : request.path.stem().string();
   try {
-    import_photos(folder ? scan_folder(request.path, name, request.photos, report)
-                         : read_photo_list(request.path, name, request.list, request.photos, report),
-                  request.photos, out, report);
+    PhotoSet set = folder ? scan_folder(request.path, name, request.photos, report)
+                          : read_photo_list(request.path, name, request.list, request.photos, report);
+    if (request.validation_from_test > 0)
+      draw_validation_from_test(set, request.validation_from_test, request.photos.seed, report);
+    import_photos(std::move(set), request.photos, out, report);
   } catch (const BadImages&) {
     if (!request.bad_files.empty()) write_bad_files(request.bad_files, report);
     throw;
@@ -33,6 +39,30 @@ void import_photographs(const ImportRequest& request, const fs::path& out, Impor
 }
 
 }  // namespace
+
+void draw_validation_from_test(PhotoSet& set, double share, std::uint64_t seed, ImportReport& report) {
+  std::vector<std::size_t> test;
+  std::vector<Label> labels;
+  std::vector<std::uint32_t> groups;
+  for (std::size_t i = 0; i < set.files.size(); ++i) {
+    if (set.files[i].part == Part::validation)
+      fail("{}: validation images: found '{}', expected none where test images shall become some", set.name,
+           set.files[i].shown);
+    if (set.files[i].part != Part::test) continue;
+    test.push_back(i);
+    labels.push_back(set.files[i].label);
+    if (set.groups > 0) groups.push_back(set.files[i].group);
+  }
+  const auto wanted = static_cast<std::uint64_t>(std::llround(share * static_cast<double>(test.size())));
+  if (wanted == 0 || wanted >= test.size())
+    fail("{}: {} of {} test images for validation: expected some, and some left", set.name, wanted, test.size());
+  const DrawPart part{"validation", wanted};
+  const Assignment drawn = draw_parts(labels, set.classes, groups, std::span(&part, 1), seed, set.name);
+  for (std::size_t k = 0; k < test.size(); ++k) {
+    if (drawn.part[k] != 0) set.files[test[k]].part = Part::validation;
+  }
+  report.notes.insert(report.notes.end(), drawn.notes.begin(), drawn.notes.end());
+}
 
 void import_files(const ImportRequest& request, const fs::path& out, ImportReport& report) {
   const std::string& kind = request.kind;

@@ -14,8 +14,13 @@ struct ImportRequest {
   PhotoOptions photos;  // folder, list
   ListOptions list;
   IdxOptions idx;
-  fs::path bad_files;  // folder, list: gets all unreadable files and why; empty: none
+  double validation_from_test = 0;  // folder, list: this share of the test images becomes the set's validation images
+  fs::path bad_files;               // folder, list: gets all unreadable files and why; empty: none
 };
+
+// Drawn by class (and group), by the seed. Throws Error where the set has validation images already, or no test images
+// are left.
+void draw_validation_from_test(PhotoSet& set, double share, std::uint64_t seed, ImportReport& report);
 
 // The report is filled in also when it throws. Throws UsageError where a path is needed and missing.
 void import_files(const ImportRequest& request, const fs::path& out, ImportReport& report);

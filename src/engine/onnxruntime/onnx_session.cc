@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kOutputs{"logits", "features", "carry"};
 constexpr std::size_t kMaxRank = 8;
+constexpr std::int64_t kMaxBatch = 4096;  // of a network that runs one batch size
 
 // Keeps this thread's rounding and what it does with denormals: a process's first session decides the latter anew.
 class FloatingPointScope {
@@ -86,7 +87,7 @@ std::string text(const std::vector<std::int64_t>& dims) {
   return "[" + result + "]";
 }
 
-// A float32 tensor whose first dimension, and no other, is free. Returns the others.
+// A float32 tensor whose first dimension, and no other, may be free. Returns all: [-1 or the fixed batch, ...].
 std::vector<std::int64_t> check_tensor(const Ort::TypeInfo& type, const std::string& what) {
   if (type.GetONNXType() != ONNX_TYPE_TENSOR) fail_with(ErrorCode::damaged, "{}: expected a tensor", what);
   const auto tensor = type.GetTensorTypeAndShapeInfo();
@@ -97,11 +98,10 @@ std::vector<std::int64_t> check_tensor(const Ort::TypeInfo& type, const std::str
   std::vector<std::int64_t> dims = tensor.GetShape();
   const bool fixed =
       std::all_of(dims.begin() + !dims.empty(), dims.end(), [](std::int64_t dim) { return dim > 0 && dim <= 1 << 24; });
-  if (dims.size() < 2 || dims.size() > kMaxRank || dims[0] >= 0 || !fixed) {
-    fail_with(ErrorCode::damaged, "{}: found shape {}, expected a free batch dimension and fixed others", what,
-              text(dims));
+  if (dims.size() < 2 || dims.size() > kMaxRank || dims[0] == 0 || dims[0] > kMaxBatch || !fixed) {
+    fail_with(ErrorCode::damaged, "{}: found shape {}, expected a batch, free or of at most {}, and fixed others", what,
+              text(dims), kMaxBatch);
   }
-  dims.erase(dims.begin());
   return dims;
 }
 
@@ -134,6 +134,8 @@ class OnnxSession : public Session {
     }
     const std::string what = std::format("{}: input '{}'", origin_, shape_.input_name);
     input_dims_ = check_tensor(session_.GetInputTypeInfo(0), what);
+    if (input_dims_[0] > 0) fixed_batch_ = static_cast<int>(input_dims_[0]);
+    input_dims_.erase(input_dims_.begin());
     shape_.input_size = product(input_dims_, what);
     shape_.input_dims.assign(input_dims_.begin(), input_dims_.end());
     for (std::size_t i = 0; i < session_.GetOutputCount(); ++i) read_output(i, allocator);
@@ -163,6 +165,10 @@ class OnnxSession : public Session {
       }
       check_tensors(shape_, n, tensors, origin_);
       const std::array<float*, 3> outputs{tensors.logits.data, tensors.features.data, tensors.carry.data};
+      if (fixed_batch_ > 0) {
+        run_fixed(n, tensors.input.data, outputs);
+        return Ok{};
+      }
       const int step = one_by_one_ ? 1 : n;
       for (int i = 0; i < n; i += step) run_rows(i, step, tensors.input.data, outputs);
       return Ok{};
@@ -204,11 +210,37 @@ class OnnxSession : public Session {
     session_.Run(Ort::RunOptions{nullptr}, &input_name, &input, 1, names.data(), outputs.data(), count);
   }
 
+  // A network of one batch size: in pieces of it, the last one filled up with zeros.
+  void run_fixed(int n, const float* input, const std::array<float*, 3>& outputs) const {
+    const int whole = n / fixed_batch_ * fixed_batch_, rest = n - whole;
+    for (int i = 0; i < whole; i += fixed_batch_) run_rows(i, fixed_batch_, input, outputs);
+    if (rest == 0) return;
+    const std::array<int, 3> widths{shape_.classes, shape_.feature_width, shape_.carry_size};
+    std::vector<float> padded(static_cast<std::size_t>(fixed_batch_) * shape_.input_size);
+    std::array<std::vector<float>, 3> made;
+    std::array<float*, 3> to{};
+    const auto at = [](int row, int width) { return static_cast<std::ptrdiff_t>(row) * width; };
+    std::copy_n(input + at(whole, shape_.input_size), at(rest, shape_.input_size), padded.begin());
+    for (std::size_t k = 0; k < outputs.size(); ++k) {
+      if (!outputs[k]) continue;
+      made[k].resize(static_cast<std::size_t>(fixed_batch_) * widths[k]);
+      to[k] = made[k].data();
+    }
+    run_rows(0, fixed_batch_, padded.data(), to);
+    for (std::size_t k = 0; k < outputs.size(); ++k) {
+      if (outputs[k]) std::copy_n(made[k].begin(), at(rest, widths[k]), outputs[k] + at(whole, widths[k]));
+    }
+  }
+
   void read_output(std::size_t index, const Ort::AllocatorWithDefaultOptions& allocator) {
     const std::string name = session_.GetOutputNameAllocated(index, allocator).get();
     const auto k = static_cast<std::size_t>(std::ranges::find(kOutputs, name) - kOutputs.begin());
     const std::string what = std::format("{}: output '{}'", origin_, name);
-    output_dims_[k] = check_tensor(session_.GetOutputTypeInfo(index), what);
+    std::vector<std::int64_t>& dims = output_dims_[k] = check_tensor(session_.GetOutputTypeInfo(index), what);
+    if (std::max<std::int64_t>(dims[0], 0) != fixed_batch_) {
+      fail_with(ErrorCode::damaged, "{}: found shape {}, expected a batch as the input has it", what, text(dims));
+    }
+    dims.erase(dims.begin());
     if (k < 2 && output_dims_[k].size() != 1) {
       fail_with(ErrorCode::damaged, "{}: found shape {} behind the batch, expected one dimension", what,
                 text(output_dims_[k]));
@@ -230,7 +262,8 @@ class OnnxSession : public Session {
   unsigned made_in_;              // process_generation()
   mutable Ort::Session session_;  // Run() is thread-safe, its wrapper is not const
   Ort::MemoryInfo memory_;
-  bool one_by_one_;  // OnnxProvider::one_by_one
+  bool one_by_one_;      // OnnxProvider::one_by_one
+  int fixed_batch_ = 0;  // 0: any batch size
   SessionInfo shape_;
   std::vector<std::int64_t> input_dims_;                  // without the batch
   std::array<std::vector<std::int64_t>, 3> output_dims_;  // as kOutputs; empty: the stage has no such output

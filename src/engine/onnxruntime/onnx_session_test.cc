@@ -142,6 +142,18 @@ std::string error_of(const onnx::ModelProto& model, const OnnxOptions& options =
   return "no error";
 }
 
+TEST(OnnxSession, ANetworkOfOneBatchSizeRunsAnyNumberOfImages) {
+  const TestModel test;
+  onnx::ModelProto model = test.model();
+  const auto fix = [](onnx::ValueInfoProto& value) {
+    value.mutable_type()->mutable_tensor_type()->mutable_shape()->mutable_dim(0)->set_dim_value(4);
+  };
+  fix(*model.mutable_graph()->mutable_input(0));
+  for (auto& output : *model.mutable_graph()->mutable_output()) fix(output);
+  const auto session = make_onnx_session(model.SerializeAsString(), "test.onnx", {});
+  for (const int n : {1, 3, 4, 5, 8, 11}) expect_right(test, *session, n);
+}
+
 TEST(OnnxSession, ModelsThatDoNotFitAreRefusedByName) {
   const TestModel test;
   EXPECT_THAT(
@@ -151,8 +163,10 @@ TEST(OnnxSession, ModelsThatDoNotFitAreRefusedByName) {
 
   onnx::ModelProto model = test.model();
   auto* shape = model.mutable_graph()->mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
-  shape->mutable_dim(0)->set_dim_value(1);
-  EXPECT_THAT(error_of(model), HasSubstr("test.onnx: input 'image': found shape [1,3,4,5], expected a free batch"));
+  shape->mutable_dim(0)->set_dim_value(5000);
+  EXPECT_THAT(
+      error_of(model),
+      HasSubstr("test.onnx: input 'image': found shape [5000,3,4,5], expected a batch, free or of at most 4096"));
   shape->mutable_dim(0)->set_dim_param("N");
   shape->mutable_dim(2)->set_dim_param("H");
   EXPECT_THAT(error_of(model), HasSubstr("input 'image': found shape [?,3,?,5]"));

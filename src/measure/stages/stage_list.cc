@@ -28,6 +28,8 @@ plan::Stage listed_stage(const JsonReader& json, int index) {
     stage.source = json.get_in("source", 0, index - 1);
   } else if (input != "image") {
     json.at("input").fail_here("'image' or 'features'");
+  } else if (json.has("preprocess")) {
+    stage.preprocess = preprocess::preprocess_from_json(json.at("preprocess"));
   }
   return stage;
 }
@@ -41,6 +43,7 @@ Json stage_list_to_json(const plan::Plan& plan) {
     const bool features = stage.input == plan::StageInput::features;
     Json listed = {{"name", stage.name}, {"onnx", stage.onnx}, {"input", features ? "features" : "image"}};
     if (features) listed["source"] = stage.source;
+    if (stage.preprocess) listed["preprocess"] = to_json(*stage.preprocess);
     if (stage.precision != plan::Precision::fp32) listed["precision"] = plan::to_string(stage.precision);
     if (!stage.artifacts.empty()) listed["artifacts"] = plan::to_json(stage.artifacts);
     json["stages"].push_back(listed);

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "runtime/convert.h"
 #include "runtime/score.h"
 
 namespace triage::measure {
@@ -27,12 +26,23 @@ void run_or_fail(const engine::Session& session, int n, const engine::StageTenso
   if (const Status status = session.run(n, buffers); !status) fail("{}", status.error().message);
 }
 
+namespace {
+
+plan::Plan as_plan(const std::optional<preprocess::Preprocess>& preprocess, const Images& images) {
+  return {.input = {images.channels, images.height, images.width}, .stages = {{.preprocess = preprocess}}};
+}
+
+}  // namespace
+
 StageRunner::StageRunner(std::unique_ptr<engine::Session> session, const std::string& origin, StageUse use,
                          const Images& images, const std::vector<float>* maps)
-    : session_(std::move(session)), use_(std::move(use)), images_(images), maps_(maps) {
+    : session_(std::move(session)),
+      use_(std::move(use)),
+      images_(images),
+      maps_(maps),
+      inputs_(as_plan(use_.preprocess, images)) {
   const int found = session_->info().input_size;
-  const int expected =
-      maps ? static_cast<int>(maps->size() / images.count) : images.channels * images.height * images.width;
+  const int expected = static_cast<int>(maps ? maps->size() / images.count : inputs_.elements(0));
   if (found != expected) fail("{}: takes {} values per image, found {}", origin, found, expected);
   policy_ = use_.exit.router ? plan::PolicyKind::learned : plan::PolicyKind::confidence;
 }
@@ -46,7 +56,7 @@ void StageRunner::run(std::size_t run, int batch) {
     if (maps_) {  // the copy is the hand-over between the stages
       std::copy_n(maps_->begin() + (first + i) % images_.count * shape.input_size, shape.input_size, input);
     } else {
-      runtime::to_input(image_at(images_, first + i), input);
+      inputs_.convert(0, image_at(images_, first + i), input, scratch_);
     }
   }
   const bool wants_features = use_.hands_over && use_.exit.router.has_value();

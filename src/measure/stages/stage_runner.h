@@ -8,6 +8,7 @@
 #include "engine/session.h"
 #include "measure/stages/stages.h"
 #include "plan/plan.h"
+#include "runtime/image_inputs.h"
 #include "triage/classifier.h"
 
 namespace triage::measure {
@@ -15,7 +16,8 @@ namespace triage::measure {
 ImageView image_at(const Images& images, std::size_t index);  // wraps around
 void run_or_fail(const engine::Session& session, int n, const engine::StageTensors& buffers);
 
-struct StageUse {  // what the runtime asks of a stage besides its logits
+struct StageUse {                                    // what the runtime does with a stage
+  std::optional<preprocess::Preprocess> preprocess;  // of images
   plan::Exit exit;
   bool hands_over = false;  // the exit's score
   bool carries = false;     // the output "carry"
@@ -40,6 +42,8 @@ class StageRunner {
   const Images& images_;
   const std::vector<float>* maps_;
   plan::PolicyKind policy_;
+  runtime::ImageInputs inputs_;  // of this stage alone
+  preprocess::Scratch scratch_;
   std::vector<float> input_, logits_, features_, carry_;
   double scores_ = 0;  // keeps the scores from being optimised away
 };

@@ -3,6 +3,7 @@
 #include "measure/stages/stages.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <memory>
 #include <utility>
@@ -20,8 +21,10 @@ namespace {
 void check_images(const plan::Plan& plan, const Images& images) {
   const plan::InputShape& shape = plan.input;
   if (images.count < 1) fail("profile: no images to measure with");
-  runtime::require_shape({images.channels, images.height, images.width}, shape,
-                         std::format("profile: images for plan '{}'", plan.name));
+  if (!shape.any_size()) {
+    runtime::require_shape({images.channels, images.height, images.width}, shape,
+                           std::format("profile: images for plan '{}'", plan.name));
+  }
   const std::size_t expected = static_cast<std::size_t>(images.count) * images.height * images.width * images.channels;
   if (images.pixels.size() != expected) {
     fail("profile: {} bytes of pixels, expected {} for {} images", images.pixels.size(), expected, images.count);
@@ -61,10 +64,9 @@ std::vector<float> carried_maps(const plan::Plan& plan, const fs::path& director
     if (plan.stages[at].input == plan::StageInput::image) break;
   }
   runtime::CascadeWalk walk(plan, way, 1);
-  std::vector<float> pixels(static_cast<std::size_t>(images.height) * images.width * images.channels), maps;
+  std::vector<float> maps;
   for (int i = 0; i < images.count; ++i) {
-    runtime::to_input(image_at(images, i), pixels.data());
-    walk.run(1, pixels.data());
+    walk.run(std::array{image_at(images, i)});
     const auto map = walk.carry(source);
     maps.insert(maps.end(), map.begin(), map.end());
   }
@@ -73,7 +75,8 @@ std::vector<float> carried_maps(const plan::Plan& plan, const fs::path& director
 
 // What the plan's runtime asks of a stage.
 StageUse use_of(const plan::Plan& plan, std::size_t index) {
-  return {.exit = plan.stages[index].exit,
+  return {.preprocess = plan.stages[index].preprocess,
+          .exit = plan.stages[index].exit,
           .hands_over = index + 1 < plan.stages.size(),
           .carries = std::ranges::any_of(plan.stages, [&](const plan::Stage& later) {
             return later.input == plan::StageInput::features && later.source == static_cast<int>(index);

@@ -13,6 +13,7 @@
 #include "measure/stages/stage_engine.h"
 #include "route/policy_scores.h"
 #include "route/temperature.h"
+#include "workflow/build/attach_costs.h"
 #include "workflow/build/kernels_program.h"
 #include "workflow/build/known_costs.h"
 #include "workflow/build/measure_plan.h"

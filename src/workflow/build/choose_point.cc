@@ -67,8 +67,7 @@ const route::CurvePoint& aimed_at(const plan::Plan& plan, const std::vector<rout
   if (request.target.latency_us) return route::most_accurate(curve, *request.target.latency_us);
   if (request.reach.empty()) return route::knee(curve);
   double latency = 0;
-  for (std::size_t i = 0; i < plan.stages.size(); ++i)
-    latency += request.reach[i] * plan.stages[i].cost->latency_us.mean;
+  for (std::size_t i = 0; i < plan.stages.size(); ++i) latency += request.reach[i] * plan::latency_on_path_us(plan, i);
   return route::most_accurate(curve, latency * (1 + kRounding));
 }
 

@@ -15,8 +15,4 @@ cost::CostTable measure_plan(const Workspace& workspace, const plan::Plan& plan,
                              measure::ProfileOptions options,
                              const std::function<void(std::size_t round)>& progress = {});
 
-// Gives every stage its measured cost: of its row at `threads` and batch 1. Energy that is lost in the idle machine's
-// noise is left out, with a warning. Throws Error where there is no such row.
-void attach_costs(plan::Plan& plan, const cost::CostTable& table, int threads);
-
 }  // namespace triage::workflow

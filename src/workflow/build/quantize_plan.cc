@@ -11,6 +11,7 @@
 #include "exporting/int8/int8_reference.h"
 #include "exporting/onnx_engine.h"
 #include "runtime/convert.h"
+#include "workflow/build/attach_costs.h"
 #include "workflow/build/measure_plan.h"
 #include "workflow/build/plan_source.h"
 

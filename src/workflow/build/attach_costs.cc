@@ -1,0 +1,26 @@
+#include "workflow/build/attach_costs.h"
+
+#include <format>
+
+#include "core/warning.h"
+#include "measure/stages/stage_engine.h"
+#include "measure/stages/stages.h"
+
+namespace triage::workflow {
+
+void attach_costs(plan::Plan& plan, const cost::CostTable& table, int threads) {
+  for (plan::Stage& stage : plan.stages) {
+    const cost::CostSample* sample =
+        table.find(measure::row_key(measure::ProfileOptions().provider, &stage, threads, /*batch=*/1));
+    if (!sample) fail("costs.json: expected an entry for stage '{}' at {} threads, found none", stage.name, threads);
+    stage.cost = plan::MeasuredCost{sample->latency_us, sample->first_inference_us, sample->load_ms};
+    if (!sample->energy) continue;
+    if (sample->energy->net_uj > 0) {
+      stage.cost->energy_uj = sample->energy->net_uj;
+    } else {
+      warn(std::format("the energy of stage '{}' is lost in the idle machine's noise; the plan has none", stage.name));
+    }
+  }
+}
+
+}  // namespace triage::workflow

@@ -1,0 +1,44 @@
+// From ONNX files that people have to a plan: every net is imported, asked about labelled images and measured; then
+// which of them to ask in which order, by which policy and at which thresholds is solved from those answers.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "results/results.h"
+#include "workflow/cascade/imported_net.h"
+#include "workflow/cascade/solve.h"
+
+namespace triage::workflow {
+
+struct CascadeRequest {
+  std::vector<NetSource> nets;  // at least one
+  fs::path data;                // imported data set
+  fs::path out;                 // directory of the plan
+  BuildTarget target;           // none: the knee
+  plan::Metric metric = plan::Metric::accuracy;
+  std::vector<plan::PolicyKind> policies;  // empty: those of SolveRequest
+  std::size_t max_stages = 3;
+  double profile_seconds = 2;  // per net
+  int threads = 1;             // of the engine, for the measured costs
+  std::uint64_t seed = 1;
+  std::string command;  // for the provenance
+};
+
+struct CascadeResult {
+  plan::Plan plan;
+  std::vector<ImportedNet> nets;
+  std::vector<CascadePoint> front;  // chains are numbers of nets
+  std::vector<double> accuracy;     // of each net, on the validation split
+  std::size_t chosen = 0;           // of the front
+  std::vector<std::string> warnings;
+  results::Results results;  // of the plan on the test split
+};
+
+// Writes the plan, cascade.json, costs.json, results.json and the report into request.out, which is replaced as a whole
+// when all of it is there. The nets may have been trained on the data set's training images, so thresholds and choices
+// are made on its validation images, which must be its own (data/import: --validation-from-test). Throws Error,
+// Interrupted.
+CascadeResult run_cascade(const CascadeRequest& request, const Context& context);
+
+}  // namespace triage::workflow

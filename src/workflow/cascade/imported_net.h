@@ -1,0 +1,43 @@
+// From somebody's ONNX file to a stage: what it wants of pixels and what it answers are found by asking it about
+// labelled images.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/context.h"
+#include "data/dataset.h"
+#include "importing/adapt.h"
+#include "plan/plan.h"
+
+namespace triage::workflow {
+
+struct NetSource {
+  importing::NetRequest net;
+  std::optional<preprocess::Preprocess> preprocess;  // none: found
+  std::vector<std::string> classes;                  // of the net's answers, in order; empty: those of the data set
+};
+
+struct PreprocessTrial {
+  std::string name;  // "ImageNet mean and stddev, centre crop"
+  preprocess::Preprocess preprocess;
+  double accuracy = 0;  // on the images that were asked about
+};
+
+struct ImportedNet {
+  plan::Stage stage;  // with its file, and its preprocessing
+  importing::AnswerKind answer = importing::AnswerKind::logits;
+  std::vector<PreprocessTrial> trials;  // the chosen one first; empty: the preprocessing was given
+  std::size_t images = 0;               // that it was asked about
+  std::vector<std::string> notes;       // what a person should know: trials within the noise, ...
+};
+
+// images: labelled ones of `dataset`, in any order; some hundred of them are asked. The stage's file is written into
+// `directory`. Throws Error naming the net's file where it is no classifier of these classes, or answers none of them
+// better than a guess; Interrupted.
+ImportedNet import_net(const NetSource& source, const data::Dataset& dataset, std::span<const std::uint32_t> images,
+                       const fs::path& directory, const Context& context);
+
+}  // namespace triage::workflow
