@@ -57,6 +57,7 @@ Json describe(const data::Dataset& dataset, const std::string& path) {
           {"channels", info.channels},
           {"height", info.height},
           {"width", info.width},
+          {"encoded", info.encoded},
           {"fit", fit_name(info.fit)},
           {"train_count", info.train_count},
           {"validation_count", info.validation_count},
@@ -72,10 +73,13 @@ Json describe(const data::Dataset& dataset, const std::string& path) {
 void print_info(const data::Dataset& dataset, const std::string& path) {
   const data::DatasetInfo& info = dataset.info();
   const bool own = info.validation_count > 0;
-  std::printf("%s: %s, %u training%s%u test images of %dx%dx%d, %zu classes\n", printable_line(path).c_str(),
+  const std::string size =
+      info.encoded ? std::format("any size and {} channel{}, encoded", info.channels, info.channels == 1 ? "" : "s")
+                   : std::format("{}x{}x{}", info.height, info.width, info.channels);
+  std::printf("%s: %s, %u training%s%u test images of %s, %zu classes\n", printable_line(path).c_str(),
               printable_line(info.name).c_str(), info.train_count,
               own ? std::format(", {} validation and ", info.validation_count).c_str() : " and ", info.test_count,
-              info.height, info.width, info.channels, info.classes.size());
+              size.c_str(), info.classes.size());
   std::printf("source: %s%s\nsha256: %s (verified)\n", printable_line(info.source).c_str(),
               (info.options.empty() ? "" : " with " + info.options).c_str(), info.sha256.c_str());
   if (info.groups > 0) std::printf("groups: %u, never parted\n", info.groups);
@@ -100,6 +104,7 @@ void print_info(const data::Dataset& dataset, const std::string& path) {
 // Opens the file, which checks all of it, and tells what is in it; report: of the import that just made it.
 void show(const std::string& path, bool json, const data::ImportReport* report = nullptr) {
   const data::Dataset dataset = data::Dataset::open(path);
+  dataset.verify_images();
   if (json) {
     Json out = describe(dataset, path);
     if (report) out["import"] = to_json(*report);
@@ -143,6 +148,7 @@ int data_command(int argc, char** argv) {
   add_out(importer, arguments);
   importer.footer(
       "An image folder is PATH/{train,test,val}/CLASS/FILE, or PATH/CLASS/FILE with --split 80/10/10.\n"
+      "--keep-encoded keeps photographs of any size as they are; training needs --height and --width instead.\n"
       "Example: triage data import folder photos --height 32 --width 32 --split 80/10/10 --out data/photos.tds");
 
   CLI::App& get = *app.add_subcommand("get", "Downloads a data set from its official site and imports it");

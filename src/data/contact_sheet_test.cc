@@ -40,5 +40,16 @@ TEST(ContactSheet, TheFirstTwelveImagesOfTheFirstHundredClasses) {
   EXPECT_TRUE(same_pixels(sheet, 99, 11, dataset.image(11 * 101 + 99), 2));
 }
 
+TEST(ContactSheet, EncodedImagesAreBroughtToOneSize) {
+  const TempDir dir;
+  const Dataset dataset = stored_encoded(encoded_files(9), 3, dir / "a.tds");
+  const Image sheet = contact_sheet(dataset);
+  EXPECT_EQ(sheet.height, 3 * 128);
+  EXPECT_EQ(sheet.width, 12 * 128);
+  for (int column = 0; column < 3; ++column) {
+    EXPECT_TRUE(same_pixels(sheet, 1, column, picture_of(dataset, column * 3 + 1).pixels.data(), 128)) << column;
+  }
+}
+
 }  // namespace
 }  // namespace triage::data

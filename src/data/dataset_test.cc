@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "data/data_test_support.h"
-#include "data/dataset_format.h"
+#include "data/store/dataset_format.h"
 
 namespace triage::data {
 namespace {
@@ -79,7 +79,7 @@ TEST(Dataset, RefusesOtherFilesAndVersions) {
   Bytes bytes = read_bytes(path);
   bytes[8] = 9;
   write_bytes(path, bytes);
-  EXPECT_THAT(error_of([&] { Dataset::open(path); }), HasSubstr("data set version 9 at offset 8, expected 1 to 2"));
+  EXPECT_THAT(error_of([&] { Dataset::open(path); }), HasSubstr("data set version 9 at offset 8, expected 1 to 3"));
   write_bytes(path, {'h', 'e', 'l', 'l', 'o', ' ', 'w', 'o', 'r', 'l', 'd'});
   EXPECT_THAT(error_of([&] { Dataset::open(path); }), HasSubstr("expected the magic \"TRIAGEDS\" at offset 0"));
   EXPECT_THAT(error_of([&] { Dataset::open(dir / "none.tds"); }), HasSubstr("none.tds"));

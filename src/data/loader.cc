@@ -1,19 +1,22 @@
 #include "data/loader.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
-#include <condition_variable>
-#include <deque>
-#include <exception>
+#include <limits>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "core/error.h"
 #include "core/rng.h"
 #include "data/augment.h"
+#include "data/image/in_order.h"
 
 namespace triage::data {
 namespace {
+
+constexpr std::size_t kMeasuredImages = 10'000;
 
 void check_indices(const Dataset& dataset, std::span<const std::uint32_t> indices) {
   for (std::size_t i = 0; i < indices.size(); ++i) {
@@ -39,15 +42,19 @@ Normalization measure_normalization(const Dataset& dataset, std::span<const std:
   const auto channels = static_cast<std::size_t>(dataset.info().channels);
   if (indices.empty()) fail("{}: no images to measure the normalisation of", dataset.info().name);
   check_indices(dataset, indices);
+  const std::size_t images = dataset.encoded() ? std::min(indices.size(), kMeasuredImages) : indices.size();
   std::vector<std::array<std::uint64_t, 256>> counts(channels);  // exact, whatever the order
-  for (const std::uint32_t index : indices) {
-    const std::uint8_t* image = dataset.image(index);
-    for (std::size_t i = 0; i < dataset.image_bytes(); i += channels) {
-      for (std::size_t c = 0; c < channels; ++c) ++counts[c][image[i + c]];
+  std::uint64_t pixels = 0;
+  Image storage;
+  for (std::size_t k = 0; k < images; ++k) {
+    const ImageView image = dataset.view(indices[k * indices.size() / images], storage);
+    const std::size_t values = static_cast<std::size_t>(image.height) * image.width * channels;
+    pixels += values / channels;
+    for (std::size_t i = 0; i < values; i += channels) {
+      for (std::size_t c = 0; c < channels; ++c) ++counts[c][image.pixels[i + c]];
     }
   }
-  const std::size_t pixels = dataset.image_bytes() / channels;
-  const auto n = static_cast<double>(indices.size() * pixels);
+  const auto n = static_cast<double>(pixels);
   Normalization result;
   for (const auto& count : counts) {
     double sum = 0, squares = 0;
@@ -64,42 +71,38 @@ struct TrainLoader::Impl {
   const Dataset& dataset;
   const std::vector<std::uint32_t> indices;
   const LoaderOptions options;
+  const SizedImages images;
   const PixelPass pass;
-  std::uint64_t per_epoch = 0;
+  std::uint64_t per_epoch = 0, next_step = 0;
 
   std::mutex mutex;
-  std::condition_variable wake_maker, wake_taker;
-  std::deque<Batch> ready;
   std::vector<Batch> spare;
-  std::exception_ptr error;
-  bool stop = false;
-  std::thread thread;  // last: it uses all of the above
+  std::optional<ResultRing<Batch>> ring;
+  std::vector<std::jthread> workers;  // last: they use all of the above
 
   Impl(const Dataset& data, std::vector<std::uint32_t> chosen, const Normalization& normalization,
-       const LoaderOptions& wanted)
+       const LoaderOptions& wanted, std::uint64_t first_step)
       : dataset(data),
         indices(std::move(chosen)),
         options(wanted),
-        pass(data.info(), normalization, wanted.pixels, wanted.augment) {
+        images(data, wanted.size),
+        pass(images.info(), normalization, wanted.pixels, wanted.augment),
+        next_step(first_step) {
+    const std::string& name = dataset.info().name;
     check_indices(dataset, indices);
     if (options.batch < 1 || static_cast<std::size_t>(options.batch) > indices.size()) {
-      fail("{}: batch of {}, expected 1 to {} (the images of the split)", dataset.info().name, options.batch,
-           indices.size());
+      fail("{}: batch of {}, expected 1 to {} (the images of the split)", name, options.batch, indices.size());
     }
-    if (options.prefetch < 1) fail("{}: prefetch {}, expected at least 1", dataset.info().name, options.prefetch);
+    if (options.prefetch < 1) fail("{}: prefetch {}, expected at least 1", name, options.prefetch);
+    if (options.threads < 1) fail("{}: threads {}, expected at least 1", name, options.threads);
     per_epoch = indices.size() / static_cast<std::size_t>(options.batch);
+    ring.emplace(first_step, std::numeric_limits<std::size_t>::max(), static_cast<std::size_t>(options.prefetch));
+    for (int i = 0; i < options.threads; ++i) workers.emplace_back([this] { work(); });
   }
 
-  ~Impl() {
-    {
-      const std::lock_guard lock(mutex);
-      stop = true;
-    }
-    wake_maker.notify_all();
-    if (thread.joinable()) thread.join();
-  }
+  ~Impl() { ring->stop(); }
 
-  void fill(std::uint64_t step, std::span<const std::uint32_t> order, Batch& batch) const {
+  void fill(std::uint64_t step, std::span<const std::uint32_t> order, Batch& batch, Image& storage) const {
     const std::uint64_t epoch = step / per_epoch;
     const auto size = static_cast<std::size_t>(options.batch);
     const auto positions = order.subspan(step % per_epoch * size, size);
@@ -109,68 +112,52 @@ struct TrainLoader::Impl {
     const std::size_t image_bytes = pass.output_bytes();
     shape_batch(dataset, chosen, image_bytes, batch);
     batch.step = step;
-    const DatasetInfo& info = dataset.info();
+    const DatasetInfo& info = images.info();
     const std::uint64_t view = epoch_view(options, epoch);
     for (std::size_t i = 0; i < size; ++i) {
       const Draw draw = make_draw(options.augment, info.height, info.width, options.seed, view, chosen[i]);
-      pass.augmented(dataset.image(chosen[i]), draw, batch.pixels.data() + i * image_bytes);
+      const std::uint8_t* image = images.random(chosen[i], options.seed, view, storage);
+      pass.augmented(image, draw, batch.pixels.data() + i * image_bytes);
     }
   }
 
-  void work(std::uint64_t step) {
+  Batch used() {
+    const std::lock_guard lock(mutex);
+    if (spare.empty()) return {};
+    Batch batch = std::move(spare.back());
+    spare.pop_back();
+    return batch;
+  }
+
+  void work() {
     try {
       std::vector<std::uint32_t> order;
-      for (bool first = true;; first = false, ++step) {
-        if (first || step % per_epoch == 0) {
-          order = epoch_order(indices.size(), options, step / per_epoch);
+      std::optional<std::uint64_t> order_of;
+      Image storage;
+      while (const std::optional<std::size_t> step = ring->next()) {
+        if (const std::uint64_t epoch = *step / per_epoch; order_of != epoch) {
+          order = epoch_order(indices.size(), options, epoch);
+          order_of = epoch;
         }
-        Batch batch;
-        {
-          std::unique_lock lock(mutex);
-          wake_maker.wait(lock, [&] { return stop || ready.size() < static_cast<std::size_t>(options.prefetch); });
-          if (stop) return;
-          if (!spare.empty()) {
-            batch = std::move(spare.back());
-            spare.pop_back();
-          }
-        }
-        fill(step, order, batch);
-        {
-          const std::lock_guard lock(mutex);
-          ready.push_back(std::move(batch));
-        }
-        wake_taker.notify_one();
+        Batch batch = used();
+        fill(*step, order, batch, storage);
+        ring->put(*step, std::move(batch));
       }
     } catch (...) {
-      const std::lock_guard lock(mutex);
-      error = std::current_exception();
-      wake_taker.notify_one();
+      ring->fail(std::current_exception());
     }
   }
 };
 
 TrainLoader::TrainLoader(const Dataset& dataset, std::vector<std::uint32_t> indices, const Normalization& normalization,
                          LoaderOptions options, std::uint64_t first_step)
-    : impl_(std::make_unique<Impl>(dataset, std::move(indices), normalization, options)) {
-  impl_->thread = std::thread([impl = impl_.get(), first_step] { impl->work(first_step); });
-}
+    : impl_(std::make_unique<Impl>(dataset, std::move(indices), normalization, options, first_step)) {}
 
 TrainLoader::~TrainLoader() = default;
 
 std::uint64_t TrainLoader::steps_per_epoch() const { return impl_->per_epoch; }
 
-Batch TrainLoader::next() {
-  Batch batch;
-  {
-    std::unique_lock lock(impl_->mutex);
-    impl_->wake_taker.wait(lock, [&] { return !impl_->ready.empty() || impl_->error; });
-    if (impl_->ready.empty()) std::rethrow_exception(impl_->error);
-    batch = std::move(impl_->ready.front());
-    impl_->ready.pop_front();
-  }
-  impl_->wake_maker.notify_one();
-  return batch;
-}
+Batch TrainLoader::next() { return impl_->ring->take(impl_->next_step++); }
 
 void TrainLoader::recycle(Batch&& batch) {
   const std::lock_guard lock(impl_->mutex);
@@ -179,16 +166,20 @@ void TrainLoader::recycle(Batch&& batch) {
 }
 
 Batch make_eval_batch(const Dataset& dataset, std::span<const std::uint32_t> indices,
-                      const Normalization& normalization, PixelType pixels) {
+                      const Normalization& normalization, PixelType pixels, const SizeOptions& size) {
   AugmentOptions none;
   none.shift = 0;
   none.flip = false;
-  const PixelPass pass(dataset.info(), normalization, pixels, none);
+  SizeOptions once = size;
+  once.cache_bytes = 0;
+  const SizedImages images(dataset, once);
+  const PixelPass pass(images.info(), normalization, pixels, none);
   check_indices(dataset, indices);
   Batch batch;
   shape_batch(dataset, indices, pass.output_bytes(), batch);
+  Image storage;
   for (std::size_t i = 0; i < indices.size(); ++i) {
-    pass.plain(dataset.image(indices[i]), batch.pixels.data() + i * pass.output_bytes());
+    pass.plain(images.centre(indices[i], storage), batch.pixels.data() + i * pass.output_bytes());
   }
   return batch;
 }

@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "data/dataset.h"
+#include "data/sized_images.h"
 
 namespace triage::data {
 
@@ -19,6 +19,7 @@ struct AugmentOptions {
 struct Normalization {  // per channel, of values in [0, 1]: (x - mean) / stddev
   std::vector<float> mean, stddev;
 };
+// Of an encoded set at most 10,000 of the images are decoded, evenly spaced in `indices`.
 Normalization measure_normalization(const Dataset& dataset, std::span<const std::uint32_t> indices);
 
 enum class PixelType { bf16, fp32 };
@@ -27,10 +28,12 @@ struct LoaderOptions {
   int batch = 512;
   std::uint64_t seed = 1;
   PixelType pixels = PixelType::bf16;
-  AugmentOptions augment;
-  int prefetch = 3;  // batches made ahead
-  int views = 0;     // augmentation repeats after this many epochs (order does not), so that something computed
-                     // for an augmented image can be kept; 0: every epoch differs
+  AugmentOptions augment;  // of an image that has its size
+  SizeOptions size;        // encoded sets: of the network's input; each image is a random crop of the stored one
+  int prefetch = 3;        // batches made ahead
+  int threads = 1;         // that make them, one batch each
+  int views = 0;           // augmentation repeats after this many epochs (order does not), so that something computed
+                           // for an augmented image can be kept; 0: every epoch differs
 };
 
 struct Batch {
@@ -56,8 +59,8 @@ class TrainLoader {
   std::unique_ptr<Impl> impl_;
 };
 
-// Evaluation: `indices[first, first + count)` in order, no augmentation.
+// Evaluation: `indices` in order, the middle of each image, no augmentation. size: as LoaderOptions.
 Batch make_eval_batch(const Dataset& dataset, std::span<const std::uint32_t> indices,
-                      const Normalization& normalization, PixelType pixels);
+                      const Normalization& normalization, PixelType pixels, const SizeOptions& size = {});
 
 }  // namespace triage::data

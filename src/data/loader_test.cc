@@ -208,6 +208,75 @@ TEST_F(LoaderTest, ViewsRepeatTheAugmentationButNotTheOrder) {
   EXPECT_NE(orders[0], orders[2]);
 }
 
+// Of any number of threads, cached images or not.
+TEST_F(LoaderTest, BatchesOfEncodedImagesAreAFunctionOfSeedAndStep) {
+  const Dataset encoded = stored_encoded(encoded_files(30), 3, dir_ / "e.tds");
+  LoaderOptions options;
+  options.batch = 7;
+  options.size = {.height = 4, .width = 6};
+  options.augment.shift = 1;
+  TrainLoader whole(encoded, first(20), simple(3), options, 0);
+  std::vector<Batch> batches;
+  for (int step = 0; step < 9; ++step) batches.push_back(whole.next());
+  EXPECT_EQ(batches[0].pixels.size(), 7u * 4 * 6 * 3 * 2);
+  EXPECT_NE(batches[0].pixels, batches[2].pixels);
+  options.threads = 3;
+  for (const std::uint64_t start : {0u, 3u, 8u}) {
+    options.prefetch = static_cast<int>(1 + start);
+    options.size.cache_bytes = start * 100;
+    TrainLoader resumed(encoded, first(20), simple(3), options, start);
+    for (std::uint64_t step = start; step < 9; ++step) {
+      Batch batch = resumed.next();
+      EXPECT_TRUE(same(batch, batches[step])) << start << " " << step;
+      if (step % 2) resumed.recycle(std::move(batch));
+    }
+  }
+}
+
+TEST_F(LoaderTest, EvalBatchesOfEncodedImagesAreTheirMiddles) {
+  const Dataset encoded = stored_encoded(encoded_files(9), 3, dir_ / "e.tds");
+  const std::vector<std::uint32_t> indices = {5, 2};
+  const Batch batch = make_eval_batch(encoded, indices, simple(3), PixelType::fp32, {.height = 4, .width = 4});
+  const SizedImages images(encoded, {.height = 4, .width = 4});
+  const auto values = floats(batch.pixels);
+  ASSERT_EQ(values.size(), 2u * 4 * 4 * 3);
+  const Normalization n = simple(3);
+  Image storage;
+  for (std::size_t i = 0; i < 2; ++i) {
+    const std::uint8_t* pixels = images.centre(indices[i], storage);
+    for (std::size_t v = 0; v < 48; ++v) {
+      EXPECT_NEAR(values[i * 48 + v], (pixels[v] / 255.0f - n.mean[v % 3]) / n.stddev[v % 3], 1e-6);
+    }
+  }
+  EXPECT_THAT(error_of([&] { make_eval_batch(encoded, indices, n, PixelType::fp32); }),
+              HasSubstr("photos: its images are kept encoded"));
+}
+
+TEST_F(LoaderTest, NormalizationOfEncodedImagesIsOfTheirPixels) {
+  const Dataset encoded = stored_encoded(encoded_files(9), 3, dir_ / "e.tds");
+  const Normalization n = measure_normalization(encoded, std::vector<std::uint32_t>{3, 4});
+  double sum = 0, count = 0;
+  Image storage;
+  for (const std::uint32_t index : {3u, 4u}) {
+    const ImageView view = encoded.view(index, storage);
+    for (int i = 1; i < view.height * view.width * 3; i += 3, ++count) sum += view.pixels[i] / 255.0;
+  }
+  EXPECT_NEAR(n.mean[1], sum / count, 1e-6);
+}
+
+TEST_F(LoaderTest, AnImageThatCannotBeDecodedIsNamed) {
+  std::vector<Bytes> files = encoded_files(9);
+  files[4].resize(files[4].size() / 2);
+  const Dataset encoded = stored_encoded(files, 3, dir_ / "e.tds");
+  LoaderOptions options;
+  options.batch = 6;
+  options.threads = 2;
+  options.size = {.height = 4, .width = 4};
+  options.augment.shift = 0;
+  TrainLoader loader(encoded, first(6), simple(3), options, 0);
+  EXPECT_THAT(error_of([&] { loader.next(); }), HasSubstr("photos: image 4: unreadable PNG"));
+}
+
 TEST_F(LoaderTest, BadOptionsAreErrors) {
   const auto error = [&](LoaderOptions options, const Normalization& n, std::uint32_t count = 30) {
     return error_of([&] { TrainLoader(dataset_, first(count), n, options, 0); });
@@ -225,6 +294,9 @@ TEST_F(LoaderTest, BadOptionsAreErrors) {
   options.augment.shift = 2;
   options.prefetch = 0;
   EXPECT_EQ(error(options, simple(3)), "small: prefetch 0, expected at least 1");
+  options.prefetch = 1;
+  options.threads = 0;
+  EXPECT_EQ(error(options, simple(3)), "small: threads 0, expected at least 1");
 }
 
 }  // namespace

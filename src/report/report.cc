@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "core/files/new_files.h"
-#include "data/dataset.h"
+#include "data/contact_sheet.h"
 #include "report/draw/figures.h"
 #include "report/page.h"
 
@@ -12,7 +12,6 @@ namespace {
 
 std::vector<ExampleImage> load_examples(const data::Dataset& dataset, const fs::path& file,
                                         const std::vector<Example>& examples) {
-  const data::DatasetInfo& info = dataset.info();
   std::vector<ExampleImage> images;
   for (const Example& example : examples) {
     if (example.index >= dataset.size() || dataset.label(example.index) != static_cast<Label>(example.label)) {
@@ -20,8 +19,8 @@ std::vector<ExampleImage> load_examples(const data::Dataset& dataset, const fs::
            file.string(), example.index, example.label,
            example.index < dataset.size() ? std::to_string(dataset.label(example.index)) : "no such image");
     }
-    const std::uint8_t* pixels = dataset.image(example.index);
-    images.push_back({example, info.height, info.width, info.channels, {pixels, pixels + dataset.image_bytes()}});
+    data::Image image = data::picture_of(dataset, example.index);
+    images.push_back({example, image.height, image.width, image.channels, std::move(image.pixels)});
   }
   return images;
 }

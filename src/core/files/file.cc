@@ -13,6 +13,7 @@
 
 #include "core/error.h"
 #include "core/files/temporary.h"
+#include "core/files/write_all.h"
 
 namespace triage {
 namespace {
@@ -74,7 +75,10 @@ std::size_t read_some(int fd, void* data, std::size_t bytes, const fs::path& pat
   }
 }
 
-// offset < 0: at the file's position.
+fs::path parent_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+
+}  // namespace
+
 void write_all(int fd, const void* data, std::size_t bytes, std::int64_t offset, const fs::path& path) {
   const char* next = static_cast<const char*>(data);
   std::size_t left = bytes;
@@ -90,10 +94,6 @@ void write_all(int fd, const void* data, std::size_t bytes, std::int64_t offset,
     if (offset >= 0) offset += put;
   }
 }
-
-fs::path parent_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
-
-}  // namespace
 
 void flush_to_disk(const fs::path& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));

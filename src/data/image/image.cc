@@ -102,6 +102,10 @@ Decoded try_decode(ByteSpan bytes, const DecodeOptions& options) {
 
 Decoded try_load(const fs::path& path, const DecodeOptions& options) {
   std::string bytes;
+  return try_load(path, options, bytes);
+}
+
+Decoded try_load(const fs::path& path, const DecodeOptions& options, std::string& bytes) {
   try {
     bytes = read_file(path, {.bytes = kMaxFileBytes});
   } catch (const Error& error) {
@@ -123,22 +127,6 @@ Image load_image(const fs::path& path, const DecodeOptions& options) {
   Decoded decoded = try_load(path, options);
   if (!decoded.image) fail("{}: {}", path.string(), decoded.reason);
   return std::move(*decoded.image);
-}
-
-Image to_channels(const Image& image, int channels) {
-  if (channels != 1 && channels != 3) fail("{} channels asked for, expected 1 or 3", channels);
-  if (channels == image.channels) return image;
-  const std::size_t count = static_cast<std::size_t>(image.height) * image.width;
-  Image out{image.height, image.width, channels, std::vector<std::uint8_t>(count * channels)};
-  for (std::size_t i = 0; i < count; ++i) {
-    if (channels == 3) {
-      std::fill_n(&out.pixels[3 * i], 3, image.pixels[i]);
-    } else {
-      const std::uint8_t* rgb = &image.pixels[3 * i];
-      out.pixels[i] = static_cast<std::uint8_t>((299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2] + 500) / 1000);
-    }
-  }
-  return out;
 }
 
 }  // namespace triage::data

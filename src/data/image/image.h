@@ -63,6 +63,7 @@ struct Decoded {
 // about is no failure as long as all pixels are there.
 Decoded try_decode(std::span<const std::uint8_t> bytes, const DecodeOptions& options = {});
 Decoded try_load(const fs::path& path, const DecodeOptions& options = {});
+Decoded try_load(const fs::path& path, const DecodeOptions& options, std::string& bytes);  // bytes: gets the file's
 
 // The same with failures as an Error that starts with `origin`, the file's name.
 Image decode_image(std::span<const std::uint8_t> bytes, const std::string& origin, const DecodeOptions& options = {});

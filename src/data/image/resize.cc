@@ -60,20 +60,19 @@ void mix_columns(const float* line, const Taps& columns, int width, std::uint8_t
 
 int rounded(double value) { return std::max(1, static_cast<int>(std::lround(value))); }
 
+PixelRows all_of(const Image& image) {
+  return {image.pixels.data(), static_cast<std::size_t>(image.width) * image.channels, image.height, image.width,
+          image.channels};
+}
+
 // The largest middle part with the aspect ratio height:width.
-Image middle(const Image& image, int height, int width) {
+PixelRows middle(const Image& image, int height, int width) {
   const double scale = std::min(static_cast<double>(image.height) / height, static_cast<double>(image.width) / width);
-  const int part_height = std::min(image.height, rounded(height * scale));
-  const int part_width = std::min(image.width, rounded(width * scale));
-  if (part_height == image.height && part_width == image.width) return image;
-  const int top = (image.height - part_height) / 2, left = (image.width - part_width) / 2;
-  Image part{part_height, part_width, image.channels, {}};
-  const std::size_t row = static_cast<std::size_t>(part_width) * image.channels;
-  part.pixels.resize(row * part_height);
-  for (int y = 0; y < part_height; ++y) {
-    const std::size_t from = (static_cast<std::size_t>(top + y) * image.width + left) * image.channels;
-    std::copy_n(&image.pixels[from], row, &part.pixels[y * row]);
-  }
+  PixelRows part = all_of(image);
+  part.height = std::min(image.height, rounded(height * scale));
+  part.width = std::min(image.width, rounded(width * scale));
+  const int top = (image.height - part.height) / 2, left = (image.width - part.width) / 2;
+  part.pixels += top * part.row_bytes + static_cast<std::size_t>(left) * image.channels;
   return part;
 }
 
@@ -106,19 +105,22 @@ Decoded resized(const FitOptions& options, Decode decode) {
 
 }  // namespace
 
-Image resize(const Image& image, int height, int width) {
+Image resize(const PixelRows& part, int height, int width) {
   if (height < 1 || width < 1) fail("resize to {}x{}: sides must be at least 1", height, width);
-  if (height == image.height && width == image.width) return image;
-  const int channels = image.channels;
-  const Taps rows = make_taps(image.height, height), columns = make_taps(image.width, width);
-  const std::size_t in_row = static_cast<std::size_t>(image.width) * channels;
+  const int channels = part.channels;
+  const std::size_t in_row = static_cast<std::size_t>(part.width) * channels;
   const std::size_t out_row = static_cast<std::size_t>(width) * channels;
-  std::vector<float> line(in_row);  // one output row, still as wide as the input
   Image out{height, width, channels, std::vector<std::uint8_t>(out_row * height)};
+  if (height == part.height && width == part.width) {
+    for (int y = 0; y < height; ++y) std::copy_n(part.pixels + y * part.row_bytes, in_row, &out.pixels[y * out_row]);
+    return out;
+  }
+  const Taps rows = make_taps(part.height, height), columns = make_taps(part.width, width);
+  std::vector<float> line(in_row);  // one output row, still as wide as the input
   for (int y = 0; y < height; ++y) {
     std::fill(line.begin(), line.end(), 0.0f);
     for (const Tap& tap : rows.of(y)) {
-      const std::uint8_t* source = image.pixels.data() + tap.from * in_row;
+      const std::uint8_t* source = part.pixels + tap.from * part.row_bytes;
       for (std::size_t i = 0; i < in_row; ++i) line[i] += tap.weight * static_cast<float>(source[i]);
     }
     std::uint8_t* target = out.pixels.data() + y * out_row;
@@ -127,6 +129,8 @@ Image resize(const Image& image, int height, int width) {
   }
   return out;
 }
+
+Image resize(const Image& image, int height, int width) { return resize(all_of(image), height, width); }
 
 Image resize(const Image& image, int height, int width, Fit fit) {
   if (height < 1 || width < 1) fail("resize to {}x{}: sides must be at least 1", height, width);

@@ -6,7 +6,15 @@
 
 namespace triage::data {
 
+// Part of an image: its rows are `row_bytes` apart. Not owned.
+struct PixelRows {
+  const std::uint8_t* pixels = nullptr;
+  std::size_t row_bytes = 0;
+  int height = 0, width = 0, channels = 0;
+};
+
 // Area average when shrinking, bilinear between the centres of pixels when growing; each axis by itself.
+Image resize(const PixelRows& part, int height, int width);
 Image resize(const Image& image, int height, int width);
 
 Image resize(const Image& image, int height, int width, Fit fit);

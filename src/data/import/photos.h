@@ -1,5 +1,5 @@
-// Photographs -> a data set file: which files there are (folders, lists), how they are split, then their pixels,
-// decoded on all cores and written as they come, so that memory does not grow with the set.
+// Photographs -> a data set file: which files there are (folders, lists), how they are split, then their pixels or the
+// files as they are, decoded on all cores and written as they come, so that memory does not grow with the set.
 #pragma once
 
 #include <array>
@@ -21,6 +21,7 @@ std::optional<Part> part_from_name(std::string_view name);  // "train", "Trainin
 struct PhotoOptions {
   int height = 0, width = 0;  // 0: all images have one size, keep it
   int channels = 0;           // 0: 1 when every image is grey, else 3
+  bool keep_encoded = false;  // an encoded set: the files as they are, decoded here to see that they can be
   Fit fit = Fit::squash;
   DecodeOptions decode;
   // Shares of a set without splits of its own, drawn by class: train, validation, test; they sum to 1.
@@ -31,7 +32,9 @@ struct PhotoOptions {
   std::uint64_t seed = 1;
   bool skip_bad = false;  // leave damaged files out instead of failing
   int threads = 0;        // 0: all cores
-  std::string text;       // the options as they were given, kept in the data set
+  // Files between two points from which an import that was killed goes on, when the same is asked for again.
+  std::size_t checkpoint_files = 512;
+  std::string text;  // the options as they were given, kept in the data set
   Context context;
 };
 // "80/10/10" (train/validation/test) or "80/20" (train/test), in percent or as shares; throws UsageError.

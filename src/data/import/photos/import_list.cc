@@ -6,10 +6,10 @@
 
 #include "core/error.h"
 #include "core/text.h"
-#include "data/dataset_format.h"
 #include "data/import/csv.h"
-#include "data/import/photo_groups.h"
 #include "data/import/photos.h"
+#include "data/import/photos/photo_groups.h"
+#include "data/store/dataset_format.h"
 
 namespace triage::data {
 namespace {

@@ -371,5 +371,56 @@ TEST_F(Photos, BadLists) {
   EXPECT_EQ(report_.bad[0].file, "none.png");
 }
 
+TEST_F(Photos, KeptEncodedAreTheFilesAsTheyAre) {
+  put("train/cat/a.png", plain(2, 3, 1, 10));
+  put("train/dog/b.png", plain(40, 30, 3, 20));
+  put("test/cat/c.png", plain(7, 5, 1, 30));
+  put_text("train/dog/notes.txt", "to be seen to");
+  PhotoOptions options;
+  options.keep_encoded = true;
+  options.decode.max_megapixels = 2;
+  const Dataset dataset = folder(options);
+  EXPECT_TRUE(dataset.encoded());
+  EXPECT_EQ(dataset.info().channels, 3);
+  EXPECT_EQ(dataset.info().decode.max_megapixels, 2);
+  EXPECT_TRUE(dataset.info().decode.exif_orientation);
+  EXPECT_THAT(report_.not_images, ElementsAre(Pair(HasSubstr("a text"), 1)));
+  const char* files[] = {"train/cat/a.png", "train/dog/b.png", "test/cat/c.png"};
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    EXPECT_TRUE(std::ranges::equal(dataset.bytes(i), read_bytes(root() / files[i]))) << files[i];
+  }
+  Image storage;
+  const ImageView view = dataset.view(0, storage);
+  EXPECT_EQ(Bytes(view.pixels, view.pixels + 18), Bytes(18, 10));
+  EXPECT_EQ(dataset.view(1, storage).height, 40);
+}
+
+TEST_F(Photos, KeptEncodedAreGreyWhereAllAreOrAsWished) {
+  put("train/cat/a.png", plain(2, 3, 1, 10));
+  put("test/cat/c.png", plain(7, 5, 1, 30));
+  PhotoOptions options;
+  options.keep_encoded = true;
+  EXPECT_EQ(folder(options).info().channels, 1);
+  options.channels = 3;
+  EXPECT_EQ(folder(options).info().channels, 3);
+  options.height = options.width = 4;
+  EXPECT_THAT(folder_error(options), HasSubstr("height 4 and width 4: expected neither"));
+}
+
+TEST_F(Photos, KeptEncodedAreDecodedAllTheSame) {
+  put("train/cat/a.png", plain(2, 3, 1, 10));
+  put("test/cat/c.png", plain(7, 5, 1, 30));
+  Bytes cut = encode_png(plain(9, 9, 3, 1));
+  cut.resize(cut.size() / 2);
+  write_bytes(root() / "train/cat/cut.png", cut);
+  PhotoOptions options;
+  options.keep_encoded = true;
+  EXPECT_THAT(folder_error(options), HasSubstr("1 of 3 images cannot be read"));
+  options.skip_bad = true;
+  const Dataset dataset = folder(options);
+  EXPECT_EQ(dataset.size(), 2u);
+  EXPECT_EQ(dataset.info().left_out_names, std::vector<std::string>{"train/cat/cut.png"});
+}
+
 }  // namespace
 }  // namespace triage::data

@@ -1,11 +1,12 @@
 // Any bytes as a data set file, first as they are, then with a right header checksum, so that mutants get past it to
-// the fields: refused with an Error, or every image and label can be read.
+// the fields: refused with an Error, or every image and label can be read, encoded ones as far as their shards are
+// right.
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
 #include "core/error.h"
-#include "data/dataset_format.h"
+#include "data/store/dataset_format.h"
 
 namespace {
 
@@ -16,14 +17,23 @@ void read_all(std::span<const std::uint8_t> file) {
     const DatasetLayout layout = read_dataset_head(file, "data set");
     check_dataset_content(file, layout, false, "data set");
     std::uint64_t sum = 0;
-    for (const std::uint8_t byte : file.subspan(layout.pixels_offset, layout.pixels_bytes)) sum += byte;
+    const auto images = file.subspan(layout.images_offset, layout.images_bytes);
+    for (const std::uint8_t byte : images) sum += byte;
     for (const triage::Label label : layout.labels(file)) {
       if (label >= layout.info.classes.size()) std::abort();
     }
     for (const std::uint32_t group : layout.groups(file)) {
       if (group >= layout.info.groups) std::abort();
     }
-    if (sum > 255 * layout.pixels_bytes) std::abort();
+    if (sum > 255 * layout.images_bytes) std::abort();
+    if (!layout.info.encoded) return;
+    const std::vector<std::uint64_t> offsets = layout.offsets(file);
+    for (std::size_t i = 0; i + 1 < offsets.size(); ++i) {
+      if (offsets[i] >= offsets[i + 1] || offsets[i + 1] > images.size()) std::abort();
+    }
+    const StoredShards stored{images, layout.checksums(file), layout.images_offset, layout.info.shard_bytes};
+    for (std::uint64_t i = 0; i < shard_count(images.size(), stored.shard_bytes); ++i)
+      check_shard(stored, i, "data set");
   } catch (const triage::Error&) {
   }
 }
