@@ -31,7 +31,7 @@ void pair_curves(benchmark::State& state) {
   for (std::uint64_t i = 0; i <= kLanes; ++i) nets.push_back(made_up_verdicts(i));
   const std::vector<std::span<const std::uint8_t>> second(nets.begin() + 1, nets.end());
   const VerdictBlock block(second, kImages);
-  PairCurves curves(kImages);
+  PairCurves<std::uint16_t> curves(kImages);
   for (auto _ : state) {
     curves.compute(ranking, nets[0], block);
     benchmark::DoNotOptimize(curves.correct(kImages, 0));

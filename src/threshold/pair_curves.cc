@@ -18,28 +18,31 @@ VerdictBlock::VerdictBlock(std::span<const std::span<const std::uint8_t>> nets, 
   }
 }
 
-void PairCurves::compute(const Ranking<std::uint16_t>& ranking, std::span<const std::uint8_t> first,
-                         const VerdictBlock& second) {
-  using Row = std::array<std::uint16_t, kLanes>;
+template <std::unsigned_integral Index>
+void PairCurves<Index>::compute(const Ranking<Index>& ranking, std::span<const std::uint8_t> first,
+                                const VerdictBlock& second) {
+  using Row = std::array<Index, kLanes>;
   Row now, best;
-  const auto base = std::accumulate(first.begin(), first.end(), std::uint16_t{0},
-                                    [](std::uint16_t sum, std::uint8_t one) { return std::uint16_t(sum + one); });
+  const auto base = std::accumulate(first.begin(), first.end(), Index{0},
+                                    [](Index sum, std::uint8_t one) { return static_cast<Index>(sum + one); });
   now.fill(base);
   best.fill(base);
-  std::uint16_t* out = correct_.data();
+  Index* out = correct_.data();
   std::ranges::copy(best, out);
   for (std::size_t k = 0; k < images_; ++k) {
     out += kLanes;
-    const std::uint16_t image = ranking.order[k];
+    const Index image = ranking.order[k];
     const std::uint8_t* row = second.row(image);
-    const std::uint16_t lost = first[image];
-    for (std::size_t lane = 0; lane < kLanes; ++lane)
-      now[lane] = static_cast<std::uint16_t>(now[lane] + row[lane] - lost);
+    const Index lost = first[image];
+    for (std::size_t lane = 0; lane < kLanes; ++lane) now[lane] = static_cast<Index>(now[lane] + row[lane] - lost);
     if (ranking.group_end[k]) {
       for (std::size_t lane = 0; lane < kLanes; ++lane) best[lane] = std::max(best[lane], now[lane]);
     }
     for (std::size_t lane = 0; lane < kLanes; ++lane) out[lane] = best[lane];
   }
 }
+
+template class PairCurves<std::uint16_t>;
+template class PairCurves<std::uint32_t>;
 
 }  // namespace triage::threshold

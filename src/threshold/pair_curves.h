@@ -29,17 +29,21 @@ class VerdictBlock {
   std::vector<std::uint8_t> correct_;  // [images, kLanes]
 };
 
-// Curves of one first net with every net of a block. Not thread-safe: the buffer is used again.
+// Curves of one first net with every net of a block. Not thread-safe: the buffer is used again. Index counts images.
+template <std::unsigned_integral Index>
 class PairCurves {
  public:
   explicit PairCurves(std::size_t images) : images_(images), correct_((images + 1) * kLanes) {}
-  void compute(const Ranking<std::uint16_t>& ranking, std::span<const std::uint8_t> first, const VerdictBlock& second);
+  void compute(const Ranking<Index>& ranking, std::span<const std::uint8_t> first, const VerdictBlock& second);
   // Images labelled correctly when at most `escalated` go on to the block's net `lane`.
-  std::uint16_t correct(std::size_t escalated, std::size_t lane) const { return correct_[escalated * kLanes + lane]; }
+  Index correct(std::size_t escalated, std::size_t lane) const { return correct_[escalated * kLanes + lane]; }
 
  private:
   std::size_t images_;
-  std::vector<std::uint16_t> correct_;  // [images + 1, kLanes]
+  std::vector<Index> correct_;  // [images + 1, kLanes]
 };
+
+extern template class PairCurves<std::uint16_t>;
+extern template class PairCurves<std::uint32_t>;
 
 }  // namespace triage::threshold

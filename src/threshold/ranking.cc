@@ -34,6 +34,19 @@ double threshold_after(const Ranking<Index>& ranking, std::size_t escalated) {
   return between(ranking.score[ranking.order[escalated - 1]], ranking.score[ranking.order[escalated]]);
 }
 
+CompactRanking rank_compactly(std::vector<float> score) {
+  if (score.size() <= std::numeric_limits<std::uint16_t>::max()) return rank_images<std::uint16_t>(std::move(score));
+  return rank_images<std::uint32_t>(std::move(score));
+}
+
+const std::vector<float>& scores(const CompactRanking& ranking) {
+  return std::visit([](const auto& ranked) -> const std::vector<float>& { return ranked.score; }, ranking);
+}
+
+double threshold_after(const CompactRanking& ranking, std::size_t escalated) {
+  return std::visit([&](const auto& ranked) { return threshold_after(ranked, escalated); }, ranking);
+}
+
 template Ranking<std::uint16_t> rank_images(std::vector<float>);
 template Ranking<std::uint32_t> rank_images(std::vector<float>);
 template double threshold_after(const Ranking<std::uint16_t>&, std::size_t);

@@ -6,6 +6,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <variant>
 #include <vector>
 
 namespace triage::threshold {
@@ -31,6 +32,13 @@ Ranking<Index> rank_images(std::vector<float> score);
 // The threshold above which that many images have their scores; `escalated` must end a group.
 template <std::unsigned_integral Index>
 double threshold_after(const Ranking<Index>& ranking, std::size_t escalated);
+
+// The narrower of two that can count the images, for callers that keep thousands of rankings: 16 bits up to 65,535
+// images. Taken apart by std::visit().
+using CompactRanking = std::variant<Ranking<std::uint16_t>, Ranking<std::uint32_t>>;
+CompactRanking rank_compactly(std::vector<float> score);
+const std::vector<float>& scores(const CompactRanking& ranking);
+double threshold_after(const CompactRanking& ranking, std::size_t escalated);
 
 extern template Ranking<std::uint16_t> rank_images(std::vector<float>);
 extern template Ranking<std::uint32_t> rank_images(std::vector<float>);

@@ -132,7 +132,7 @@ TEST(PairCurvesProperty, EveryLaneIsTheUpperEnvelopeOfItsSweep) {
       pairs.back().correct[1] = Cascade(2, kImages, 100 + lane).correct[1];
     }
     for (const Cascade& pair : pairs) verdicts.emplace_back(pair.correct[1]);
-    PairCurves curves(kImages);
+    PairCurves<std::uint16_t> curves(kImages);
     curves.compute(ranking, first.correct[0], VerdictBlock(verdicts, kImages));
     for (std::size_t lane = 0; lane < lanes; ++lane) {
       int best = 0;
@@ -144,6 +144,24 @@ TEST(PairCurvesProperty, EveryLaneIsTheUpperEnvelopeOfItsSweep) {
       }
     }
   }
+}
+
+// More images than 16 bits count, nearly all labelled correctly.
+TEST(PairCurves, CountMoreThan65535Images) {
+  constexpr std::size_t kImages = 70'001;
+  const CompactRanking compact = rank_compactly(std::vector<float>(kImages, 0.5f));
+  const auto& ranking = std::get<Ranking<std::uint32_t>>(compact);
+  EXPECT_EQ(scores(compact).size(), kImages);
+  EXPECT_EQ(threshold_after(compact, kImages), kEscalateAll);
+  const std::vector<std::uint8_t> all(kImages, 1), none(kImages, 0);
+  std::vector<std::uint8_t> but_one = all;
+  but_one[69'999] = 0;
+  PairCurves<std::uint32_t> curves(kImages);
+  curves.compute(ranking, but_one, VerdictBlock(std::vector<std::span<const std::uint8_t>>{all, none}, kImages));
+  EXPECT_EQ(curves.correct(0, 0), kImages - 1);
+  EXPECT_EQ(curves.correct(kImages, 0), kImages);
+  EXPECT_EQ(curves.correct(kImages, 1), kImages - 1);
+  EXPECT_TRUE(std::holds_alternative<Ranking<std::uint16_t>>(rank_compactly(std::vector<float>(65'535))));
 }
 
 TEST(PairCurves, ABlockTakesSixtyFourNetsOfTheSameImages) {

@@ -53,8 +53,7 @@ Evaluator::Stages Evaluator::stages(const Genome& genome) const {
     SolverStage& stage = stages.solver.emplace_back(nullptr, &nets[j]->validation.correct);
     if (j + 1 == nets.size()) break;
     if (genome.policy == plan::PolicyKind::learned) {
-      stages.learned[j] =
-          threshold::rank_images<std::uint16_t>(fit_router_scores(*nets[j], nets.back()->route.correct));
+      stages.learned[j] = threshold::rank_compactly(fit_router_scores(*nets[j], nets.back()->route.correct));
       stage.ranking = &stages.learned[j];
     } else {
       stage.ranking = &nets[j]->ranking(genome.policy);
@@ -79,7 +78,7 @@ PlanRun Evaluator::run(const Genome& genome, std::span<const double> thresholds)
   std::vector<std::size_t> reached(count);
   for (std::size_t i = 0; i < images; ++i) {
     std::size_t exit = 0;
-    while (exit + 1 < count && all.solver[exit].ranking->score[i] > thresholds[exit]) ++exit;
+    while (exit + 1 < count && scores(*all.solver[exit].ranking)[i] > thresholds[exit]) ++exit;
     for (std::size_t j = 0; j <= exit; ++j) ++reached[j];
     run.correct.push_back((*all.solver[exit].correct)[i]);
   }

@@ -57,7 +57,7 @@ ExitNet make_exit_net(const plan::ArchSpec& arch, plan::Precision precision, std
       const float seen = net.validation.seen[i][kind];
       score[i] = kind == 1 ? seen : 1 - seen;
     }
-    net.rankings[kind] = threshold::rank_images<std::uint16_t>(std::move(score));
+    net.rankings[kind] = threshold::rank_compactly(std::move(score));
   }
   return net;
 }

@@ -17,7 +17,7 @@
 
 namespace triage::search {
 
-using Ranking = threshold::Ranking<std::uint16_t>;  // a split has 65,535 images at most
+using Ranking = threshold::CompactRanking;
 
 // Confidence, entropy and margin under the exit's temperature, image-major; the three scores are 1 - c, e and 1 - m.
 struct SplitEvidence {

@@ -41,6 +41,8 @@ std::optional<std::size_t> max_escalated(std::span<const cost::CostedStage> stag
   return low;
 }
 
+// Index: as of the nets' rankings.
+template <std::unsigned_integral Index>
 std::uint64_t cascades(const Evaluator& evaluator, const Structures& structures, std::span<const ExitNet* const> nets,
                        BestPairs& best) {
   const EvaluatorOptions& options = evaluator.options();
@@ -55,7 +57,7 @@ std::uint64_t cascades(const Evaluator& evaluator, const Structures& structures,
   for (std::size_t begin = 0; begin < nets.size(); begin += threshold::kLanes) {
     blocks.emplace_back(std::span(verdicts).subspan(begin, std::min(threshold::kLanes, nets.size() - begin)), images);
   }
-  threshold::PairCurves curves(images);
+  threshold::PairCurves<Index> curves(images);
   std::uint64_t count = 0;
   for (std::size_t first = 0; first < nets.size(); ++first) {
     const double start = on_axis(alone[first], options.axis);
@@ -63,7 +65,8 @@ std::uint64_t cascades(const Evaluator& evaluator, const Structures& structures,
     for (const plan::PolicyKind policy : structures.policies) {
       if (policy == plan::PolicyKind::learned) continue;
       for (std::size_t b = 0; b < blocks.size(); ++b) {
-        curves.compute(nets[first]->ranking(policy), nets[first]->validation.correct, blocks[b]);
+        curves.compute(std::get<threshold::Ranking<Index>>(nets[first]->ranking(policy)),
+                       nets[first]->validation.correct, blocks[b]);
         count += blocks[b].size();
         for (std::size_t lane = 0; lane < blocks[b].size(); ++lane) {
           const std::size_t second = b * threshold::kLanes + lane;
@@ -138,7 +141,9 @@ SweepResult sweep_pairs(const Evaluator& evaluator, const Structures& structures
   if (structures.max_stages < 2 || nets.empty()) return result;
   if (structures.cascades) {
     BestPairs best(evaluator.levels().size(), keep);
-    result.curves += cascades(evaluator, structures, nets, best);
+    const bool narrow = std::holds_alternative<threshold::Ranking<std::uint16_t>>(nets[0]->rankings[0]);
+    result.curves += narrow ? cascades<std::uint16_t>(evaluator, structures, nets, best)
+                            : cascades<std::uint32_t>(evaluator, structures, nets, best);
     collect(best, nets, result.genomes, seen);
   }
   if (structures.early_exits) result.curves += early_exits(evaluator, structures, nets, keep, result.genomes, seen);

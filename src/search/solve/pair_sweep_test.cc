@@ -9,28 +9,19 @@ namespace {
 
 class PairSweep : public testing::Test {
  protected:
-  PairSweep() : source_(space_, kFakeExits, 200), pool_(source_, space_, kFakeExits) {
+  explicit PairSweep(std::size_t images = 200, std::size_t subnets = 30)
+      : source_(space_, kFakeExits, images), pool_(source_, space_, kFakeExits) {
     structures_.space = space_;
     structures_.exits = kFakeExits;
     structures_.policies = {plan::PolicyKind::confidence, plan::PolicyKind::margin};
-    for (const plan::ArchSpec& subnet : space_.sample_distinct(30, 1)) pool_.add(subnet);
+    for (const plan::ArchSpec& subnet : space_.sample_distinct(subnets, 1)) pool_.add(subnet);
     for (const auto& [name, net] : pool_.nets()) nets_.push_back(net.get());
   }
   Evaluator evaluator(const cost::Budgets& budgets = {}) {
     return {pool_, costs_, {.classes = 4, .budgets = budgets, .levels = 24, .max_stages = 2}};
   }
 
-  plan::SearchSpace space_ = plan::SearchSpace::parse(kFakeSpace);
-  FakeAnswers source_;
-  NetPool pool_;
-  FakeCosts costs_;
-  Structures structures_;
-  std::vector<const ExitNet*> nets_;
-};
-
-// The best of each level, found by solving every pair on its own.
-TEST_F(PairSweep, FindsTheBestPairOfEveryLevel) {
-  for (const cost::Budgets& budgets : {cost::Budgets{}, cost::Budgets{.p90_latency_us = 60, .memory_kb = 150}}) {
+  void check(const cost::Budgets& budgets) {
     const Evaluator evaluate = evaluator(budgets);
     std::vector<double> wanted(evaluate.levels().size()), found(wanted.size());
     const auto note = [&](std::vector<double>& best, const Genome& genome) {
@@ -57,7 +48,28 @@ TEST_F(PairSweep, FindsTheBestPairOfEveryLevel) {
     }
     EXPECT_EQ(found, wanted);
   }
+
+  plan::SearchSpace space_ = plan::SearchSpace::parse(kFakeSpace);
+  FakeAnswers source_;
+  NetPool pool_;
+  FakeCosts costs_;
+  Structures structures_;
+  std::vector<const ExitNet*> nets_;
+};
+
+// The best of each level, found by solving every pair on its own.
+TEST_F(PairSweep, FindsTheBestPairOfEveryLevel) {
+  for (const cost::Budgets& budgets : {cost::Budgets{}, cost::Budgets{.p90_latency_us = 60, .memory_kb = 150}}) {
+    check(budgets);
+  }
 }
+
+class LargePairSweep : public PairSweep {
+ protected:
+  LargePairSweep() : PairSweep(66'000, 2) {}  // more images than 16 bits count
+};
+
+TEST_F(LargePairSweep, FindsTheBestPairOfEveryLevel) { check({}); }
 
 }  // namespace
 }  // namespace triage::search

@@ -82,13 +82,15 @@ double sum(const std::vector<std::uint8_t>& correct) { return std::accumulate(co
 void two_stages(std::span<const SolverStage> stages, Best& best) {
   const std::vector<std::uint8_t>&first = *stages[0].correct, &second = *stages[1].correct;
   std::array<std::uint32_t, 2> reached{static_cast<std::uint32_t>(first.size()), 0};
-  threshold::sweep_thresholds(
-      *stages[0].ranking, sum(first), [&](std::size_t i) { return second[i] - first[i]; },
-      [](std::size_t) { return 1; },
-      [&](std::size_t escalated, double correct, double) {
-        reached[1] = static_cast<std::uint32_t>(escalated);
-        best.offer(reached, correct, std::span(reached).last(1));
-      });
+  const auto sweep = [&](const auto& ranking) {
+    threshold::sweep_thresholds(
+        ranking, sum(first), [&](std::size_t i) { return second[i] - first[i]; }, [](std::size_t) { return 1; },
+        [&](std::size_t escalated, double correct, double) {
+          reached[1] = static_cast<std::uint32_t>(escalated);
+          best.offer(reached, correct, std::span(reached).last(1));
+        });
+  };
+  std::visit(sweep, *stages[0].ranking);
 }
 
 // All combinations of thresholds at `cells` quantiles of each exit's scores.
@@ -99,11 +101,14 @@ class ThresholdGrid {
     std::vector<std::vector<std::uint16_t>> cell(exits);
     for (std::size_t exit = 0; exit < exits; ++exit) {
       std::vector<std::uint32_t>& above = above_.emplace_back(side_, 0u);
-      for (const std::uint16_t below : stages[exit].ranking->below) {
-        const std::size_t quantile = below * cells / images;
-        cell[exit].push_back(static_cast<std::uint16_t>(quantile + 1));
-        ++above[quantile];
-      }
+      const auto add_all = [&](const auto& ranking) {
+        for (const std::size_t below : ranking.below) {
+          const std::size_t quantile = below * cells / images;
+          cell[exit].push_back(static_cast<std::uint16_t>(quantile + 1));
+          ++above[quantile];
+        }
+      };
+      std::visit(add_all, *stages[exit].ranking);
       for (std::size_t k = cells; k-- > 0;) above[k] += above[k + 1];
     }
     sums_ = threshold::grid_sums<std::int32_t>(

@@ -28,7 +28,7 @@ struct Case {  // stages that grow better, with scores that tell something
         // Coarse, so that some are equal.
         score[i] = static_cast<float>(std::floor(40 * (correct[j][i] ? 0.6 * rng.uniform() : rng.uniform())) / 40);
       }
-      if (j + 1 < count) rankings.push_back(threshold::rank_images<std::uint16_t>(score));
+      if (j + 1 < count) rankings.push_back(threshold::rank_compactly(score));
       costs.push_back({.cost = {.latency_us = 10.0 * static_cast<double>(j + 1) + rng.uniform()},
                        .size = {.macs = 1'000'000 * static_cast<std::int64_t>(j + 1)}});
     }
@@ -47,7 +47,7 @@ struct Case {  // stages that grow better, with scores that tell something
     for (std::size_t i = 0; i < images; ++i) {
       std::size_t j = 0;
       double path = costs[0].cost.latency_us, macs = static_cast<double>(costs[0].size.macs);
-      while (j < thresholds.size() && rankings[j].score[i] > thresholds[j]) {
+      while (j < thresholds.size() && scores(rankings[j])[i] > thresholds[j]) {
         path += costs[++j].cost.latency_us;
         macs += static_cast<double>(costs[j].size.macs);
       }
@@ -69,7 +69,7 @@ struct Case {  // stages that grow better, with scores that tell something
     for (const Ranking& ranking : rankings) {
       std::vector<std::vector<double>> longer;
       for (std::size_t k = 0; k <= images; ++k) {
-        if (k > 0 && !ranking.group_end[k - 1]) continue;
+        if (k > 0 && !std::visit([k](const auto& ranked) { return ranked.group_end[k - 1] != 0; }, ranking)) continue;
         for (std::vector<double> choice : choices) {
           choice.push_back(threshold::threshold_after(ranking, k));
           longer.push_back(std::move(choice));
@@ -99,6 +99,20 @@ TEST(PlanSolver, PointsAreWhatTheirThresholdsGive) {
         EXPECT_GT(points[p].accuracy, points[p - 1].accuracy);
         EXPECT_GT(points[p].cost, points[p - 1].cost);
       }
+    }
+  }
+}
+
+// As above with more images than 16 bits count.
+TEST(PlanSolver, TakesMoreThan65535Images) {
+  for (const std::size_t count : {2u, 3u}) {
+    const Case one(count, count, 70'000);
+    const auto points = solve(one.stages, one.costs, {}, cost::CostAxis::latency, CostLevels(5, 200, 40));
+    ASSERT_GT(points.size(), 3u);
+    for (const OperatingPoint& point : points) {
+      const Case::Run run = one.simulate(point.thresholds);
+      EXPECT_NEAR(point.accuracy, run.accuracy, 1e-12);
+      EXPECT_NEAR(point.cost, run.mean_us, 1e-6);
     }
   }
 }
