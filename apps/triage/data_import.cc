@@ -59,6 +59,10 @@ void add_import_options(CLI::App& importer, ImportArguments& arguments) {
   restrict(importer.add_option("--width", arguments.request.photos.width, "bring images to this width (folder, list)"),
            photos)
       ->check(CLI::Range(1, 8192));
+  restrict(importer.add_flag("--keep-encoded", arguments.request.photos.keep_encoded,
+                             "keep the files as they are (JPEG, PNG, ...), of any size, instead of pixels of one size: "
+                             "for networks that bring their own preprocessing (folder, list)"),
+           photos);
   restrict(importer.add_option("--channels", arguments.request.photos.channels,
                                "1 or 3; default: 1 when every image is grey (folder, list)"),
            photos)
@@ -128,6 +132,9 @@ void run_import(const ImportArguments& arguments, const fs::path& out, data::Imp
   data::PhotoOptions& photos = request.photos;
   if (kind == "folder" || kind == "list") {
     if ((photos.height == 0) != (photos.width == 0)) throw UsageError("--height and --width go together");
+    if (photos.keep_encoded && photos.height > 0) {
+      throw UsageError("--keep-encoded keeps images of any size: expected no --height and --width");
+    }
     if (arguments.images.fit && photos.height == 0) throw UsageError("--fit needs --height and --width");
   }
   photos.fit = arguments.images.fit.value_or(Fit::squash);
