@@ -1,0 +1,137 @@
+#include "model/counts.h"
+
+#include <algorithm>
+#include <set>
+
+#include "core/error.h"
+#include "model/quantized.h"
+#include "model/shapes.h"
+
+namespace triage::model {
+namespace {
+
+const Shape& known_shape(const Graph& graph, const Node& node, ValueId id) {
+  const Value* value = id == kNone ? nullptr : &graph.value(id);
+  if (value == nullptr || !value->shape || !fixed(*value->shape))
+    fail("{}: value '{}': found the shape {}, expected a fixed one", graph.label(node),
+         value == nullptr ? "none" : value->name,
+         value != nullptr && value->shape ? to_string(*value->shape) : std::string("unknown"));
+  return *value->shape;
+}
+
+std::int64_t macs_of(const Graph& graph, const Node& node) {
+  const auto form = quantized_form(graph, node);
+  const Node real = form ? real_node(node, *form) : node;
+  switch (real.op) {
+    case Op::conv:
+    case Op::fused_conv: {  // outputs times the taps of one
+      const Shape& weight = known_shape(graph, node, real.input(1));
+      return elements(known_shape(graph, node, real.output())) * elements(weight) /
+             std::max<std::int64_t>(1, weight.front().size);
+    }
+    case Op::gemm: {
+      const Shape& a = known_shape(graph, node, real.input(0));
+      const std::int64_t depth = a.at(real.integer("transA") != 0 ? 0 : 1).size;
+      return elements(known_shape(graph, node, real.output())) * depth;
+    }
+    case Op::matmul:
+      return elements(known_shape(graph, node, real.output())) * known_shape(graph, node, real.input(0)).back().size;
+    default:
+      return 0;
+  }
+}
+
+std::int64_t bytes_of(const Value& value) {
+  if (!value.shape || !fixed(*value.shape)) return 0;
+  return (elements(*value.shape) * bits_of(value.type) + 7) / 8;
+}
+
+std::int64_t peak_bytes(const Graph& graph) {
+  std::vector<std::size_t> last(graph.values.size(), 0);
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    for (const auto* ids : {&graph.nodes[i].inputs, &graph.nodes[i].captures, &graph.nodes[i].outputs}) {
+      for (const ValueId id : *ids) {
+        if (id != kNone) last[static_cast<std::size_t>(id)] = i;
+      }
+    }
+  }
+  for (const ValueId id : graph.outputs) last[static_cast<std::size_t>(id)] = graph.nodes.size();
+  std::int64_t alive = 0;
+  for (const ValueId id : graph.inputs) alive += bytes_of(graph.value(id));
+  std::int64_t peak = alive;
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    const Node& node = graph.nodes[i];
+    for (const ValueId id : node.outputs) {
+      if (id != kNone) alive += bytes_of(graph.value(id));
+    }
+    peak = std::max(peak, alive);
+    std::set<ValueId> gone(node.inputs.begin(), node.inputs.end());
+    gone.insert(node.captures.begin(), node.captures.end());
+    gone.insert(node.outputs.begin(), node.outputs.end());
+    for (const ValueId id : gone) {
+      if (id != kNone && !graph.constant(id) && last[static_cast<std::size_t>(id)] == i)
+        alive -= bytes_of(graph.value(id));
+    }
+  }
+  return peak;
+}
+
+// Inputs of a node that only say how it is done: shapes, axes, scales, zero points.
+std::set<ValueId> scales_of(const Graph& graph) {
+  std::set<ValueId> scales;
+  for (const Node& node : graph.nodes) {
+    if (node.op == Op::quantize || node.op == Op::dequantize) {
+      scales.insert({node.input(1), node.input(2)});
+    } else if (const auto form = quantized_form(graph, node)) {
+      for (const QuantizedOperand& operand : form->inputs)
+        scales.insert({node.input(operand.scale), node.input(operand.zero)});
+      scales.insert({node.input(form->output_scale), node.input(form->output_zero)});
+    }
+  }
+  return scales;
+}
+
+void count_constants(const Graph& graph, Counts& counts) {
+  const auto readers = graph.readers();
+  const std::set<ValueId> scales = scales_of(graph);
+  for (std::size_t i = 0; i < graph.values.size(); ++i) {
+    const Value& value = graph.values[i];
+    if (!value.constant || readers[i].empty()) continue;
+    counts.weight_bytes += static_cast<std::int64_t>(value.constant->bytes->size());
+    const bool real = value.type == Type::float32 || value.type == Type::float16 || value.type == Type::bfloat16 ||
+                      value.type == Type::float64;
+    const bool bias = value.type == Type::int32 && value.constant->size() > 1;  // of a product in integers
+    const bool weight = real || value.quantization || bias || value.type == Type::int8;
+    if (weight && value.constant->size() > 1 && !scales.contains(static_cast<ValueId>(i)))
+      counts.parameters += value.constant->size();
+  }
+}
+
+std::int64_t batch_of(const Graph& graph) {
+  if (graph.inputs.empty()) return 1;
+  const auto& shape = graph.value(graph.inputs.front()).shape;
+  return shape && !shape->empty() && shape->front().fixed() ? std::max<std::int64_t>(1, shape->front().size) : 1;
+}
+
+}  // namespace
+
+Counts count(const Graph& graph) {
+  Graph fixed_graph = graph;
+  const std::int64_t batch = batch_of(graph);
+  fix_batch(fixed_graph, 1);
+  Counts counts;
+  for (const Node& node : fixed_graph.nodes) {
+    if (node.op == Op::opaque) {
+      counts.not_counted.push_back(fixed_graph.label(node));
+      continue;
+    }
+    const std::int64_t macs = macs_of(fixed_graph, node) / batch;
+    counts.macs += macs;
+    if (macs > 0) counts.nodes.push_back({node.name, std::string(to_string(node.op)), macs});
+  }
+  count_constants(fixed_graph, counts);
+  counts.peak_activation_bytes = peak_bytes(fixed_graph) / batch;
+  return counts;
+}
+
+}  // namespace triage::model

@@ -1,0 +1,32 @@
+// What a network costs by its shapes alone: multiply-accumulates, parameters, bytes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/graph.h"
+
+namespace triage::model {
+
+struct NodeCount {
+  std::string node, op;
+  std::int64_t macs = 0;
+};
+
+// Of one image. Convolutions and matrix products are counted, also those in integers; nothing else is.
+struct Counts {
+  std::int64_t macs = 0;
+  std::int64_t parameters = 0;    // numbers in constants of more than one element that nodes read as weights: what is
+                                  // real, and integers with a scale (their scales and zero points are none)
+  std::int64_t weight_bytes = 0;  // of all constants that nodes read, as the file keeps them
+  std::int64_t peak_activation_bytes = 0;  // largest sum of values alive at once, the nodes run in order, none in place
+  std::vector<NodeCount> nodes;            // with macs, in order
+  std::vector<std::string> not_counted;    // nodes whose cost is not known: opaque ones
+};
+
+// A graph whose batch is free is counted at 1; one whose batch is fixed at N, in Nths. Throws Error naming the node for
+// a product whose sizes are not known.
+Counts count(const Graph& graph);
+
+}  // namespace triage::model
