@@ -87,7 +87,7 @@ template <int times>
       turned[2 * i] = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
       turned[2 * i + 1] = __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
     }
-    std::memcpy(lines, turned, sizeof turned);
+    for (int i = 0; i < kLanes; ++i) lines[i] = turned[i];
   }
 }
 constexpr int kLaneBits = kLanes == 16 ? 4 : 3, kLineBits = 4;
@@ -107,7 +107,7 @@ void turn_in(const std::uint8_t* from, std::ptrdiff_t stride, int rows, int byte
     Line lines[kLanes];
     for (int r = 0; r < kLanes; ++r) std::memcpy(&lines[r], row[r] + at, sizeof(Line));
     turn<kLaneBits>(lines);
-    std::memcpy(to + at * kLanes, lines, sizeof lines);
+    for (int i = 0; i < kLanes; ++i) std::memcpy(to + at * kLanes + i * kLine, &lines[i], sizeof(Line));
   }
 }
 
@@ -121,7 +121,7 @@ void turn_out(const std::uint8_t* from, int rows, int bytes, std::uint8_t* to) {
   for (int begin = 0; begin < bytes; begin += kLine) {
     const int at = begin + kLine <= bytes ? begin : bytes - kLine;
     Line lines[kLanes];
-    std::memcpy(lines, from + at * kLanes, sizeof lines);
+    for (int i = 0; i < kLanes; ++i) std::memcpy(&lines[i], from + at * kLanes + i * kLine, sizeof(Line));
     turn<kLineBits>(lines);
     for (int r = 0; r < rows; ++r)
       std::memcpy(to + static_cast<std::ptrdiff_t>(r) * bytes + at, &lines[r], sizeof(Line));
