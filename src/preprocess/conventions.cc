@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "core/error.h"
 #include "core/statistics/statistics.h"
@@ -87,6 +88,20 @@ double p_of(const ConventionTrial& a, const ConventionTrial& b) {
 
 }  // namespace
 
+ImageSize typical_size(std::span<const ImageSize> sizes) {
+  const auto shorter = [](const ImageSize& size) { return std::min(size.height, size.width); };
+  std::map<int, int> sides;
+  std::map<std::pair<int, int>, int> whole;
+  for (const ImageSize& size : sizes) ++sides[shorter(size)], ++whole[{size.height, size.width}];
+  ImageSize best;
+  std::pair<int, int> most;
+  for (const ImageSize& size : sizes) {
+    const std::pair frequent{sides[shorter(size)], whole[{size.height, size.width}]};
+    if (frequent > most) best = size, most = frequent;
+  }
+  return best;
+}
+
 std::vector<Convention> value_conventions(const NetworkInput& input, const Convention& base) {
   std::vector<Convention> list;
   if (input.channels == 1) {
@@ -121,7 +136,7 @@ std::vector<Convention> geometry_conventions(const NetworkInput& input, ImageSiz
       list.push_back(with_crop(base, share, bicubic));
       list.push_back(with_crop(base, share, bilinear));
     }
-    if (images.height == images.width) return list;  // squashing would be the same
+    if (images.height == images.width && images.height > 0) return list;  // squashing would be the same
   }
   list.push_back(squashed(base, bilinear, Resampler::pillow));
   list.push_back(squashed(base, bicubic, Resampler::pillow));
@@ -137,11 +152,9 @@ ConventionSearch::ConventionSearch(const NetworkInput& input, ImageSize images) 
 }
 
 void ConventionSearch::answer(const std::vector<std::vector<std::uint8_t>>& right) {
-  const std::size_t images = trials_.empty() && !right.empty() ? right[0].size()
-                             : trials_.empty()                 ? 0
-                                                               : trials_[0].right.size();
   if (right.size() != next_.size() || next_.empty())
     fail("preprocessing: expected the answers of {} trials, found {}", next_.size(), right.size());
+  const std::size_t images = trials_.empty() ? right[0].size() : trials_[0].right.size();
   for (const auto& one : right) {
     if (one.size() != images || images == 0)
       fail("preprocessing: expected the answers about {} images for each trial, found {}", images, one.size());

@@ -22,14 +22,19 @@ struct Convention {
 };
 
 struct ImageSize {
-  int height = 0, width = 0;
+  int height = 0, width = 0;  // 0: any
+  bool operator==(const ImageSize&) const = default;
 };
+
+// The size that stands for images of many: of those whose shorter side is the most frequent one, the most frequent; the
+// first of equals. {0, 0} of none.
+ImageSize typical_size(std::span<const ImageSize> sizes);
 
 // Values: the more usual ones first; all with the resize and crop of `base`.
 std::vector<Convention> value_conventions(const NetworkInput& input, const Convention& base);
 
 // Resize and crop: with the values of `base`. What is usual depends on the images: where they have the network's size
-// there is one way, where their shorter side has it that comes first. images: the size that most of them have.
+// there is one way, where their shorter side has it that comes first. images: their typical size.
 std::vector<Convention> geometry_conventions(const NetworkInput& input, ImageSize images, const Convention& base);
 
 struct ConventionTrial {

@@ -78,6 +78,15 @@ TEST(Conventions, TheFirstIsTorchvisions) {
   EXPECT_EQ(first.mean, (std::vector{0.485, 0.456, 0.406}));
 }
 
+TEST(Conventions, OneSizeStandsForMany) {
+  EXPECT_EQ(typical_size({}), ImageSize());
+  const std::vector<ImageSize> sizes{{300, 300}, {300, 300}, {160, 213}, {213, 160}, {213, 160}, {160, 999}};
+  EXPECT_EQ(typical_size(sizes), (ImageSize{213, 160}));
+  const Convention plain{.preprocess = plain_preprocess(kPhotographs)};
+  EXPECT_EQ(geometry_conventions(kPhotographs, {}, plain).size(),
+            geometry_conventions(kPhotographs, {9, 8}, plain).size());
+}
+
 TEST(Conventions, ImagesOfTheNetworksSizeAreNotResized) {
   ConventionSearch search({.height = 32, .width = 32}, {32, 32});
   search.answer(std::vector(search.next().size(), std::vector<std::uint8_t>{1, 0, 1}));
