@@ -18,7 +18,7 @@ int build_command(int argc, char** argv) {
   workflow::BuildRequest request;
   app.add_option("RUN", run, "run directory of triage train or triage search")->required();
   target_options.add_options(app);
-  app.add_option("--policy", policy, "learned, confidence, entropy or margin; default: the configuration's");
+  app.add_option("--policy", policy, "learned, confidence, entropy, margin or agreement; default: the configuration's");
   app.add_option("--metric", metric,
                  "what accuracy means where the point is chosen: accuracy (of all images) or balanced (the mean of the "
                  "classes' recalls); default: the configuration's")

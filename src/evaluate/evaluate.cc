@@ -87,13 +87,14 @@ void add_examples(const route::ScoreTable& table, const Operation& at, std::size
 }
 
 // Policies against each other at the operating point's latency, and the plan itself against its static nets.
-std::vector<results::PairedTest> paired_tests(const plan::Plan& plan, const route::Verdicts& verdicts,
-                                              const Comparison& comparison, const Operation& at,
-                                              const ComparisonOptions& options) {
+std::vector<results::PairedTest> paired_tests(const plan::Plan& plan, const route::ScoreTable& table,
+                                              const route::Verdicts& verdicts, const Comparison& comparison,
+                                              const Operation& at, const ComparisonOptions& options) {
   std::vector<results::PairedTest> out;
+  const route::Verdicts answered = route::exit_verdicts(plan, table);
   const auto at_latency = [&](const std::string& policy) {
     const PolicyCurve& curve = comparison.curves.at(policy);
-    return correct_at(verdicts, route::exits_taken(curve.scores, point_at(curve.curve, at.latency_us).thresholds));
+    return correct_at(answered, route::exits_taken(curve.scores, point_at(curve.curve, at.latency_us).thresholds));
   };
   for (const auto& [a, b] : {std::pair{"learned", "confidence"}, {"learned", "random"}, {"confidence", "random"}}) {
     if (!comparison.curves.contains(a)) continue;
@@ -131,7 +132,7 @@ results::PlanFigures plan_part(const plan::Plan& plan) {
 results::Evaluation evaluate_set(const plan::Plan& plan, const route::ScoreTable& table, const std::string& dataset,
                                  const EvaluateOptions& options) {
   const route::Verdicts verdicts = route::verdicts(table);
-  const Operation at = operate(plan, table, verdicts);
+  const Operation at = operate(plan, table);
   const ComparisonOptions& how = options.comparison;
   Comparison comparison = compare_policies(plan, table, how);
   results::Evaluation out{.dataset = dataset, .split = options.split, .count = table.count(), .metric = how.metric};
@@ -142,10 +143,10 @@ results::Evaluation evaluate_set(const plan::Plan& plan, const route::ScoreTable
   }
   out.operating_point = operating_point(plan, table, at, how);
   out.calibration = calibration(plan, table);
-  out.paired_tests = paired_tests(plan, verdicts, comparison, at, how);
+  out.paired_tests = paired_tests(plan, table, verdicts, comparison, at, how);
   out.policies = std::move(comparison.policies);
   out.apgr_differences = std::move(comparison.differences);
-  out.warnings = route::plan_warnings(plan, table, verdicts, at.exits, how.metric);
+  out.warnings = route::plan_warnings(plan, table, at.exits, how.metric);
   add_examples(table, at, options.examples, out);
   return out;
 }
@@ -166,8 +167,7 @@ results::Results evaluate_plan(const EvaluateOptions& wanted) {
     eval.path = printable_line(file.string());
     eval.sha256 = dataset.info().sha256;
     if (timed) {
-      const route::Verdicts verdicts = route::verdicts(table);
-      const Operation at = operate(plan, table, verdicts);
+      const Operation at = operate(plan, table);
       eval.latency = run_plan(options.plan.string(), plan, dataset, indices, at.expected(), options.real_run);
       if (!eval.latency->stable) eval.warnings.push_back(kDisturbed);
     }

@@ -14,10 +14,10 @@ std::vector<Expected> Operation::expected() const {
   return all;
 }
 
-Operation operate(const plan::Plan& plan, const route::ScoreTable& table, const route::Verdicts& verdicts) {
+Operation operate(const plan::Plan& plan, const route::ScoreTable& table) {
   Operation out;
+  const auto [verdicts, scores] = route::exit_answers(plan, plan.policy, table);
   if (plan.stages.size() > 1) {
-    const route::ExitScores scores = route::policy_scores(plan, plan.policy, table);
     for (std::size_t e = 0; e < scores.size(); ++e) out.thresholds.push_back(plan.stages[e].exit.threshold);
     out.exits = route::exits_taken(scores, out.thresholds);
     out.score = scores[0];

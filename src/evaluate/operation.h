@@ -24,7 +24,7 @@ struct Operation {
 };
 
 // The plan must have measured costs.
-Operation operate(const plan::Plan& plan, const route::ScoreTable& table, const route::Verdicts& verdicts);
+Operation operate(const plan::Plan& plan, const route::ScoreTable& table);
 
 // Throws Error when the data set has no test images.
 std::vector<std::uint32_t> test_indices(const data::Dataset& dataset);

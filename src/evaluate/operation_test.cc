@@ -14,7 +14,7 @@ using testing::ElementsAre;
 struct OperationTest : testing::Test {
   plan::Plan plan = tiny_plan();
   route::ScoreTable table = tiny_table();
-  Operation operated() const { return operate(plan, table, route::verdicts(table)); }
+  Operation operated() const { return operate(plan, table); }
 };
 
 TEST_F(OperationTest, ByHand) {

@@ -1,6 +1,7 @@
 #include "exporting/score_nodes.h"
 
 #include <cmath>
+#include <format>
 #include <limits>
 
 #include "core/error.h"
@@ -9,30 +10,41 @@ namespace triage::exporting {
 namespace {
 
 struct EvidenceNames {
-  std::string scaled, probabilities;  // [n, classes]: logits / temperature and their softmax
+  std::string scaled, probabilities;  // [n, classes]: logits / temperature (of a mean: empty) and their softmax
 };
 
-EvidenceNames add_probabilities(GraphBuilder& builder, double temperature, const std::string& logits) {
+EvidenceNames add_probabilities(GraphBuilder& builder, double temperature, const std::string& logits,
+                                const std::string& place) {
   EvidenceNames names{logits, {}};
   if (temperature != 1) {
-    const auto divisor = builder.constant("router/temperature", static_cast<float>(temperature));
-    names.scaled = builder.node("Div", {logits, divisor}, "router/scaled");
+    const auto divisor = builder.constant(place + "/temperature", static_cast<float>(temperature));
+    names.scaled = builder.node("Div", {logits, divisor}, place + "/scaled");
   }
-  names.probabilities = builder.node("Softmax", {names.scaled}, "router/probabilities");
+  names.probabilities = builder.node("Softmax", {names.scaled}, place + "/probabilities");
   builder.attribute("axis", 1);
   return names;
 }
 
-std::string add_confidence(GraphBuilder& builder, const EvidenceNames& names) {
-  auto confidence = builder.node("ReduceMax", {names.probabilities}, "router/confidence");
+std::string add_largest(GraphBuilder& builder, const std::string& probabilities, const std::string& name) {
+  auto largest = builder.node("ReduceMax", {probabilities}, name);
   builder.attribute("axes", std::vector<std::int64_t>{1}).attribute("keepdims", 1);
-  return confidence;
+  return largest;
 }
 
-// -sum p log p / log(classes). The logarithm comes from LogSoftmax: it stays finite where a probability rounds to 0.
+std::string add_confidence(GraphBuilder& builder, const EvidenceNames& names) {
+  return add_largest(builder, names.probabilities, "router/confidence");
+}
+
+// -sum p log p / log(classes). The logarithm comes from LogSoftmax, of a mean from its clamped values: it stays finite
+// where a probability rounds to 0.
 std::string add_entropy(GraphBuilder& builder, const EvidenceNames& names, int classes) {
-  const auto logarithms = builder.node("LogSoftmax", {names.scaled}, "router/log_probabilities");
-  builder.attribute("axis", 1);
+  std::string logarithms;
+  if (names.scaled.empty()) {
+    logarithms = add_logarithm(builder, names.probabilities, "router");
+  } else {
+    logarithms = builder.node("LogSoftmax", {names.scaled}, "router/log_probabilities");
+    builder.attribute("axis", 1);
+  }
   const auto products = builder.node("Mul", {names.probabilities, logarithms}, "router/p_log_p");
   const std::int64_t axis = 1;
   const auto axes = builder.constant("router/class_axis", {1}, std::span(&axis, 1));
@@ -100,19 +112,66 @@ std::string add_router(GraphBuilder& builder, const plan::Router& router, const 
   return builder.node("Sigmoid", {sum}, "router/g");
 }
 
+// The mean over the stages of (largest probability - that of the answer).
+std::string add_disagreement(GraphBuilder& builder, const std::string& answer, const std::vector<std::string>& stages) {
+  const auto label = builder.node("ArgMax", {answer}, "router/answer");
+  builder.attribute("axis", 1).attribute("keepdims", 1);
+  std::string sum;
+  for (std::size_t k = 0; k < stages.size(); ++k) {
+    const std::string place = std::format("router/stage{}", k);
+    const auto own = builder.node("GatherElements", {stages[k], label}, place + "/of_answer");
+    builder.attribute("axis", 1);
+    const auto largest = add_largest(builder, stages[k], place + "/largest");
+    const auto lost = builder.node("Sub", {largest, own}, place + "/disagrees");
+    sum = k == 0 ? lost : builder.node("Add", {sum, lost}, place + "/sum");
+  }
+  const auto count = builder.constant("router/stages", static_cast<float>(stages.size()));
+  return builder.node("Div", {sum, count}, "router/disagreement");
+}
+
 std::string one_minus(GraphBuilder& builder, const std::string& value) {
   return builder.node("Sub", {builder.constant("router/one", 1.0f), value}, "router/complement");
 }
 
 }  // namespace
 
+std::string add_logarithm(GraphBuilder& builder, const std::string& probabilities, const std::string& place) {
+  const auto least = builder.constant(place + "/least", std::numeric_limits<float>::min());
+  return builder.node("Log", {builder.node("Max", {probabilities, least}, place + "/clamped")}, place + "/logarithms");
+}
+
+std::string add_probabilities(GraphBuilder& builder, double temperature, const std::string& logits) {
+  return add_probabilities(builder, temperature, logits, "answer").probabilities;
+}
+
+std::string add_mean(GraphBuilder& builder, std::span<const double> weights, std::span<const std::string> stages) {
+  std::string sum;
+  for (std::size_t k = 0; k < weights.size(); ++k) {
+    if (!(weights[k] > 0)) continue;
+    const std::string place = std::format("answer/stage{}", k);
+    const auto weight = builder.constant(place + "/weight", static_cast<float>(weights[k]));
+    const auto part = builder.node("Mul", {stages[k], weight}, place + "/part");
+    sum = sum.empty() ? part : builder.node("Add", {sum, part}, place + "/sum");
+  }
+  return sum;
+}
+
 std::string add_score(GraphBuilder& builder, plan::PolicyKind policy, const plan::Exit& exit, int classes,
-                      const std::string& logits, const std::string& features) {
+                      const std::string& logits, const std::string& features, const AnswersSoFar& so_far) {
   if (classes < 2) fail("score: found {} classes, expected at least 2", classes);
   if (!(exit.temperature > 0)) fail("score: found temperature {}, expected a positive number", exit.temperature);
-  const auto names = add_probabilities(builder, exit.temperature, logits);
+  const bool own = so_far.mean.empty() || policy == plan::PolicyKind::learned;
+  const auto names = own ? add_probabilities(builder, exit.temperature, logits, "router")
+                         : EvidenceNames{.scaled = {}, .probabilities = so_far.mean};
   std::string column;
   switch (policy) {
+    case plan::PolicyKind::agreement:
+      if (so_far.compared.empty()) {
+        column = one_minus(builder, add_confidence(builder, names));
+      } else {
+        column = add_disagreement(builder, names.probabilities, so_far.compared);
+      }
+      break;
     case plan::PolicyKind::confidence:
       column = one_minus(builder, add_confidence(builder, names));
       break;

@@ -30,8 +30,7 @@ TEST(ScoreNodesTest, AgreesWithTheRuntimeOnHardLogits) {
                                   -3, 2, .5, 1.9, 50, 49, -1e4, -5000, 1e-6, 2e-6, 0., 3e-6};
   Rng rng(11);
   plan::Exit exit{0.8, testing::random_router(0, 3, rng), 0.5};
-  for (auto policy :
-       {plan::PolicyKind::learned, plan::PolicyKind::confidence, plan::PolicyKind::entropy, plan::PolicyKind::margin}) {
+  for (const plan::PolicyKind policy : plan::kPolicyKinds) {
     const auto found = onnx_engine("score", score_model(policy, exit, kClasses)).run(logits, 6).at("score");
     ASSERT_EQ(found.size(), 6u);
     for (int i = 0; i < 6; ++i) {

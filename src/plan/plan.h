@@ -3,6 +3,7 @@
 // is above its threshold. Big/Little is two image stages; an early exit is followed by a feature stage.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,7 +22,9 @@ inline constexpr std::size_t kMaxStages = 64;
 inline constexpr int kMaxHidden = 4096;  // units of a router
 
 enum class StageInput { image, features };  // features: the carried map of stage Stage::source
-enum class PolicyKind { learned, confidence, entropy, margin };
+enum class PolicyKind { learned, confidence, entropy, margin, agreement };
+inline constexpr std::array kPolicyKinds{PolicyKind::learned, PolicyKind::confidence, PolicyKind::entropy,
+                                         PolicyKind::margin, PolicyKind::agreement};
 
 enum class Metric { accuracy, balanced };  // share of the images that are right; mean of the classes' shares
 
@@ -48,6 +51,9 @@ struct Exit {
   double temperature = 1;        // logits are divided by it before any probability is formed
   std::optional<Router> router;  // present where a learned router was trained
   double threshold = 1;          // escalate while score > threshold
+  // Answers together: the exit answers from the mean of the probabilities of the stages up to its own, weighted so. One
+  // weight for each of them, 0 or more, together 1; empty: from its own stage alone.
+  std::vector<double> answer_weights;
 };
 
 struct MeasuredCost {  // measured on the plan's device; µs per image at batch 1

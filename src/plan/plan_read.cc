@@ -60,11 +60,26 @@ Router router_from_json(const JsonReader& json, int stage_features) {
   return router;
 }
 
-Exit exit_from_json(const JsonReader& json, int stage_features) {
+// Of the stages 0 to `stage`.
+std::vector<double> answer_weights_from_json(const JsonReader& json, int stage) {
+  if (json.size() != static_cast<std::size_t>(stage) + 1)
+    json.fail_here(std::format("a list of {}, one for each stage up to this one", stage + 1));
+  const auto weights = json.as<std::vector<double>>();
+  double sum = 0;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    if (!(weights[i] >= 0 && weights[i] <= 1)) json.at(i).fail_here("a weight from 0 to 1");
+    sum += weights[i];
+  }
+  if (std::abs(sum - 1) > 1e-6) fail("{}: expected weights that add up to 1, found {}", json.where(), sum);
+  return weights;
+}
+
+Exit exit_from_json(const JsonReader& json, int stage, int stage_features) {
   Exit exit;
   exit.temperature = json.get_in("temperature", 1e-3, 1e3);
   exit.threshold = json.get<double>("threshold");
   if (json.has("router")) exit.router = router_from_json(json.at("router"), stage_features);
+  if (json.has("answer_weights")) exit.answer_weights = answer_weights_from_json(json.at("answer_weights"), stage);
   return exit;
 }
 
@@ -138,7 +153,7 @@ Stage stage_from_json(const JsonReader& json, int index, int version, const Plan
     stage.activation_bytes = json.get_in<std::int64_t>("activation_bytes", 0, INT64_MAX);
     stage.precision = precision_from_string(json.get<std::string>("precision"), json.at("precision").where());
   }
-  stage.exit = exit_from_json(json.at("exit"), stage.feature_width);
+  stage.exit = exit_from_json(json.at("exit"), index, stage.feature_width);
   if (json.has("cost")) stage.cost = cost_from_json(json.at("cost"));
   return stage;
 }
@@ -180,10 +195,10 @@ bool is_name(const std::string& text) {
 }
 
 PolicyKind policy_from_string(const std::string& text, const std::string& where) {
-  for (const auto kind : {PolicyKind::learned, PolicyKind::confidence, PolicyKind::entropy, PolicyKind::margin}) {
+  for (const PolicyKind kind : kPolicyKinds) {
     if (text == to_string(kind)) return kind;
   }
-  fail("{}: expected learned, confidence, entropy or margin, found '{}'", where, text);
+  fail("{}: expected learned, confidence, entropy, margin or agreement, found '{}'", where, text);
 }
 
 Metric metric_from_string(const std::string& text, const std::string& where) {

@@ -111,8 +111,29 @@ TEST(Plan, TheSchemaAgrees) {
                                .needs = {"avx2"}}};
   plan.stages[1].input = StageInput::features;
   plan.stages[1].source = 0;
+  plan.stages[1].exit.answer_weights = {0.25, 0.75};
   expect_schema_agrees(TRIAGE_SCHEMAS "/plan.schema.json", to_json(plan),
                        [](const Json& json) { plan_from_json(json, "plan.json"); }, {"provenance"});
+}
+
+TEST(Plan, KeepsAnswerWeights) {
+  Plan plan = pair();
+  EXPECT_FALSE(to_json(plan)["stages"][1]["exit"].contains("answer_weights"));  // as in plans of before
+  plan.policy = PolicyKind::agreement;
+  plan.stages[1].exit.answer_weights = {0.25, 0.75};
+  Json json = to_json(plan);
+  const Plan back = plan_from_json(json, "plan.json");
+  EXPECT_EQ(back.policy, PolicyKind::agreement);
+  EXPECT_TRUE(back.stages[0].exit.answer_weights.empty());
+  EXPECT_EQ(back.stages[1].exit.answer_weights, plan.stages[1].exit.answer_weights);
+  const auto refusal = [&](const Json& weights) {
+    json["stages"][1]["exit"]["answer_weights"] = weights;
+    return error_of([&] { plan_from_json(json, "plan.json"); });
+  };
+  const std::string place = "plan.json: stages[1].exit.answer_weights";
+  EXPECT_THAT(refusal({1}), HasSubstr(place + ": expected a list of 2, one for each stage up to this one, found"));
+  EXPECT_EQ(refusal({0.5, 0.25}), place + ": expected weights that add up to 1, found 0.75");
+  EXPECT_EQ(refusal({-0.5, 1.5}), place + "[0]: expected a weight from 0 to 1, found -0.5");
 }
 
 TEST(Plan, KeepsArtifacts) {
@@ -219,7 +240,7 @@ TEST(Plan, RefusesByNameWithFoundAndExpected) {
   EXPECT_EQ(refusal_at("/version", 3), "plan.json: version: expected a number from 1 to 2, found 3");
   EXPECT_EQ(refusal_without("", "version"), "plan.json: field 'version' is missing");
   EXPECT_EQ(refusal_at("/policy", "guess"),
-            "plan.json: policy: expected learned, confidence, entropy or margin, found 'guess'");
+            "plan.json: policy: expected learned, confidence, entropy, margin or agreement, found 'guess'");
   EXPECT_EQ(refusal_at("/stages/1/name", "little"),
             "plan.json: stages[1].name: expected a name that no other stage has, found \"little\"");
   EXPECT_EQ(refusal_at("/stages/0/arch", "8-x"),

@@ -21,6 +21,7 @@ Json to_json(const Router& router) {
 Json to_json(const Exit& exit) {
   Json json = {{"temperature", exit.temperature}, {"threshold", exit.threshold}};
   if (exit.router) json["router"] = to_json(*exit.router);
+  if (!exit.answer_weights.empty()) json["answer_weights"] = exit.answer_weights;
   return json;
 }
 
@@ -97,6 +98,8 @@ std::string to_string(PolicyKind kind) {
       return "entropy";
     case PolicyKind::margin:
       return "margin";
+    case PolicyKind::agreement:
+      return "agreement";
   }
   return "unknown";
 }

@@ -33,14 +33,15 @@ void use_of_exits(const plan::Plan& plan, std::span<const std::uint8_t> exits, s
 }
 
 // Stages alone against the plan, on the same images.
-void stages_alone(const plan::Plan& plan, const Verdicts& verdicts, std::span<const std::uint8_t> exits,
-                  const std::vector<double>& values, std::vector<std::string>& out) {
+void stages_alone(const plan::Plan& plan, const Verdicts& of_stages, const Verdicts& of_exits,
+                  std::span<const std::uint8_t> exits, const std::vector<double>& values,
+                  std::vector<std::string>& out) {
   const std::size_t count = exits.size();
   const std::vector<double> path = path_latency_us(plan);
   std::vector<std::uint8_t> correct(count);
   double latency = 0, worth = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    correct[i] = verdicts.correct[exits[i]][i];
+    correct[i] = of_exits.correct[exits[i]][i];
     latency += path[exits[i]] / static_cast<double>(count);
     worth += (values.empty() ? 1 : values[i]) / static_cast<double>(count);
   }
@@ -48,7 +49,7 @@ void stages_alone(const plan::Plan& plan, const Verdicts& verdicts, std::span<co
     const double alone = alone_latency_us(plan, s);
     if (alone > latency * (1 + 1e-9) || std::ranges::all_of(exits, [s](std::uint8_t exit) { return exit == s; }))
       continue;
-    const std::vector<std::uint8_t>& of_stage = verdicts.correct[s];
+    const std::vector<std::uint8_t>& of_stage = of_stages.correct[s];
     const auto points = [&](std::span<const std::uint32_t> rows) {  // of the plan, more than the stage
       double sum = 0;
       for (const std::uint32_t i : rows) sum += (values.empty() ? 1 : values[i]) * (correct[i] - of_stage[i]);
@@ -66,13 +67,13 @@ void stages_alone(const plan::Plan& plan, const Verdicts& verdicts, std::span<co
   }
 }
 
-void against_random(const plan::Plan& plan, const ScoreTable& table, const Verdicts& verdicts,
+void against_random(const plan::Plan& plan, std::size_t count, const ExitAnswers& answers,
                     const std::vector<double>& values, std::vector<std::string>& out) {
-  const CurveMaker maker(verdicts.correct, policy_scores(plan, plan.policy, table), path_latency_us(plan), values);
+  const CurveMaker maker(answers.verdicts.correct, answers.scores, path_latency_us(plan), values);
   const Area area = maker.area();
   if (!(area.strong > area.weak)) return;  // nothing to win by going on, and said of the stages alone
   std::vector<double> samples;
-  std::vector<std::uint32_t> weights(table.count());
+  std::vector<std::uint32_t> weights(count);
   const int rounds = plan.stages.size() == 2 ? kRounds : kRounds / 4;  // a grid of thresholds costs more than one sort
   for (int round = 0; round < rounds; ++round) {
     Rng rng(derive_seed(kSeed, "routing against random", static_cast<std::uint64_t>(round)));
@@ -87,20 +88,21 @@ void against_random(const plan::Plan& plan, const ScoreTable& table, const Verdi
   if (low > 0.5) return;
   out.push_back(std::format(
       "routing by '{}' is not shown to beat random routing on {} images: APGR {:.3f} [{:.3f}, {:.3f}], random is 0.5",
-      plan::to_string(plan.policy), table.count(), area.apgr, low, high));
+      plan::to_string(plan.policy), count, area.apgr, low, high));
 }
 
 }  // namespace
 
-std::vector<std::string> plan_warnings(const plan::Plan& plan, const ScoreTable& table, const Verdicts& verdicts,
+std::vector<std::string> plan_warnings(const plan::Plan& plan, const ScoreTable& table,
                                        std::span<const std::uint8_t> exits, plan::Metric metric) {
   std::vector<std::string> out;
   if (plan.stages.size() < 2 || exits.empty()) return out;
   const std::vector<double> values = image_values(metric, table.labels);
   order_of_costs(plan, out);
   use_of_exits(plan, exits, out);
-  stages_alone(plan, verdicts, exits, values, out);
-  against_random(plan, table, verdicts, values, out);
+  const ExitAnswers answers = exit_answers(plan, plan.policy, table);
+  stages_alone(plan, verdicts(table), answers.verdicts, exits, values, out);
+  against_random(plan, table.count(), answers, values, out);
   return out;
 }
 

@@ -17,7 +17,7 @@ namespace triage::route {
 //   interval of the paired difference reaches 0)
 //   a policy whose APGR is not beyond doubt above random routing's 1/2
 // exits: where the images leave at the plan's thresholds. The plan must have measured costs. Empty for one stage.
-std::vector<std::string> plan_warnings(const plan::Plan& plan, const ScoreTable& table, const Verdicts& verdicts,
+std::vector<std::string> plan_warnings(const plan::Plan& plan, const ScoreTable& table,
                                        std::span<const std::uint8_t> exits, plan::Metric metric);
 
 }  // namespace triage::route

@@ -1,9 +1,10 @@
 #include "route/policy_scores.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "core/rng.h"
-#include "runtime/score.h"
+#include "runtime/answers.h"
 
 namespace triage::route {
 
@@ -21,25 +22,63 @@ Verdicts verdicts(const ScoreTable& table) {
   return out;
 }
 
-ExitScores policy_scores(const plan::Plan& plan, plan::PolicyKind policy, const ScoreTable& table) {
+ExitAnswers exit_answers(std::span<const plan::Exit> exits, plan::PolicyKind policy, const ScoreTable& table,
+                         std::span<const std::size_t> chain) {
+  const std::size_t stages = chain.size(), classes = static_cast<std::size_t>(table.classes);
+  if (exits.size() != stages) fail("exits: expected {}, one for each stage, found {}", stages, exits.size());
+  std::vector<runtime::ExitAnswer> rules;
+  std::vector<float> probabilities(stages * classes), mixed(classes);  // of one image
+  std::vector<const float*> answers(stages);                           // null: no exit reads them
+  ExitAnswers out;
+  for (std::size_t s = 0; s < stages; ++s) {
+    const bool last = s + 1 == stages;
+    if (policy == plan::PolicyKind::learned && !last && !exits[s].router)
+      fail("exit of stage '{}': no router, which the policy 'learned' needs", table.stages[chain[s]].name);
+    rules.emplace_back(exits[s], policy, static_cast<int>(s), last);
+    for (std::size_t k = 0; k <= s; ++k)
+      if (rules[s].reads(static_cast<int>(k))) answers[k] = &probabilities[k * classes];
+    out.verdicts.label.emplace_back(table.count());
+    out.verdicts.correct.emplace_back(table.count());
+    if (!last) out.scores.emplace_back(table.count());
+  }
+  for (std::size_t i = 0; i < table.count(); ++i) {
+    for (std::size_t s = 0; s < stages; ++s) {
+      const auto logits = table.logits(chain[s], i);
+      if (answers[s])
+        runtime::calibrate(logits, static_cast<float>(exits[s].temperature), {&probabilities[s * classes], classes});
+      const auto [seen, score] = rules[s](logits, table.features(chain[s], i), std::span(answers).first(s + 1), mixed);
+      const auto label = static_cast<Label>(seen.label);
+      out.verdicts.label[s][i] = label;
+      out.verdicts.correct[s][i] = label == table.labels[i];
+      if (s + 1 < stages) out.scores[s][i] = score;
+    }
+  }
+  return out;
+}
+
+ExitAnswers exit_answers(const plan::Plan& plan, plan::PolicyKind policy, const ScoreTable& table) {
   if (plan.stages.size() != table.stages.size()) {
     fail("score table: expected {} stages as in plan '{}', found {}", plan.stages.size(), plan.name,
          table.stages.size());
   }
-  ExitScores out;
-  for (std::size_t s = 0; s + 1 < plan.stages.size(); ++s) {
-    const plan::Exit& exit = plan.stages[s].exit;
-    if (policy == plan::PolicyKind::learned && !exit.router) {
-      fail("plan '{}': stages[{}] ('{}') has no router, which the policy 'learned' needs", plan.name, s,
-           plan.stages[s].name);
-    }
-    auto& scores = out.emplace_back(table.count());
-    for (std::size_t i = 0; i < table.count(); ++i) {
-      const runtime::Evidence seen = runtime::evidence(table.logits(s, i), static_cast<float>(exit.temperature));
-      scores[i] = runtime::escalation_score(policy, exit, table.features(s, i), seen);
-    }
+  std::vector<plan::Exit> exits;
+  for (const plan::Stage& stage : plan.stages) exits.push_back(stage.exit);
+  std::vector<std::size_t> chain(exits.size());
+  std::iota(chain.begin(), chain.end(), std::size_t{0});
+  try {
+    return exit_answers(exits, policy, table, chain);
+  } catch (const Error& error) {
+    fail("plan '{}': {}", plan.name, error.what());
   }
-  return out;
+}
+
+Verdicts exit_verdicts(const plan::Plan& plan, const ScoreTable& table) {
+  const bool together = std::ranges::any_of(plan.stages, [](const auto& s) { return !s.exit.answer_weights.empty(); });
+  return together ? exit_answers(plan, plan::PolicyKind::confidence, table).verdicts : verdicts(table);
+}
+
+ExitScores policy_scores(const plan::Plan& plan, plan::PolicyKind policy, const ScoreTable& table) {
+  return exit_answers(plan, policy, table).scores;
 }
 
 ExitScores random_scores(std::size_t exits, std::size_t count, std::uint64_t seed) {

@@ -19,6 +19,20 @@ Verdicts verdicts(const ScoreTable& table);
 
 using ExitScores = std::vector<std::vector<float>>;  // [stages - 1][count]
 
+struct ExitAnswers {
+  Verdicts verdicts;  // what each exit says, its answer_weights counted in
+  ExitScores scores;
+};
+
+// Of the plan whose stages are the stages `chain` of the table, in that order, and have these exits, one for each.
+// `learned` without a router at an exit but the last throws Error.
+ExitAnswers exit_answers(std::span<const plan::Exit> exits, plan::PolicyKind policy, const ScoreTable& table,
+                         std::span<const std::size_t> chain);
+
+// Of a plan whose stages are all the table's.
+ExitAnswers exit_answers(const plan::Plan& plan, plan::PolicyKind policy, const ScoreTable& table);
+Verdicts exit_verdicts(const plan::Plan& plan, const ScoreTable& table);  // where no exit has weights: verdicts(table)
+
 // The plan's exits give temperatures and routers; `learned` without a router at an exit throws Error.
 ExitScores policy_scores(const plan::Plan& plan, plan::PolicyKind policy, const ScoreTable& table);
 

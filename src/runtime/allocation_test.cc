@@ -30,6 +30,27 @@ TEST(Allocation, ExecutorNoneOnceWarm) {
   expect_routed(images, 3);
 }
 
+TEST(Allocation, AnswersTogetherNoneOnceWarm) {
+  std::vector<StageSetup> setup(3);
+  plan::Plan plan = make_plan(setup);
+  plan.policy = plan::PolicyKind::agreement;
+  plan.stages[1].exit.answer_weights = {0.25, 0.75};
+  plan.stages[2].exit.answer_weights = {0.25, 0.25, 0.5};
+  plan.stages[1].exit.threshold = 0;
+  std::vector<std::unique_ptr<engine::Session>> sessions;
+  for (int s = 0; s < 3; ++s) sessions.push_back(make_fake(setup, s));
+  const Executor executor(plan, std::move(sessions));
+  Images images(100);
+  ASSERT_TRUE(executor.classify(images.views, images.outcomes));
+  allocations = 0;
+  counting = true;
+  const bool ok = static_cast<bool>(executor.classify(images.views, images.outcomes));
+  counting = false;
+  EXPECT_TRUE(ok);
+  EXPECT_EQ(allocations, 0);
+  EXPECT_TRUE(std::ranges::any_of(images.outcomes, [](const Outcome& outcome) { return outcome.exit == 2; }));
+}
+
 TEST(Allocation, CompiledSessionNoneOnceOpen) {
   const TempDir directory;
   fs::copy_file(TESTING_KERNELS, directory / "kernels.so");

@@ -52,6 +52,10 @@ void check_stage(const plan::Plan& plan, int stage, const ImageInputs& inputs, c
   expect(shape.classes == classes, origin, "width of output 'logits'", shape.classes, classes);
   expect(shape.feature_width == spec.feature_width, origin, "width of output 'features'", shape.feature_width,
          spec.feature_width);
+  const std::vector<double>& weights = spec.exit.answer_weights;
+  const std::size_t so_far = static_cast<std::size_t>(stage) + 1;
+  expect(weights.empty() || weights.size() == so_far, origin, "exit.answer_weights in the plan", weights.size(),
+         std::format("{}, one for each stage up to this one, or none", so_far));
   if (plan.policy != plan::PolicyKind::learned || stage + 1 == static_cast<int>(plan.stages.size())) return;
   expect(spec.exit.router.has_value(), origin, "exit.router in the plan", "none", "one, policy is learned");
   const plan::Router& router = *spec.exit.router;
@@ -70,9 +74,12 @@ struct Executor::Workspace : engine::Pooled<Executor::Workspace> {
   std::vector<Buffer> inputs;  // per distinct input of the plan
   std::vector<char> prepared;  // which of them hold the rows
   preprocess::Scratch scratch;
-  std::vector<Buffer> carries;     // per stage; empty where nobody reads it
-  std::vector<int> image;          // [rows] which image a row belongs to
-  std::vector<HandOver> handover;  // capacity for every buffer
+  std::vector<Buffer> carries;         // per stage; empty where nobody reads it
+  std::vector<Buffer> answers;         // [rows, classes] probabilities per stage; empty where no exit reads them
+  std::vector<float*> answers_so_far;  // of `answers`
+  std::vector<float> mixed;            // [classes]
+  std::vector<int> image;              // [rows] which image a row belongs to
+  std::vector<HandOver> handover;      // capacity for every buffer
 };
 
 class Executor::Lease {
@@ -95,14 +102,18 @@ class Executor::Lease {
       if (executor.exits_[s].wants_features()) widest = std::max<std::size_t>(widest, shape.feature_width);
       const bool read = executor.last_reader_[s] >= 0;
       space->carries.push_back(read ? make_buffer(rows * shape.carry_size) : nullptr);
+      const bool in_answers = executor.last_answer_reader_[s] >= 0;
+      space->answers.push_back(in_answers ? make_buffer(rows * executor.plan_.classes.size()) : nullptr);
+      space->answers_so_far.push_back(space->answers.back().get());
     }
     for (std::size_t k = 0; k < executor.inputs_.size(); ++k)
       space->inputs.push_back(make_buffer(rows * executor.inputs_.elements(static_cast<int>(k))));
     space->prepared.resize(executor.inputs_.size());
+    space->mixed.resize(executor.plan_.classes.size());
     space->logits = make_buffer(rows * executor.plan_.classes.size());
     space->features = make_buffer(rows * widest);
     space->image.resize(rows);
-    space->handover.reserve(executor.sessions_.size() + executor.inputs_.size());
+    space->handover.reserve(2 * executor.sessions_.size() + executor.inputs_.size());
     return space;
   }
 
@@ -143,7 +154,13 @@ Executor::Executor(plan::Plan plan, std::vector<std::unique_ptr<engine::Session>
     row_bytes += sizeof(float) * sessions_[s]->info().carry_size;
     const double own = stage.exit.threshold;
     exits_.emplace_back(plan_, static_cast<int>(s), s < thresholds.size() ? thresholds[s] : own);
+    last_answer_reader_.push_back(-1);
+    for (std::size_t k = 0; k <= s; ++k) {
+      if (exits_[s].reads_answer(static_cast<int>(k))) last_answer_reader_[k] = static_cast<int>(s);
+    }
   }
+  row_bytes += sizeof(float) * plan_.classes.size() *
+               static_cast<std::size_t>(std::ranges::count_if(last_answer_reader_, [](int s) { return s >= 0; }));
   rows_ = static_cast<int>(std::clamp<std::size_t>(kPieceBytes / row_bytes, 1, kMaxRows));
 }
 
@@ -202,8 +219,10 @@ void Executor::run_rows(Workspace& space, std::span<const ImageView> images, std
     for (int k = 0; k <= s; ++k) {
       const std::size_t row = sessions_[k]->info().carry_size;
       if (last_reader_[k] > s) space.handover.push_back({space.carries[k].get(), row});
+      if (last_answer_reader_[k] > s) space.handover.push_back({space.answers[k].get(), plan_.classes.size()});
     }
-    n = exits_[s].decide(n, space.logits.get(), space.features.get(), space.handover, space.image, outcomes);
+    n = exits_[s].decide(n, space.logits.get(), space.features.get(), space.handover, space.image, outcomes,
+                         {.answers = space.answers_so_far, .mixed = space.mixed});
   }
 }
 

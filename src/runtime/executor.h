@@ -46,7 +46,8 @@ class Executor {
   plan::Plan plan_;
   std::vector<std::unique_ptr<engine::Session>> sessions_;
   std::vector<ExitStep> exits_;
-  std::vector<int> last_reader_;  // per stage: the last stage that reads its carry, -1 for none
+  std::vector<int> last_reader_;         // per stage: the last stage that reads its carry, -1 for none
+  std::vector<int> last_answer_reader_;  // per stage: the last exit that reads its probabilities, -1 for none
   ImageInputs inputs_;
   std::vector<int> last_input_reader_;  // per distinct input: the last stage that takes it
   int rows_ = kMaxRows;                 // images per piece

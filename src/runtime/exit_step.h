@@ -6,6 +6,7 @@
 #include <span>
 
 #include "plan/plan.h"
+#include "runtime/answers.h"
 #include "triage/classifier.h"
 
 namespace triage::runtime {
@@ -16,6 +17,12 @@ struct HandOver {
   std::size_t row = 0;  // elements
 };
 
+// Of exits that answer together with stages before them. Not owned.
+struct AnswerBuffers {
+  std::span<float* const> answers;  // by stage: [n, classes] calibrated probabilities, null where no exit reads them
+  std::span<float> mixed;           // [classes], scratch
+};
+
 class ExitStep {
  public:
   // The plan must outlive the step. Escalates while score > threshold; never at the last stage.
@@ -24,12 +31,15 @@ class ExitStep {
   bool last() const { return last_; }
   bool wants_features() const { return !last_ && policy_ == plan::PolicyKind::learned && stage_->feature_width > 0; }
 
+  bool reads_answer(int stage) const { return answer_.reads(stage); }  // of a stage up to this one
+
   // Row i belongs to outcomes[image[i]], i < n. logits [n, classes]; features [n, feature_width], unused unless
   // wants_features(). Rows that leave here get their outcome; rows that go on are moved to the front, in order, in
-  // `image` and in every buffer. Returns their number. Thread-safe, no allocation. Throws Failure when the logits
-  // give no finite probability.
+  // `image` and in every buffer. Returns their number. Where so_far has room for this stage's probabilities, they are
+  // written there; those of the stages it reads must be there. Thread-safe, no allocation. Throws Failure when the
+  // logits give no finite probability.
   int decide(int n, const float* logits, const float* features, std::span<const HandOver> buffers, std::span<int> image,
-             std::span<Outcome> outcomes) const;
+             std::span<Outcome> outcomes, const AnswerBuffers& so_far = {}) const;
 
  private:
   const plan::Stage* stage_;
@@ -38,6 +48,7 @@ class ExitStep {
   float temperature_;
   double threshold_;
   bool last_;
+  ExitAnswer answer_;
 };
 
 }  // namespace triage::runtime

@@ -43,25 +43,44 @@ using Ints = std::int32_t __attribute__((vector_size(kLanes * sizeof(std::int32_
   result = p * (Floats)exponent;
 }
 
+// z of the kLanes logits from i on, of those behind the last class -80.
+[[gnu::always_inline]] inline void scaled_logits(const float* logits, int i, int classes, float top, float scale,
+                                                 Floats& z) {
+  if (i + kLanes <= classes) {
+    load(logits + i, z);
+  } else {
+    z = Floats{} + -std::numeric_limits<float>::infinity();
+    __builtin_memcpy(&z, logits + i, static_cast<std::size_t>(classes - i) * sizeof(float));
+  }
+  z = (z - top) * scale;
+  z = z < -80.0f ? Floats{} - 80.0f : z;  // e^-80 counts as nothing; NaN passes
+}
+
 void partition(const float* logits, int classes, float top, float scale, float& total, float& weighted) {
   Floats sum0{}, sum1{};
   for (int i = 0; i < classes; i += kLanes) {
-    Floats z;
-    if (i + kLanes <= classes) {
-      load(logits + i, z);
-    } else {
-      z = Floats{} + -std::numeric_limits<float>::infinity();
-      __builtin_memcpy(&z, logits + i, static_cast<std::size_t>(classes - i) * sizeof(float));
-    }
-    z = (z - top) * scale;
-    z = z < -80.0f ? Floats{} - 80.0f : z;  // e^-80 counts as nothing; NaN passes
-    Floats e;
+    Floats z, e;
+    scaled_logits(logits, i, classes, top, scale, z);
     exponential(z, e);
     sum0 += e;
     sum1 += e * z;
   }
   total = sum(sum0);
   weighted = sum(sum1);
+}
+
+void softmax(const float* logits, int classes, float top, float scale, float* probabilities) {
+  Floats total{};
+  for (int i = 0; i < classes; i += kLanes) {
+    Floats z, e;
+    scaled_logits(logits, i, classes, top, scale, z);
+    exponential(z, e);
+    total += e;
+    const int lanes = classes - i < kLanes ? classes - i : kLanes;
+    __builtin_memcpy(probabilities + i, &e, static_cast<std::size_t>(lanes) * sizeof(float));
+  }
+  const float share = 1 / sum(total);
+  for (int i = 0; i < classes; ++i) probabilities[i] *= share;
 }
 
 // Four hidden units at a time share the standardised inputs.
@@ -127,7 +146,7 @@ void convert_colour(const std::uint8_t* pixels, std::size_t count, float* __rest
 }  // namespace
 
 const ImageKernels& image_kernels() {
-  static constexpr ImageKernels kKernels{partition, hidden_layer, convert_grey, convert_colour};
+  static constexpr ImageKernels kKernels{partition, softmax, hidden_layer, convert_grey, convert_colour};
   return kKernels;
 }
 

@@ -18,6 +18,8 @@ struct RouterExtra {
 struct ImageKernels {
   // The sums of e^z and of z e^z, where z = max((logit - top) / temperature, -80); scale is 1 / temperature.
   void (*partition)(const float* logits, int classes, float top, float scale, float& total, float& weighted);
+  // softmax(logits / temperature) into probabilities [classes], by the same z.
+  void (*softmax)(const float* logits, int classes, float top, float scale, float* probabilities);
   // The router's hidden layer, weighted by its output layer: without that one's bias. features [router.feature_width].
   float (*hidden_layer)(const plan::Router& router, const float* features, const RouterExtra& extra);
   // [count] and [count, 3] pixels -> [1 or 3, count], value * kPixelScale: the same bits from each build.

@@ -46,6 +46,7 @@ float escalation_score(plan::PolicyKind policy, const plan::Exit& exit, std::spa
     case plan::PolicyKind::learned:
       return router_score(*exit.router, features, seen);
     case plan::PolicyKind::confidence:
+    case plan::PolicyKind::agreement:
       return 1 - seen.confidence;
     case plan::PolicyKind::entropy:
       return seen.entropy;

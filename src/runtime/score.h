@@ -21,7 +21,8 @@ Evidence evidence(std::span<const float> logits, float temperature);
 // g(x); features has router.feature_width elements.
 float router_score(const plan::Router& router, std::span<const float> features, const Evidence& evidence);
 
-// learned: g(x); confidence: 1 - confidence; entropy: entropy; margin: 1 - margin.
+// learned: g(x); confidence: 1 - confidence; entropy: entropy; margin: 1 - margin; agreement, of a stage that nobody
+// else has answered with: as confidence (of several: disagreement() in answers.h).
 float escalation_score(plan::PolicyKind policy, const plan::Exit& exit, std::span<const float> features,
                        const Evidence& evidence);
 

@@ -77,13 +77,13 @@ results::Policy policy_of(const std::string& name, const route::Area& area, cons
 Comparison compare_policies(const plan::Plan& plan, const route::ScoreTable& table, const ComparisonOptions& options) {
   Comparison out;
   if (plan.stages.size() < 2) return out;
-  const route::Verdicts verdicts = route::verdicts(table);
+  const route::Verdicts verdicts = route::exit_verdicts(plan, table);
   const std::vector<double> path = route::path_latency_us(plan);
 
   std::vector<std::pair<std::string, route::ExitScores>> scores;  // in the order of the file
   const auto exits = std::span(plan.stages).first(plan.stages.size() - 1);
-  for (const auto kind :
-       {plan::PolicyKind::learned, plan::PolicyKind::confidence, plan::PolicyKind::entropy, plan::PolicyKind::margin}) {
+  for (const plan::PolicyKind kind : plan::kPolicyKinds) {
+    if (kind == plan::PolicyKind::agreement && exits.size() < 2) continue;  // as confidence
     const bool routers = std::ranges::all_of(exits, [](const plan::Stage& s) { return s.exit.router.has_value(); });
     if (kind == plan::PolicyKind::learned && !routers) continue;
     scores.emplace_back(plan::to_string(kind), route::policy_scores(plan, kind, table));

@@ -25,8 +25,8 @@ struct PolicyCurve {
 };
 
 struct Comparison {
-  std::map<std::string, PolicyCurve> curves;  // by policy: learned (with routers), confidence, entropy, margin, random,
-                                              // oracle
+  std::map<std::string, PolicyCurve> curves;  // by policy: learned (with routers), confidence, entropy, margin,
+                                              // agreement (from three stages on), random, oracle
   std::vector<results::Policy> policies;      // the same, in that order, with at most curve_points
   std::vector<results::ApgrDifference> differences;
 };

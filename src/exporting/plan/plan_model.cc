@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "exporting/score_nodes.h"
+#include "runtime/answers.h"
 
 namespace triage::exporting {
 namespace {
@@ -16,8 +17,20 @@ struct Context {
   std::span<const onnx::ModelProto> stages;
   PlanModelOptions options;
   std::vector<std::string> carries;  // full name of each stage's carried map, once it is in the graph; else empty
+  std::vector<std::string> answers;  // the same of its probabilities, where an exit reads them
+  std::vector<std::string> means;    // by exit: of the probabilities it answers from; empty: its own logits
   std::string image = "image";       // of the images that come to the stage
 };
+
+// Whether an exit from `from` on reads the probabilities of `stage`.
+bool answers_later(const plan::Plan& plan, int stage, int from) {
+  const int stages = static_cast<int>(plan.stages.size());
+  for (int k = from; k < stages; ++k) {
+    const runtime::ExitAnswer answer(plan.stages[static_cast<std::size_t>(k)].exit, plan.policy, k, k + 1 == stages);
+    if (answer.reads(stage)) return true;
+  }
+  return false;
+}
 
 // Whether a stage from `from` on reads the carried map of `stage`.
 bool feeds_later_stage(const plan::Plan& plan, int stage, int from = 0) {
@@ -101,8 +114,12 @@ void leave_here(onnx::GraphProto& graph, const Context& context, int index, cons
   GraphBuilder builder(graph);
   const auto place = static_cast<std::int64_t>(index);
   const auto number = builder.constant(names.exit + "/index", {1}, std::span(&place, 1));
-  const std::string logits = stage.name + "/logits";
-  if (context.options.calibrated) {
+  const std::string logits = stage.name + "/logits", &mean = context.means[static_cast<std::size_t>(index)];
+  if (!mean.empty()) {  // logits whose softmax at the exit's temperature is the mean
+    const auto calibrated = add_logarithm(builder, mean, names.logits);
+    const auto factor = context.options.calibrated ? 1.0f : static_cast<float>(stage.exit.temperature);
+    builder.node("Mul", {calibrated, builder.constant(names.logits + "/temperature", factor)}, names.logits);
+  } else if (context.options.calibrated) {
     const auto temperature =
         builder.constant(names.logits + "/temperature", static_cast<float>(stage.exit.temperature));
     builder.node("Div", {logits, temperature}, names.logits);
@@ -141,6 +158,9 @@ Context gather_those(const Context& context, GraphBuilder& builder, int index, c
     std::string& carried = those.carries[static_cast<std::size_t>(source)];
     if (!carried.empty() && feeds_later_stage(context.plan, source, index + 1))
       carried = gather(carried, std::format("carry{}", source));
+    std::string& answer = those.answers[static_cast<std::size_t>(source)];
+    if (!answer.empty() && answers_later(context.plan, source, index + 1))
+      answer = gather(answer, std::format("answer{}", source));
   }
   return those;
 }
@@ -159,14 +179,21 @@ void add_from(Context& context, onnx::GraphProto& graph, int index, const Result
   if (carries) wanted.insert("carry");
   append_stage(graph, stage.name, context.stages[index].graph(), wanted, input_name(context, index));
   context.carries[index] = carries ? stage.name + "/carry" : "";
+  GraphBuilder builder(graph, stage.name + "/");
+  if (answers_later(plan, index, index))
+    context.answers[index] = add_probabilities(builder, stage.exit.temperature, stage.name + "/logits");
+  if (!stage.exit.answer_weights.empty())
+    context.means[index] = add_mean(builder, stage.exit.answer_weights, context.answers);
   if (last) {
     leave_here(graph, context, index, names);
     return;
   }
 
-  GraphBuilder builder(graph, stage.name + "/");
+  AnswersSoFar so_far{.mean = context.means[index], .compared = {}};
+  if (plan.policy == plan::PolicyKind::agreement && index > 0)
+    so_far.compared.assign(context.answers.begin(), context.answers.begin() + index + 1);
   const auto score = add_score(builder, plan.policy, stage.exit, static_cast<int>(plan.classes.size()),
-                               stage.name + "/logits", reads_features ? stage.name + "/features" : "");
+                               stage.name + "/logits", reads_features ? stage.name + "/features" : "", so_far);
   const auto threshold = builder.constant("router/threshold", float_threshold(stage.exit.threshold));
   const auto escalate = builder.node("Greater", {score, threshold}, "router/escalate");
 
@@ -252,7 +279,8 @@ onnx::ModelProto compose_plan(const plan::Plan& plan, std::span<const onnx::Mode
   set_metadata(model, "triage.logits", options.calibrated ? "calibrated" : "raw");
 
   onnx::GraphProto& graph = *model.mutable_graph();
-  Context context{plan, stages, options, std::vector<std::string>(plan.stages.size())};
+  const std::vector<std::string> none(plan.stages.size());
+  Context context{plan, stages, options, none, none, none};
   *graph.add_input() =
       value_info(context.image, kFloat,
                  {batch_of(context, 0), {plan.input.channels, {}}, {plan.input.height, {}}, {plan.input.width, {}}});

@@ -7,6 +7,8 @@
 // the then-branch gathers the images that go on and scatters their answers back, and is left out when there are none.
 // Metadata: triage.version, triage.plan (name), triage.policy, triage.stages, triage.thresholds, triage.classes,
 // triage.temperatures (JSON; one per stage) and triage.logits: "raw", or "calibrated" where they are divided by them.
+// An exit that answers together with stages before it gives the logarithm of the mean of their probabilities, "raw"
+// times its temperature: softmax(logits / temperature) is the mean.
 //
 // Names: each stage's values are prefixed with "<stage name>/". Branches read the image and carried maps of earlier
 // stages from the enclosing graph. The score is made from plan.json (policy, temperature, router, threshold), which is

@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/test_support.h"
 #include "exporting/onnx_engine.h"
 #include "exporting/plan/plan_check.h"
 #include "exporting/test_models.h"
+#include "runtime/answers.h"
 
 namespace triage::exporting {
 namespace {
@@ -19,8 +21,6 @@ using testing::random_stage;
 
 constexpr plan::InputShape kInput{3, 8, 8};
 constexpr int kPlanClasses = 4, kPlanImages = 24;
-constexpr plan::PolicyKind kPolicies[] = {plan::PolicyKind::learned, plan::PolicyKind::confidence,
-                                          plan::PolicyKind::entropy, plan::PolicyKind::margin};
 
 struct PlanCase {
   plan::Plan plan;
@@ -47,23 +47,34 @@ void start_plan(PlanCase& made, plan::PolicyKind policy) {
   made.plan.policy = policy;
 }
 
-// One image through the plan, step by step, with the stage files and the runtime's score.
+// One image through the plan, step by step, with the stage files and the runtime's answers and scores.
 struct Step {
   int exit = 0;
-  std::vector<float> logits, scores;
+  std::vector<float> logits, scores;  // logits: of the exit's own stage, or those whose softmax is the mean
 };
 Step walk(const PlanCase& made, const std::vector<Engine>& engines, std::span<const float> image) {
   Step step;
   std::vector<NamedOutputs> outputs;
+  std::vector<std::vector<float>> answers;
+  std::vector<const float*> so_far;
   for (std::size_t k = 0; k < engines.size(); ++k) {
     const auto& stage = made.plan.stages[k];
     const bool carried = stage.input == plan::StageInput::features;
     outputs.push_back(engines[k].run(carried ? outputs.at(stage.source).at("carry") : image, 1));
     step.exit = static_cast<int>(k);
     step.logits = outputs[k].at("logits");
-    if (k + 1 == engines.size()) break;
-    const auto evidence = runtime::evidence(step.logits, static_cast<float>(stage.exit.temperature));
-    step.scores.push_back(runtime::escalation_score(made.plan.policy, stage.exit, outputs[k].at("features"), evidence));
+    const bool last = k + 1 == engines.size();
+    const auto temperature = static_cast<float>(stage.exit.temperature);
+    runtime::calibrate(step.logits, temperature, answers.emplace_back(kPlanClasses));
+    so_far.push_back(answers.back().data());
+    std::vector<float> mean(kPlanClasses);
+    const runtime::ExitAnswer exit(stage.exit, made.plan.policy, static_cast<int>(k), last);
+    const auto answer = exit(step.logits, outputs[k].at(last ? "logits" : "features"), so_far, mean);
+    if (!stage.exit.answer_weights.empty()) {
+      for (int c = 0; c < kPlanClasses; ++c) step.logits[c] = std::log(mean[c]) * temperature;
+    }
+    if (last) break;
+    step.scores.push_back(answer.score);
     if (!(step.scores.back() > stage.exit.threshold)) break;
   }
   return step;
@@ -120,7 +131,7 @@ void expect_plan_equals_steps(PlanCase& made) {
 TEST(PlanModelTest, EqualsStepsForEveryPolicyAndDepth) {
   const char* names[] = {"little", "middle", "big"};
   const char* archs[] = {"4-6", "6-8,8", "8,8-12,12"};
-  for (auto policy : kPolicies) {
+  for (const plan::PolicyKind policy : plan::kPolicyKinds) {
     for (int stages = 1; stages <= 3; ++stages) {
       SCOPED_TRACE(to_string(policy) + ", stages: " + std::to_string(stages));
       PlanCase made;
@@ -135,6 +146,20 @@ TEST(PlanModelTest, EqualsStepsForEveryPolicyAndDepth) {
       }
       expect_plan_equals_steps(made);
     }
+  }
+}
+
+TEST(PlanModelTest, EqualsStepsWhereExitsAnswerTogether) {
+  for (const plan::PolicyKind policy : plan::kPolicyKinds) {
+    SCOPED_TRACE(to_string(policy));
+    PlanCase made;
+    start_plan(made, policy);
+    const char* archs[] = {"4-6", "6-8,8", "8,8-12,12"};
+    for (int k = 0; k < 3; ++k)
+      add_stage(made, random_stage(std::format("net {}", k), archs[k], kInput, kPlanClasses, 20 + k));
+    made.plan.stages[1].exit.answer_weights = {0.25, 0.75};
+    made.plan.stages[2].exit.answer_weights = {0.5, 0, 0.5};
+    expect_plan_equals_steps(made);
   }
 }
 
@@ -279,6 +304,14 @@ TEST_F(PlanCheckTest, ComposedPlanDecidesLikeTheRuntime) {
   EXPECT_TRUE(check.ok()) << check.first;
   EXPECT_EQ(check.images, std::size_t{kPlanImages});
   EXPECT_EQ(check.exits, (std::vector<std::size_t>{kPlanImages / 2 + 1, kPlanImages / 2 - 1}));
+  EXPECT_LT(check.max_probability_error, 1e-5);
+}
+
+TEST_F(PlanCheckTest, ComposedPlanAnswersTogetherLikeTheRuntime) {
+  made_.plan.stages[1].exit.answer_weights = {0.5, 0.5};
+  plan::save_plan(directory_, made_.plan);
+  const auto check = check_plan_model(compose_plan(directory_), directory_, views_);
+  EXPECT_TRUE(check.ok()) << check.first;
   EXPECT_LT(check.max_probability_error, 1e-5);
 }
 

@@ -21,6 +21,8 @@ void read_search_options(ConfigSection& section, SearchOptions& options) {
   structures.policies.clear();
   for (const std::string& policy : policies) {
     structures.policies.push_back(plan::policy_from_string(policy, "search.policies"));
+    if (structures.policies.back() == plan::PolicyKind::agreement)
+      section.fail_at("policies", "policies that look at one net, not agreement");
   }
   std::vector<std::string> precisions{"fp32"};
   section.read("precisions", precisions);

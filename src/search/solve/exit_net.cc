@@ -36,9 +36,10 @@ const Ranking& ExitNet::ranking(plan::PolicyKind policy) const {
     case plan::PolicyKind::margin:
       return rankings[2];
     case plan::PolicyKind::learned:
+    case plan::PolicyKind::agreement:
       break;
   }
-  fail("net {}: a learned router ranks by what stands behind it", name);
+  fail("net {}: '{}' ranks by the other nets of the plan", name, plan::to_string(policy));
 }
 
 ExitNet make_exit_net(const plan::ArchSpec& arch, plan::Precision precision, std::span<const float> route_logits,

@@ -75,16 +75,15 @@ const route::CurvePoint& aimed_at(const plan::Plan& plan, const std::vector<rout
 
 std::vector<std::string> choose_point(plan::Plan& plan, const route::ScoreTable& validation,
                                       const PointRequest& request, const std::string& energy_source) {
-  const route::Verdicts verdicts = route::verdicts(validation);
+  const auto [verdicts, scores] = route::exit_answers(plan, plan.policy, validation);
   const bool single = plan.stages.size() == 1;
-  const route::ExitScores scores = single ? route::ExitScores{} : route::policy_scores(plan, plan.policy, validation);
   const std::vector<double> path = route::path_latency_us(plan);
   const std::vector<double> values = route::image_values(request.metric, validation.labels);
   const std::vector<route::CurvePoint> whole = single
                                                    ? std::vector{only_point(plan, verdicts, values)}
                                                    : route::CurveMaker(verdicts.correct, scores, path, values).curve();
   const std::vector<route::CurvePoint> curve = allowed(plan, scores, whole, request.budgets, energy_source);
-  const double last = route::valued_accuracy(verdicts.correct.back(), values);
+  const double last = route::valued_accuracy(route::verdicts(validation).correct.back(), values);
   const route::CurvePoint& point = single ? curve.front() : aimed_at(plan, curve, last, request);
   plan.predicted = {.metric = request.metric,
                     .accuracy = point.accuracy,
@@ -92,7 +91,7 @@ std::vector<std::string> choose_point(plan::Plan& plan, const route::ScoreTable&
                     .exit_share = shares_at(scores, point, plan.stages.size())};
   for (std::size_t i = 0; i + 1 < plan.stages.size(); ++i) plan.stages[i].exit.threshold = point.thresholds[i];
   if (single) return {};
-  return route::plan_warnings(plan, validation, verdicts, route::exits_taken(scores, point.thresholds), request.metric);
+  return route::plan_warnings(plan, validation, route::exits_taken(scores, point.thresholds), request.metric);
 }
 
 }  // namespace triage::workflow
