@@ -18,7 +18,10 @@ int build_command(int argc, char** argv) {
   workflow::BuildRequest request;
   app.add_option("RUN", run, "run directory of triage train or triage search")->required();
   target_options.add_options(app);
-  app.add_option("--policy", policy, "learned, confidence, entropy, margin or agreement; default: the configuration's");
+  app.add_option(
+      "--policy", policy,
+      "learned, confidence, entropy, margin, agreement, or auto: the one that wins on the route split; default: the "
+      "configuration's");
   app.add_option("--metric", metric,
                  "what accuracy means where the point is chosen: accuracy (of all images) or balanced (the mean of the "
                  "classes' recalls); default: the configuration's")
@@ -37,7 +40,7 @@ int build_command(int argc, char** argv) {
   if (!parse_arguments(app, argc, argv)) return 0;
   const Context context = stoppable(json);
   if (const workflow::BuildTarget target = target_options.target(); target_options.given()) request.target = target;
-  if (!policy.empty()) request.policy = plan::policy_from_string(policy, "--policy");
+  if (!policy.empty()) request.policy = workflow::policy_or_auto(policy, "--policy");
   if (!metric.empty()) request.metric = plan::metric_from_string(metric, "--metric");
   if (!precision.empty()) request.precision = plan::precision_from_string(precision, "--precision");
   const plan::Plan plan = workflow::build_run(run, request, context);

@@ -113,7 +113,7 @@ TEST_F(EvaluateSet, LearnedRouterIsComparedAtEqualLatency) {
   training.steps = 96, training.repeats = 1, training.objectives = {{false, 0.5}};
   const route::ScoreTable route_split = route::synthetic_table({.count = 2000, .seed = 9, .hopeless = 0.4});
   plan.stages[0].feature_width = 12;
-  plan.stages[0].exit.router = route::train_routers(route_split, std::vector<double>{1, 1}, path, training).routers[0];
+  plan.stages[0].exit.router = route::train_routers(route_split, std::vector<plan::Exit>(2), path, training).routers[0];
   const results::Evaluation eval = evaluate_set(plan, table, "synthetic", quick());
   const results::ApgrDifference& difference = eval.apgr_differences[0];
   EXPECT_EQ(difference.a, "learned");

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "core/rng.h"
 #include "route/curve.h"
 #include "route/metric.h"
+#include "route/policy_choice.h"
 
 namespace triage::route {
 namespace {
@@ -91,6 +93,23 @@ void against_random(const plan::Plan& plan, std::size_t count, const ExitAnswers
       plan::to_string(plan.policy), count, area.apgr, low, high));
 }
 
+void against_confidence(const plan::Plan& plan, const ScoreTable& table, const ExitAnswers& answers,
+                        std::span<const std::uint8_t> exits, const std::vector<double>& values,
+                        std::vector<std::string>& out) {
+  if (plan.policy == plan::PolicyKind::confidence) return;
+  std::vector<std::uint32_t> rows(exits.size());
+  std::iota(rows.begin(), rows.end(), 0u);
+  const std::vector<std::uint8_t> plain = exits_at_shares(policy_scores(plan, plan::PolicyKind::confidence, table),
+                                                          rows, shares_going_on(exits, plan.stages.size()));
+  PolicyGain gain = paired_gain(answers.verdicts, exits, plain, values);
+  if (!(gain.points < -gain.error)) return;
+  out.push_back(std::format(
+      "routing by '{}' is worse than by plain confidence with as many images at each exit, on {} images: {:.2f} points "
+      "[{:.2f}, {:.2f}]; --policy auto takes what wins",
+      plan::to_string(plan.policy), exits.size(), gain.points, gain.points - 1.96 * gain.error,
+      gain.points + 1.96 * gain.error));
+}
+
 }  // namespace
 
 std::vector<std::string> plan_warnings(const plan::Plan& plan, const ScoreTable& table,
@@ -103,6 +122,7 @@ std::vector<std::string> plan_warnings(const plan::Plan& plan, const ScoreTable&
   const ExitAnswers answers = exit_answers(plan, plan.policy, table);
   stages_alone(plan, verdicts(table), answers.verdicts, exits, values, out);
   against_random(plan, table.count(), answers, values, out);
+  against_confidence(plan, table, answers, exits, values, out);
   return out;
 }
 

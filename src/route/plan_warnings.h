@@ -16,6 +16,8 @@ namespace triage::route {
 //   a stage that alone costs no more than the plan and whose accuracy is not beyond doubt below the plan's (the 95 %
 //   interval of the paired difference reaches 0)
 //   a policy whose APGR is not beyond doubt above random routing's 1/2
+//   a policy that is right less often than plain confidence with as many images at each exit, by more than the
+//   difference's standard error
 // exits: where the images leave at the plan's thresholds. The plan must have measured costs. Empty for one stage.
 std::vector<std::string> plan_warnings(const plan::Plan& plan, const ScoreTable& table,
                                        std::span<const std::uint8_t> exits, plan::Metric metric);

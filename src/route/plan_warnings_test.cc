@@ -65,6 +65,26 @@ TEST_F(PlanWarnings, RoutingThatKnowsNothing) {
   EXPECT_THAT(at(0.3), ElementsAre(HasSubstr("not shown to beat random routing on 2000 images: APGR 0.")));
 }
 
+TEST_F(PlanWarnings, APolicyThatPlainConfidenceBeats) {
+  plan.policy = plan::PolicyKind::learned;
+  plan::Router router{.feature_width = 12, .hidden = 1};  // confidence, blurred by a feature that means nothing
+  router.mean.assign(15, 0);
+  router.scale.assign(15, 1);
+  router.weight1.assign(15, 0);
+  router.weight1[3] = 3;
+  router.bias1 = {3};
+  router.weight2 = {1};
+  router.skip = -6;
+  plan.stages[0].exit.router = router;
+  const std::vector<float> scores = policy_scores(plan, plan.policy, table)[0];
+  std::vector<float> sorted = scores;
+  std::ranges::sort(sorted);
+  EXPECT_THAT(at(sorted[sorted.size() * 7 / 10]),
+              ElementsAre(HasSubstr("routing by 'learned' is worse than by plain confidence")));
+  plan.stages[0].exit.router->weight1[3] = 0;
+  EXPECT_THAT(at(policy_scores(plan, plan.policy, table)[0][0]), IsEmpty());  // ranks as confidence does
+}
+
 TEST_F(PlanWarnings, OneStageHasNothingToHear) {
   plan.stages.resize(1);
   table.stages.resize(1);

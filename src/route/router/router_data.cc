@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "route/policy_scores.h"
 #include "route/router/router_model.h"
@@ -52,12 +53,12 @@ void fit_skip(RouterData::ExitInputs& exit, std::span<const std::uint8_t> correc
 
 }  // namespace
 
-RouterData prepare_router_data(const ScoreTable& table, std::span<const double> temperatures,
+RouterData prepare_router_data(const ScoreTable& table, std::span<const plan::Exit> exits,
                                std::span<const double> path_latency_us) {
   const std::size_t stages = table.stages.size(), count = table.count();
-  if (stages < 2 || temperatures.size() != stages || path_latency_us.size() != stages) {
-    fail("router training: expected at least 2 stages with a temperature and a latency each; found {}, {} and {}",
-         stages, temperatures.size(), path_latency_us.size());
+  if (stages < 2 || exits.size() != stages || path_latency_us.size() != stages) {
+    fail("router training: expected at least 2 stages with an exit and a latency each; found {}, {} and {}", stages,
+         exits.size(), path_latency_us.size());
   }
   RouterData data{count, stages};
   data.label_probability.resize(count * stages);
@@ -65,19 +66,29 @@ RouterData prepare_router_data(const ScoreTable& table, std::span<const double> 
     data.stage_share.push_back(
         static_cast<float>((path_latency_us[s] - (s > 0 ? path_latency_us[s - 1] : 0)) / path_latency_us.back()));
   }
-  const Verdicts said = verdicts(table);
+  std::vector<std::size_t> chain(stages);
+  std::iota(chain.begin(), chain.end(), std::size_t{0});
+  const Verdicts said = exit_answers(exits, plan::PolicyKind::confidence, table, chain).verdicts;
   const auto classes = static_cast<std::size_t>(table.classes);
-  std::vector<float> last(count * classes);  // the last stage's calibrated probabilities
-  for (std::size_t s = 0; s < stages; ++s) {
-    for (std::size_t i = 0; i < count; ++i) {
+  std::vector<float> last(count * classes);  // the probabilities the last exit answers from
+  std::vector<std::vector<double>> own(stages, std::vector<double>(classes));  // of one image
+  for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t s = 0; s < stages; ++s) {
       const auto logits = table.logits(s, i);
       const float top = *std::ranges::max_element(logits);
       double sum = 0;
-      std::vector<double> p(classes);
-      for (std::size_t c = 0; c < classes; ++c) sum += p[c] = std::exp((logits[c] - top) / temperatures[s]);
-      data.label_probability[i * stages + s] = static_cast<float>(p[table.labels[i]] / sum);
+      for (std::size_t c = 0; c < classes; ++c) sum += own[s][c] = std::exp((logits[c] - top) / exits[s].temperature);
+      for (double& p : own[s]) p /= sum;
+      const std::vector<double>& weights = exits[s].answer_weights;
+      const auto answered = [&](std::size_t c) {
+        if (weights.empty()) return own[s][c];
+        double p = 0;
+        for (std::size_t k = 0; k <= s; ++k) p += weights[k] * own[k][c];
+        return p;
+      };
+      data.label_probability[i * stages + s] = static_cast<float>(answered(table.labels[i]));
       if (s + 1 < stages) continue;
-      for (std::size_t c = 0; c < classes; ++c) last[i * classes + c] = static_cast<float>(p[c] / sum);
+      for (std::size_t c = 0; c < classes; ++c) last[i * classes + c] = static_cast<float>(answered(c));
     }
   }
   for (std::size_t s = 0; s + 1 < stages; ++s) {
@@ -85,7 +96,7 @@ RouterData prepare_router_data(const ScoreTable& table, std::span<const double> 
     exit.width = table.stages[s].feature_width + 3;
     for (std::size_t i = 0; i < count; ++i) {
       const auto features = table.features(s, i);
-      const runtime::Evidence seen = runtime::evidence(table.logits(s, i), static_cast<float>(temperatures[s]));
+      const runtime::Evidence seen = runtime::evidence(table.logits(s, i), static_cast<float>(exits[s].temperature));
       exit.standardised.insert(exit.standardised.end(), features.begin(), features.end());
       for (float value : {seen.confidence, seen.entropy, seen.margin}) exit.standardised.push_back(value);
       exit.hard_gain.push_back(static_cast<float>(said.correct.back()[i] - said.correct[s][i]));

@@ -24,7 +24,9 @@ struct RouterData {
   std::vector<float> stage_share;        // [stages] the stage's latency divided by the longest path's
   std::vector<ExitInputs> exits;
 };
-RouterData prepare_router_data(const ScoreTable& table, std::span<const double> temperatures,
+// exits: one per stage; of their temperatures and answer_weights. What a router sees is its own stage's; what an exit
+// wins or loses follows from what it answers.
+RouterData prepare_router_data(const ScoreTable& table, std::span<const plan::Exit> exits,
                                std::span<const double> path_latency_us);
 
 struct RouterMember {  // one net to train

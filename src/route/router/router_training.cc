@@ -251,7 +251,7 @@ Json make_report(const std::vector<RouterSetting>& settings, const std::vector<R
 
 }  // namespace
 
-TrainedRouters train_routers(const ScoreTable& table, std::span<const double> temperatures,
+TrainedRouters train_routers(const ScoreTable& table, std::span<const plan::Exit> exits,
                              std::span<const double> path_latency_us, const RouterTrainingOptions& options) {
   const double start = steady_seconds();
   if (options.folds < kMinFolds || options.repeats < 1 || options.members < 1 || options.hidden < 1 ||
@@ -266,7 +266,7 @@ TrainedRouters train_routers(const ScoreTable& table, std::span<const double> te
     fail("router training: {} images, expected at least {} ({} per fold)", table.count(), min_images(options),
          kImagesPerFold);
   }
-  const RouterData data = prepare_router_data(table, temperatures, path_latency_us);
+  const RouterData data = prepare_router_data(table, exits, path_latency_us);
   const CrossValidation validation(data, options);
   const std::vector<RouterSetting> settings = validation.run();
   const Decision decision = decide(settings, options);

@@ -35,9 +35,10 @@ struct TrainedRouters {
   Json report;                        // the candidates, their scores, the choice, seconds: for the run directory
 };
 
-// temperatures: one per stage. path_latency_us: one per stage, cumulative. Deterministic for a seed and thread count;
-// seconds on 2,500 images. Throws Error on sizes that do not match and on too few images (< 10 per fold).
-TrainedRouters train_routers(const ScoreTable& table, std::span<const double> temperatures,
+// exits: one per stage, with their temperatures and answer_weights. path_latency_us: one per stage, cumulative.
+// Deterministic for a seed and thread count; seconds on 2,500 images. Throws Error on sizes that do not match and on
+// too few images (< 10 per fold).
+TrainedRouters train_routers(const ScoreTable& table, std::span<const plan::Exit> exits,
                              std::span<const double> path_latency_us, const RouterTrainingOptions& options = {});
 
 // For people and Python: torch.load gives {"exit0.weight1": tensor, ...} with the names of plan::Router's fields.

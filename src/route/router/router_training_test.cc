@@ -17,7 +17,8 @@ RouterTrainingOptions quick() {
   return options;
 }
 
-const std::vector<double> kTemperatures{1, 1}, kPath{100, 700};
+const std::vector<plan::Exit> kExits(2);  // temperature 1
+const std::vector<double> kPath{100, 700};
 
 plan::Plan plan_with(std::vector<plan::Router> routers) {
   plan::Plan plan;
@@ -33,7 +34,7 @@ double apgr(const plan::Plan& plan, plan::PolicyKind kind, const ScoreTable& tab
 // On 40 % of the images the big net only repeats the little one, and one feature of twelve says so.
 TEST(RouterTraining, LearnsARuleThatConfidenceCannotSee) {
   const TrainedRouters trained =
-      train_routers(synthetic_table({.count = 2500, .seed = 1, .hopeless = 0.4}), kTemperatures, kPath, quick());
+      train_routers(synthetic_table({.count = 2500, .seed = 1, .hopeless = 0.4}), kExits, kPath, quick());
   EXPECT_TRUE(trained.learned) << trained.report.dump(1);
   const ScoreTable held_out = synthetic_table({.count = 10000, .seed = 2, .hopeless = 0.4});
   const plan::Plan plan = plan_with(trained.routers);
@@ -51,7 +52,7 @@ TEST(RouterTraining, LearnsARuleThatConfidenceCannotSee) {
 TEST(RouterTraining, IsNotWorseThanConfidenceWhereThereIsNothingToLearn) {
   for (std::uint64_t seed = 10; seed < 13; ++seed) {
     const TrainedRouters trained =
-        train_routers(synthetic_table({.count = 1500, .seed = seed}), kTemperatures, kPath, quick());
+        train_routers(synthetic_table({.count = 1500, .seed = seed}), kExits, kPath, quick());
     const ScoreTable held_out = synthetic_table({.count = 10000, .seed = seed + 100});
     const plan::Plan plan = plan_with(trained.routers);
     const double learned = apgr(plan, plan::PolicyKind::learned, held_out);
@@ -66,7 +67,7 @@ TEST(RouterTraining, IsDeterministicAndSeeded) {
   RouterTrainingOptions options = quick();
   options.steps = 32;
   options.evidence = -100;  // take whatever comes out
-  const auto weights = [&] { return train_routers(table, kTemperatures, kPath, options).routers.at(0).weight1; };
+  const auto weights = [&] { return train_routers(table, kExits, kPath, options).routers.at(0).weight1; };
   const auto first = weights();
   EXPECT_EQ(first, weights());
   options.seed = 2;
@@ -86,7 +87,7 @@ TEST(RouterTraining, ThreeStages) {
     return table;
   };
   const std::vector<double> path{100, 250, 800};
-  const TrainedRouters trained = train_routers(three(1), std::vector<double>{1, 1, 1}, path, quick());
+  const TrainedRouters trained = train_routers(three(1), std::vector<plan::Exit>(3), path, quick());
   ASSERT_EQ(trained.routers.size(), 2u);
   const plan::Plan plan = plan_with(trained.routers);
   const ScoreTable held_out = three(2);
@@ -96,8 +97,8 @@ TEST(RouterTraining, ThreeStages) {
 
 TEST(RouterTraining, RefusesWhatDoesNotFit) {
   const ScoreTable table = synthetic_table({.count = 40});
-  EXPECT_THROW(train_routers(table, kTemperatures, kPath, {}), Error);  // too few images
-  EXPECT_THROW(train_routers(synthetic_table({.count = 200}), std::vector<double>{1}, kPath, {}), Error);
+  EXPECT_THROW(train_routers(table, kExits, kPath, {}), Error);  // too few images
+  EXPECT_THROW(train_routers(synthetic_table({.count = 200}), std::vector<plan::Exit>(1), kPath, {}), Error);
 }
 
 TEST(RouterTraining, FileForPeople) {

@@ -1,7 +1,9 @@
 // From trained networks to a plan.
 //   1 export every stage without a score, prove it equal to LibTorch or to the integer arithmetic, hash it
 //   2 measure every stage (costs.json) and ask every stage about the route and validation splits (scores/)
-//   3 fit temperatures and routers on the route split, choose thresholds on the validation split
+//   3 fit temperatures, answers together, routers and the policy on the route split, choose thresholds, or one net
+//   alone,
+//     on the validation split
 //   4 export again with the scores, write plan.json, compose the single-file model
 // All of it beside the old plan, whose place it takes in the end: until then nothing of before changes.
 #include "core/progress.h"
@@ -11,8 +13,7 @@
 #include "engine/session.h"
 #include "exporting/plan/plan_model.h"
 #include "measure/stages/stage_engine.h"
-#include "route/policy_scores.h"
-#include "route/temperature.h"
+#include "route/router/fit_routing.h"
 #include "workflow/build/attach_costs.h"
 #include "workflow/build/kernels_program.h"
 #include "workflow/build/known_costs.h"
@@ -24,15 +25,13 @@ namespace triage::workflow {
 namespace {
 
 // Stage entries with files, hashes and sizes; nothing measured or routed yet.
-plan::Plan bare_plan(const Workspace& w, const std::vector<StageSource>& sources, plan::PolicyKind policy,
-                     const fs::path& directory) {
+plan::Plan bare_plan(const Workspace& w, const std::vector<StageSource>& sources, const fs::path& directory) {
   const data::DatasetInfo& info = w.dataset.info();
   plan::Plan plan;
   plan.name = w.config.name;
   plan.input = {info.channels, info.height, info.width};
   plan.fit = info.fit;
   plan.classes = info.classes;
-  plan.policy = policy;
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const StageSource& source = sources[i];
     plan::Stage stage;
@@ -51,7 +50,7 @@ plan::Plan bare_plan(const Workspace& w, const std::vector<StageSource>& sources
     stage.parameters = size.parameters;
     stage.weight_bytes = size.weight_bytes;
     stage.activation_bytes = size.activation_bytes;
-    const std::string bytes = stage_file(w, sources, i, std::nullopt, policy);
+    const std::string bytes = stage_file(w, sources, i, std::nullopt, plan.policy);
     write_file_atomic(directory / stage.onnx, bytes);
     stage.sha256 = sha256_hex(bytes);
     check_stage_parity(w, sources, i, directory);
@@ -94,16 +93,34 @@ cost::CostTable measured_costs(const Workspace& w, const plan::Plan& plan, const
   return measured;
 }
 
-void attach_routers(const Workspace& w, plan::Plan& plan, const route::ScoreTable& table,
-                    const std::vector<double>& temperatures, const fs::path& directory) {
-  const route::TrainedRouters trained =
-      route::train_routers(table, temperatures, route::path_latency_us(plan), w.config.router);
-  for (std::size_t i = 0; i < trained.routers.size(); ++i) plan.stages[i].exit.router = trained.routers[i];
-  route::save_router_pt(directory / "router.pt", trained.routers);
-  write_json(directory / "router.json", trained.report);
+// Temperatures, routers, policy: what is said of them goes to the user and beside the plan.
+route::FittedRouting attach_routing(const Workspace& w, plan::Plan& plan, const route::ScoreTable& route_scores,
+                                    const route::ScoreTable& validation_scores, const BuildOptions& options,
+                                    const fs::path& directory) {
+  route::FittedRouting fitted = route::fit_routing(plan, route_scores, validation_scores,
+                                                   {.policy = options.policy,
+                                                    .answers_together = options.answers_together,
+                                                    .routers = w.config.router,
+                                                    .metric = options.metric});
+  for (const std::string& note : fitted.notes) w.context.message("build: " + note);
+  if (plan.stages.size() < 2) return fitted;
+  route::save_router_pt(directory / "router.pt", fitted.trained.routers);
+  write_json(directory / "router.json", fitted.trained.report);
+  return fitted;
 }
 
-Json provenance(const Workspace& w, const BuildOptions& options, const std::vector<std::string>& warnings) {
+// Only stage `single` is left of the plan.
+void drop_others(std::vector<StageSource>& sources, std::size_t single, const fs::path& directory) {
+  for (std::size_t i = 0; i < sources.size(); ++i)
+    if (i != single) fs::remove(directory / (sources[i].name + ".onnx"));
+  StageSource left = std::move(sources[single]);
+  left.carry = false;
+  sources.clear();
+  sources.push_back(std::move(left));
+}
+
+Json provenance(const Workspace& w, const BuildOptions& options, const Json& routing,
+                const std::vector<std::string>& warnings) {
   return {{"command", "triage build"},
           {"config", w.config.name},
           {"seed", w.config.seed},
@@ -115,6 +132,7 @@ Json provenance(const Workspace& w, const BuildOptions& options, const std::vect
             {"test", w.splits.test.size()}}},
           {"engine", engine::name_and_version({})},
           {"threads", options.threads},
+          {"routing", routing},
           {"warnings", warnings},
           {"machine", machine_context()},
           {"git", git_revision()},
@@ -165,7 +183,7 @@ plan::Plan build_plan(const Workspace& w, std::vector<StageSource> sources, cons
   fs::create_directories(scores);
 
   quantize(w, sources, directory);
-  plan::Plan plan = bare_plan(w, sources, options.policy, directory);
+  plan::Plan plan = bare_plan(w, sources, directory);
   const cost::CostTable costs = measured_costs(w, plan, directory, options);
   const Json made_from = costs_made_from(plan, options.threads, directory / "costs.json");
   attach_costs(plan, costs, options.threads);
@@ -176,13 +194,15 @@ plan::Plan build_plan(const Workspace& w, std::vector<StageSource> sources, cons
       route::score_plan(plan, directory, w.dataset, w.splits.validation, scores / "validation.bin", w.threads,
                         {.label = "score validation split", .context = w.context});
 
-  const std::vector<double> temperatures = route::fit_temperatures(route_scores);
-  for (std::size_t i = 0; i < plan.stages.size(); ++i) plan.stages[i].exit.temperature = temperatures[i];
-  if (plan.stages.size() > 1) attach_routers(w, plan, route_scores, temperatures, directory);
-  std::vector<std::string> warnings = choose_point(
-      plan, validation_scores,
-      {.target = options.target, .metric = options.metric, .reach = options.reach, .budgets = options.budgets},
-      costs.energy_source);
+  const route::FittedRouting routing = attach_routing(w, plan, route_scores, validation_scores, options, directory);
+  auto [warnings, single] = choose_point(plan, validation_scores,
+                                         {.target = options.target,
+                                          .metric = options.metric,
+                                          .reach = options.reach,
+                                          .budgets = options.budgets,
+                                          .single_net = options.single_net},
+                                         costs.energy_source);
+  if (single) drop_others(sources, *single, directory);
   for (const std::string& text : measure::disturbed_rows(costs))
     warnings.push_back(text + "; 'triage build --remeasure' measures again");
 
@@ -195,7 +215,7 @@ plan::Plan build_plan(const Workspace& w, std::vector<StageSource> sources, cons
     stage.sha256 = sha256_hex(bytes);
     check_stage_parity(w, sources, i, directory);
   }
-  plan.provenance = provenance(w, options, warnings);
+  plan.provenance = provenance(w, options, to_json(routing), warnings);
   plan::save_plan(directory, plan);
   exporting::save_model(directory / "plan.onnx", exporting::compose_plan(directory));
   compile_as_before(w.run / "plan", directory, w.context);

@@ -24,6 +24,8 @@ plan::Plan build_of_networks(const fs::path& run, const BuildRequest& request, B
                              const Context& context) {
   const RunConfig config = resolve_precision(run_config_of(run), run);
   options.policy = request.policy.value_or(config.policy);
+  options.answers_together = config.answers_together;
+  options.single_net = config.single_net;
   options.metric = request.metric.value_or(config.metric);
   options.target = request.target.value_or(config.target);
   options.budgets = limited(config.budgets, request.max_mmac);

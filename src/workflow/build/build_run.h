@@ -6,7 +6,7 @@
 namespace triage::workflow {
 
 struct BuildRequest {  // what is asked for in place of what the run's configuration says
-  std::optional<plan::PolicyKind> policy;
+  std::optional<std::optional<plan::PolicyKind>> policy;  // of them none: auto
   std::optional<plan::Metric> metric;
   std::optional<BuildTarget> target;
   std::optional<plan::Precision> precision;  // of all stages; refused for a search's plans, of which the search decides

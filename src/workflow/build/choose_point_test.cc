@@ -136,8 +136,67 @@ TEST(ChoosePoint, APlanOfOneStageHasOnePoint) {
   EXPECT_EQ(at.accuracy, 1);
   EXPECT_EQ(at.mean_latency_us, 100);
   EXPECT_EQ(at.exit_share, std::vector<double>{1});
-  EXPECT_TRUE(choose_point(alone.plan, alone.validation, {}, "").empty());
+  EXPECT_TRUE(choose_point(alone.plan, alone.validation, {}, "").warnings.empty());
   EXPECT_THROW(alone.chosen({.target = {}, .reach = {}, .budgets = {.mean_latency_us = 50}}), OverBudget);
+}
+
+// 39 us and 97.5 % against the big net alone, 28.5 us and 100 %: as a new user found it.
+Pair beaten_by_its_big_net() {
+  Pair pair;
+  pair.plan.stages[0].cost->latency_us.mean = 20;
+  pair.plan.stages[1].cost->latency_us.mean = 28.5;
+  return pair;
+}
+
+TEST(ChoosePoint, ANetThatIsFasterAndAsAccurateAloneIsThePlan) {
+  for (const BuildTarget& target :
+       {BuildTarget{}, BuildTarget{.latency_us = 40}, BuildTarget{.accuracy = 0.9}, BuildTarget{.max_drop = 0}}) {
+    Pair pair = beaten_by_its_big_net();
+    const ChosenPoint chosen =
+        choose_point(pair.plan, pair.validation, {.target = target, .reach = {}, .single_net = true}, "");
+    ASSERT_EQ(chosen.single, 1u);
+    ASSERT_EQ(pair.plan.stages.size(), 1u);
+    EXPECT_EQ(pair.plan.stages[0].name, "big");
+    EXPECT_EQ(pair.plan.predicted->accuracy, 1);
+    EXPECT_EQ(pair.plan.predicted->mean_latency_us, 28.5);
+    EXPECT_EQ(pair.plan.predicted->exit_share, std::vector<double>{1});
+    EXPECT_THAT(chosen.warnings, testing::ElementsAre(HasSubstr(
+                                     "the net 'big' alone is the plan: 100.00 % in 28.5 us on the validation split")));
+  }
+}
+
+TEST(ChoosePoint, WhereNoNetAloneMayBeThePlanThisIsSaid) {
+  Pair pair = beaten_by_its_big_net();
+  const ChosenPoint chosen = choose_point(pair.plan, pair.validation, {.target = {.accuracy = 1}}, "");
+  EXPECT_FALSE(chosen.single);
+  EXPECT_EQ(pair.plan.stages.size(), 2u);
+  EXPECT_THAT(chosen.warnings, testing::Contains(HasSubstr("stage 'big' alone is as good as the plan")));
+}
+
+TEST(ChoosePoint, ACascadeThatEarnsItsPlaceStays) {
+  Pair pair;
+  for (const BuildTarget& target : {BuildTarget{}, BuildTarget{.latency_us = 45}, BuildTarget{.accuracy = 0.9}}) {
+    const PointRequest request{.target = target, .reach = {}, .single_net = true};
+    EXPECT_FALSE(choose_point(pair.plan, pair.validation, request, "").single);
+  }
+  const PointRequest at_once{.target = {.accuracy = 0.6}, .reach = {}, .single_net = true};
+  EXPECT_FALSE(choose_point(pair.plan, pair.validation, at_once, "").single);  // the little net alone is no better
+}
+
+TEST(ChoosePoint, WhatNoThresholdsReachANetAloneMay) {
+  Pair pair = beaten_by_its_big_net();
+  const PointRequest small{.target = {.accuracy = 1}, .reach = {}, .budgets = {.model_kb = 4}, .single_net = true};
+  EXPECT_EQ(choose_point(pair.plan, pair.validation, small, "").single, 1u);
+  pair = beaten_by_its_big_net();
+  const PointRequest none{.target = {.latency_us = 10}, .reach = {}, .single_net = true};
+  EXPECT_THROW(choose_point(pair.plan, pair.validation, none, ""), Error);
+}
+
+TEST(ChoosePoint, AnEarlyExitIsNoNetOfItsOwn) {
+  Pair pair = beaten_by_its_big_net();
+  pair.plan.stages[1].input = plan::StageInput::features;
+  pair.plan.stages[1].source = 0;
+  EXPECT_FALSE(choose_point(pair.plan, pair.validation, {.target = {}, .reach = {}, .single_net = true}, "").single);
 }
 
 }  // namespace

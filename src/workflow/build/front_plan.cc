@@ -39,7 +39,7 @@ void use_front_of_device(const SearchConfig& config, const fs::path& run, BuildO
       config.device, (run / "plan").string(), config.device));
 }
 
-plan::Plan build_from_front(const SearchConfig& config, const fs::path& run, BuildOptions options, bool any_policy,
+plan::Plan build_from_front(const SearchConfig& config, const fs::path& run, BuildOptions options, bool other_policy,
                             const Context& context) {
   search::Front front = front_of(run);
   const OpenSupernet supernet(config.supernet, context, train::ComputeType::fp32);
@@ -51,7 +51,7 @@ plan::Plan build_from_front(const SearchConfig& config, const fs::path& run, Bui
   if (!config.device.empty()) use_front_of_device(config, run, options, context);
   while (true) {
     const search::FrontPoint& point = point_of(front, target);
-    if (!any_policy) options.policy = point.genome.policy;
+    if (!other_policy) options.policy = point.genome.policy;
     options.reach = options.target.latency_us || options.target.accuracy || options.target.max_drop
                         ? std::vector<double>{}
                         : point.reach;

@@ -15,7 +15,7 @@ std::vector<StageSource> cut_stages(const OpenSupernet& supernet, const search::
 
 // The plan of a front's point, in RUN/plan: the most accurate one that, as measured, keeps the target and the
 // budgets of `options`. Points that miss them when they are measured are passed over for the next cheaper one.
-plan::Plan build_from_front(const SearchConfig& config, const fs::path& run, BuildOptions options, bool any_policy,
+plan::Plan build_from_front(const SearchConfig& config, const fs::path& run, BuildOptions options, bool other_policy,
                             const Context& context);
 
 }  // namespace triage::workflow

@@ -16,12 +16,17 @@ struct BuildTarget {  // which point of the policy's curve becomes the plan: at 
 };
 
 struct BuildConfig {
-  plan::PolicyKind policy = plan::PolicyKind::learned;
+  std::optional<plan::PolicyKind> policy;  // none: "auto", the one that wins on folds of the route split
+  bool answers_together = true;            // exits may answer together with the stages before them, where that wins
+  bool single_net = true;                  // one net alone may become the plan
   BuildTarget target;
   plan::Metric metric = plan::Metric::accuracy;  // that the point is chosen by
   cost::Budgets budgets;                         // hard limits of the plan, as measured
   double profile_seconds = 2;                    // per stage
 };
+
+// "auto": none. where: for the message.
+std::optional<plan::PolicyKind> policy_or_auto(const std::string& text, const std::string& where);
 
 // All keys of the section, [build.budget] too. origin: of the configuration.
 void read_build_config(ConfigSection section, BuildConfig& build, const std::string& origin);

@@ -12,7 +12,9 @@ TEST(RunConfig, HasDefaultsWhereTheFileSaysNothing) {
   EXPECT_EQ(config.name, "pair");
   EXPECT_EQ(config.seed, 1u);
   EXPECT_TRUE(config.auto_precision);
-  EXPECT_EQ(config.policy, plan::PolicyKind::learned);
+  EXPECT_FALSE(config.policy);  // auto
+  EXPECT_TRUE(config.answers_together);
+  EXPECT_TRUE(config.single_net);
   EXPECT_EQ(config.metric, plan::Metric::accuracy);
   EXPECT_EQ(config.budgets, cost::Budgets{});
   EXPECT_FALSE(config.route || config.validation);

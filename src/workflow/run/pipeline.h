@@ -73,7 +73,9 @@ std::optional<train::TrainResult> train_supernet(const Workspace& workspace, con
 std::vector<train::TrainResult> train_stages(const Workspace& workspace, const Trainer& trainer = {});
 
 struct BuildOptions {
-  plan::PolicyKind policy = plan::PolicyKind::learned;
+  std::optional<plan::PolicyKind> policy;  // none: the one that wins on folds of the route split
+  bool answers_together = true;            // where that wins
+  bool single_net = false;                 // one net alone may become the plan
   BuildTarget target;
   plan::Metric metric = plan::Metric::accuracy;  // that the target and the choice of the point are in
   std::vector<double> reach;  // of a front's point: the target is its cost at the costs that were measured

@@ -16,7 +16,12 @@ void train_all(const Workspace& workspace) {
 void build_trained(const Workspace& workspace) {
   const RunConfig& config = workspace.config;
   build_plan(workspace, trained_stages(workspace),
-             {.policy = config.policy, .target = config.target, .metric = config.metric, .budgets = config.budgets});
+             {.policy = config.policy,
+              .answers_together = config.answers_together,
+              .single_net = config.single_net,
+              .target = config.target,
+              .metric = config.metric,
+              .budgets = config.budgets});
 }
 
 results::Results evaluate_run(const Workspace& workspace, const std::string& command) {
