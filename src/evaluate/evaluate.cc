@@ -146,7 +146,7 @@ results::Evaluation evaluate_set(const plan::Plan& plan, const route::ScoreTable
   out.paired_tests = paired_tests(plan, table, verdicts, comparison, at, how);
   out.policies = std::move(comparison.policies);
   out.apgr_differences = std::move(comparison.differences);
-  out.warnings = route::plan_warnings(plan, table, at.exits, how.metric);
+  out.warnings = route::plan_warnings(plan, table, verdicts, at.exits, how.metric);
   add_examples(table, at, options.examples, out);
   return out;
 }

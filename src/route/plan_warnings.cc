@@ -112,7 +112,7 @@ void against_confidence(const plan::Plan& plan, const ScoreTable& table, const E
 
 }  // namespace
 
-std::vector<std::string> plan_warnings(const plan::Plan& plan, const ScoreTable& table,
+std::vector<std::string> plan_warnings(const plan::Plan& plan, const ScoreTable& table, const Verdicts& alone,
                                        std::span<const std::uint8_t> exits, plan::Metric metric) {
   std::vector<std::string> out;
   if (plan.stages.size() < 2 || exits.empty()) return out;
@@ -120,7 +120,7 @@ std::vector<std::string> plan_warnings(const plan::Plan& plan, const ScoreTable&
   order_of_costs(plan, out);
   use_of_exits(plan, exits, out);
   const ExitAnswers answers = exit_answers(plan, plan.policy, table);
-  stages_alone(plan, verdicts(table), answers.verdicts, exits, values, out);
+  stages_alone(plan, alone, answers.verdicts, exits, values, out);
   against_random(plan, table.count(), answers, values, out);
   against_confidence(plan, table, answers, exits, values, out);
   return out;

@@ -18,8 +18,9 @@ namespace triage::route {
 //   a policy whose APGR is not beyond doubt above random routing's 1/2
 //   a policy that is right less often than plain confidence with as many images at each exit, by more than the
 //   difference's standard error
-// exits: where the images leave at the plan's thresholds. The plan must have measured costs. Empty for one stage.
-std::vector<std::string> plan_warnings(const plan::Plan& plan, const ScoreTable& table,
+// alone: verdicts(table). exits: where the images leave at the plan's thresholds. The plan must have measured costs.
+// Empty for one stage.
+std::vector<std::string> plan_warnings(const plan::Plan& plan, const ScoreTable& table, const Verdicts& alone,
                                        std::span<const std::uint8_t> exits, plan::Metric metric);
 
 }  // namespace triage::route

@@ -29,7 +29,8 @@ struct PlanWarnings : testing::Test {
   }
   std::vector<std::string> at(double threshold) {
     const ExitScores scores = policy_scores(plan, plan.policy, table);
-    return plan_warnings(plan, table, exits_taken(scores, std::vector{threshold}), plan::Metric::accuracy);
+    return plan_warnings(plan, table, verdicts(table), exits_taken(scores, std::vector{threshold}),
+                         plan::Metric::accuracy);
   }
 };
 
@@ -89,7 +90,7 @@ TEST_F(PlanWarnings, OneStageHasNothingToHear) {
   plan.stages.resize(1);
   table.stages.resize(1);
   const std::vector<std::uint8_t> exits(table.count());
-  EXPECT_THAT(plan_warnings(plan, table, exits, plan::Metric::accuracy), IsEmpty());
+  EXPECT_THAT(plan_warnings(plan, table, verdicts(table), exits, plan::Metric::accuracy), IsEmpty());
 }
 
 TEST(Metric, BalancedCountsClassesAlike) {

@@ -20,7 +20,7 @@ struct Side {
   fs::path directory;
   plan::Plan plan;
   route::ScoreTable table;
-  route::Verdicts verdicts;  // of the stages alone
+  route::Verdicts verdicts;
   Operation at;
 };
 
@@ -33,7 +33,7 @@ Side open_side(const CompareSide& wanted, const fs::path& alone, const data::Dat
   side.table = route::score_plan(side.plan, side.directory, dataset, indices, {}, threads,
                                  {.label = side.plan.name, .context = context});
   side.verdicts = route::verdicts(side.table);
-  side.at = operate(side.plan, side.table);
+  side.at = operate(side.plan, side.table, side.verdicts);
   return side;
 }
 

@@ -71,11 +71,11 @@ struct Options {
   std::vector<std::optional<std::size_t>> nets;  // by point: the stage that is left; none: the cascade
 };
 
-Options options_of(const plan::Plan& plan, const route::ScoreTable& validation, const Allowed& curve,
+// verdicts: of the nets alone.
+Options options_of(const plan::Plan& plan, const route::Verdicts& verdicts, const Allowed& curve,
                    const PointRequest& request, const std::vector<double>& values) {
   std::vector<std::pair<route::CurvePoint, std::optional<std::size_t>>> all;
   for (const route::CurvePoint& point : curve.points) all.emplace_back(point, std::nullopt);
-  const route::Verdicts verdicts = route::verdicts(validation);
   for (std::size_t s = 0; s < plan.stages.size() && request.single_net && plan.stages.size() > 1; ++s) {
     if (plan.stages[s].input != plan::StageInput::image || !keeps(alone(plan, s), request.budgets)) continue;
     all.emplace_back(route::CurvePoint{.accuracy = route::valued_accuracy(verdicts.correct[s], values),
@@ -133,12 +133,13 @@ ChosenPoint choose_point(plan::Plan& plan, const route::ScoreTable& validation, 
                          const std::string& energy_source) {
   const std::vector<double> values = route::image_values(request.metric, validation.labels);
   const auto [verdicts, scores] = route::exit_answers(plan, plan.policy, validation);
-  const double last = route::valued_accuracy(route::verdicts(validation).correct.back(), values);
+  const route::Verdicts alone_verdicts = route::verdicts(validation);
+  const double last = route::valued_accuracy(alone_verdicts.correct.back(), values);
   const bool one_stage = plan.stages.size() == 1;
   std::vector<route::CurvePoint> whole{{.accuracy = last, .latency_us = plan.stages.back().cost->latency_us.mean}};
   if (!one_stage) whole = route::CurveMaker(verdicts.correct, scores, route::path_latency_us(plan), values).curve();
   const Allowed curve = allowed(plan, scores, std::move(whole), request.budgets, energy_source);
-  const Options options = options_of(plan, validation, curve, request, values);
+  const Options options = options_of(plan, alone_verdicts, curve, request, values);
   const route::CurvePoint& point = one_stage ? options.points.front() : aimed_at(plan, options.points, last, request);
   const std::optional<std::size_t> net = options.nets[static_cast<std::size_t>(&point - options.points.data())];
   if (net) {
@@ -154,9 +155,9 @@ ChosenPoint choose_point(plan::Plan& plan, const route::ScoreTable& validation, 
   promise(plan, point, shares_at(scores, point, plan.stages.size()), request.metric);
   if (one_stage) return {};
   for (std::size_t i = 0; i + 1 < plan.stages.size(); ++i) plan.stages[i].exit.threshold = point.thresholds[i];
-  return {
-      .warnings = route::plan_warnings(plan, validation, route::exits_taken(scores, point.thresholds), request.metric),
-      .single = {}};
+  return {.warnings = route::plan_warnings(plan, validation, alone_verdicts,
+                                           route::exits_taken(scores, point.thresholds), request.metric),
+          .single = {}};
 }
 
 }  // namespace triage::workflow

@@ -104,7 +104,7 @@ plan::Plan chosen_plan(const plan::Plan& all, const CascadePoint& point, const r
   for (const std::uint8_t exit : exits) share[exit] += 1.0 / static_cast<double>(exits.size());
   plan.predicted = plan::Prediction{
       .metric = metric, .accuracy = point.at.accuracy, .mean_latency_us = point.at.latency_us, .exit_share = share};
-  if (plan.stages.size() > 1) warnings = route::plan_warnings(plan, table, exits, metric);
+  if (plan.stages.size() > 1) warnings = route::plan_warnings(plan, table, route::verdicts(table), exits, metric);
   return plan;
 }
 
