@@ -65,14 +65,17 @@ def softmax(logits):
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-def escalation_score(policy, stage_exit, logits, features):
-    """plan.json's exit, logits [n, classes], features [n, width] or None -> [n]; all in double precision."""
-    p = softmax(logits.astype(np.float64) / stage_exit["temperature"])
+def probabilities(stage_exit, logits):
+    return softmax(logits.astype(np.float64) / stage_exit["temperature"])
+
+
+def escalation_score(policy, stage_exit, p, features):
+    """plan.json's exit, probabilities [n, classes], features [n, width] or None -> [n]; all in double precision."""
     confidence = p.max(axis=1)
     entropy = -(p * np.log(np.maximum(p, 1e-300))).sum(axis=1) / np.log(p.shape[1])
     top = np.sort(p, axis=1)
     margin = top[:, -1] - top[:, -2]
-    if policy == "confidence":
+    if policy in ("confidence", "agreement"):
         return 1 - confidence
     if policy == "entropy":
         return entropy
@@ -87,6 +90,16 @@ def escalation_score(policy, stage_exit, logits, features):
     return 1 / (1 + np.exp(-z))
 
 
+def plan_answer(policy, stage_exit, answers, own_score):
+    """probabilities [n, classes] of the stages so far -> those that the exit answers from, and its score in the plan."""
+    weights = stage_exit.get("answer_weights")
+    p = sum(w * a for w, a in zip(weights, answers)) if weights else answers[-1]
+    if policy == "agreement" and len(answers) > 1:
+        label = p.argmax(axis=1)[:, None]
+        return p, np.mean([a.max(axis=1) - np.take_along_axis(a, label, axis=1)[:, 0] for a in answers], axis=0)
+    return p, own_score if policy == "learned" else escalation_score(policy, stage_exit, p, None)
+
+
 def random_images(shape, seed):
     """Half noise, half coarse blocks of colour: [IMAGES, C, H, W] float32 in [0, 1]."""
     rng = np.random.default_rng(seed)
@@ -97,8 +110,9 @@ def random_images(shape, seed):
 
 
 def check_stages(directory, plan, images):
-    """Runs every stage on every image; returns logits [stages][n, classes] and scores [stages - 1][n]."""
-    carries, logits, scores = [], [], []
+    """Runs every stage on every image; returns what the plan's exits give: logits [stages][n, classes] and scores
+    [stages - 1][n]."""
+    carries, logits, scores, answers = [], [], [], []
     for index, stage in enumerate(plan["stages"]):
         what = f"stage {stage['name']}"
         session = open_session(os.path.join(directory, stage["onnx"]))
@@ -110,14 +124,20 @@ def check_stages(directory, plan, images):
         expect(found["logits"].shape == (len(images), len(plan["classes"])), f"{what}: logits of {found['logits'].shape}")
         alone = outputs_of(session, (images if name == "image" else carries[stage["source"]])[:1])
         compare(alone["logits"], found["logits"][:1], f"{what}: batch 1 against batch {len(images)}")
-        if index + 1 == len(plan["stages"]):
+        last = index + 1 == len(plan["stages"])
+        answers.append(probabilities(stage["exit"], found["logits"]))
+        own_score = None if last else escalation_score(plan["policy"], stage["exit"], answers[-1], found.get("features"))
+        mean, score = plan_answer("confidence" if last else plan["policy"], stage["exit"], answers, own_score)
+        if "answer_weights" in stage["exit"]:
+            logits[-1] = np.log(np.maximum(mean, 1e-38)) * stage["exit"]["temperature"]
+        if last:
             break
         if stage["feature_width"]:
             expect("features" in found and found["features"].shape[1] == stage["feature_width"],
                    f"{what}: expected {stage['feature_width']} features")
-        scores.append(escalation_score(plan["policy"], stage["exit"], found["logits"], found.get("features")))
-        if "score" in found:
-            compare(found["score"], scores[-1], f"{what}: score")
+        scores.append(score)
+        if "score" in found:  # of the stage's own answer
+            compare(found["score"], own_score, f"{what}: score")
         else:
             expect(False, f"{what}: no output 'score'")
     return logits, scores
