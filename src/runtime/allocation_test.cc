@@ -42,10 +42,9 @@ TEST(Allocation, AnswersTogetherNoneOnceWarm) {
   const Executor executor(plan, std::move(sessions));
   Images images(100);
   ASSERT_TRUE(executor.classify(images.views, images.outcomes));
-  allocations = 0;
-  counting = true;
-  const bool ok = static_cast<bool>(executor.classify(images.views, images.outcomes));
-  counting = false;
+  bool ok = false;
+  const int allocations =
+      allocations_of([&] { ok = static_cast<bool>(executor.classify(images.views, images.outcomes)); });
   EXPECT_TRUE(ok);
   EXPECT_EQ(allocations, 0);
   EXPECT_TRUE(std::ranges::any_of(images.outcomes, [](const Outcome& outcome) { return outcome.exit == 2; }));
