@@ -41,8 +41,9 @@ struct Pixels {
 void pillow_pixels(const AxisWindow& window, const Filter& filter, int i, Pixels& pixels) {
   const double scale = static_cast<double>(window.in) / window.resized, widened = std::max(scale, 1.0);
   const double support = filter.support * widened, centre = (i + 0.5) * scale, inverse = 1 / widened;
-  pixels.first = std::max(static_cast<int>(centre - support + 0.5), 0);
-  const int end = std::min(static_cast<int>(centre + support + 0.5), window.in);
+  const auto cut_off = [](double value) { return static_cast<int>(value); };
+  pixels.first = std::max(cut_off(centre - support + 0.5), 0);
+  const int end = std::min(cut_off(centre + support + 0.5), window.in);
   double sum = 0;
   for (int x = 0; x < end - pixels.first; ++x) {
     const double weight = filter.weight((x + pixels.first - centre + 0.5) * inverse);

@@ -165,7 +165,7 @@ Preprocess from_hugging_face(const JsonReader& json, const NetworkInput& input) 
 
 Preprocess preprocess_of(const JsonReader& file, const NetworkInput& input) {
   if (file.has("resize")) {
-    const Preprocess own = preprocess_from_json(file);
+    Preprocess own = preprocess_from_json(file);
     if (own.height != input.height || own.width != input.width || own.channels != input.channels ||
         own.layout != input.layout)
       fail("{}: expected {}x{}x{} {} as the network takes, found {}x{}x{} {} (height x width x channels, layout)",
@@ -187,7 +187,7 @@ Preprocess read_preprocess_file(const fs::path& file, const NetworkInput& input)
 }
 
 std::optional<fs::path> preprocess_file_of(const fs::path& onnx) {
-  if (const fs::path own = fs::path(onnx).replace_extension(".preprocess.json"); fs::exists(own)) return own;
+  if (fs::path own = fs::path(onnx).replace_extension(".preprocess.json"); fs::exists(own)) return own;
   std::vector<fs::path> folders{onnx.parent_path()};
   if (folders[0].filename() == "onnx") folders.push_back(folders[0].parent_path());
   for (const fs::path& folder : folders) {
