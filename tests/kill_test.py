@@ -64,6 +64,7 @@ COMMANDS = [
     Command("tune", "tune run/plan --candidates 1 --store store.sqlite"),
     Command("train", "train tiny.toml --run fresh", gone=["fresh"]),
     Command("data-import", "data import folder folder --height 16 --width 16 --out tiny.tds"),
+    Command("data-import-encoded", "data import folder folder --keep-encoded --out photos.tds", gone=["photos.tds"]),
     Command("data-generate", "data generate --train 1400 --test 200 --out tiny.tds"),
     Command("search", "search search.toml --run found", [["found/front.json", "found/front.png"]]),
     Command("costs", "costs net --seconds 0.5 --out table.json", gone=["table.json"]),
@@ -263,8 +264,9 @@ class Test:
         except RuntimeError as error:
             problems.append(str(error))
         problems += self.compare(command, place, old, new)
-        if left_over(place):
-            problems.append(f"left over after it ran again: {left_over(place)}")
+        left = left_over(place) + [str(part.relative_to(place)) for part in place.rglob("*.part")]
+        if left:
+            problems.append(f"left over after it ran again: {left}")
         return problems
 
     def points(self, calls, count):

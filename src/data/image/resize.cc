@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "core/error.h"
 
@@ -45,16 +46,50 @@ Taps make_taps(int in, int out) {
   return made;
 }
 
-// One row of the input, already mixed from its rows, to one of the output.
-template <int channels>
-void mix_columns(const float* line, const Taps& columns, int width, std::uint8_t* target) {
+// Rows of the input by their weights, summed in their order. [width * channels]
+void mix_rows(const PixelRows& part, std::span<const Tap> taps, std::span<float> line) {
+  const auto row = [&](const Tap& tap) { return part.pixels + tap.from * part.row_bytes; };
+  const std::uint8_t* first = row(taps[0]);
+  const std::size_t count = static_cast<std::size_t>(part.width) * part.channels;
+  if (taps.size() == 1) {
+    for (std::size_t i = 0; i < count; ++i) line[i] = taps[0].weight * static_cast<float>(first[i]);
+    return;
+  }
+  const std::uint8_t* second = row(taps[1]);
+  for (std::size_t i = 0; i < count; ++i) {
+    line[i] = taps[0].weight * static_cast<float>(first[i]) + taps[1].weight * static_cast<float>(second[i]);
+  }
+  for (const Tap& tap : taps.subspan(2)) {
+    const std::uint8_t* more = row(tap);
+    for (std::size_t i = 0; i < count; ++i) line[i] += tap.weight * static_cast<float>(more[i]);
+  }
+}
+
+// What mix_rows() made to one row of the output.
+void mix_columns_grey(const float* line, const Taps& columns, int width, std::uint8_t* target) {
   for (int x = 0; x < width; ++x) {
-    float sums[channels] = {};
+    float sum = 0;
+    for (const Tap& tap : columns.of(x)) sum += tap.weight * line[tap.from];
+    *target++ = static_cast<std::uint8_t>(std::clamp(sum + 0.5f, 0.0f, 255.0f));
+  }
+}
+
+// The same of three channels, a pixel and the value behind it at a time: `line` is one longer than its row.
+void mix_columns_colour(const float* line, const Taps& columns, int width, std::uint8_t* target) {
+  using Four [[gnu::vector_size(16)]] = float;
+  using FourInts [[gnu::vector_size(16)]] = std::int32_t;
+  for (int x = 0; x < width; ++x) {
+    Four sum = {0, 0, 0, 0};
     for (const Tap& tap : columns.of(x)) {
-      const float* pixel = line + static_cast<std::size_t>(tap.from) * channels;
-      for (int c = 0; c < channels; ++c) sums[c] += tap.weight * pixel[c];
+      Four pixel;
+      std::memcpy(&pixel, line + static_cast<std::size_t>(tap.from) * 3, sizeof pixel);
+      sum += tap.weight * pixel;
     }
-    for (const float sum : sums) *target++ = static_cast<std::uint8_t>(std::clamp(sum + 0.5f, 0.0f, 255.0f));
+    sum += 0.5f;
+    sum = sum < 0.0f ? Four{} : sum;
+    sum = sum > 255.0f ? Four{} + 255.0f : sum;
+    const FourInts values = __builtin_convertvector(sum, FourInts);
+    for (int c = 0; c < 3; ++c) *target++ = static_cast<std::uint8_t>(values[c]);
   }
 }
 
@@ -116,16 +151,12 @@ Image resize(const PixelRows& part, int height, int width) {
     return out;
   }
   const Taps rows = make_taps(part.height, height), columns = make_taps(part.width, width);
-  std::vector<float> line(in_row);  // one output row, still as wide as the input
+  std::vector<float> line(in_row + 1);  // one output row, still as wide as the input
   for (int y = 0; y < height; ++y) {
-    std::fill(line.begin(), line.end(), 0.0f);
-    for (const Tap& tap : rows.of(y)) {
-      const std::uint8_t* source = part.pixels + tap.from * part.row_bytes;
-      for (std::size_t i = 0; i < in_row; ++i) line[i] += tap.weight * static_cast<float>(source[i]);
-    }
+    mix_rows(part, rows.of(y), line);
     std::uint8_t* target = out.pixels.data() + y * out_row;
-    channels == 3 ? mix_columns<3>(line.data(), columns, width, target)
-                  : mix_columns<1>(line.data(), columns, width, target);
+    channels == 3 ? mix_columns_colour(line.data(), columns, width, target)
+                  : mix_columns_grey(line.data(), columns, width, target);
   }
   return out;
 }

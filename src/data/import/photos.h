@@ -56,7 +56,7 @@ struct BadImages : Error {
 };
 
 struct PhotoFile {
-  fs::path path;
+  std::string path;   // no fs::path, which takes several times its text: there may be millions
   std::string shown;  // for people, without control characters: relative to the set
   Label label = 0;
   Part part = Part::train;

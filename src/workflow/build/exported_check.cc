@@ -8,14 +8,17 @@
 namespace triage::workflow {
 namespace {
 
-std::vector<ImageView> pick_images(const data::Dataset& dataset, std::uint32_t count) {
+// decoded: holds those of an encoded set.
+std::vector<ImageView> pick_images(const data::Dataset& dataset, std::uint32_t count,
+                                   std::vector<data::Image>& decoded) {
   const auto& info = dataset.info();
   if (info.train_count == 0) fail("--check-data: data set '{}' has no training images", info.name);
   count = std::min(count, info.train_count);
+  decoded.resize(count);
   std::vector<ImageView> images;
   for (std::uint64_t i = 0; i < count; ++i) {
     const auto index = static_cast<std::uint32_t>(i * info.train_count / count);
-    images.push_back({dataset.image(index), info.height, info.width, info.channels});
+    images.push_back(dataset.view(index, decoded[i]));
   }
   return images;
 }
@@ -27,8 +30,11 @@ exporting::PlanCheck check_exported(const onnx::ModelProto& model, const fs::pat
   const auto dataset = data::Dataset::open(data_file);
   const auto plan = plan::load_plan(directory);
   const auto& info = dataset.info();
-  runtime::require_shape({info.channels, info.height, info.width}, plan.input, data_file.string() + ": images");
-  return exporting::check_plan_model(model, directory, pick_images(dataset, count));
+  if (!plan.input.any_size()) {
+    runtime::require_shape({info.channels, info.height, info.width}, plan.input, data_file.string() + ": images");
+  }
+  std::vector<data::Image> decoded;
+  return exporting::check_plan_model(model, directory, pick_images(dataset, count, decoded));
 }
 
 }  // namespace triage::workflow

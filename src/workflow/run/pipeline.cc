@@ -79,10 +79,20 @@ std::shared_ptr<const train::NetworkFile> start_of(const Workspace& workspace, c
       train::load_network(start_file(workspace, stage), train::ComputeType::fp32));
 }
 
+namespace {
+
+data::Dataset open_pixels(const fs::path& file) {
+  data::Dataset dataset = data::Dataset::open(file);
+  dataset.require_raw();
+  return dataset;
+}
+
+}  // namespace
+
 Workspace::Workspace(RunConfig run_config, fs::path run_directory, const Context& of)
     : config(std::move(run_config)),
       run(std::move(run_directory)),
-      dataset(data::Dataset::open(config.data)),
+      dataset(open_pixels(config.data)),
       splits(data::make_splits(
           dataset, config.splits = data::resolve_splits(dataset.info(), config.route, config.validation, config.seed))),
       normalization(data::measure_normalization(dataset, splits.train)),

@@ -43,6 +43,7 @@ costing::NetEngine engine_for(const LayerTableSubject& subject, const costing::L
 
 void use_data(const fs::path& file, LayerTableSubject& subject) {
   const data::Dataset dataset = data::Dataset::open(file, false);
+  dataset.require_raw();
   const data::DatasetInfo& info = dataset.info();
   subject.input = {info.channels, info.height, info.width};
   subject.classes = static_cast<int>(info.classes.size());

@@ -173,11 +173,12 @@ class ListReader {
     ListedPhoto photo;
     const std::string& file = field(kFile);
     if (file.empty()) fail("{}:{}: expected the name of a file, found an empty field", origin, row.line);
-    photo.file.path = root / file;
+    const fs::path path = root / file;
+    photo.file.path = path.string();
     photo.file.shown = printable_line(file);
     photo.label = printable_line(field(kLabel));
     if (photo.label.empty()) fail("{}:{}: expected a label, found an empty field", origin, row.line);
-    if (!seen_.insert(photo.file.path.lexically_normal().string()).second) {
+    if (!seen_.insert(path.lexically_normal().string()).second) {
       fail("{}:{}: {}: the file is listed a second time", origin, row.line, photo.file.shown);
     }
     if (part) {

@@ -81,8 +81,7 @@ std::string identity_of(const PhotoSet& set, const PhotoOptions& options) {
     std::error_code unreadable;  // is told by the import itself
     const auto bytes = fs::file_size(file.path, unreadable);
     const auto time = fs::last_write_time(file.path, unreadable).time_since_epoch().count();
-    add(std::format("{} {} {} {} {} {}", file.path.string(), bytes, time, file.label, static_cast<int>(file.part),
-                    file.group));
+    add(std::format("{} {} {} {} {} {}", file.path, bytes, time, file.label, static_cast<int>(file.part), file.group));
   }
   return sha.hex();
 }

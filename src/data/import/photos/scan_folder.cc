@@ -131,7 +131,7 @@ class Scan {
       if (files.empty() && part == Part::train) fail("{}: class without images, expected at least one", shown(folder));
       for (const fs::path& file : files) {
         const std::string within = file.lexically_relative(parent).string();
-        PhotoFile photo{file, shown(file.lexically_relative(directory_)),
+        PhotoFile photo{file.string(), shown(file.lexically_relative(directory_)),
                         static_cast<Label>(found - set.classes.begin()), part, 0};
         photo.group = groups_.of(within);
         set.files.push_back(std::move(photo));
