@@ -87,6 +87,8 @@ std::vector<std::int64_t> Node::integers(std::string_view attribute) const {
   return attribute_of<std::vector<std::int64_t>>(*this, attribute, "integers");
 }
 
+bool Graph::is_output(ValueId id) const { return std::ranges::find(outputs, id) != outputs.end(); }
+
 const TensorData& Graph::data(ValueId id) const {
   if (!constant(id))
     fail("{}: value '{}': expected a constant", origin, id == kNone ? std::string("none") : value(id).name);
@@ -216,8 +218,11 @@ Window window_of(const Graph& graph, const Node& node, std::span<const std::int6
     to = node.integers(name);
     if (to.empty()) to.assign(rank, otherwise);
     if (to.size() != rank) fail("{}: attribute {}: found {} numbers, expected {}", where, name, to.size(), rank);
-    if (std::ranges::min(to) < 1)
-      fail("{}: attribute {}: found {}, expected at least 1", where, name, std::ranges::min(to));
+    constexpr std::int64_t kMost = 1 << 16;
+    for (const std::int64_t number : to) {
+      if (number < 1 || number > kMost)
+        fail("{}: attribute {}: found {}, expected 1 to {}", where, name, number, kMost);
+    }
   };
   if (rank == 0) fail("{}: found an input without spatial dimensions, expected some", where);
   read("strides", window.strides, 1);

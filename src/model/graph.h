@@ -86,6 +86,7 @@ struct Graph {
 
   const Value& value(ValueId id) const { return values.at(static_cast<std::size_t>(id)); }
   Value& value(ValueId id) { return values.at(static_cast<std::size_t>(id)); }
+  bool is_output(ValueId id) const;
   bool constant(ValueId id) const { return id != kNone && value(id).constant.has_value(); }
   const TensorData& data(ValueId id) const;         // of a constant; throws Error
   ValueId find(std::string_view value_name) const;  // kNone where there is none

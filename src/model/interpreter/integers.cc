@@ -16,6 +16,7 @@ template <class Change>
 void change_by_scale(const Call& call, Tensor& tensor, const Tensor& scale, const Tensor* zero, std::int64_t axis,
                      const Change& change) {
   const std::size_t scales = scale.values.size();
+  if (scales == 0) call.refuse("found no scale, expected one at least");
   if (zero != nullptr && zero->values.size() != scales)
     call.refuse("found {} scales and {} zero points, expected as many", scales, zero->values.size());
   std::int64_t inner = 1;

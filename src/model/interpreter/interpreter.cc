@@ -135,8 +135,15 @@ std::size_t Call::axis(std::int64_t value, std::size_t rank) const {
 }
 
 Tensor zeros(Type type, Dims dims) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 28;  // 2 GB
+  std::int64_t count = 1;
+  for (const std::int64_t size : dims) {
+    if (size < 0 || (size > 0 && count > kMost / size))
+      fail("model: found a dimension of {}, expected tensors of {} numbers at most", size, kMost);
+    count *= size;
+  }
   Tensor tensor{type, std::move(dims), {}};
-  tensor.values.assign(static_cast<std::size_t>(elements(tensor.dims)), 0.0);
+  tensor.values.assign(static_cast<std::size_t>(count), 0.0);
   return tensor;
 }
 

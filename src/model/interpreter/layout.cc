@@ -32,6 +32,7 @@ Tensor reshape(const Call& call) {
       if (rest >= 0) call.refuse("found -1 twice, expected it once");
       rest = static_cast<std::int64_t>(d);
     } else {
+      if (dims[d] < 0) call.refuse("dimension {}: found {}, expected a size or -1", d, dims[d]);
       known *= dims[d];
     }
   }
@@ -112,6 +113,7 @@ Tensor slice(const Call& call) {
     const std::size_t d = call.axis(axes[i], dims.size());
     const std::int64_t size = input.dims[d], by = steps[i];
     if (by == 0) call.refuse("steps: found 0, expected another number");
+    if (size == 0) continue;
     const auto place = [&](std::int64_t at) { return at < 0 ? at + size : at; };
     const std::int64_t from = std::clamp<std::int64_t>(place(starts[i]), 0, by > 0 ? size : size - 1);
     const std::int64_t to = std::clamp<std::int64_t>(place(ends[i]), by > 0 ? 0 : -1, size);

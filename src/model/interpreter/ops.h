@@ -29,7 +29,7 @@ struct Call {
   std::size_t axis(std::int64_t value, std::size_t rank) const;  // negative ones count from the end
 };
 
-Tensor zeros(Type type, Dims dims);
+Tensor zeros(Type type, Dims dims);  // throws Error where dims are negative or too large to compute
 // Elements from one index of a dimension to the next.
 std::vector<std::int64_t> strides_of(const Dims& dims);
 // use(index, place) for all places of `dims`, in order.

@@ -60,6 +60,8 @@ Tensor convolve(const Call& call) {
   if (input.dims[1] != in * window.groups || out % window.groups != 0)
     call.refuse("found {} channels, {} groups, weights for {} of them and {} outputs: expected them to fit",
                 input.dims[1], window.groups, in, out);
+  if (call.has(2) && call.in(2).size() != out)
+    call.refuse("found {} numbers of bias, expected {}", call.in(2).size(), out);
   Dims dims{input.dims[0], out};
   const Dims size = window.output(spatial);
   dims.insert(dims.end(), size.begin(), size.end());
@@ -107,6 +109,15 @@ Tensor gemm(const Call& call) {
     call.refuse("found {} columns and {} rows, expected as many", depth, b.dims[turn_b ? 1 : 0]);
   const double alpha = call.node.real("alpha"),
                beta = call.node.attributes.contains("beta") ? call.node.real("beta") : 1;
+  // The bias is broadcast to [rows, columns].
+  std::int64_t wide = 1, high = 1;
+  if (call.has(2)) {
+    const Dims& dims = call.in(2).dims;
+    if (!dims.empty()) wide = dims.back();
+    if (dims.size() == 2) high = dims.front();
+    if (dims.size() > 2 || (wide != 1 && wide != columns) || (high != 1 && high != rows))
+      call.refuse("found {} numbers of bias, expected {} or 1", call.in(2).size(), columns);
+  }
   Tensor result = zeros(a.type, {rows, columns});
   for (std::int64_t r = 0; r < rows; ++r) {
     for (std::int64_t c = 0; c < columns; ++c) {
@@ -118,10 +129,7 @@ Tensor gemm(const Call& call) {
       double& to = result.values[static_cast<std::size_t>(r * columns + c)];
       to = alpha * sum;
       if (!call.has(2)) continue;
-      const Tensor& bias = call.in(2);  // broadcast to [rows, columns]
-      const std::int64_t wide = bias.dims.empty() ? 1 : bias.dims.back();
-      const std::int64_t high = bias.dims.size() < 2 ? 1 : bias.dims[0];
-      to += beta * bias.values[static_cast<std::size_t>((high == 1 ? 0 : r) * wide + (wide == 1 ? 0 : c))];
+      to += beta * call.in(2).values[static_cast<std::size_t>((high == 1 ? 0 : r) * wide + (wide == 1 ? 0 : c))];
     }
   }
   return result;
