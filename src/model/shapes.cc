@@ -1,4 +1,5 @@
-// Map: Pass (one walk over the nodes with the sizes of the inputs given), merge (of two walks), infer_shapes.
+// Map: ShapePass (one walk over the nodes with the sizes of the inputs given); infer_shapes and fold_constants compare
+// several.
 #include "model/shapes.h"
 
 #include <onnx/shape_inference/implementation.h>
@@ -46,6 +47,11 @@ class ShapePass {
   }
 
   const Graph& graph() const { return graph_; }
+  // Null where it depends on an image or is large.
+  const Tensor* computed(ValueId id) const {
+    const auto found = known_.find(id);
+    return found == known_.end() ? nullptr : &found->second;
+  }
 
  private:
   const Tensor* known(ValueId id) {
@@ -157,6 +163,32 @@ void forget_computed(Graph& graph) {
   }
 }
 
+bool same_in_all(const std::vector<ShapePass>& passes, ValueId id) {
+  const Tensor* first = passes.front().computed(id);
+  return std::ranges::all_of(passes, [&](const ShapePass& pass) {
+    const Tensor* other = pass.computed(id);
+    return first != nullptr && other != nullptr && first->dims == other->dims && first->values == other->values;
+  });
+}
+
+// Sizes that a Reshape is given, where one alone follows the batch: -1.
+std::optional<TensorData> fixed_sizes(const std::vector<ShapePass>& passes, ValueId id) {
+  const Tensor* first = passes.front().computed(id);
+  if (first == nullptr || first->dims.size() != 1) return std::nullopt;
+  std::vector<std::int64_t> sizes(first->values.begin(), first->values.end());
+  int open = 0;
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    for (const ShapePass& pass : passes) {
+      const Tensor* other = pass.computed(id);
+      if (other == nullptr || other->dims != first->dims) return std::nullopt;
+      if (other->values[i] != first->values[i]) sizes[i] = -1;
+    }
+    open += sizes[i] == -1 ? 1 : 0;
+  }
+  if (open > 1) return std::nullopt;
+  return integer_data({static_cast<std::int64_t>(sizes.size())}, sizes);
+}
+
 std::vector<ValueId> free_inputs(const Graph& graph) {
   std::vector<ValueId> free;
   for (const ValueId id : graph.inputs) {
@@ -199,6 +231,34 @@ void infer_shapes(Graph& graph) {
       (*value.shape)[d] = {-1, at_first == kFirst && at_second == kSecond ? name : std::string()};
     }
   }
+}
+
+void fold_constants(Graph& graph) {
+  const std::vector<ValueId> free = free_inputs(graph);
+  std::vector<ShapePass> passes;
+  for (const std::int64_t batch : {1, 3, 8}) {
+    Graph sized = graph;
+    forget_computed(sized);
+    set_batch(sized, free, batch);
+    passes.emplace_back(sized).run();
+  }
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    Node& node = graph.nodes[i];
+    if (node.op == Op::reshape && !graph.constant(node.input(1))) {
+      if (auto sizes = fixed_sizes(passes, node.input(1)))
+        node.inputs[1] = graph.add_constant(graph.value(node.output()).name + "/sizes", std::move(*sizes));
+    }
+    const bool all = std::ranges::all_of(
+        node.outputs, [&](ValueId id) { return id == kNone || (!graph.is_output(id) && same_in_all(passes, id)); });
+    if (node.op == Op::opaque || !all) continue;
+    for (const ValueId id : node.outputs) {
+      if (id != kNone) graph.value(id).constant = to_data(*passes.front().computed(id));
+    }
+  }
+  std::erase_if(graph.nodes, [&](const Node& node) {
+    return std::ranges::all_of(node.outputs, [&](ValueId id) { return id == kNone || graph.constant(id); });
+  });
+  graph.remove_unused();
 }
 
 void fix_batch(Graph& graph, std::int64_t batch) {

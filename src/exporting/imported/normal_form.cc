@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "model/shapes.h"
+
 namespace triage::exporting {
 namespace {
 
@@ -88,6 +90,7 @@ void turn_weights(Graph& graph, Node& node) {
 }  // namespace
 
 void normalize_graph(Graph& graph) {
+  model::fold_constants(graph);
   fold_batch_norms(graph);
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     Node& node = graph.nodes[i];

@@ -177,6 +177,11 @@ class Quantizer {
       }
       report_.us = us;
     }
+    if (*report_.us * options_.min_speedup < *report_.fp32_us) return;
+    for (const std::size_t i : index_of_) {  // nor is the net
+      if (int8_[i]) keep(i, "not faster");
+    }
+    report_.us = report_.fp32_us;
   }
 
   void probe() {

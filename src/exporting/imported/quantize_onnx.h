@@ -2,8 +2,9 @@
 //
 //   1 the net in its normal form (normal_form.h) runs over the calibration images; a histogram of every map
 //   2 the method of ranges: the one asked for, or of all three the one whose answers keep the best SQNR
-//   3 kinds of nodes that are not faster in 8 bits stay in fp32, where `time` is there to ask
-//   4 each node alone in 8 bits: what it does to the answers; the worst ones go back to fp32, as few as possible, until
+//   3 kinds of nodes that are not faster in 8 bits stay in fp32, where `time` is there to ask; all, where the net is
+//   not 4 each node alone in 8 bits: what it does to the answers; the worst ones go back to fp32, as few as possible,
+//   until
 //     the loss in accuracy is within the budget, where `ask` is there to ask
 // SQNR: 10 log10 of the power of fp32's numbers over that of the difference, in dB.
 #pragma once

@@ -254,6 +254,17 @@ TEST(QuantizeOnnx, KindsThatAreNotFasterStayInFp32) {
   EXPECT_LT(*report.us, *report.fp32_us);
 }
 
+TEST(QuantizeOnnx, ANetThatIsNotFasterStaysInFp32) {
+  const auto time = [](const std::string& bytes) {
+    return bytes.find("/weight/int8") == std::string::npos ? 50.0 : 60.0;
+  };
+  const QuantizedModel made = quantize_graph(mobile_graph(), images(4), 4, {.time = time});
+  EXPECT_THAT(made.report.nodes, Each(Field(&QuantizedNode::reason, "not faster")));
+  EXPECT_EQ(made.report.us, 50.0);
+  EXPECT_EQ(made.report.final_sqnr_db, 200);
+  EXPECT_EQ(made.bytes.find("QuantizeLinear"), std::string::npos);
+}
+
 TEST(QuantizeOnnx, RefusesWhatItCannotRun) {
   EXPECT_EQ(error_of([] { quantize_graph(mobile_graph(), images(4), 3); }),
             "mobile.onnx: found 3072 values of 3 calibration images, expected 768 each and at least one image");

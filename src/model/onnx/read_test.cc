@@ -6,6 +6,7 @@
 #include "core/test_support.h"
 #include "model/model_test_support.h"
 #include "model/onnx/write.h"
+#include "model/shapes.h"
 
 namespace triage::model {
 namespace {
@@ -47,19 +48,43 @@ TEST(ReadOnnx, OldFormsBecomeInputsAndComeBack) {
 }
 
 // The way PyTorch's older exporter writes a channel shuffle: the shape is computed from the input's.
+constexpr const char* kShuffle =
+    "(float[N,4,2,2] x) => (float[M,4,2,2] y) <int64 zero = {0}, int64 one = {1}, int64 two = {2}, int64[1] a = "
+    "{0},\n"
+    " int64[1] s = {2}, int64[1] groups = {2}> {\n"
+    " shape = Shape(x)\n n = Gather<axis = 0>(shape, zero)\n c = Gather<axis = 0>(shape, one)\n half = Div(c, two)\n"
+    " n1 = Unsqueeze(n, a)\n h1 = Unsqueeze(half, a)\n to = Concat<axis = 0>(n1, groups, h1, s, s)\n"
+    " grouped = Reshape(x, to)\n turned = Transpose<perm = [0,2,1,3,4]>(grouped)\n y = Reshape(turned, shape)\n}";
+
 TEST(ReadOnnx, ShapesFollowFromAFreeBatch) {
-  const Graph graph = graph_of(
-      "(float[N,4,2,2] x) => (float[M,4,2,2] y) <int64 zero = {0}, int64 one = {1}, int64 two = {2}, int64[1] a = "
-      "{0},\n"
-      " int64[1] s = {2}, int64[1] groups = {2}> {\n"
-      " shape = Shape(x)\n n = Gather<axis = 0>(shape, zero)\n c = Gather<axis = 0>(shape, one)\n half = Div(c, two)\n"
-      " n1 = Unsqueeze(n, a)\n h1 = Unsqueeze(half, a)\n to = Concat<axis = 0>(n1, groups, h1, s, s)\n"
-      " grouped = Reshape(x, to)\n turned = Transpose<perm = [0,2,1,3,4]>(grouped)\n y = Reshape(turned, shape)\n}");
+  const Graph graph = graph_of(kShuffle);
   EXPECT_EQ(to_string(*graph.value(graph.find("grouped")).shape), "[N, 2, 2, 2, 2]");
   EXPECT_EQ(to_string(*graph.value(graph.find("y")).shape), "[N, 4, 2, 2]");
   EXPECT_EQ(to_string(*graph.value(graph.find("shape")).shape), "[4]");
   const Graph fixed_batch = graph_of("(float[N,4] x) => (float[M,4] y) { y = Relu(x) }", 17, {.batch = 5});
   EXPECT_EQ(to_string(*fixed_batch.value(fixed_batch.find("y")).shape), "[5, 4]");
+}
+
+TEST(ReadOnnx, WhatIsComputedFromShapesBecomesConstants) {
+  Graph folded = graph_of(kShuffle);
+  fold_constants(folded);
+  ASSERT_EQ(folded.nodes.size(), 3u);  // Reshape, Transpose, Reshape
+  EXPECT_THAT(folded.data(folded.nodes[0].input(1)).integers(), ElementsAre(-1, 2, 2, 2, 2));
+  EXPECT_THAT(folded.data(folded.nodes[2].input(1)).integers(), ElementsAre(-1, 4, 2, 2));
+  for (const std::int64_t batch : {1, 2, 5}) {
+    Tensor x = testing::floats({batch, 4, 2, 2}, {});
+    for (std::int64_t i = 0; i < batch * 16; ++i) x.values.push_back(static_cast<double>(i));
+    EXPECT_EQ(interpret(folded, {{"x", x}}).at("y").values, interpret(graph_of(kShuffle), {{"x", x}}).at("y").values);
+  }
+}
+
+// What depends on the batch in another way stays, and so does what is an output.
+TEST(ReadOnnx, WhatFollowsTheBatchIsComputed) {
+  Graph graph = graph_of(
+      "(float[N,4] x) => (int64[K] y, int64[1] z) <int64[1] two = {2}> {\n"
+      " s = Shape(x)\n h = Div(s, two)\n y = Mul(h, two)\n z = Add(two, two)\n}");
+  fold_constants(graph);
+  EXPECT_EQ(graph.nodes.size(), 4u);
 }
 
 TEST(ReadOnnx, WhatIsNotKnownIsKeptAsItIs) {
