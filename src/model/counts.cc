@@ -1,44 +1,32 @@
 #include "model/counts.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
-#include "core/error.h"
 #include "model/quantized.h"
 #include "model/shapes.h"
 
 namespace triage::model {
 namespace {
 
-const Shape& known_shape(const Graph& graph, const Node& node, ValueId id) {
-  const Value* value = id == kNone ? nullptr : &graph.value(id);
-  if (value == nullptr || !value->shape || !fixed(*value->shape))
-    fail("{}: value '{}': found the shape {}, expected a fixed one", graph.label(node),
-         value == nullptr ? "none" : value->name,
-         value != nullptr && value->shape ? to_string(*value->shape) : std::string("unknown"));
-  return *value->shape;
+// Null where it is not known.
+const Shape* known_shape(const Graph& graph, ValueId id) {
+  if (id == kNone) return nullptr;
+  const auto& shape = graph.value(id).shape;
+  return shape && fixed(*shape) && !shape->empty() ? &*shape : nullptr;
 }
 
-std::int64_t macs_of(const Graph& graph, const Node& node) {
-  const auto form = quantized_form(graph, node);
-  const Node real = form ? real_node(node, *form) : node;
-  switch (real.op) {
-    case Op::conv:
-    case Op::fused_conv: {  // outputs times the taps of one
-      const Shape& weight = known_shape(graph, node, real.input(1));
-      return elements(known_shape(graph, node, real.output())) * elements(weight) /
-             std::max<std::int64_t>(1, weight.front().size);
-    }
-    case Op::gemm: {
-      const Shape& a = known_shape(graph, node, real.input(0));
-      const std::int64_t depth = a.at(real.integer("transA") != 0 ? 0 : 1).size;
-      return elements(known_shape(graph, node, real.output())) * depth;
-    }
-    case Op::matmul:
-      return elements(known_shape(graph, node, real.output())) * known_shape(graph, node, real.input(0)).back().size;
-    default:
-      return 0;
-  }
+bool product(Op op) { return op == Op::conv || op == Op::fused_conv || op == Op::gemm || op == Op::matmul; }
+
+// Of an operator on real numbers; none where its sizes are not known.
+std::optional<std::int64_t> macs_of(const Graph& graph, const Node& node) {
+  const bool conv = node.op == Op::conv || node.op == Op::fused_conv;
+  const Shape *output = known_shape(graph, node.output()), *read = known_shape(graph, node.input(conv ? 1 : 0));
+  if (output == nullptr || read == nullptr) return std::nullopt;
+  if (conv) return elements(*output) * elements(*read) / std::max<std::int64_t>(1, read->front().size);
+  const bool turned = node.op == Op::gemm && node.integer("transA") != 0;
+  return elements(*output) * (turned ? read->front() : read->back()).size;
 }
 
 std::int64_t bytes_of(const Value& value) {
@@ -121,13 +109,15 @@ Counts count(const Graph& graph) {
   fix_batch(fixed_graph, 1);
   Counts counts;
   for (const Node& node : fixed_graph.nodes) {
-    if (node.op == Op::opaque) {
+    const auto form = quantized_form(fixed_graph, node);
+    const Node real = form ? real_node(node, *form) : node;
+    const auto macs = product(real.op) ? macs_of(fixed_graph, real) : std::optional<std::int64_t>(0);
+    if (node.op == Op::opaque || !macs) {
       counts.not_counted.push_back(fixed_graph.label(node));
       continue;
     }
-    const std::int64_t macs = macs_of(fixed_graph, node) / batch;
-    counts.macs += macs;
-    if (macs > 0) counts.nodes.push_back({node.name, std::string(to_string(node.op)), macs});
+    counts.macs += *macs / batch;
+    if (*macs > 0) counts.nodes.push_back({node.name, std::string(to_string(node.op)), *macs / batch});
   }
   count_constants(fixed_graph, counts);
   counts.peak_activation_bytes = peak_bytes(fixed_graph) / batch;

@@ -22,11 +22,11 @@ struct Counts {
   std::int64_t weight_bytes = 0;  // of all constants that nodes read, as the file keeps them
   std::int64_t peak_activation_bytes = 0;  // largest sum of values alive at once, the nodes run in order, none in place
   std::vector<NodeCount> nodes;            // with macs, in order
-  std::vector<std::string> not_counted;    // nodes whose cost is not known: opaque ones
+  std::vector<std::string> not_counted;    // nodes whose cost is not known: opaque ones, products of unknown sizes
 };
 
-// A graph whose batch is free is counted at 1; one whose batch is fixed at N, in Nths. Throws Error naming the node for
-// a product whose sizes are not known.
+// A graph whose batch is free is counted at 1; one whose batch is fixed at N, in Nths. Where nodes are not counted,
+// macs and bytes are what is known of them.
 Counts count(const Graph& graph);
 
 }  // namespace triage::model

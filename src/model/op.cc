@@ -57,6 +57,7 @@ std::vector<OpSpec> all_ops() {
       {Op::tanh, "", "Tanh", {}},
       {Op::softplus, "", "Softplus", {}},
       {Op::gelu, "", "Gelu", {text("approximate", "none")}},
+      {Op::quick_gelu, kMicrosoft, "QuickGelu", {real("alpha", 1.702f)}},
       // Before set 13 all dimensions from the axis on are one: "flattened" is 1 (read.cc).
       {Op::softmax, "", "Softmax", {integer("axis", -1), integer("flattened", 0, kNever)}},
       {Op::log_softmax, "", "LogSoftmax", {integer("axis", -1), integer("flattened", 0, kNever)}},

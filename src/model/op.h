@@ -43,6 +43,7 @@ enum class Op {
   tanh,
   softplus,
   gelu,
+  quick_gelu,  // com.microsoft: x * sigmoid(alpha x); with alpha 1 SiLU
   softmax,
   log_softmax,
   // element by element, with broadcasting

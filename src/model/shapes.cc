@@ -36,10 +36,10 @@ class ShapePass {
           output.type = graph_.value(zero).type;
         else if (node.op != Op::qgemm)
           output.type = graph_.value(node.input(form->inputs.front().value)).type;
-      } else if (node.op == Op::fused_conv) {
-        Node conv = node;
-        conv.op = Op::conv;
-        infer(conv, std::nullopt);
+      } else if (node.op == Op::fused_conv || node.op == Op::quick_gelu) {  // ONNX has no rules for them
+        Node like = node;
+        like.op = node.op == Op::fused_conv ? Op::conv : Op::sigmoid;
+        infer(like, std::nullopt);
       } else {
         infer(node, std::nullopt);
       }

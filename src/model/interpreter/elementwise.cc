@@ -35,6 +35,8 @@ double unary_value(const Call& call, double x) {
       return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x)));
     case Op::gelu:
       return gelu(call, x);
+    case Op::quick_gelu:
+      return x / (1 + std::exp(-x * node.real("alpha")));
     case Op::sqrt:
       return std::sqrt(x);
     case Op::exp:

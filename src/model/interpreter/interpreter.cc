@@ -38,6 +38,7 @@ Tensor one_output(const Call& call) {
     case Op::tanh:
     case Op::softplus:
     case Op::gelu:
+    case Op::quick_gelu:
     case Op::sqrt:
     case Op::exp:
     case Op::log:

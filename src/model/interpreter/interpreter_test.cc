@@ -43,6 +43,13 @@ TEST(Interpreter, ConvolutionInIntegers) {
   EXPECT_EQ(y.type, Type::uint8);
 }
 
+// SiLU as ONNX Runtime writes it: 2 / (1 + e^-2) = 1.7615942.
+TEST(Interpreter, QuickGelu) {
+  const Graph graph = graph_of("(float[N,1] x) => (float[M,1] y) { y = com.microsoft.QuickGelu<alpha = 1.0>(x) }");
+  EXPECT_EQ(to_string(*graph.value(graph.find("y")).shape), "[N, 1]");
+  EXPECT_NEAR(interpret(graph, {{"x", floats({1, 1}, {2})}}).at("y").values[0], 1.7615942, 1e-6);
+}
+
 TEST(Interpreter, EachValueIsSeenOnce) {
   const Graph graph = graph_of("(float[2] x) => (float[2] y) { a = Relu(x)\n y = Add(a, a) }");
   std::vector<std::string> seen;
