@@ -90,8 +90,13 @@ int rounded_by(const Graph& graph, const std::vector<std::vector<int>>& readers,
 
 class Builder {
  public:
-  Builder(const Graph& graph, const std::vector<bool>& int8, const std::map<ValueId, Int8Grid>& grids)
-      : from_(graph), int8_(int8), grids_(grids), producers_(graph.producers()), readers_(graph.readers()) {
+  Builder(const Graph& graph, const std::vector<bool>& int8, const std::map<ValueId, Int8Grid>& grids, int largest)
+      : from_(graph),
+        int8_(int8),
+        grids_(grids),
+        largest_(largest),
+        producers_(graph.producers()),
+        readers_(graph.readers()) {
     to_.graph = graph;
     to_.graph.nodes.clear();
     for (std::size_t id = 0; id < graph.values.size(); ++id) to_.held_by.push_back(static_cast<ValueId>(id));
@@ -194,7 +199,7 @@ class Builder {
     const bool has_bias = node.input(2) != model::kNone;
     const std::vector<float> bias =
         has_bias ? from_.data(node.input(2)).floats() : std::vector<float>(static_cast<std::size_t>(out), 0.0f);
-    Int8Conv rounded_weights = round_conv(numbers, bias, input);
+    Int8Conv rounded_weights = round_conv(numbers, bias, input, largest_);
     if (turned) turn(rounded_weights.weight, out, in);
     node.inputs[0] = rounded(node.input(0));
     node.inputs[1] = weight_values(rounded_weights, weight.dims, turned ? 1 : 0, name + "/weight");
@@ -261,6 +266,7 @@ class Builder {
   const Graph& from_;
   const std::vector<bool>& int8_;
   const std::map<ValueId, Int8Grid>& grids_;
+  const int largest_;  // of weights
   const std::vector<int> producers_;
   const std::vector<std::vector<int>> readers_;
   Int8Graph to_;
@@ -314,8 +320,9 @@ std::vector<ValueId> grid_owners(const Graph& graph) {
   return owners;
 }
 
-Int8Graph int8_graph(const Graph& graph, const std::vector<bool>& int8, const std::map<ValueId, Int8Grid>& grids) {
-  return Builder(graph, int8, grids).build();
+Int8Graph int8_graph(const Graph& graph, const std::vector<bool>& int8, const std::map<ValueId, Int8Grid>& grids,
+                     int largest_weight) {
+  return Builder(graph, int8, grids, largest_weight).build();
 }
 
 }  // namespace triage::exporting

@@ -29,8 +29,9 @@ struct Int8Graph {
   model::Graph graph;
   std::vector<model::ValueId> held_by;  // by value of the graph it was made of: the value that stands for it now
 };
-// int8: by node, candidates alone. grids: of grid_owners(). The graph is to be written in operator set 13 or later.
+// int8: by node, candidates alone. grids: of grid_owners(). largest_weight: round_conv()'s. The graph is to be written
+// in operator set 13 or later.
 Int8Graph int8_graph(const model::Graph& graph, const std::vector<bool>& int8,
-                     const std::map<model::ValueId, Int8Grid>& grids);
+                     const std::map<model::ValueId, Int8Grid>& grids, int largest_weight = kLargestWeight);
 
 }  // namespace triage::exporting

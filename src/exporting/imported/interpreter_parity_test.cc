@@ -114,12 +114,15 @@ TEST(InterpreterParity, EveryOperator) {
       if (op == Op::layer_norm && opset < 17) continue;
       for (std::uint64_t seed = 1; seed <= 3; ++seed) {
         const std::string what = std::format("{} of set {}, seed {}", model::to_string(op), opset, seed);
-        RandomGraph random(derive_seed(seed, "operator", static_cast<std::uint64_t>(op)), opset);
+        RandomGraph random(derive_seed(seed, model::to_string(op)), opset);
         random.add(Op::conv);
         random.add(op);
         const double step = op == Op::floor || op == Op::ceil ? 1 : op == Op::dequantize ? 0.05 : 0;
         const double difference = largest_difference(random, step, what);
-        EXPECT_LT(difference, 2e-5) << what;
+        // Lines of few numbers that are nearly the same: ONNX Runtime takes the square of the mean from the mean of
+        // squares.
+        const bool line = op == Op::layer_norm || op == Op::instance_norm;
+        EXPECT_LT(difference, line ? 1e-3 : 2e-5) << what;
         largest = std::max(largest, difference);
       }
     }

@@ -1,4 +1,4 @@
-// Map: Quantizer holds the graph in fp32, its grids and what is in 8 bits; calibrate, choose_range, drop_slow_kinds,
+// Map: Quantizer holds the graph in fp32, its grids and what is in 8 bits; calibrate, choose_range, choose_by_time,
 // probe and keep_accuracy are the steps, in the order of the header.
 #include "exporting/imported/quantize_onnx.h"
 
@@ -61,6 +61,9 @@ class Quantizer {
     }
     if (index_of_.empty())
       fail("{}: found no node that can be in 8 bits, expected a convolution or a linear layer", graph_.origin);
+    if (options.weight_bits && *options.weight_bits != 7 && *options.weight_bits != 8)
+      fail("weight_bits: found {}, expected 7 or 8", *options.weight_bits);
+    report_.weight_bits = options.weight_bits.value_or(8);
     int8_ = candidates_;
     reasons_.resize(graph_.nodes.size());
     for (const std::string& name : options.fp32) keep(index_of(name), "asked for");
@@ -69,11 +72,12 @@ class Quantizer {
   QuantizedModel run() {
     calibrate();
     choose_range();
-    if (options_.time) drop_slow_kinds();
+    if (options_.time) choose_by_time();
     probe();
     if (options_.ask) keep_accuracy();
     describe();
-    return {quantized_bytes(int8_graph(graph_, int8_, grids_).graph), std::move(report_)};
+    std::string bytes = bytes_with(int8_);
+    return {std::move(bytes), std::move(report_)};
   }
 
  private:
@@ -131,7 +135,7 @@ class Quantizer {
     check_stop();
     SignalToNoise found;
     std::map<ValueId, std::size_t> at;
-    run_graph(int8_graph(graph_, int8, grids).graph, graph_.outputs, images_.first(count),
+    run_graph(made(int8, grids).graph, graph_.outputs, images_.first(count),
               [&](const NamedOutputs& outputs, std::size_t) {
                 for (const ValueId id : graph_.outputs) {
                   const auto& part = outputs.at(graph_.value(id).name);
@@ -156,13 +160,22 @@ class Quantizer {
     }
   }
 
-  std::string bytes_with(const std::vector<bool>& int8) const {
-    return quantized_bytes(int8_graph(graph_, int8, grids_).graph);
+  Int8Graph made(const std::vector<bool>& int8, const Grids& grids) const {
+    return int8_graph(graph_, int8, grids, report_.weight_bits == 7 ? kLargestWeightOfPairs : kLargestWeight);
   }
+  std::string bytes_with(const std::vector<bool>& int8) const { return quantized_bytes(made(int8, grids_).graph); }
 
-  void drop_slow_kinds() {
+  void choose_by_time() {
     report_.fp32_us = options_.time(bytes_with(std::vector<bool>(graph_.nodes.size(), false)));
     report_.us = options_.time(bytes_with(int8_));
+    if (!options_.weight_bits) {
+      report_.weight_bits = 7;
+      const double us = options_.time(bytes_with(int8_));
+      if (us * options_.min_speedup < *report_.us)
+        report_.us = us;
+      else
+        report_.weight_bits = 8;
+    }
     for (int kind = 0; kind < static_cast<int>(Kind::count); ++kind) {
       check_stop();
       std::vector<bool> without = int8_;
@@ -231,11 +244,11 @@ class Quantizer {
 
   // What each node gives in the result against fp32, over the first images.
   void describe() {
-    const Int8Graph made = int8_graph(graph_, int8_, grids_);
+    const Int8Graph result = made(int8_, grids_);
     std::map<std::string, SignalToNoise> found;
     std::vector<ValueId> wanted, held;
     for (const std::size_t i : index_of_) {
-      const ValueId id = graph_.nodes[i].output(), holder = made.held_by[static_cast<std::size_t>(id)];
+      const ValueId id = graph_.nodes[i].output(), holder = result.held_by[static_cast<std::size_t>(id)];
       wanted.push_back(id);
       held.push_back(holder);
     }
@@ -247,9 +260,9 @@ class Quantizer {
     unique_held.erase(std::ranges::unique(unique_held).begin(), unique_held.end());
     std::size_t batch = 0;
     std::vector<SignalToNoise> noise(index_of_.size());
-    run_graph(made.graph, unique_held, some, [&](const NamedOutputs& outputs, std::size_t) {
+    run_graph(result.graph, unique_held, some, [&](const NamedOutputs& outputs, std::size_t) {
       for (std::size_t k = 0; k < index_of_.size(); ++k)
-        noise[k].add(reference[batch].at(graph_.value(wanted[k]).name), outputs.at(made.graph.value(held[k]).name));
+        noise[k].add(reference[batch].at(graph_.value(wanted[k]).name), outputs.at(result.graph.value(held[k]).name));
       ++batch;
     });
     for (std::size_t k = 0; k < index_of_.size(); ++k) {
@@ -318,6 +331,7 @@ Json to_json(const QuantizeReport& report) {
   Json json = {{"answers_sqnr_db", report.answers_sqnr_db},
                {"range", to_string(report.range)},
                {"final_sqnr_db", report.final_sqnr_db},
+               {"weight_bits", report.weight_bits},
                {"nodes", nodes}};
   const auto add = [&](const char* name, const std::optional<double>& value) {
     if (value) json[name] = *value;

@@ -2,9 +2,9 @@
 //
 //   1 the net in its normal form (normal_form.h) runs over the calibration images; a histogram of every map
 //   2 the method of ranges: the one asked for, or of all three the one whose answers keep the best SQNR
-//   3 kinds of nodes that are not faster in 8 bits stay in fp32, where `time` is there to ask; all, where the net is
-//   not 4 each node alone in 8 bits: what it does to the answers; the worst ones go back to fp32, as few as possible,
-//   until
+//   3 weights of 8 bits, or of 7 where that is faster; kinds of nodes that are not faster in 8 bits stay in fp32, where
+//   `time` is there to ask; all, where the net is not 4 each node alone in 8 bits: what it does to the answers; the
+//   worst ones go back to fp32, as few as possible, until
 //     the loss in accuracy is within the budget, where `ask` is there to ask
 // SQNR: 10 log10 of the power of fp32's numbers over that of the difference, in dB.
 #pragma once
@@ -28,6 +28,7 @@ struct QuantizeOptions {
   std::optional<RangeMethod> range;  // none: the best of all
   double percentile = 99.99;         // percent of a map's values inside its range, where that is the method
   std::vector<std::string> fp32;     // nodes that stay as they are, by the names of the report
+  std::optional<int> weight_bits;    // 7 or 8; none: 7 where `time` finds it faster (kLargestWeightOfPairs)
   // Of an ONNX model, given as its bytes: the share of images whose answer is right, and microseconds per image. Both
   // may be empty: then nothing is chosen by them.
   std::function<double(const std::string& model)> ask, time;
@@ -47,9 +48,10 @@ struct QuantizedNode {
 };
 
 struct QuantizeReport {
-  std::map<std::string, double> answers_sqnr_db;                     // by method of ranges, everything in 8 bits
-  RangeMethod range = RangeMethod::minmax;                           // the one that was taken
-  double final_sqnr_db = 0;                                          // of the answers of the result
+  std::map<std::string, double> answers_sqnr_db;  // by method of ranges, everything in 8 bits
+  RangeMethod range = RangeMethod::minmax;        // the one that was taken
+  double final_sqnr_db = 0;                       // of the answers of the result
+  int weight_bits = 8;
   std::vector<QuantizedNode> nodes;                                  // that can be in 8 bits, in order
   std::optional<double> fp32_accuracy, all_int8_accuracy, accuracy;  // where `ask` is there
   std::optional<double> fp32_us, us;                                 // where `time` is there

@@ -254,6 +254,33 @@ TEST(QuantizeOnnx, KindsThatAreNotFasterStayInFp32) {
   EXPECT_LT(*report.us, *report.fp32_us);
 }
 
+std::int64_t largest_weight(const std::string& bytes) {  // of the first convolution
+  const Graph graph = model::from_onnx(parsed_bytes(bytes), "int8.onnx", {});
+  std::int64_t largest = 0;
+  for (const auto weight : graph.data(graph.find("c1/weight/int8")).integers())
+    largest = std::max(largest, std::abs(weight));
+  return largest;
+}
+
+// Weights of 7 bits, where they are faster: no pair of products leaves 16 bits.
+TEST(QuantizeOnnx, WeightsLoseABitWhereThatIsFaster) {
+  const auto time = [](double of_seven) {
+    return [of_seven](const std::string& bytes) {
+      if (!holds(bytes, "c1/weight/int8")) return 100.0;
+      return largest_weight(bytes) > 64 ? 80.0 : of_seven;
+    };
+  };
+  const QuantizedModel seven = quantize_graph(mobile_graph(), images(4), 4, {.time = time(60)});
+  EXPECT_EQ(seven.report.weight_bits, 7);
+  EXPECT_EQ(largest_weight(seven.bytes), 64);
+  EXPECT_GT(seven.report.final_sqnr_db, 20);
+  const QuantizedModel eight = quantize_graph(mobile_graph(), images(4), 4, {.time = time(80)});
+  EXPECT_EQ(eight.report.weight_bits, 8);
+  EXPECT_EQ(largest_weight(eight.bytes), 127);
+  EXPECT_THAT(error_of([] { quantize_graph(mobile_graph(), images(1), 1, {.weight_bits = 4}); }),
+              HasSubstr("weight_bits: found 4, expected 7 or 8"));
+}
+
 TEST(QuantizeOnnx, ANetThatIsNotFasterStaysInFp32) {
   const auto time = [](const std::string& bytes) {
     return bytes.find("/weight/int8") == std::string::npos ? 50.0 : 60.0;

@@ -20,15 +20,16 @@ Int8Grid grid_over(double low, double high) {
   return grid;
 }
 
-Int8Conv round_conv(std::span<const float> weight, std::span<const float> bias, const Int8Grid& input) {
+Int8Conv round_conv(std::span<const float> weight, std::span<const float> bias, const Int8Grid& input, int largest) {
   const std::size_t taps = weight.size() / bias.size();
   Int8Conv conv;
   for (std::size_t o = 0; o < bias.size(); ++o) {
     const auto channel = weight.subspan(o * taps, taps);
-    float largest = 0;
-    for (const float w : channel) largest = std::max(largest, std::abs(w));
+    float reach = 0;
+    for (const float w : channel) reach = std::max(reach, std::abs(w));
     // The second bound keeps the bias inside 32 bits where the weights are next to nothing.
-    const float scale = std::max({largest / 127, std::abs(bias[o]) / (input.scale * 1e9f), 1e-30f});
+    const float scale =
+        std::max({reach / static_cast<float>(largest), std::abs(bias[o]) / (input.scale * 1e9f), 1e-30f});
     for (const float w : channel) conv.weight.push_back(static_cast<std::int8_t>(std::nearbyint(w / scale)));
     conv.scale.push_back(scale);
     conv.bias.push_back(static_cast<std::int32_t>(std::nearbyint(double{bias[o]} / (double{input.scale} * scale))));

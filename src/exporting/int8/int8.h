@@ -37,8 +37,14 @@ struct Int8Conv {
   bool operator==(const Int8Conv&) const = default;
 };
 
-// weight: [out, in, 3, 3]; bias: [out]; input: the grid of the map it reads.
-Int8Conv round_conv(std::span<const float> weight, std::span<const float> bias, const Int8Grid& input);
+// weight: [out, in, 3, 3] (or any other taps); bias: [out]; input: the grid of the map it reads. largest: of the
+// weights' integers.
+inline constexpr int kLargestWeight = 127;
+// Two products with integers up to 255 fit into 16 bits: CPUs without VNNI then need not add them one by one to be
+// exact, and ONNX Runtime sees that.
+inline constexpr int kLargestWeightOfPairs = 64;
+Int8Conv round_conv(std::span<const float> weight, std::span<const float> bias, const Int8Grid& input,
+                    int largest = kLargestWeight);
 
 struct Int8Stage {
   std::vector<Int8Grid> maps;  // [convolutions + 1]: what each one reads; at the end what the head reads
