@@ -19,8 +19,9 @@ std::string percent(double share) { return std::format("{:.2f} %", 100 * share);
 void print_nets(const workflow::CascadeResult& result) {
   for (std::size_t i = 0; i < result.nets.size(); ++i) {
     const workflow::ImportedNet& net = result.nets[i];
-    std::printf("%s: answers %s; validation accuracy %s\n", net.stage.name.c_str(),
-                importing::to_string(net.answer).c_str(), percent(result.accuracy[i]).c_str());
+    std::printf("%s: %s on the validation images, %.1f us; answers %s\n", net.stage.name.c_str(),
+                percent(result.accuracy[i]).c_str(), result.latency_us[i], importing::to_string(net.answer).c_str());
+    if (!net.preprocess_file.empty()) std::printf("  preprocessing: %s\n", net.preprocess_file.c_str());
     if (!net.trials.empty())
       std::printf("  preprocessing found on %zu images (--preprocess %s=FILE decides):\n", net.images,
                   net.stage.name.c_str());
@@ -33,7 +34,9 @@ void print_nets(const workflow::CascadeResult& result) {
 std::string chain_text(const workflow::CascadeResult& result, const workflow::CascadePoint& point) {
   std::string text;
   for (const std::size_t net : point.chain) text += (text.empty() ? "" : " > ") + result.nets[net].stage.name;
-  return point.chain.size() == 1 ? text + ", alone" : std::format("{}, by {}", text, plan::to_string(point.policy));
+  if (point.chain.size() == 1) return text + ", alone";
+  return std::format("{}, by {}{}", text, plan::to_string(point.policy),
+                     point.weights.empty() ? "" : ", answers together");
 }
 
 void print_front(const workflow::CascadeResult& result) {
@@ -65,8 +68,10 @@ int cascade_command(int argc, char** argv) {
   app.add_option("--data", request.data, "labelled images: an imported data set")->required()->check(CLI::ExistingFile);
   app.add_option("--out", request.out, "directory of the plan")->required()->check(output_directory);
   target.add_options(app);
-  app.add_option("--preprocess", nets.preprocess,
-                 "NET=FILE: its preprocessing as JSON (docs/formats.md), instead of finding it")
+  app.add_option(
+         "--preprocess", nets.preprocess,
+         "NET=FILE: its preprocessing: preprocessor_config.json, timm's config.json, or as in plan.json; default: "
+         "such a file beside the net, else it is found")
       ->type_name("NET=FILE");
   app.add_option("--classes", nets.classes,
                  "NET=FILE: the names of its classes in order, a line each or a JSON list; default: the data set's")
@@ -76,7 +81,7 @@ int cascade_command(int argc, char** argv) {
       ->type_name("NET=VALUE");
   app.add_option("--policy", policies, "that may decide, several separated by commas")
       ->delimiter(',')
-      ->check(CLI::IsMember({"confidence", "entropy", "margin"}));
+      ->check(CLI::IsMember({"confidence", "entropy", "margin", "agreement"}));
   app.add_option("--max-stages", request.max_stages, "nets in a row, at most")
       ->check(CLI::Range(1, 5))
       ->capture_default_str();

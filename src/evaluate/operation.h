@@ -25,9 +25,6 @@ struct Operation {
 
 // The plan must have measured costs.
 Operation operate(const plan::Plan& plan, const route::ScoreTable& table);
-inline Operation operate(const plan::Plan& plan, const route::ScoreTable& table, const route::Verdicts&) {
-  return operate(plan, table);
-}
 
 // Throws Error when the data set has no test images.
 std::vector<std::uint32_t> test_indices(const data::Dataset& dataset);

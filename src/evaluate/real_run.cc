@@ -69,11 +69,23 @@ std::vector<std::size_t> count_exits(std::span<const std::uint32_t> rows, std::s
 
 }  // namespace
 
-ClassifyRow row_classifier(const Classifier& classifier, const data::Dataset& dataset,
-                           std::span<const std::uint32_t> indices) {
-  return [&classifier, &dataset, indices](std::uint32_t row) {
-    const ClassifierInfo& info = classifier.info();
-    const auto outcome = classifier.classify({dataset.image(indices[row]), info.height, info.width, info.channels});
+SplitImages::SplitImages(const data::Dataset& dataset, std::span<const std::uint32_t> indices, RealRunOptions& options)
+    : at_(indices.size()) {
+  constexpr std::size_t kHeldBytes = std::size_t{1} << 29;
+  std::vector<std::uint32_t> held;
+  const std::vector<std::uint32_t> rows = rows_in_order(indices.size(), options);
+  for (const std::uint32_t row :
+       std::span(rows).first(std::min(rows.size(), indices.size()))) {  // then they come again
+    at_[row] = static_cast<std::uint32_t>(held.size());
+    held.push_back(indices[row]);
+  }
+  held_.emplace(dataset, held, kHeldBytes);
+  if (held_->size() < held.size()) options.images = held_->size();
+}
+
+ClassifyRow row_classifier(const Classifier& classifier, const SplitImages& images) {
+  return [&classifier, &images](std::uint32_t row) {
+    const auto outcome = classifier.classify(images.row(row));
     if (!outcome) throw Error(outcome.error().message);
     return Expected{static_cast<std::uint8_t>(outcome->exit), static_cast<Label>(outcome->label)};
   };
@@ -132,8 +144,10 @@ results::RealRun measure(const ClassifyRow& plan, std::span<const ClassifyRow> f
 
 results::RealRun run_plan(const std::string& directory, const plan::Plan& plan, const data::Dataset& dataset,
                           std::span<const std::uint32_t> indices, std::span<const Expected> expected,
-                          const RealRunOptions& options) {
+                          const RealRunOptions& wanted) {
   const std::size_t stages = plan.stages.size();
+  RealRunOptions options = wanted;
+  const SplitImages images(dataset, indices, options);
   std::vector<Classifier> classifiers;
   for (std::size_t setting = 0; setting <= stages; ++setting) {  // the plan's thresholds, then exits 0, 1, ... forced
     ClassifierOptions how{.engine = options.engine};
@@ -145,7 +159,7 @@ results::RealRun run_plan(const std::string& directory, const plan::Plan& plan, 
     classifiers.push_back(std::move(*loaded));
   }
   std::vector<ClassifyRow> runs;
-  for (const Classifier& classifier : classifiers) runs.push_back(row_classifier(classifier, dataset, indices));
+  for (const Classifier& classifier : classifiers) runs.push_back(row_classifier(classifier, images));
   results::RealRun out = measure(runs[0], std::span(runs).subspan(1), expected, steady_us, options);
   out.engine = classifiers[0].info().engine;
   out.alone_us = alone_from_paths(plan, out.path_us);

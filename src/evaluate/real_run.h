@@ -5,11 +5,13 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "data/dataset.h"
+#include "data/held_images.h"
 #include "engine/names.h"
 #include "plan/plan.h"
 #include "results/figures.h"
@@ -38,9 +40,20 @@ struct Expected {  // by the table, per image of the split
 // Classifies image `row` of the split: calls are timed from outside. Throws Error on failure.
 using ClassifyRow = std::function<Expected(std::uint32_t row)>;
 
-// Runs `classifier` on image `indices[row]`. All are kept by the caller.
-ClassifyRow row_classifier(const Classifier& classifier, const data::Dataset& dataset,
-                           std::span<const std::uint32_t> indices);
+// The images of a split for runs that are timed: those that the options take, decoded. Fewer where they would not fit
+// into half a GiB; `options.images` is then less, too. The data set outlives it.
+class SplitImages {
+ public:
+  SplitImages(const data::Dataset& dataset, std::span<const std::uint32_t> indices, RealRunOptions& options);
+  const ImageView& row(std::uint32_t row) const { return held_->views()[at_[row]]; }
+
+ private:
+  std::vector<std::uint32_t> at_;  // [split] its place among the held ones
+  std::optional<data::HeldImages> held_;
+};
+
+// Runs `classifier` on row `row` of the split. Both are kept by the caller.
+ClassifyRow row_classifier(const Classifier& classifier, const SplitImages& images);
 double steady_us();  // monotonic
 
 struct TurnTimes {  // of a call of one setting, us

@@ -115,15 +115,14 @@ ScoreTable fill_score_table(const plan::Plan& plan, std::span<const std::unique_
   }
 
   runtime::CascadeWalk walk(plan, sessions, static_cast<int>(batch));
-  const data::DatasetInfo& info = dataset.info();
   std::vector<ImageView> images;
+  std::vector<data::Image> decoded(batch);
   Progress progress(options.context, options.label, count, "images");
   for (std::size_t first = 0; first < count; first += batch) {
     if (options.context.stop.requested()) throw Interrupted("stopped while scoring images; run the same command again");
     const std::size_t n = std::min(batch, count - first);
     images.clear();
-    for (std::size_t i = 0; i < n; ++i)
-      images.push_back({dataset.image(indices[first + i]), info.height, info.width, info.channels});
+    for (std::size_t i = 0; i < n; ++i) images.push_back(dataset.view(indices[first + i], decoded[i]));
     walk.run(images, [&](std::size_t stage) {
       StageScores& out = table.stages[stage];
       const auto width = static_cast<std::size_t>(out.feature_width);

@@ -20,7 +20,7 @@ struct Side {
   fs::path directory;
   plan::Plan plan;
   route::ScoreTable table;
-  route::Verdicts verdicts;
+  route::Verdicts verdicts;  // of the stages alone
   Operation at;
 };
 
@@ -33,7 +33,7 @@ Side open_side(const CompareSide& wanted, const fs::path& alone, const data::Dat
   side.table = route::score_plan(side.plan, side.directory, dataset, indices, {}, threads,
                                  {.label = side.plan.name, .context = context});
   side.verdicts = route::verdicts(side.table);
-  side.at = operate(side.plan, side.table, side.verdicts);
+  side.at = operate(side.plan, side.table);
   return side;
 }
 
@@ -63,18 +63,19 @@ void run_both(const CompareOptions& options, const std::array<const Side*, 2>& s
     if (!loaded) throw Error(loaded.error().message);
     classifiers.push_back(std::move(*loaded));
   }
-  const std::vector<ClassifyRow> both{row_classifier(classifiers[0], dataset, indices),
-                                      row_classifier(classifiers[1], dataset, indices)};
+  RealRunOptions real_run = options.real_run;
+  const SplitImages images(dataset, indices, real_run);
+  const std::vector<ClassifyRow> both{row_classifier(classifiers[0], images), row_classifier(classifiers[1], images)};
   std::array<std::size_t, 2> agreed{}, said{};
   std::array<std::array<double, 2>, 2> expected_us{};  // by side and half of the run: of the exits its images take
   std::array<std::vector<double>, 2> path_us{route::path_latency_us(sides[0]->plan),
                                              route::path_latency_us(sides[1]->plan)};
   const auto count = [&](std::size_t side, std::uint32_t row, const Expected& outcome) {
-    expected_us[side][said[side] < options.real_run.images / 2 ? 0 : 1] += path_us[side][outcome.exit];
+    expected_us[side][said[side] < real_run.images / 2 ? 0 : 1] += path_us[side][outcome.exit];
     ++said[side];
     agreed[side] += as_scored(*sides[side], row, outcome);
   };
-  const std::vector<TurnTimes> times = times_in_turns(both, indices.size(), steady_us, options.real_run, count);
+  const std::vector<TurnTimes> times = times_in_turns(both, indices.size(), steady_us, real_run, count);
   for (std::size_t i = 0; i < sides.size(); ++i) {
     // Images that go on take longer: what is compared are times against those expected of the same exits.
     const double change = times[i].half[1] * expected_us[i][0] / (times[i].half[0] * expected_us[i][1]);
@@ -85,7 +86,7 @@ void run_both(const CompareOptions& options, const std::array<const Side*, 2>& s
                         .stable = !(std::abs(change - 1) > kSteady)};  // of one image nothing is known
   }
   out.speedup = times[1].mean / times[0].mean;
-  out.run_images = options.real_run.images;
+  out.run_images = real_run.images;
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ PixelFile::PixelFile(const fs::path& file, const plan::InputShape& shape) : pixe
 }
 
 ImageView image_at(const Images& images, std::size_t index) {
+  if (!images.views.empty()) return images.views[index % images.views.size()];
   const std::size_t size = static_cast<std::size_t>(images.height) * images.width * images.channels;
   return {images.pixels.data() + index % images.count * size, images.height, images.width, images.channels};
 }

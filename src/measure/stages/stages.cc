@@ -25,6 +25,11 @@ void check_images(const plan::Plan& plan, const Images& images) {
     runtime::require_shape({images.channels, images.height, images.width}, shape,
                            std::format("profile: images for plan '{}'", plan.name));
   }
+  if (!images.views.empty()) {
+    if (static_cast<std::size_t>(images.count) != images.views.size())
+      fail("profile: {} images, expected {}", images.views.size(), images.count);
+    return;
+  }
   const std::size_t expected = static_cast<std::size_t>(images.count) * images.height * images.width * images.channels;
   if (images.pixels.size() != expected) {
     fail("profile: {} bytes of pixels, expected {} for {} images", images.pixels.size(), expected, images.count);

@@ -16,12 +16,14 @@
 #include "measure/energy/energy.h"
 #include "measure/latency.h"
 #include "plan/plan.h"
+#include "triage/classifier.h"
 
 namespace triage::measure {
 
 struct Images {                          // not owned
   std::span<const std::uint8_t> pixels;  // [count, height, width, channels]
   int count = 0, height = 0, width = 0, channels = 0;
+  std::span<const ImageView> views = {};  // [count], instead of pixels: images of any size
 };
 
 // A file of pixels and nothing else, as many images of that shape as fit. Throws Error when there is a rest, or none.

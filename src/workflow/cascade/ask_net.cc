@@ -27,19 +27,20 @@ std::unique_ptr<engine::Session> open_adapted(const onnx::ModelProto& model, con
 
 std::vector<float> ask_net(const engine::Session& session, const preprocess::Preprocess& preprocess,
                            const data::Dataset& dataset, std::span<const std::uint32_t> images) {
-  const data::DatasetInfo& info = dataset.info();
   const engine::SessionInfo& shape = session.info();
   const preprocess::Preprocessor preprocessor(preprocess);
   const std::size_t elements = preprocessor.elements(), classes = static_cast<std::size_t>(shape.classes);
   if (elements != static_cast<std::size_t>(shape.input_size))
     fail("preprocessing: makes {} values of an image, expected {}", elements, shape.input_size);
   preprocess::Scratch scratch;
+  data::Image decoded;
   std::vector<float> input(kBatch * elements), features(kBatch * static_cast<std::size_t>(shape.feature_width));
   std::vector<float> answers(images.size() * classes);
   for (std::size_t first = 0; first < images.size(); first += kBatch) {
     const std::size_t n = std::min(kBatch, images.size() - first);
     for (std::size_t i = 0; i < n; ++i) {
-      const ImageView image{dataset.image(images[first + i]), info.height, info.width, info.channels};
+      const ImageView image = dataset.view(images[first + i], decoded);
+      preprocessor.check(image);
       preprocessor.run(image, &input[i * elements], scratch);
     }
     const Status status = session.run(static_cast<int>(n), {.input = input.data(),

@@ -3,13 +3,16 @@
 #include "workflow/cascade/cascade.h"
 
 #include <algorithm>
+#include <cmath>
 #include <format>
 
 #include "core/files/new_directory.h"
 #include "core/progress.h"
+#include "core/rng.h"
 #include "core/system/limits.h"
 #include "core/system/machine.h"
 #include "core/text.h"
+#include "data/held_images.h"
 #include "data/splits.h"
 #include "engine/registry.h"
 #include "evaluate/evaluate.h"
@@ -26,17 +29,23 @@
 namespace triage::workflow {
 namespace {
 
-constexpr std::size_t kMeasuredImages = 256;
+constexpr std::size_t kMeasuredImages = 256, kMeasuredBytes = 1 << 29;
 
-// The thresholds are chosen on images that no net was trained on.
-data::Splits splits_of(const data::Dataset& dataset, const CascadeRequest& request) {
+// The validation images, on which everything is chosen, in a drawn order: in the file they stand class by class.
+data::Splits splits_of(const data::Dataset& dataset, const CascadeRequest& request, std::vector<std::string>& notes) {
   const data::DatasetInfo& info = dataset.info();
-  if (info.validation_count == 0 || info.test_count == 0)
-    fail(
-        "{}: found {} validation and {} test images, expected some of both: the nets may know the training images, so "
-        "what to ask is chosen on others; import with --validation-from-test 50%",
-        request.data.string(), info.validation_count, info.test_count);
-  return data::make_splits(dataset, data::resolve_splits(info, std::nullopt, std::nullopt, request.seed));
+  if (info.test_count == 0) fail("{}: found no test images, expected some", request.data.string());
+  if (info.validation_count == 0)
+    notes.push_back(
+        std::format("{} has no validation images of its own; they are drawn from the training images, which "
+                    "is right only for nets that were not trained on them (import with "
+                    "--validation-from-test 50% for others)",
+                    info.name));
+  data::Splits splits =
+      data::make_splits(dataset, data::resolve_splits(info, std::nullopt, std::nullopt, request.seed));
+  Rng rng(derive_seed(request.seed, "cascade"));
+  rng.shuffle(std::span(splits.validation));
+  return splits;
 }
 
 void check_names(const std::vector<NetSource>& nets) {
@@ -64,10 +73,13 @@ plan::Plan plan_of_nets(const CascadeRequest& request, const data::DatasetInfo& 
 
 void measure_nets(plan::Plan& plan, const fs::path& directory, const data::Dataset& dataset,
                   std::span<const std::uint32_t> images, const CascadeRequest& request, const Context& context) {
-  images = images.first(std::min(images.size(), kMeasuredImages));
-  const std::vector<std::uint8_t> pixels = dataset.pixels(images);
+  const data::HeldImages held(dataset, images.first(std::min(images.size(), kMeasuredImages)), kMeasuredBytes);
   const data::DatasetInfo& info = dataset.info();
-  const measure::Images measured{pixels, static_cast<int>(images.size()), info.height, info.width, info.channels};
+  const measure::Images measured{.count = static_cast<int>(held.size()),
+                                 .height = info.height,
+                                 .width = info.width,
+                                 .channels = info.channels,
+                                 .views = held.views()};
   measure::ProfileOptions options;
   options.threads = {request.threads};
   options.measure.min_seconds = request.profile_seconds;
@@ -83,6 +95,27 @@ void measure_nets(plan::Plan& plan, const fs::path& directory, const data::Datas
   for (const std::string& text : measure::disturbed_rows(profile.table)) context.message("warning: " + text);
 }
 
+// Networks are surer of the images they were trained on than of others, and more often right: what is fitted on those
+// would not hold. Beyond three standard errors of the difference of any net.
+bool knows_training_images(const route::ScoreTable& route, const route::ScoreTable& validation,
+                           std::vector<std::string>& notes) {
+  const route::Verdicts there = route::verdicts(route), here = route::verdicts(validation);
+  for (std::size_t net = 0; net < route.stages.size(); ++net) {
+    const double trained = route::valued_accuracy(there.correct[net], {}),
+                 own = route::valued_accuracy(here.correct[net], {});
+    const double error = std::sqrt(trained * (1 - trained) / static_cast<double>(route.count()) +
+                                   own * (1 - own) / static_cast<double>(validation.count()));
+    if (trained - own <= 3 * error) continue;
+    notes.push_back(
+        std::format("'{}' knows the training images ({:.1f} % right, of the validation images {:.1f} %): temperatures "
+                    "and weights of "
+                    "answers are fitted on the validation images",
+                    route.stages[net].name, 100 * trained, 100 * own));
+    return true;
+  }
+  return false;
+}
+
 // The nets that the plan does not ask leave no files.
 void remove_files_of_others(const plan::Plan& plan, const std::vector<ImportedNet>& nets, const fs::path& directory) {
   for (const ImportedNet& net : nets) {
@@ -93,9 +126,7 @@ void remove_files_of_others(const plan::Plan& plan, const std::vector<ImportedNe
 
 plan::Plan chosen_plan(const plan::Plan& all, const CascadePoint& point, const route::ScoreTable& validation,
                        plan::Metric metric, std::vector<std::string>& warnings) {
-  plan::Plan plan = chain_plan(all, point.chain);
-  plan.policy = point.policy;
-  for (std::size_t i = 0; i < point.at.thresholds.size(); ++i) plan.stages[i].exit.threshold = point.at.thresholds[i];
+  plan::Plan plan = plan_at(all, point);
   const route::ScoreTable table = chain_table(validation, point.chain);
   const route::ExitScores scores = route::policy_scores(plan, plan.policy, table);
   std::vector<std::uint8_t> exits(table.count(), 0);
@@ -104,7 +135,10 @@ plan::Plan chosen_plan(const plan::Plan& all, const CascadePoint& point, const r
   for (const std::uint8_t exit : exits) share[exit] += 1.0 / static_cast<double>(exits.size());
   plan.predicted = plan::Prediction{
       .metric = metric, .accuracy = point.at.accuracy, .mean_latency_us = point.at.latency_us, .exit_share = share};
-  if (plan.stages.size() > 1) warnings = route::plan_warnings(plan, table, route::verdicts(table), exits, metric);
+  if (plan.stages.size() > 1) {
+    for (std::string& text : route::plan_warnings(plan, table, route::verdicts(table), exits, metric))
+      warnings.push_back(std::move(text));
+  }
   return plan;
 }
 
@@ -134,11 +168,11 @@ Json provenance(const CascadeRequest& request, const data::DatasetInfo& info, co
 CascadeResult run_cascade(const CascadeRequest& request, const Context& context) {
   check_names(request.nets);
   const data::Dataset dataset = data::Dataset::open(request.data);
-  const data::Splits splits = splits_of(dataset, request);
   NewDirectory made(request.out);
   const fs::path& directory = made.path();
 
   CascadeResult result;
+  const data::Splits splits = splits_of(dataset, request, result.warnings);
   for (const NetSource& net : request.nets)
     result.nets.push_back(import_net(net, dataset, splits.validation, directory, context));
   plan::Plan all = plan_of_nets(request, dataset.info(), result.nets);
@@ -148,14 +182,17 @@ CascadeResult run_cascade(const CascadeRequest& request, const Context& context)
                                                     {.label = "score route split", .context = context});
   const route::ScoreTable validation = route::score_plan(all, directory, dataset, splits.validation, {}, threads,
                                                          {.label = "score validation split", .context = context});
-  const std::vector<double> temperatures = route::fit_temperatures(route);
+  const bool known = knows_training_images(route, validation, result.warnings);
+  const route::ScoreTable& fitted = known ? validation : route;
+  const std::vector<double> temperatures = route::fit_temperatures(fitted);
   for (std::size_t i = 0; i < all.stages.size(); ++i) all.stages[i].exit.temperature = temperatures[i];
   const route::Verdicts verdicts = route::verdicts(validation);
   for (const auto& correct : verdicts.correct) result.accuracy.push_back(route::valued_accuracy(correct, {}));
+  for (const plan::Stage& stage : all.stages) result.latency_us.push_back(stage.cost->latency_us.mean);
 
   SolveRequest solve{.max_stages = request.max_stages, .metric = request.metric, .context = context};
   if (!request.policies.empty()) solve.policies = request.policies;
-  result.front = solve_cascades(all, validation, solve);
+  result.front = solve_cascades(all, validation, fitted, solve);
   const CascadePoint& chosen = choose_cascade(result.front, request.target);
   result.chosen = static_cast<std::size_t>(&chosen - result.front.data());
   result.plan = chosen_plan(all, chosen, validation, request.metric, result.warnings);

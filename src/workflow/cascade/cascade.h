@@ -28,17 +28,17 @@ struct CascadeRequest {
 struct CascadeResult {
   plan::Plan plan;
   std::vector<ImportedNet> nets;
-  std::vector<CascadePoint> front;  // chains are numbers of nets
-  std::vector<double> accuracy;     // of each net, on the validation split
-  std::size_t chosen = 0;           // of the front
+  std::vector<CascadePoint> front;           // chains are numbers of nets
+  std::vector<double> accuracy, latency_us;  // of each net alone: on the validation split, and as measured
+  std::size_t chosen = 0;                    // of the front
   std::vector<std::string> warnings;
   results::Results results;  // of the plan on the test split
 };
 
 // Writes the plan, cascade.json, costs.json, results.json and the report into request.out, which is replaced as a whole
-// when all of it is there. The nets may have been trained on the data set's training images, so thresholds and choices
-// are made on its validation images, which must be its own (data/import: --validation-from-test). Throws Error,
-// Interrupted.
+// when all of it is there. The nets may have been trained on the data set's training images, so everything is chosen on
+// its validation images; where it has none of its own (import with --validation-from-test), they are drawn from the
+// training images, with a warning. Throws Error, Interrupted.
 CascadeResult run_cascade(const CascadeRequest& request, const Context& context);
 
 }  // namespace triage::workflow

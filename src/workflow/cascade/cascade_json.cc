@@ -28,6 +28,7 @@ Json to_json(const CascadeResult& result, const plan::Plan& all) {
     if (point.chain.size() > 1) {
       one["policy"] = plan::to_string(point.policy);
       one["thresholds"] = point.at.thresholds;
+      if (!point.weights.empty()) one["answer_weights"] = point.weights;
     }
     front.push_back(one);
   }

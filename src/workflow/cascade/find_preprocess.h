@@ -5,15 +5,15 @@
 #include <string>
 #include <vector>
 
+#include "preprocess/conventions.h"
 #include "workflow/cascade/imported_net.h"
 
 namespace triage::workflow {
 
-// What most nets with such an input want: ImageNet's mean and stddev, the middle of the image.
-preprocess::Preprocess usual_preprocess(const importing::NetInput& input);
+preprocess::NetworkInput input_shape(const importing::NetInput& input);
 
-// The trials, the chosen one first, then by accuracy. Of those that are not beyond doubt worse than the best (McNemar's
-// test on the same images) the most usual one is chosen, and `notes` says so. session: the adapted net.
+// The trials (preprocess/conventions.h), the chosen one first, then by accuracy. What the images cannot tell from it is
+// said in `notes`. session: the adapted net. Throws Interrupted.
 std::vector<PreprocessTrial> find_preprocess(const importing::OnnxNet& net, const engine::Session& session,
                                              const data::Dataset& dataset, std::span<const std::uint32_t> images,
                                              const Context& context, std::vector<std::string>& notes);

@@ -9,6 +9,9 @@
 
 #include "core/error.h"
 #include "core/text.h"
+#include "model/counts.h"
+#include "model/onnx/read.h"
+#include "preprocess/preprocess_files.h"
 #include "workflow/cascade/ask_net.h"
 #include "workflow/cascade/find_preprocess.h"
 
@@ -84,14 +87,19 @@ void check_order(const OnnxNet& net, const std::vector<int>& said, const std::ve
         net.file.string(), 100 * accuracy, 100 * relabelled, joined(order));
 }
 
-std::int64_t parameters_of(const onnx::GraphProto& graph) {
-  std::int64_t count = 0;
-  for (const auto& tensor : graph.initializer()) {
-    std::int64_t elements = 1;
-    for (const auto dim : tensor.dims()) elements *= dim;
-    count += elements;
+// What the net costs by its shapes, as far as its nodes are known.
+void add_counts(const fs::path& file, ImportedNet& net) {
+  try {
+    const model::Counts counts = model::count(model::read_onnx(file, {.batch = 1}));
+    net.stage.macs = counts.macs;
+    net.stage.parameters = counts.parameters;
+    net.stage.weight_bytes = counts.weight_bytes;
+    net.stage.activation_bytes = counts.peak_activation_bytes;
+    if (!counts.not_counted.empty())
+      net.notes.push_back("multiply-adds are those of known nodes, not of " + joined(counts.not_counted));
+  } catch (const Error& error) {
+    net.notes.push_back(std::format("multiply-adds and memory are not known: {}", error.what()));
   }
-  return count;
 }
 
 }  // namespace
@@ -110,7 +118,12 @@ ImportedNet import_net(const NetSource& source, const data::Dataset& dataset, st
   ImportedNet made{.images = images.size()};
   Adaptation adaptation{.features = source.net.features};
   const auto whole = open_adapted(adapted(net, adaptation), file);
-  preprocess::Preprocess preprocess = source.preprocess.value_or(usual_preprocess(net.input));
+  const preprocess::NetworkInput shape = input_shape(net.input);
+  made.preprocess_file =
+      source.preprocess.empty() ? preprocess::preprocess_file_of(net.file).value_or(fs::path()) : source.preprocess;
+  preprocess::Preprocess preprocess = made.preprocess_file.empty()
+                                          ? preprocess::plain_preprocess(shape)
+                                          : preprocess::read_preprocess_file(made.preprocess_file, shape);
   const auto looked_at = images.first(std::min(images.size(), kLookedAt));
   made.answer = importing::answer_kind(ask_net(*whole, preprocess, dataset, looked_at),
                                        static_cast<std::size_t>(net.width), file);
@@ -122,7 +135,7 @@ ImportedNet import_net(const NetSource& source, const data::Dataset& dataset, st
   const onnx::ModelProto model = adapted(net, adaptation);
   const auto session = open_adapted(model, file);
 
-  if (!source.preprocess) {
+  if (made.preprocess_file.empty()) {
     made.trials = find_preprocess(net, *session, dataset, images, context, made.notes);
     preprocess = made.trials.front().preprocess;
   }
@@ -145,10 +158,8 @@ ImportedNet import_net(const NetSource& source, const data::Dataset& dataset, st
   made.stage.sha256 = sha256_hex(bytes);
   made.stage.preprocess = preprocess;
   made.stage.feature_width = session->info().feature_width;
-  made.stage.parameters = parameters_of(model.graph());
-  for (const auto& tensor : model.graph().initializer())
-    made.stage.weight_bytes += static_cast<std::int64_t>(tensor.ByteSizeLong());
   write_file_atomic(directory / made.stage.onnx, bytes);
+  add_counts(directory / made.stage.onnx, made);
   return made;
 }
 

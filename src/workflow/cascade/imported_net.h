@@ -16,8 +16,8 @@ namespace triage::workflow {
 
 struct NetSource {
   importing::NetRequest net;
-  std::optional<preprocess::Preprocess> preprocess;  // none: found
-  std::vector<std::string> classes;                  // of the net's answers, in order; empty: those of the data set
+  fs::path preprocess;               // a file that says its preprocessing; empty: one beside the net, else it is found
+  std::vector<std::string> classes;  // of the net's answers, in order; empty: those of the data set
 };
 
 struct PreprocessTrial {
@@ -29,7 +29,8 @@ struct PreprocessTrial {
 struct ImportedNet {
   plan::Stage stage;  // with its file, and its preprocessing
   importing::AnswerKind answer = importing::AnswerKind::logits;
-  std::vector<PreprocessTrial> trials;  // the chosen one first; empty: the preprocessing was given
+  fs::path preprocess_file;             // that said its preprocessing; empty: it was found
+  std::vector<PreprocessTrial> trials;  // the chosen one first; empty: a file said it
   std::size_t images = 0;               // that it was asked about
   std::vector<std::string> notes;       // what a person should know: trials within the noise, ...
 };

@@ -85,10 +85,7 @@ std::vector<NetSource> net_sources(const NetOptions& options) {
   const auto features = by_net("--features", options.features, nets);
   for (NetSource& net : nets) {
     const std::string name = net.net.file.stem().string();
-    if (const auto said = preprocess.find(name); said != preprocess.end()) {
-      const Json json = read_json(said->second);
-      net.preprocess = preprocess::preprocess_from_json(JsonReader(json, said->second));
-    }
+    if (const auto said = preprocess.find(name); said != preprocess.end()) net.preprocess = said->second;
     if (const auto said = classes.find(name); said != classes.end()) net.classes = read_class_names(said->second);
     if (const auto said = answers.find(name); said != answers.end()) net.net.output = said->second;
     if (const auto said = features.find(name); said != features.end()) net.net.features = said->second;

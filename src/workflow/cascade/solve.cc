@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/progress.h"
+#include "route/answer_weights.h"
 #include "route/metric.h"
 #include "threshold/choose.h"
 
@@ -44,6 +45,21 @@ void keep_front(std::vector<CascadePoint>& points) {
   points = std::move(front);
 }
 
+// Each exit by itself, and together with those before it where the fit says so.
+std::vector<std::vector<std::vector<double>>> ways_to_answer(const route::ScoreTable& fitted,
+                                                             std::span<const double> temperatures, const Chain& chain) {
+  std::vector<std::vector<std::vector<double>>> ways(1);
+  if (chain.size() == 1) return ways;
+  std::vector<std::vector<double>> weights;
+  bool together = false;
+  for (route::FittedAnswer& answer : route::fit_answer_weights(fitted, temperatures, chain)) {
+    together = together || !answer.weights.empty();
+    weights.push_back(std::move(answer.weights));
+  }
+  if (together) ways.push_back(std::move(weights));
+  return ways;
+}
+
 }  // namespace
 
 plan::Plan chain_plan(const plan::Plan& plan, std::span<const std::size_t> chain) {
@@ -59,10 +75,11 @@ route::ScoreTable chain_table(const route::ScoreTable& table, std::span<const st
   return part;
 }
 
-std::vector<CascadePoint> solve_cascades(const plan::Plan& plan, const route::ScoreTable& table,
-                                         const SolveRequest& request) {
-  const std::vector<double> values = route::image_values(request.metric, table.labels);
-  const route::Verdicts verdicts = route::verdicts(table);
+std::vector<CascadePoint> solve_cascades(const plan::Plan& plan, const route::ScoreTable& validation,
+                                         const route::ScoreTable& fitted, const SolveRequest& request) {
+  const std::vector<double> values = route::image_values(request.metric, validation.labels);
+  std::vector<double> temperatures;
+  for (const plan::Stage& stage : plan.stages) temperatures.push_back(stage.exit.temperature);
   const std::vector<Chain> chains = all_chains(plan.stages.size(), request.max_stages);
   std::vector<CascadePoint> front;
   Progress progress(request.context, "solve", chains.size(), "chains");
@@ -71,27 +88,34 @@ std::vector<CascadePoint> solve_cascades(const plan::Plan& plan, const route::Sc
     const Chain& chain = chains[c];
     const plan::Plan part = chain_plan(plan, chain);
     const std::vector<double> path = route::path_latency_us(part);
-    if (chain.size() == 1) {
-      front.push_back(
-          {chain,
-           request.policies.front(),
-           {.accuracy = route::valued_accuracy(verdicts.correct[chain[0]], values), .latency_us = path[0]}});
-      continue;
-    }
-    const route::ScoreTable part_table = chain_table(table, chain);
-    std::vector<std::vector<std::uint8_t>> correct;
-    for (const std::size_t net : chain) correct.push_back(verdicts.correct[net]);
-    for (const plan::PolicyKind policy : request.policies) {
-      const route::ExitScores scores = route::policy_scores(part, policy, part_table);
-      for (route::CurvePoint& point : route::CurveMaker(correct, scores, path, values).curve())
-        front.push_back({chain, policy, std::move(point)});
+    std::vector<plan::Exit> exits;
+    for (const plan::Stage& stage : part.stages) exits.push_back(stage.exit);
+    for (const auto& weights : ways_to_answer(fitted, temperatures, chain)) {
+      for (std::size_t i = 0; i < weights.size(); ++i) exits[i].answer_weights = weights[i];
+      for (const plan::PolicyKind policy : request.policies) {
+        const route::ExitAnswers answers = route::exit_answers(exits, policy, validation, chain);
+        if (chain.size() == 1) {
+          const double accuracy = route::valued_accuracy(answers.verdicts.correct[0], values);
+          front.push_back({chain, policy, {}, {.accuracy = accuracy, .latency_us = path[0]}});
+          break;  // there is nothing to decide
+        }
+        const route::CurveMaker curve(answers.verdicts.correct, answers.scores, path, values);
+        for (route::CurvePoint& point : curve.curve()) front.push_back({chain, policy, weights, std::move(point)});
+      }
     }
     keep_front(front);
     progress.update(c + 1);
   }
-  keep_front(front);
   progress.finish();
   return front;
+}
+
+plan::Plan plan_at(const plan::Plan& plan, const CascadePoint& point) {
+  plan::Plan made = chain_plan(plan, point.chain);
+  made.policy = point.policy;
+  for (std::size_t i = 0; i < point.at.thresholds.size(); ++i) made.stages[i].exit.threshold = point.at.thresholds[i];
+  for (std::size_t i = 0; i < point.weights.size(); ++i) made.stages[i].exit.answer_weights = point.weights[i];
+  return made;
 }
 
 const CascadePoint& choose_cascade(std::span<const CascadePoint> front, const BuildTarget& target) {

@@ -17,25 +17,31 @@ namespace triage::workflow {
 struct CascadePoint {
   std::vector<std::size_t> chain;  // numbers of nets, in the order in which they are asked; one: that net alone
   plan::PolicyKind policy = plan::PolicyKind::confidence;
-  route::CurvePoint at;  // on the validation split
+  std::vector<std::vector<double>> weights;  // of each exit's answer (plan::Exit::answer_weights); empty: its own alone
+  route::CurvePoint at;                      // on the validation split
 };
 
 struct SolveRequest {
   std::size_t max_stages = 3;  // nets in a chain, at most
   std::vector<plan::PolicyKind> policies{plan::PolicyKind::confidence, plan::PolicyKind::entropy,
-                                         plan::PolicyKind::margin};
+                                         plan::PolicyKind::margin, plan::PolicyKind::agreement};
   plan::Metric metric = plan::Metric::accuracy;
   Context context;
 };
 
 // All chains of distinct nets, in any order, under each policy at all thresholds: the points that no other one beats
 // in both accuracy and mean latency, rising. plan: all nets as its stages, with costs, temperatures and, where a policy
-// needs them, routers; table: of those stages. Of points that are equal the one of fewer nets stays.
-std::vector<CascadePoint> solve_cascades(const plan::Plan& plan, const route::ScoreTable& table,
-                                         const SolveRequest& request);
+// needs them, routers; validation and fitted: tables of those stages. Exits answer alone or, where that wins on
+// `fitted` (route/answer_weights.h), together with those before them. Of points that are equal the one of fewer nets
+// stays.
+std::vector<CascadePoint> solve_cascades(const plan::Plan& plan, const route::ScoreTable& validation,
+                                         const route::ScoreTable& fitted, const SolveRequest& request);
 
 // The point that is asked for; without a target the knee. Throws Error, naming what would be possible, where none is.
 const CascadePoint& choose_cascade(std::span<const CascadePoint> front, const BuildTarget& target);
+
+// The plan that a point stands for: its chain, policy, thresholds and weights.
+plan::Plan plan_at(const plan::Plan& plan, const CascadePoint& point);
 
 // The stages of a chain alone, of a plan and of a table of its stages.
 plan::Plan chain_plan(const plan::Plan& plan, std::span<const std::size_t> chain);
