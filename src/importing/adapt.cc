@@ -196,6 +196,10 @@ onnx::ModelProto adapted(const OnnxNet& net, const Adaptation& adaptation) {
   const NetInput& in = net.input;
   const bool nchw = in.layout == preprocess::Layout::nchw;
   using Dims = std::vector<exporting::TensorDimension>;
+  std::set<std::string> nodes;  // of theirs and ours some may be called the same, which engines refuse
+  for (auto& node : *graph.mutable_node()) {
+    if (!nodes.insert(node.name()).second) node.clear_name();
+  }
   graph.clear_input();  // old files list their initializers, too
   *graph.add_input() =
       exporting::value_info("image", exporting::kFloat,

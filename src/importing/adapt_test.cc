@@ -99,8 +99,9 @@ TEST_F(AdaptTest, ClassesInTheDataSetsOrder) {
 }
 
 TEST_F(AdaptTest, NamesOfOursInsideTheNetAreNoMatter) {
-  const TestNet net{.input_name = "logits", .output_name = "image", .inner_name = "features"};
-  expect_right(net, *open(net, {}), 2);
+  for (const TestNet& net : {TestNet{.input_name = "logits", .output_name = "image", .inner_name = "features"},
+                             TestNet{.input_name = "image", .output_name = "logits"}})
+    expect_right(net, *open(net, {}), 2);
 }
 
 TEST_F(AdaptTest, ValuesForRouters) {

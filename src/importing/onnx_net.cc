@@ -162,7 +162,8 @@ NetOutput output_of(const OnnxNet& net, const NetRequest& request, const std::ve
     if (!request.output.empty() && output.name != request.output) continue;
     if (output.type != onnx::TensorProto::FLOAT && output.type != onnx::TensorProto::FLOAT16) continue;
     const auto width = answer_width(output.dims);
-    if (output.dims.empty() || (width && *width == 0)) {
+    const bool per_image = output.dims.size() == 1 && output.dims[0] == 0;  // [N]: one value of each image
+    if (output.dims.empty() || (width && *width == 0 && !per_image)) {
       unknown.push_back(output);
     } else if (width && std::ranges::find(widths, *width) != widths.end()) {
       fitting.push_back(output);

@@ -37,8 +37,8 @@ Plan pair() {
   little.parameters = 1400;
   little.exit = {.temperature = 1.3, .router = small_router(), .threshold = 0.4};
   const double sample[] = {50, 60, 70};
-  little.cost =
-      MeasuredCost{.latency_us = summarize(sample), .first_inference_us = 900, .load_ms = 3, .energy_uj = 450.5};
+  little.cost = MeasuredCost{
+      .latency_us = summarize(sample), .prepare_us = 0.25, .first_inference_us = 900, .load_ms = 3, .energy_uj = 450.5};
   Stage big{.name = "big", .arch = ArchSpec::parse("24-64,64"), .onnx = "big.onnx"};
   big.sha256 = std::string(64, 'c');
   plan.stages = {little, big};

@@ -13,7 +13,8 @@ void attach_costs(plan::Plan& plan, const cost::CostTable& table, int threads) {
     const cost::CostSample* sample =
         table.find(measure::row_key(measure::ProfileOptions().provider, &stage, threads, /*batch=*/1));
     if (!sample) fail("costs.json: expected an entry for stage '{}' at {} threads, found none", stage.name, threads);
-    stage.cost = plan::MeasuredCost{sample->latency_us, sample->first_inference_us, sample->load_ms};
+    stage.cost = plan::MeasuredCost{
+        .latency_us = sample->latency_us, .first_inference_us = sample->first_inference_us, .load_ms = sample->load_ms};
     if (!sample->energy) continue;
     if (sample->energy->net_uj > 0) {
       stage.cost->energy_uj = sample->energy->net_uj;
