@@ -108,7 +108,7 @@ TEST(Regret, PlansCheaperThanTheSmallestExitHaveLevelsToo) {
    public:
     cost::StageCost stage(const cost::Segment& stage) const override {
       const std::string text = stage.text();
-      return {.latency_us = text == "4-8-8-16" ? 30 : text == "8-16-32,32-64,64" ? 40 : 100};
+      return {.latency_us = text == "4-8-8-16" ? 30.0 : text == "8-16-32,32-64,64" ? 40.0 : 100.0};
     }
     Json identity() const override { return "odd"; }
   } odd;
