@@ -14,10 +14,11 @@ namespace {
 
 // Pages of a mapped file that were read once to be verified: they need not stay in memory.
 void forget(std::span<const std::uint8_t> piece) {
-  static const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto begin = (reinterpret_cast<std::uintptr_t>(piece.data()) + page - 1) / page * page;
-  const auto end = reinterpret_cast<std::uintptr_t>(piece.data() + piece.size()) / page * page;
-  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  static const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const std::size_t skipped = (page - reinterpret_cast<std::uintptr_t>(piece.data()) % page) % page;
+  if (piece.size() < skipped + page) return;
+  const std::size_t size = (piece.size() - skipped) / page * page;
+  ::madvise(const_cast<std::uint8_t*>(piece.data() + skipped), size, MADV_DONTNEED);
 }
 
 }  // namespace

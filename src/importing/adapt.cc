@@ -157,9 +157,11 @@ void add_features(onnx::GraphProto& graph, std::string value, int rank) {
 // Of a value of the network, [N, F] or [N, F, ...].
 int rank_of(const OnnxNet& net, const std::string& value) {
   onnx::ModelProto inferred = net.model;
+  std::string why;  // an operator that it does not know; what it found before is there
   try {
     onnx::shape_inference::InferShapes(inferred);
-  } catch (const std::exception&) {  // an operator it does not know: what it found before it is there
+  } catch (const std::exception& error) {
+    why = std::format(" ({})", error.what());
   }
   for (const auto* list : {&inferred.graph().value_info(), &inferred.graph().output()}) {
     for (const auto& info : *list) {
@@ -169,7 +171,7 @@ int rank_of(const OnnxNet& net, const std::string& value) {
       return rank;
     }
   }
-  fail("{}: value '{}': its shape is not known, expected [N, F] or a map", net.file.string(), value);
+  fail("{}: value '{}': its shape is not known, expected [N, F] or a map{}", net.file.string(), value, why);
 }
 
 exporting::TensorDimension batch_dimension(int fixed) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/session.h"
 #include "preprocess/conventions.h"
 #include "workflow/cascade/imported_net.h"
 

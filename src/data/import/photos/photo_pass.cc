@@ -47,7 +47,7 @@ bool PhotoPass::run() {
 void PhotoPass::go_on(Progress& progress) {
   const auto load = [&](std::size_t i) { return this->load(set_.files[i].path); };
   for_each_in_order<LoadedPhoto>(
-      next_, set_.files.size(), options_.threads, load, [&](std::size_t i, LoadedPhoto photo) {
+      next_, set_.files.size(), options_.threads, load, [&](std::size_t i, const LoadedPhoto& photo) {
         if (options_.context.stop.requested()) {
           checkpoint();
           if (writer_) writer_->keep();
