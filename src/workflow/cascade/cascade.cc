@@ -142,13 +142,11 @@ plan::Plan chosen_plan(const plan::Plan& all, const CascadePoint& point, const r
   return plan;
 }
 
-Json provenance(const CascadeRequest& request, const data::DatasetInfo& info, const data::Splits& splits,
-                const std::vector<std::string>& warnings) {
+Json provenance(const CascadeRequest& request, const std::vector<ImportedNet>& imported, const data::DatasetInfo& info,
+                const data::Splits& splits, const std::vector<std::string>& warnings) {
   Json nets = Json::array();
-  for (const NetSource& net : request.nets) {
-    const std::string bytes = read_file(net.net.file);
-    nets.push_back({{"file", printable_line(net.net.file.string())}, {"sha256", sha256_hex(bytes)}});
-  }
+  for (std::size_t i = 0; i < imported.size(); ++i)
+    nets.push_back({{"file", printable_line(request.nets[i].net.file.string())}, {"sha256", imported[i].sha256}});
   return {{"command", request.command},
           {"nets", nets},
           {"seed", request.seed},
@@ -196,7 +194,7 @@ CascadeResult run_cascade(const CascadeRequest& request, const Context& context)
   const CascadePoint& chosen = choose_cascade(result.front, request.target);
   result.chosen = static_cast<std::size_t>(&chosen - result.front.data());
   result.plan = chosen_plan(all, chosen, validation, request.metric, result.warnings);
-  result.plan.provenance = provenance(request, dataset.info(), splits, result.warnings);
+  result.plan.provenance = provenance(request, result.nets, dataset.info(), splits, result.warnings);
   remove_files_of_others(result.plan, result.nets, directory);
   plan::save_plan(directory, result.plan);
   write_json(directory / "cascade.json", to_json(result, all));

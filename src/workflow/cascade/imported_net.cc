@@ -115,7 +115,7 @@ ImportedNet import_net(const NetSource& source, const data::Dataset& dataset, st
   std::vector<Label> labels;
   for (const std::uint32_t image : images) labels.push_back(dataset.label(image));
 
-  ImportedNet made{.images = images.size()};
+  ImportedNet made{.sha256 = net.sha256, .images = images.size()};
   Adaptation adaptation{.features = source.net.features};
   const auto whole = open_adapted(adapted(net, adaptation), file);
   const preprocess::NetworkInput shape = input_shape(net.input);

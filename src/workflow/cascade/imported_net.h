@@ -27,7 +27,8 @@ struct PreprocessTrial {
 };
 
 struct ImportedNet {
-  plan::Stage stage;  // with its file, and its preprocessing
+  plan::Stage stage;   // with its file, and its preprocessing
+  std::string sha256;  // of the net's own file, and of the data beside it
   importing::AnswerKind answer = importing::AnswerKind::logits;
   fs::path preprocess_file;             // that said its preprocessing; empty: it was found
   std::vector<PreprocessTrial> trials;  // the chosen one first; empty: a file said it
