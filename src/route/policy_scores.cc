@@ -56,13 +56,18 @@ ExitAnswers exit_answers(std::span<const plan::Exit> exits, plan::PolicyKind pol
   return out;
 }
 
+std::vector<plan::Exit> exits_of(const plan::Plan& plan) {
+  std::vector<plan::Exit> exits;
+  for (const plan::Stage& stage : plan.stages) exits.push_back(stage.exit);
+  return exits;
+}
+
 ExitAnswers exit_answers(const plan::Plan& plan, plan::PolicyKind policy, const ScoreTable& table) {
   if (plan.stages.size() != table.stages.size()) {
     fail("score table: expected {} stages as in plan '{}', found {}", plan.stages.size(), plan.name,
          table.stages.size());
   }
-  std::vector<plan::Exit> exits;
-  for (const plan::Stage& stage : plan.stages) exits.push_back(stage.exit);
+  const std::vector<plan::Exit> exits = exits_of(plan);
   std::vector<std::size_t> chain(exits.size());
   std::iota(chain.begin(), chain.end(), std::size_t{0});
   try {

@@ -29,6 +29,8 @@ struct ExitAnswers {
 ExitAnswers exit_answers(std::span<const plan::Exit> exits, plan::PolicyKind policy, const ScoreTable& table,
                          std::span<const std::size_t> chain);
 
+std::vector<plan::Exit> exits_of(const plan::Plan& plan);  // of its stages, in order
+
 // Of a plan whose stages are all the table's.
 ExitAnswers exit_answers(const plan::Plan& plan, plan::PolicyKind policy, const ScoreTable& table);
 Verdicts exit_verdicts(const plan::Plan& plan, const ScoreTable& table);  // where no exit has weights: verdicts(table)

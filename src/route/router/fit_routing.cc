@@ -12,12 +12,6 @@ namespace {
 
 constexpr int kPolicyFolds = 3;  // each trains routers once more
 
-std::vector<plan::Exit> exits_of(const plan::Plan& plan) {
-  std::vector<plan::Exit> exits;
-  for (const plan::Stage& stage : plan.stages) exits.push_back(stage.exit);
-  return exits;
-}
-
 // Area under accuracy over the share of avoidable cost, routed by confidence.
 double area(const plan::Plan& plan, const ScoreTable& table) {
   const ExitAnswers answers = exit_answers(plan, plan::PolicyKind::confidence, table);

@@ -88,8 +88,7 @@ std::vector<CascadePoint> solve_cascades(const plan::Plan& plan, const route::Sc
     const Chain& chain = chains[c];
     const plan::Plan part = chain_plan(plan, chain);
     const std::vector<double> path = route::path_latency_us(part);
-    std::vector<plan::Exit> exits;
-    for (const plan::Stage& stage : part.stages) exits.push_back(stage.exit);
+    std::vector<plan::Exit> exits = route::exits_of(part);
     for (const auto& weights : ways_to_answer(fitted, temperatures, chain)) {
       for (std::size_t i = 0; i < weights.size(); ++i) exits[i].answer_weights = weights[i];
       for (const plan::PolicyKind policy : request.policies) {
