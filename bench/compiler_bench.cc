@@ -23,6 +23,7 @@
 #include "costing/random_model.h"
 #include "engine/compiled/compiled_session.h"
 #include "engine/onnxruntime/onnx_session.h"
+#include "model/onnx/read.h"
 
 namespace {
 
@@ -81,7 +82,7 @@ class Contest {
     const compiler::TuningStore store(options.store, compiler::tuning_machine(target, cpu_name()));
     compiler::KernelSet library(target);
     const auto best = [&](const compiler::KernelKey& key) { return store.best(key).value().schedule; };
-    auto stage = compile_stage(compiler::read_stage(file), threads, best, library);
+    auto stage = compile_stage(model::read_onnx(file), threads, best, library);
     library.write(directory_.path() / "kernels.so", program());
     stage.library = "kernels.so";
     stage.library_sha256 = sha256_file(directory_.path() / "kernels.so");

@@ -1,6 +1,7 @@
 // Training on a GPU: images per second of whole epochs, augmentation included, and how long it takes to an accuracy.
 //
 //   gpu_train_bench --what plain --data data/cifar10.tds        gpu.images_per_second
+//   gpu_train_bench --what plain --images sent ...              gpu.sent_images_per_second
 //   gpu_train_bench --what supernet ...                         gpu.supernet_images_per_second, gpu.supernet_minutes
 //   gpu_train_bench --what accuracy --seeds 1,2,3 ...           gpu.seconds_to_94
 // The rates are those of the epochs behind the first, in which algorithms are chosen and the step is captured; minutes
@@ -21,7 +22,7 @@ namespace {
 using namespace triage;
 
 struct Options {
-  std::string what = "plain", data, record, device = "cuda", arch, precision = "bf16";
+  std::string what = "plain", images = "resident", data, record, device = "cuda", arch, precision = "bf16";
   std::vector<std::uint64_t> seeds{1};
   int epochs = 0, batch = 0;
   std::uint32_t validation = 2500, route = 2500;
@@ -61,7 +62,7 @@ train::TrainJob job_of(const Options& options) {
   job.precision = train::compute_type_from_string(options.precision);
   job.device = train::device_from_string(options.device);
   job.deterministic = options.deterministic;
-  job.resident = true;
+  job.resident = options.images == "resident";
   return job;
 }
 
@@ -98,12 +99,12 @@ void run(const Options& options, const std::string& command) {
     job.normalization = data::measure_normalization(data, splits.train);
     const train::TrainResult result = train::train(job);
     seconds.push_back(now() - start);
-    supernet::Network network = train::load_trained(job, job.precision);
+    const supernet::AnyNetwork network = train::load_trained(job, job.precision);
     network->to(job.device);
-    accuracies.push_back(train::accuracy(network, data, splits.test, job.normalization));
+    accuracies.push_back(train::accuracy(*network, data, splits.test, job.normalization));
     if (job.options.epochs > 2) rates.push_back(steady_rate(job.run / "metrics.jsonl") * job.options.batch);
     std::printf("%s %s seed %d: %d epochs, %.2f s, validation %.2f %%, test %.2f %%, %.0f images/s (%.0f in all)\n",
-                options.what.c_str(), job.space.text().c_str(), static_cast<int>(seed), job.options.epochs,
+                options.what.c_str(), job.space->text().c_str(), static_cast<int>(seed), job.options.epochs,
                 seconds.back(), 100 * result.validation_accuracy, 100 * accuracies.back(),
                 rates.empty() ? 0.0 : rates.back(), result.images_per_second);
     std::fflush(stdout);
@@ -118,7 +119,9 @@ void run(const Options& options, const std::string& command) {
     return figure;
   };
   std::map<std::string, Figure> figures;
-  if (options.what == "plain") figures["gpu.images_per_second"] = figure_of(rates, "images/s");
+  if (options.what == "plain")
+    figures[options.images == "sent" ? "gpu.sent_images_per_second" : "gpu.images_per_second"] =
+        figure_of(rates, "images/s");
   if (options.what == "supernet") {
     figures["gpu.supernet_images_per_second"] = figure_of(rates, "images/s");
     figures["gpu.supernet_minutes"] = figure_of(seconds, "min", 1.0 / 60);
@@ -145,6 +148,9 @@ int main(int argc, char** argv) {
       ->capture_default_str()
       ->check(CLI::IsMember({"plain", "supernet", "accuracy"}));
   app.add_option("--data", options.data, "data set (.tds)")->required();
+  app.add_option("--images", options.images, "lie on the device, or are sent there")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"resident", "sent"}));
   app.add_option("--device", options.device, "cuda or cpu")->capture_default_str();
   app.add_option("--precision", options.precision, "bf16 or fp32")->capture_default_str();
   app.add_option("--arch", options.arch, "widths or space; default: those of the figures");

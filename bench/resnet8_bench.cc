@@ -143,7 +143,7 @@ double train_and_test(const Options& options, const data::Dataset& data) {
   supernet::NamedTensors weights, others;
   for (const auto& item : net->named_parameters())
     (item.value().dim() > 1 ? weights : others).emplace_back(item.key(), item.value());
-  supernet::Sgd sgd({{weights, 1, recipe.weight_decay}, {others, 1, 0}});
+  supernet::Sgd sgd({{weights, 1, recipe.weight_decay}, {others, 1, 0}}, recipe.momentum);
   supernet::WeightAverage average(named(net));
   std::uint64_t step = 0;
   if (!options.state.empty() && fs::exists(options.state)) {
@@ -177,7 +177,7 @@ double train_and_test(const Options& options, const data::Dataset& data) {
     const at::Tensor loss = at::cross_entropy_loss(net->forward(images_of(batch)), labels, {}, at::Reduction::Mean,
                                                    -100, recipe.label_smoothing);
     loss.backward();
-    sgd.step({.learning_rate = train::learning_rate(recipe, step, total), .momentum = recipe.momentum});
+    sgd.step({.learning_rate = train::learning_rate(recipe, step, total)});
     average.update(std::min(recipe.average_decay, static_cast<double>(step + 1) / static_cast<double>(step + 10)));
     ++step;
     progress.update(step * static_cast<std::uint64_t>(recipe.batch), std::format("loss {:.3f}", loss.item<double>()));
@@ -200,7 +200,7 @@ double train_and_test(const Options& options, const data::Dataset& data) {
 }
 
 void run(const Options& options, const std::string& command) {
-  train::set_threads(0);
+  train::set_up_cpu(0);
   // A step's tensors are as large as those of the step before: memory given back to the system is paged in anew, which
   // takes 40 % of the time here (0.9 against 1.5 thousand images/s).
   mallopt(M_MMAP_THRESHOLD, 1 << 30);

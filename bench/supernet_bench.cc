@@ -2,6 +2,7 @@
 // the scoring of a subnet: cutting, batch statistics from 2,048 images, 5,000 images asked at every exit.
 //   supernet_bench zoo/cifar10-supernet/supernet.pt --data data/cifar10.tds
 //   ... --record results/supernet.json           and the figures train.epoch_cost_ratio, eval.subnet_seconds
+//   ... --rounds 0 --record results/training.json    scoring alone, on a CPU with AMX as amx.subnet_seconds
 // Steps leave out the loading of images, which is the same for both. Only times are measured, nothing is learned: the
 // images scored are the first of the training images.
 #include <torch/torch.h>
@@ -12,7 +13,10 @@
 #include <numeric>
 
 #include "bench/bench_main.h"
+#include "core/files/user_cache.h"
+#include "core/system/cpu.h"
 #include "core/system/machine.h"
+#include "supernet/kernel_choice.h"
 #include "supernet/sgd.h"
 #include "train/sandwich.h"
 #include "train/subnets.h"
@@ -38,13 +42,13 @@ class Trained {
         sgd_({{network_->trainable_weights(), 1, 1e-3}, {network_->trainable_biases(), 16, 1e-3}}) {
     network_->train();
   }
-  void step(const at::Tensor& images, const at::Tensor& labels, const std::vector<plan::ArchSpec>& subnets,
+  void step(const at::Tensor& images, const at::Tensor& labels, const std::vector<family::ArchSpec>& subnets,
             const train::SupernetOptions& options, bool keep) {
     const auto loss = [&](const at::Tensor& logits) {
       return at::cross_entropy_loss(logits, labels, {}, at::Reduction::Mean, -100, 0.2);
     };
     const double start = now();
-    train::sandwich_step(network_, images, subnets, loss, options);
+    train::sandwich_step(*network_, images, subnets, loss, options);
     sgd_.step({.learning_rate = 0.01});
     if (keep) seconds.push_back(now() - start);
   }
@@ -72,7 +76,7 @@ Figure step_ratio(const Options& options, const supernet::Network& supernet, con
   for (int round = -1; round < options.rounds; ++round) {
     const auto subnets = train::sandwich_subnets(supernet->space(), sampling, 1, static_cast<std::uint64_t>(round + 1));
     many.step(images, labels, subnets, sampling, round >= 0);
-    one.step(images, labels, {largest}, sampling, round >= 0);
+    one.step(images, labels, {family::AnySpace(plan::SearchSpace::only(largest))->largest()}, sampling, round >= 0);
   }
   const auto ratio = [&](std::span<const std::uint32_t> rounds) {
     double all = 0, single = 0;
@@ -95,7 +99,7 @@ Figure step_ratio(const Options& options, const supernet::Network& supernet, con
 // Seconds to cut, recalibrate and ask subnets within 5 % of the wanted size.
 Figure scoring(const Options& options, const train::NetworkFile& file, const data::Dataset& data,
                std::span<const std::uint32_t> train) {
-  const train::SubnetCutter cutter(file.network, data, train, file.normalization);
+  const train::SubnetCutter cutter(file.network.ptr(), data, train, file.normalization);
   const auto asked = train.first(std::min(train.size(), static_cast<std::size_t>(options.images)));
   const train::ImageBatches images(data, asked, file.normalization, *file.network);
   std::vector<Label> labels;
@@ -122,7 +126,8 @@ Figure scoring(const Options& options, const train::NetworkFile& file, const dat
 }
 
 void run(Options options, const std::string& command) {
-  train::set_threads(0);
+  train::set_up_cpu(0);
+  supernet::remember_kernels(user_cache_directory());
   const train::NetworkFile file = train::load_network(options.supernet, train::ComputeType::bf16);
   const JsonReader trained(file.identity.at("supernet"), options.supernet + ": about.identity.supernet");
   if (options.random_subnets == 0) options.random_subnets = trained.get<int>("random_subnets");
@@ -135,8 +140,10 @@ void run(Options options, const std::string& command) {
   std::vector<std::int64_t> labels;
   for (const std::uint32_t index : first) labels.push_back(data.label(index));
   std::map<std::string, Figure> figures;
-  figures["train.epoch_cost_ratio"] = step_ratio(options, file.network, batch.batches().front(), at::tensor(labels));
-  figures["eval.subnet_seconds"] = scoring(options, file, data, train);
+  if (options.rounds > 0)
+    figures["train.epoch_cost_ratio"] = step_ratio(options, file.network, batch.batches().front(), at::tensor(labels));
+  const bool amx = cpu_flags().contains("amx_bf16");
+  figures[amx ? "amx.subnet_seconds" : "eval.subnet_seconds"] = scoring(options, file, data, train);
   for (const auto& [key, figure] : figures) {
     std::printf("%-24s %.3f %s [%.3f, %.3f]\n", key.c_str(), figure.value, figure.unit.c_str(), figure.interval->low,
                 figure.interval->high);
@@ -154,7 +161,9 @@ int main(int argc, char** argv) {
   app.add_option("--batch", options.batch, "images per step, at most 512")
       ->capture_default_str()
       ->check(CLI::Range(2, 512));
-  app.add_option("--rounds", options.rounds, "steps of each kind")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--rounds", options.rounds, "steps of each kind; 0: scoring alone")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--random-subnets", options.random_subnets, "a step; default: as SUPERNET was trained");
   app.add_option("--random-images", options.random_images, "each of them sees; default: as SUPERNET was trained");
   app.add_option("--scored", options.scored, "subnets scored")->capture_default_str();

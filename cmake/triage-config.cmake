@@ -1,4 +1,6 @@
-# find_package(triage): the target triage::runtime. A static library, so its libraries are looked for as well.
+# find_package(triage): the targets triage::runtime and, where it is installed, triage::triage, the shared library for C.
+# The runtime is a static library, so its libraries are looked for as well.
+# find_package(triage COMPONENTS decoders): triage::decoders, too.
 include(CMakeFindDependencyMacro)
 find_dependency(nlohmann_json)
 find_dependency(tomlplusplus)
@@ -7,3 +9,22 @@ find_dependency(Threads)
 find_dependency(ONNX)
 find_dependency(onnxruntime)
 include(${CMAKE_CURRENT_LIST_DIR}/triage-targets.cmake)
+if(EXISTS ${CMAKE_CURRENT_LIST_DIR}/../../libtriage.so.1)  # a component of its own
+  include(${CMAKE_CURRENT_LIST_DIR}/triage-shared-targets.cmake)
+endif()
+foreach(triage_component ${triage_FIND_COMPONENTS})
+  set(triage_${triage_component}_FOUND FALSE)
+  if(triage_component STREQUAL "decoders" AND EXISTS ${CMAKE_CURRENT_LIST_DIR}/triage-decoders-targets.cmake)
+    find_dependency(GIF)
+    find_dependency(JPEG)
+    find_dependency(PNG)
+    find_dependency(TIFF)
+    include(${CMAKE_CURRENT_LIST_DIR}/triage-decoders-targets.cmake)
+    set(triage_decoders_FOUND TRUE)
+  endif()
+  if(NOT triage_${triage_component}_FOUND AND triage_FIND_REQUIRED_${triage_component})
+    set(triage_FOUND FALSE)
+    set(triage_NOT_FOUND_MESSAGE "the component ${triage_component} is not installed: 'decoders' is there after cmake --install BUILD --component decoders")
+    return()
+  endif()
+endforeach()

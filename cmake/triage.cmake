@@ -2,6 +2,8 @@
 #   triage_module(name LINK libs...)   library triage_<name> from *.cc, its tests from *_test.cc,
 #                                      its fuzz targets from *_fuzz.cc
 #     WITHOUT stems..., ONLY stems...  where a folder makes two libraries: not these files, no others
+#     FOLDER folder                    of the tree, where it is not the current one
+#     STAND_IN stems...                of the files without_*.cc, which take the place of others, these; in ONLY they stand like others
 #     ALONE stems...                   tests that get a program of their own, triage_<stem>
 
 # How our own code is compiled. PRIVATE everywhere: a project that links triage_runtime gets none of it.
@@ -22,14 +24,21 @@ target_compile_options(triage_glue_options INTERFACE $<$<CONFIG:Release>:-O1>)
 target_link_libraries(triage_glue_options INTERFACE triage_options)
 
 function(triage_module name)
-  cmake_parse_arguments(arg "" "" "LINK;WITHOUT;ONLY;ALONE" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS *.cc */*.cc */*/*.cc)
-  if(arg_WITHOUT)
-    list(JOIN arg_WITHOUT "|" stems)
-    list(FILTER sources EXCLUDE REGEX "/(${stems})(_test|_fuzz)?\\.cc$")
-  elseif(arg_ONLY)
+  cmake_parse_arguments(arg "" "FOLDER" "LINK;WITHOUT;ONLY;ALONE;STAND_IN" ${ARGN})
+  if(NOT arg_FOLDER)
+    set(arg_FOLDER ${CMAKE_CURRENT_SOURCE_DIR})
+  endif()
+  file(GLOB sources CONFIGURE_DEPENDS ${arg_FOLDER}/*.cc ${arg_FOLDER}/*/*.cc ${arg_FOLDER}/*/*/*.cc)
+  if(arg_ONLY)
     list(JOIN arg_ONLY "|" stems)
     list(FILTER sources INCLUDE REGEX "/(${stems})(_test|_fuzz)?\\.cc$")
+  else()
+    set(stand_ins ${sources})
+    list(JOIN arg_STAND_IN "|" stems)
+    list(FILTER stand_ins INCLUDE REGEX "/(${stems})\\.cc$")
+    list(JOIN arg_WITHOUT "|" stems)
+    list(FILTER sources EXCLUDE REGEX "/(without_[a-z_]*|(${stems})(_test|_fuzz)?)\\.cc$")
+    list(APPEND sources ${stand_ins})
   endif()
   set(tests ${sources})
   set(fuzzers ${sources})
@@ -46,8 +55,10 @@ function(triage_module name)
     return()
   endif()
   foreach(stem ${arg_ALONE})
+    set(own ${tests})
+    list(FILTER own INCLUDE REGEX "/${stem}\\.cc$")
     list(FILTER tests EXCLUDE REGEX "/${stem}\\.cc$")
-    triage_test(triage_${stem} ${name} ${CMAKE_CURRENT_SOURCE_DIR}/${stem}.cc)
+    triage_test(triage_${stem} ${name} ${own})
   endforeach()
   if(tests)
     triage_test(triage_${name}_test ${name} ${tests})

@@ -1,10 +1,8 @@
 // Runs the example as a user would: on a plan and an image made here.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdio>
-
+#include "core/command_test_support.h"
 #include "core/files/file.h"
 #include "engine/testing/test_models.h"
 #include "plan/plan.h"
@@ -12,21 +10,7 @@
 namespace triage {
 namespace {
 
-struct Ran {
-  int code = -1;
-  std::string output;
-};
-
-Ran run_example(const std::string& arguments) {
-  Ran run;
-  std::FILE* pipe = ::popen((std::string(CLASSIFY) + " " + arguments + " 2>&1").c_str(), "r");
-  if (!pipe) return run;
-  char buffer[256];
-  while (const std::size_t n = std::fread(buffer, 1, sizeof buffer, pipe)) run.output.append(buffer, n);
-  const int status = ::pclose(pipe);
-  run.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return run;
-}
+Ran run_example(const std::string& arguments) { return run_command(std::string(CLASSIFY) + " " + arguments); }
 
 TEST(ClassifyExample, ReadsPpmAndPgmAndNamesWhatItCannotRead) {
   const fs::path directory = fs::path(testing::TempDir()) / std::format("triage_example_{}", ::getpid());

@@ -24,6 +24,10 @@ expect 2 "excludes" "$triage" build run --max-drop 1% --accuracy 90%
 expect 2 "--batch: expected a number of images" "$triage" export run --batch some
 expect 2 "3x32x32" "$triage" arch 8-16 --input large
 expect 1 "16,x" "$triage" arch 8-16,x
+expect 2 "expected --data FILE or --side PIXELS" "$triage" suggest
+expect 2 "excludes" "$triage" suggest --data tiny.tds --side 32 --classes 10
+expect 2 "--latency: expected a time with its unit" "$triage" suggest --side 32 --latency 10
+expect 1 "tiny.toml" "$triage" suggest --data tiny.toml
 
 # Configurations.
 expect 1 "none.toml" "$triage" train none.toml

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Holds JSON files against docs/schema/NAME.schema.json (draft 2020-12): what the schemas ask for, and no field that they
 do not describe.
-usage: check_schema.py SCHEMA_DIR NAME FILE...     NAME: plan, results, costs, front
+usage: check_schema.py SCHEMA_DIR NAME FILE...     NAME: plan, results, costs, front, curve
        check_schema.py SCHEMA_DIR --self           the schemas themselves
 Exit code 1: a file does not fit; 77: python3-jsonschema is not there."""
 import json
@@ -13,7 +13,7 @@ except ImportError:
     print("check_schema: python3-jsonschema is not installed", file=sys.stderr)
     sys.exit(77)
 
-NAMES = ("plan", "results", "costs", "front")
+NAMES = ("plan", "results", "costs", "front", "curve")
 
 
 def load(directory, name):

@@ -1,18 +1,23 @@
 #!/usr/bin/env bash
 # The whole pipeline on generated images, as a user runs it: every file it promises, and what they must agree on.
-# usage: end_to_end_test.sh TRIAGE SOURCE_DIR
+# usage: end_to_end_test.sh TRIAGE SOURCE_DIR PYTHON_PACKAGE_DIR
 . "$(dirname "$0")/lib.sh"
 
 "$triage" data generate --out "$work/tiny.tds" --train 1400 --test 200 > /dev/null
 "$triage" data info "$work/tiny.tds" --json > "$work/info.json"
+"$triage" suggest --data "$work/tiny.tds" --latency 10s --seconds 0.01 --json > "$work/nets.json" 2> "$work/log.txt" || fail "$(cat "$work/log.txt")"
+jq -e --slurpfile info "$work/info.json" '.classes == ($info[0].classes | length) and (.nets | length >= 2 and all(.latency_us > 0 and .fits)) and
+  ([.nets[].latency_us] | . == sort)' "$work/nets.json" > /dev/null || fail "unexpected nets: $(cat "$work/nets.json")"
+"$triage" suggest --side 48 --classes 5 --latency 1us --seconds 0.01 > "$work/out.txt" 2> "$work/log.txt" || fail "$(cat "$work/log.txt")"
+grep -q "no two of them make a plan within the limit" "$work/out.txt" || fail "expected no plan of 1 us: $(cat "$work/out.txt")"
 sed "s|DATA|$work/tiny.tds|" "$source/tests/tiny.toml" > "$work/tiny.toml"
 "$triage" run "$work/tiny.toml" --run "$work/run" --figures "$work/figures.json" > "$work/out.txt" 2> "$work/log.txt" ||
   { cat "$work/log.txt"; fail "triage run failed"; }
 ! grep -q "Schema error" "$work/log.txt" || fail "ONNX Runtime printed schema errors"
 
-for file in config.toml metrics.jsonl timing.json costs.json latency.json results.json report.html router.pt router.json \
+for file in config.toml metrics.jsonl metrics.csv timing.json costs.json latency.json results.json report.html router.pt router.json \
   little.pt little_best.pt big.pt big_best.pt little.onnx big.onnx acc_vs_latency.png escalation_vs_threshold.png \
-  plan/plan.json plan/plan.onnx plan/little.onnx plan/big.onnx; do
+  plan/plan.json plan/curve.json plan/plan.onnx plan/little.onnx plan/big.onnx; do
   [ -s "$work/run/$file" ] || fail "expected $file in the run directory, found none"
 done
 [ -z "$(find "$work/run" -name '*.tmp')" ] || fail "temporary files were left behind"
@@ -21,6 +26,19 @@ fits() { python3 "$source/tests/check_schema.py" "$source/docs/schema" "$@" || [
 fits plan "$work/run/plan/plan.json"
 fits costs "$work/run/costs.json"
 fits results "$work/run/results.json"
+if [ -e "$3/triage/_triage.pyi" ]; then  # the Python package reads the same in it
+  PYTHONPATH=$3 PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 "$source/bindings/python/tests/run_test.py" "$work/run" > "$work/out.txt" 2>&1 || fail "$(cat "$work/out.txt")"
+fi
+fits curve "$work/run/plan/curve.json"
+
+# The curve holds the plan's own promise, and is measured anew by its command.
+"$triage" curve "$work/run/plan" --out "$work/curve.json" > "$work/out.txt" 2> "$work/log.txt" || fail "$(cat "$work/log.txt")"
+for curve in "$work/run/plan/curve.json" "$work/curve.json"; do
+  jq -e --slurpfile plan "$work/run/plan/plan.json" '$plan[0].predicted as $promised |
+    (.own.accuracy - $promised.accuracy | fabs) < 0.01 and (.own.exit_share[0] - $promised.exit_share[0] | fabs) < 0.01 and
+    (.points | length >= 2) and .split == "validation"' "$curve" > /dev/null || fail "unexpected $(jq -c '{own, points}' "$curve")"
+done
+grep -q "the plan's own" "$work/out.txt" || fail "expected the plan's own point: $(cat "$work/out.txt")"
 
 # 200 test images, 4 classes, shapes: both nets must be far above chance, the plan at least as good as the little net.
 jq -e '.test | .static[0].accuracy > 0.6 and .operating_point.accuracy >= .static[0].accuracy - 0.02' "$work/run/results.json" > /dev/null ||
@@ -115,7 +133,7 @@ jq -e 'all(.stages[]; .cost.energy_uj > 0)' "$work/plan.json" > /dev/null || fai
 
 "$triage" predict "$work/run/plan" "$work/run/easiest.png" --json > "$work/predict.json" 2> /dev/null
 jq -e '.images[0].label | IN("disc", "cross", "triangle", "ring")' "$work/predict.json" > /dev/null || fail "predict gave no label"
-/usr/bin/python3 "$source/tests/onnx_client_test.py" "$work/run/plan" || [ $? = 77 ]
+/usr/bin/python3 -B "$source/tests/onnx_client_test.py" "$work/run/plan" || [ $? = 77 ]
 # Larger images that are not square, in int8: through the same commands.
 "$triage" data generate --out "$work/large.tds" --height 30 --width 22 --train 1000 --test 100 > /dev/null
 sed "s|DATA|$work/large.tds|; s/\"tiny\"/\"large\"/; s/epochs = [34]/epochs = 1\ninference_precision = \"int8\"/" \

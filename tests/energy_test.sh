@@ -34,9 +34,11 @@ fi
 
 # A meter that another program writes: 12.5 W all the time, so 12.5 W x the time of a run, and nothing beyond idle.
 echo 'time,power_w' > live.csv
-while sleep 0.05; do echo "$(date +%s.%N),12.5" >> live.csv; done & writer=$!
+mkfifo never
+# The pause is a read of a pipe nobody writes: no process is started for a sample, which a busy machine may delay for long.
+{ while ! read -rt 0.02 -u 9; do echo "$EPOCHREALTIME,12.5" >> live.csv; done; } 9<> never & writer=$!
 until [ "$(wc -l < live.csv)" -ge 5 ]; do sleep 0.02; done
-"${profile[@]}" --energy-source csv:live.csv --energy-seconds 0.5 --out live.json --csv live_costs.csv > table.txt 2> log.txt || fail "$(cat log.txt)"
+"${profile[@]}" --energy-source csv:live.csv --energy-seconds 1.5 --out live.json --csv live_costs.csv > table.txt 2> log.txt || fail "$(cat log.txt)"
 kill $writer && writer=
 jq -e 'def near($x; $y; $e): ($x - $y | fabs) < $e;
   (.entries | length == 3) and all(.entries[].energy; .source == "csv" and .runs >= 3 and

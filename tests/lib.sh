@@ -4,6 +4,9 @@
 #   quietly COMMAND...               must end with exit code 0
 #   refused CODE 'words' COMMAND...  must end with that exit code and these words on stderr
 #   expect CODE 'words' COMMAND...   the same, but the test goes on and counts: $cases, $failed
+#   tiny_config NAME                 prints the head of a configuration of small trainings on $work/tiny.tds; stages follow
+#   serve OPTIONS...                 triage serve on some port, as $server at $url, until stop_server or the test's end
+#   served_as_predicted SERVED PREDICTED   files: the server's answer to an image must be that of triage predict --json
 #   made_up_costs FILE OPTIONS...    a table of costs of the run net/, of tests/tiny_supernet.toml, with every time made up
 #   kill_at_work CONDITION COMMAND...  starts the command, waits for the condition (shell text; $pid is the command) and ends
 #                                    it with kill -9. Fails when it had ended before: then nothing was proven.
@@ -11,7 +14,11 @@ set -euo pipefail
 triage=$1 source=$2
 test_name=$(basename "$0" .sh)
 work=$(mktemp -d)
-cleanup() { rm -rf "$work"; }
+server=
+cleanup() {
+  [ -z "$server" ] || kill -9 "$server" 2> /dev/null || true
+  rm -rf "$work"
+}
 trap cleanup EXIT
 cd "$work"
 
@@ -36,6 +43,52 @@ expect() {
   local difference; difference=$(unlike "$@")
   cases=$((cases + 1))
   [ -z "$difference" ] || problem "$difference"
+}
+
+tiny_config() {
+  cat <<END
+name = "$1"
+seed = 7
+threads = 2
+checkpoint_seconds = 0
+
+[data]
+file = "$work/tiny.tds"
+route = 200
+validation = 200
+
+[router]
+steps = 40
+repeats = 1
+
+[build]
+profile_seconds = 0.2
+single_net = false
+
+END
+}
+
+serve() {
+  : > served.txt  # that of a server before would be read else
+  "$triage" serve --port 0 "$@" > served.txt 2> served_err.txt & server=$!
+  until grep -q '^serving ' served.txt; do
+    kill -0 $server 2> /dev/null || fail "serve $*: $(cat served_err.txt)"
+    sleep 0.05
+  done
+  url=$(sed -n 's/^serving .* at //p' served.txt)
+  url=${url%/}
+}
+served_as_predicted() {
+  jq -e --slurpfile predicted "$2" '[.outputs[] | {key: .name, value: .data[0]}] | from_entries as $served | $predicted[0].images[0] |
+    .class == $served.label and .label == $served.class and .exit == $served.exit and ((.probability - $served.probability) | fabs) < 1e-6' \
+    "$1" > /dev/null || fail "the server answers $(cat "$1"), predict $(cat "$2")"
+}
+stop_server() {  # it answers what it has been asked, and ends with 0
+  local code=0
+  kill -TERM $server
+  wait $server || code=$?
+  server=
+  [ $code = 0 ] || fail "ended with exit code $code: $(cat served_err.txt)"
 }
 
 made_up_costs() {

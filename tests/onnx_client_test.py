@@ -12,20 +12,9 @@ import json
 import os
 import sys
 
-try:
-    import numpy as np
-    import onnx
-    import onnx.defs
-
-    for schema in onnx.defs.get_all_schemas_with_history():  # Debian's onnxruntime shares libonnx and registers each
-        onnx.defs.deregister_schema(schema.name, schema.since_version, schema.domain)  # again; twice is an error line
-    import onnxruntime
-except ImportError as error:
-    print(f"skipped: {error}; install python3-numpy, python3-onnx and python3-onnxruntime")
-    sys.exit(77)
+from plan_in_numpy import BORDER, escalation_score, given_logits, np, onnx, onnxruntime, plan_answer, probabilities
 
 TOLERANCE = 1e-4
-BORDER = 1e-5  # a score this near to its threshold may fall on either side
 IMAGES = 64
 failures = []
 
@@ -60,46 +49,6 @@ def outputs_of(session, image):
     return dict(zip(names, session.run(names, {session.get_inputs()[0].name: image})))
 
 
-def softmax(logits):
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
-
-
-def probabilities(stage_exit, logits):
-    return softmax(logits.astype(np.float64) / stage_exit["temperature"])
-
-
-def escalation_score(policy, stage_exit, p, features):
-    """plan.json's exit, probabilities [n, classes], features [n, width] or None -> [n]; all in double precision."""
-    confidence = p.max(axis=1)
-    entropy = -(p * np.log(np.maximum(p, 1e-300))).sum(axis=1) / np.log(p.shape[1])
-    top = np.sort(p, axis=1)
-    margin = top[:, -1] - top[:, -2]
-    if policy in ("confidence", "agreement"):
-        return 1 - confidence
-    if policy == "entropy":
-        return entropy
-    if policy == "margin":
-        return 1 - margin
-    router = stage_exit["router"]
-    width, hidden = router["feature_width"], router["hidden"]
-    parts = ([features.astype(np.float64)] if width else []) + [np.stack([confidence, entropy, margin], axis=1)]
-    x = (np.concatenate(parts, axis=1) - router["mean"]) * np.asarray(router["scale"])
-    h = np.maximum(x @ np.asarray(router["weight1"]).reshape(hidden, width + 3).T + router["bias1"], 0)
-    z = h @ np.asarray(router["weight2"]) + router["bias2"] + router["skip"] * x[:, width]
-    return 1 / (1 + np.exp(-z))
-
-
-def plan_answer(policy, stage_exit, answers, own_score):
-    """probabilities [n, classes] of the stages so far -> those that the exit answers from, and its score in the plan."""
-    weights = stage_exit.get("answer_weights")
-    p = sum(w * a for w, a in zip(weights, answers)) if weights else answers[-1]
-    if policy == "agreement" and len(answers) > 1:
-        label = p.argmax(axis=1)[:, None]
-        return p, np.mean([a.max(axis=1) - np.take_along_axis(a, label, axis=1)[:, 0] for a in answers], axis=0)
-    return p, own_score if policy == "learned" else escalation_score(policy, stage_exit, p, None)
-
-
 def random_images(shape, seed):
     """Half noise, half coarse blocks of colour: [IMAGES, C, H, W] float32 in [0, 1]."""
     rng = np.random.default_rng(seed)
@@ -128,8 +77,7 @@ def check_stages(directory, plan, images):
         answers.append(probabilities(stage["exit"], found["logits"]))
         own_score = None if last else escalation_score(plan["policy"], stage["exit"], answers[-1], found.get("features"))
         mean, score = plan_answer("confidence" if last else plan["policy"], stage["exit"], answers, own_score)
-        if "answer_weights" in stage["exit"]:
-            logits[-1] = np.log(np.maximum(mean, 1e-38)) * stage["exit"]["temperature"]
+        logits[-1] = given_logits(stage["exit"], logits[-1], mean)
         if last:
             break
         if stage["feature_width"]:

@@ -12,9 +12,9 @@ echo '{"schema": 2}' > other.json
 declare -A first=(
   ["data import"]="folder nothing --out x.tds" ["data get"]="cifar10 --out x.tds" ["data generate"]="--out x.tds" ["data info"]="nothing"
   [train]="nothing" ["subnets eval"]="nothing all" ["subnets cut"]="nothing largest" ["subnets pack"]="nothing --out x" ["subnets compare"]="nothing"
-  [costs]="nothing" [search]="nothing" [coopt]="nothing" [refine]="nothing --out x" [run]="nothing"
+  [costs]="nothing" [search]="nothing" [coopt]="nothing" [refine]="nothing --out x" [run]="nothing" [init]="folder" [auto]="folder"
   [quantize]="nothing --out x" [tune]="nothing" [compile]="nothing" [profile]="nothing --data nothing" [eval]="nothing --data nothing"
-  [compare]="nothing nothing --data nothing" [report]="nothing" [export]="nothing"
+  [compare]="nothing nothing --data nothing" [report]="nothing" [export]="nothing" [curve]="nothing --data nothing"
 )
 options=0
 declare -A as_folder=()  # names of options that were given a directory already: the same check is behind each name

@@ -92,7 +92,7 @@ refused 1 "arch: expected \"8:12:4-8:16:4,8:16:4?-16:40:8\", found \"8:12:4-8:16
   "mkdir -p other/checkpoint && cp run/checkpoint/* other/checkpoint/ && '$triage' train other.toml --run other"
 sed 's/seed = 7/seed = 8/' tiny.toml > seed.toml
 "$triage" train seed.toml --run seed > /dev/null 2>&1
-refused 1 "weights: expected $(sha256sum seed/supernet.pt | cut -d' ' -f1), found $(sha256sum run/supernet.pt | cut -d' ' -f1)" \
+refused 1 "labels: expected" \
   "$triage" subnets eval seed --arch largest --store run/subnets_validation.sqlite
 cp -r run mixed && sed -i 's/16:32:8/16:40:8/' mixed/config.toml
 refused 1 "space: expected 8:12:4-8:16:4,8:16:4?-16:40:8 as in config.toml, found 8:12:4-8:16:4,8:16:4?-16:32:8" \

@@ -68,7 +68,9 @@ int run(int argc, char** argv) {
   int memory = -1;
   bool framed = false, version = false;
   app.add_option("directory", directory, "Plan directory, or stage files with their stages.json")->type_name("DIR");
-  app.add_option("images", images, "Pixels of the images: bytes [count, height, width, channels]")->type_name("FILE");
+  app.add_option("images", images,
+                 "The images: bytes [count, height, width, channels]; for a plan that takes any size: docs/formats.md")
+      ->type_name("FILE");
   app.add_option("options", options, "What to measure, as JSON; see docs/formats.md")->capture_default_str();
   app.add_option("--state", state, "Keep what was measured here and go on with it");
   app.add_option("--memory", memory,
@@ -89,9 +91,8 @@ int run(int argc, char** argv) {
   }
   const StopToken stop = install_stop_handler();
   if (memory >= 0) {
-    const measure::PixelFile pixels(images, plan::load_plan(directory).input);
-    std::printf("%s\n",
-                dump_json(to_json(measure::observe_memory(directory, memory, pixels.images(), engine))).c_str());
+    const measure::ImageFile file(images, plan::load_plan(directory).input);
+    std::printf("%s\n", dump_json(to_json(measure::observe_memory(directory, memory, file.images(), engine))).c_str());
     return 0;
   }
   measure::Job job = measure::job_from_json(parse_json(options, "options"), "options");

@@ -49,7 +49,8 @@ int build_command(int argc, char** argv) {
     return 0;
   }
   for (const plan::Stage& stage : plan.stages) {
-    std::printf("%-10s %-28s %s %7.2f MMAC %8.1f us", stage.name.c_str(), stage.arch.text().c_str(),
+    std::printf("%-10s %-28s %s %7.2f MMAC %8.1f us", stage.name.c_str(),
+                stage.arch.blocks.empty() ? "imported" : stage.arch.text().c_str(),
                 plan::to_string(stage.precision).c_str(), static_cast<double>(stage.macs) / 1e6,
                 stage.cost ? stage.cost->latency_us.mean : 0.0);
     if (stage.cost && stage.cost->energy_uj) std::printf(" %8.1f uJ", *stage.cost->energy_uj);

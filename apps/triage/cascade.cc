@@ -8,7 +8,9 @@
 #include "apps/triage/program/command.h"
 #include "apps/triage/program/terminal.h"
 #include "core/text.h"
-#include "workflow/cascade/cascade_json.h"
+#include "workflow/cascade/folder_data.h"
+#include "workflow/cascade/imported_record.h"
+#include "workflow/cascade/int8_form.h"
 #include "workflow/cascade/net_options.h"
 
 namespace triage::cli {
@@ -20,14 +22,16 @@ void print_nets(const workflow::CascadeResult& result) {
   for (std::size_t i = 0; i < result.nets.size(); ++i) {
     const workflow::ImportedNet& net = result.nets[i];
     std::printf("%s: %s on the validation images, %.1f us; answers %s\n", net.stage.name.c_str(),
-                percent(result.accuracy[i]).c_str(), result.latency_us[i], importing::to_string(net.answer).c_str());
-    if (!net.preprocess_file.empty()) std::printf("  preprocessing: %s\n", net.preprocess_file.c_str());
-    if (!net.trials.empty())
-      std::printf("  preprocessing found on %zu images (--preprocess %s=FILE decides):\n", net.images,
-                  net.stage.name.c_str());
-    for (const workflow::PreprocessTrial& trial : net.trials)
-      std::printf("    %8s  %s\n", percent(trial.accuracy).c_str(), trial.name.c_str());
-    for (const std::string& note : net.notes) std::printf("  %s\n", note.c_str());
+                percent(result.accuracy[i]).c_str(), result.latency_us[i],
+                importing::to_string(net.adaptation.answer).c_str());
+    if (net.int8_of) {
+      const std::size_t of = net.int8_of->net;
+      std::printf("  against %s: %+.2f points, %.2f times as fast; %s\n", result.nets[of].stage.name.c_str(),
+                  100 * (result.accuracy[i] - result.accuracy[of]), result.latency_us[of] / result.latency_us[i],
+                  workflow::describe(net.int8_of->report).c_str());
+    }
+    for (const std::string& line : workflow::import_lines(net)) std::printf("  %s\n", line.c_str());
+    if (!net.trials.empty()) std::printf("  --preprocess %s=FILE decides instead\n", net.stage.name.c_str());
   }
 }
 
@@ -65,7 +69,12 @@ int cascade_command(int argc, char** argv) {
   std::vector<std::string> policies;
   bool json = false;
   app.add_option("NET", nets.files, "ONNX files of classifiers")->required()->type_name("FILE ...");
-  app.add_option("--data", request.data, "labelled images: an imported data set")->required()->check(CLI::ExistingFile);
+  app.add_option(
+         "--data", request.data,
+         "labelled images: an imported data set, or a folder of class folders (also in train, val, test), which "
+         "becomes FOLDER.imported.tds beside --out")
+      ->required()
+      ->check(CLI::ExistingPath);
   app.add_option("--out", request.out, "directory of the plan")->required()->check(output_directory);
   target.add_options(app);
   app.add_option(
@@ -79,11 +88,19 @@ int cascade_command(int argc, char** argv) {
   app.add_option("--answer", nets.answers, "NET=VALUE: the output that answers, of several")->type_name("NET=VALUE");
   app.add_option("--features", nets.features, "NET=VALUE: a value of the net that routers may see")
       ->type_name("NET=VALUE");
-  app.add_option("--policy", policies, "that may decide, several separated by commas")
+  app.add_option("--policy", policies,
+                 "that may decide, several separated by commas; default: all, learned routers where they win")
       ->delimiter(',')
-      ->check(CLI::IsMember({"confidence", "entropy", "margin", "agreement"}));
+      ->check(CLI::IsMember({"confidence", "entropy", "margin", "agreement", "learned"}));
   app.add_option("--max-stages", request.max_stages, "nets in a row, at most")
       ->check(CLI::Range(1, 5))
+      ->capture_default_str();
+  CLI::Option* const int8 =
+      app.add_flag("--int8", request.int8, "each net in int8 as well, as one more net to choose from");
+  double points = 100 * request.int8_loss;
+  app.add_option("--int8-loss", points, "points of accuracy that an int8 form may lose; layers stay in fp32 for it")
+      ->needs(int8)
+      ->check(CLI::Range(0.0, 100.0))
       ->capture_default_str();
   app.add_option("--seconds", request.profile_seconds, "timed runs of each net")
       ->check(CLI::Range(0.01, 3600.0))
@@ -95,7 +112,12 @@ int cascade_command(int argc, char** argv) {
   app.add_flag("--json", json, "cascade.json on stdout, no progress");
   app.footer("Example: triage cascade little.onnx big.onnx --data photos.tds --accuracy 84% --out plan");
   if (!parse_arguments(app, argc, argv)) return 0;
+  if (fs::is_directory(request.data)) {
+    const std::string problem = output_file_anywhere(workflow::folder_data_file(request.data, request.out));
+    if (!problem.empty()) throw UsageError("--data: " + problem);
+  }
   request.target = target.target();
+  request.int8_loss = points / 100;
   for (const std::string& policy : policies) request.policies.push_back(plan::policy_from_string(policy, "--policy"));
   request.nets = workflow::net_sources(nets);
   request.command = command_line(argc, argv);
@@ -105,6 +127,7 @@ int cascade_command(int argc, char** argv) {
     return 0;
   }
   print_nets(result);
+  for (const std::string& text : result.notes) std::printf("%s\n", text.c_str());
   print_front(result);
   for (const std::string& text : result.warnings) std::printf("warning: %s\n", text.c_str());
   const results::OperatingPoint& test = result.results.test.operating_point;

@@ -27,10 +27,14 @@ int compile_command(int argc, char** argv) {
   const compiler::Target target = compiler::target_from_name(request.tuning.target);
   const compiler::CompiledPlan compiled = workflow::make_kernels(plan, request, StopToken());
   if (json) {
-    const Json result{{"library", compiled.library.string()}, {"kernels", compiled.kernels}, {"target", target.text()}};
+    const Json result{{"library", compiled.library.string()},
+                      {"kernels", compiled.kernels},
+                      {"target", target.text()},
+                      {"left", compiled.left}};
     std::printf("%s\n", dump_json(result, 2).c_str());
   } else {
     std::printf("%s: %zu kernels for %s\n", compiled.library.c_str(), compiled.kernels, target.text().c_str());
+    for (const std::string& why : compiled.left) std::printf("not compiled, ONNX Runtime runs it: %s\n", why.c_str());
     if (workflow::config_of_plan(plan))
       std::printf("next: triage eval %s --engine compiled\n", shell_word(plan).c_str());
   }

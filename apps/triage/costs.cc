@@ -26,7 +26,7 @@ void print_error(const char* what, const cost::PredictionError& error) {
 
 void print_table(const cost::LayerCostTable& table, const workflow::LayerTableSubject& subject,
                  const costing::LayerCostOptions& options, const fs::path& file, const Context& context) {
-  const auto subjects = costing::layer_cost_subjects(subject.space, options);
+  const auto subjects = costing::layer_cost_subjects(subject.space, subject.input, options);
   std::printf(
       "%s%s: %zu layers in %td nets, %zu stages measured whole, %d passes\n", cost::setting_text(table.key).c_str(),
       table.device == cost::kThisMachine ? "" : (" on " + table.device).c_str(), table.layers.size(),
@@ -69,15 +69,20 @@ int costs_command(int argc, char** argv) {
   workflow::RemoteProfile remote;
   std::string store = workflow::TuningOptions().store;
   bool memory = false;
+  int side = 0;
   costing::LayerCostOptions options;
   bool json = false;
   auto* const dir = app.add_option("DIR", directory, "run or zoo directory whose config.toml has a [supernet]");
   app.add_option("--space", space_text, "a search space instead")->excludes(dir);
-  app.add_option("--data", data,
-                 "data set file with the input's shape and the classes; default: that of config.toml, "
-                 "with --space 3x32x32 and 10 classes");
+  auto* const data_option = app.add_option("--data", data,
+                                           "data set file with the input's shape and the classes; default: that of "
+                                           "config.toml, with --space 3x32x32 and 10 classes");
+  app.add_option("--side", side, "with --space: images of so many pixels a side")
+      ->check(CLI::Range(1, plan::kMaxSide))
+      ->excludes(dir)
+      ->excludes(data_option);
   app.add_option("--exits", options.exits,
-                 "blocks behind which stages end, separated by commas; default: the "
+                 "sections (of plain nets: blocks) behind which stages end, separated by commas; default: the "
                  "supernet's, with --space all but the first and the last")
       ->delimiter(',');
   app.add_option("--precision", precisions, "fp32, int8 or both, separated by commas: a table each")
@@ -118,7 +123,8 @@ int costs_command(int argc, char** argv) {
   app.add_flag("--json", json, "JSON on stdout, no progress");
   app.footer(
       std::format("Example:\n  triage costs zoo/cifar10-supernet --threads 1,2 --precision fp32,int8\n"
-                  "  triage costs zoo/cifar10-supernet --device pi5 --provider {},{}",
+                  "  triage costs zoo/cifar10-supernet --device pi5 --provider {},{}\n"
+                  "  triage costs --space residual:16-16:32:8x1,x2?-32:64:16x1,x2?/2 --side 64 --out costs.json",
                   engine::kCpu, engine::kXnnpack));
   if (!parse_arguments(app, argc, argv)) return 0;
   if (directory.empty() == space_text.empty()) throw UsageError("expected DIR or --space TEXT");
@@ -134,8 +140,9 @@ int costs_command(int argc, char** argv) {
     wanted.push_back(plan::precision_from_string(precision, "--precision"));
   workflow::LayerTableSubject subject;
   if (directory.empty()) {
-    subject.space = plan::SearchSpace::parse(space_text);
+    subject.space = family::AnySpace::parse(space_text);
     if (!data.empty()) workflow::use_data(data, subject);
+    if (side > 0) subject.input.height = subject.input.width = side;
   } else {
     subject = workflow::supernet_subject(directory, data, options.exits);
   }
@@ -160,7 +167,7 @@ int costs_command(int argc, char** argv) {
     results.push_back(table_json(tables.back(), file));
     if (!json) print_table(tables.back(), subject, one, file, context);
   }
-  if (!figures.empty()) record_figures(figures, command, workflow::error_figures(tables));
+  if (!figures.empty()) record_figures(figures, command, workflow::error_figures(tables, subject.space));
   if (json) std::cout << dump_json(results.size() == 1 ? results[0] : results, 2) << '\n';
   return 0;
 }

@@ -20,6 +20,11 @@ std::string readable_dry_run(const Json& answer) {
       answer["precision"].get<std::string>(), answer["device"].get<std::string>(), answer["threads"].get<int>(),
       "network", "MMAC", "parameters", "epochs", "batch", "images/s", "minutes", "architecture");
   for (const Json& network : answer["networks"]) {
+    if (network.contains("onnx")) {
+      text +=
+          std::format("{:<12} imported: {}\n", network["name"].get<std::string>(), network["onnx"].get<std::string>());
+      continue;
+    }
     text +=
         std::format("{:<12} {:>9.2f} {:>11} {:>7} {:>6} {:>9.0f} {:>9.1f}  {}\n", network["name"].get<std::string>(),
                     network["mmac"].get<double>(), network["parameters"].get<std::uint64_t>(),

@@ -5,6 +5,7 @@
 
 #include "apps/triage/options/outputs.h"
 #include "apps/triage/program/command.h"
+#include "exporting/plan/operator_sets.h"
 #include "workflow/build/exported_check.h"
 
 namespace triage::cli {
@@ -26,7 +27,9 @@ int export_command(int argc, char** argv) {
   CLI::App app{
       "Writes a plan as ONE standard ONNX model with nested If that any ONNX engine runs: input \"image\" [1,C,H,W] "
       "in\n"
-      "[0,1], outputs \"logits\" [1,classes] and \"exit\" [1] (the stage the image left at)."};
+      "[0,1], outputs \"logits\" [1,classes] and \"exit\" [1] (the stage the image left at). Of a plan whose networks\n"
+      "were imported, their preprocessing is in the model, and \"image\" is uint8 [H,W,C]: the pixels of one image of\n"
+      "any size, RGB."};
   exporting::PlanModelOptions options;
   std::string batch = "1";
   std::string directory, out = "plan.onnx", data_file;
@@ -44,7 +47,7 @@ int export_command(int argc, char** argv) {
                                         "metadata either way)");
   app.add_option("--check-data", data_file,
                  "Data set file: also run plan.onnx in ONNX Runtime and compare exit, label and probability with the "
-                 "runtime's, image by image (training images)")
+                 "runtime's, image by image (training and validation images)")
       ->type_name("FILE")
       ->excludes(other_batch)
       ->excludes(calibrated);
@@ -63,19 +66,19 @@ int export_command(int argc, char** argv) {
   if (good) exporting::save_model(out, model);
 
   const auto bytes = model.ByteSizeLong();
+  const int opset = exporting::opset_of(model);
   if (json) {
     Json result{{"file", out},
                 {"written", good},
                 {"bytes", bytes},
-                {"opset", exporting::kOpset},
+                {"opset", opset},
                 {"policy", exporting::metadata(model, "triage.policy")},
                 {"stages", Json::parse(exporting::metadata(model, "triage.stages"))}};
     if (checked) result["check"] = exporting::to_json(*checked);
     std::cout << dump_json(result, 2) << '\n';
   } else {
     if (good)
-      std::printf("%s: %.2f MB, operator set %d, accepted by the ONNX checker\n", out.c_str(), bytes / 1e6,
-                  exporting::kOpset);
+      std::printf("%s: %.2f MB, operator set %d, accepted by the ONNX checker\n", out.c_str(), bytes / 1e6, opset);
     if (checked) {
       std::printf(
           "%zu images against the runtime: largest probability error %.2g, %zu on the border of a threshold;"

@@ -93,6 +93,7 @@ class Predictor {
                     {"name", info_.name},
                     {"policy", info_.policy},
                     {"engine", info_.engine},
+                    {"engines", info_.engines},
                     {"engine_note", info_.engine_note},
                     {"threads", info_.threads},
                     {"fit", fit_name(options_.fit)}};

@@ -23,7 +23,9 @@ int refine_command(int argc, char** argv) {
   app.add_option("RUN", run, "run directory of triage search")->required();
   target.add_options(app);
   app.add_option("--epochs", request.epochs, "of every net")->capture_default_str()->check(CLI::Range(1, 10000));
-  app.add_option("--lr", request.rate, "highest learning rate")->capture_default_str()->check(CLI::Range(1e-8, 100.0));
+  app.add_option("--lr", request.rate,
+                 "highest learning rate; default: 0.4, of nets of other families than plain 0.133")
+      ->check(CLI::Range(1e-8, 100.0));
   app.add_option("--out", out_file, "configuration to write; a file that is there stays as it is")
       ->required()
       ->check(output_file);
@@ -36,13 +38,16 @@ int refine_command(int argc, char** argv) {
   request.name = out.stem();
   request.target = target.target();
   const search::FrontPoint& point = workflow::point_of(front, request.target);
-  const workflow::OpenSupernet supernet(search.supernet, show_progress(false));
-  workflow::require_supernet_of(front, supernet, run);
-  const std::string text = workflow::refined_config(request, point, search,
-                                                    {.config = supernet.workspace.config,
-                                                     .space = supernet.space(),
-                                                     .input = supernet.trained.network->input(),
-                                                     .classes = supernet.trained.network->classes()});
+  const workflow::OpenSupernets supernets(search.supernets, show_progress(false));
+  workflow::require_supernet_of(front, supernets, workflow::FixedNets(search.nets, supernets), run);
+  std::vector<workflow::RefinedSupernet> refined;
+  for (const auto& supernet : supernets.all())
+    refined.push_back({.directory = supernet->directory.string(),
+                       .config = supernet->workspace.config,
+                       .space = supernet->space(),
+                       .input = supernet->trained.network->input(),
+                       .classes = supernet->trained.network->classes()});
+  const std::string text = workflow::refined_config(request, point, search, refined);
   AtomicFile file(out);
   file.write(text.data(), text.size());
   workflow::load_run_config(file.temporary());  // what is written can be read

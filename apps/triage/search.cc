@@ -70,7 +70,7 @@ int search_command(int argc, char** argv) {
       "triage search"};
   std::string config_file, run, study_location, figures, picture;
   std::vector<std::string> settings;
-  bool json = false, ablation = false;
+  bool json = false, ablation = false, score_only = false;
   workflow::AblationRequest request;
   app.add_option("CONFIG", config_file, "configuration (TOML) with a [search]")->required();
   app.add_option("--run", run, "run directory; default: runs/NAME of the configuration")->check(output_directory);
@@ -78,9 +78,9 @@ int search_command(int argc, char** argv) {
   app.add_option("--study", study_location,
                  "where trials are kept: a SQLite file (default: RUN/search.sqlite) or a "
                  "PostgreSQL database, postgresql://USER@HOST/DATABASE")
-      ->check([](const std::string& place) {
-        return place.starts_with("postgresql://") ? std::string() : output_file(place);
-      });
+      ->check(output_file_or_server);
+  app.add_flag("--score-only", score_only,
+               "only score subnets, for the searches of this --study that other processes make, until they end");
   app.add_flag("--ablation", ablation,
                "instead of a search: it and other ways to plans on the same subnets, held against each other on the "
                "test split");
@@ -93,9 +93,15 @@ int search_command(int argc, char** argv) {
   app.add_flag("--json", json, "front.json on stdout, no progress");
   app.footer("Example: triage search configs/cifar10-search.toml --run runs/cifar10-search");
   if (!parse_arguments(app, argc, argv)) return 0;
+  if (score_only && study_location.empty()) throw UsageError("--score-only: expected --study beside it");
   const Context context = stoppable(json);
-  report::require_gnuplot();
   const workflow::SearchConfig config = workflow::load_search_config(config_file, settings);
+  if (score_only) {
+    const std::size_t scored = workflow::score_for_search(config, study_location, context);
+    std::printf("the search has ended; %zu subnets were scored here\n", scored);
+    return 0;
+  }
+  report::require_gnuplot();
   const fs::path directory = run_directory(run, config.name);
   workflow::keep_config(directory, config.text, config.origin);
   workflow::SearchRun opened(config, directory, context);

@@ -5,8 +5,10 @@
 
 #include "compiler/kernel/dot_types.h"
 #include "compiler/kernel/pack.h"
+#include "compiler/stage_graph.h"
 #include "core/error.h"
 #include "core/files/temporary.h"
+#include "model/onnx/read.h"
 
 namespace triage::compiler {
 namespace {
@@ -65,11 +67,11 @@ class ProgramBuilder {
     int memory = 0, channels = 0, height = 0, width = 0, stored = 0;
     plan::Precision precision = plan::Precision::fp32;
     ElementType type = ElementType::f32;
-    Grid grid;
+    model::Grid grid;
     double fill = 0;
   };
 
-  Map new_map(int channels, int stored, int height, int width, const std::optional<Grid>& grid) {
+  Map new_map(int channels, int stored, int height, int width, const std::optional<model::Grid>& grid) {
     Map map{.channels = channels, .height = height, .width = width, .stored = stored};
     if (grid) {
       const DotTypes types = dot_types(plan::Precision::int8, target_);
@@ -163,7 +165,7 @@ class ProgramBuilder {
   }
 
   // The same map in the other precision.
-  Map converted(const Map& map, const std::optional<Grid>& grid) {
+  Map converted(const Map& map, const std::optional<model::Grid>& grid) {
     Map to = new_map(map.channels, map.stored, map.height, map.width, grid);
     const Map& int8 = grid ? to : map;
     add_step(grid ? "round" : "real", edge(grid ? EdgeKind::round : EdgeKind::real, int8),
@@ -176,7 +178,7 @@ class ProgramBuilder {
     const GraphConv& conv = graph_.convs[i];
     const plan::ConvLayer& layer = conv.layer;
     const bool is_int8 = map.precision == plan::Precision::int8;
-    if (conv.int8 != is_int8) map = converted(map, conv.int8 ? graph_.grids[i] : std::nullopt);
+    if (conv.int8.has_value() != is_int8) map = converted(map, conv.int8 ? graph_.grids[i] : std::nullopt);
     const KernelKey key = key_of(conv, i == 0, threads_);
     const Schedule schedule = schedule_of_(key);
     const int step = layer.pool ? 2 : 1, channels = written_channels(layer.out_channels);
@@ -186,12 +188,12 @@ class ProgramBuilder {
 
     std::vector<View> arguments{whole(map)};
     if (conv.int8) {
-      const auto weight = widened(conv.weight8, layer.out_channels, layer.in_channels, key.in_channels);
+      const auto weight = widened(conv.int8->weight, layer.out_channels, layer.in_channels, key.in_channels);
       arguments.push_back(constant(packed_weights(key, schedule, target_, weight)));
-      const auto bias = shifted_bias(key, target_, weight, conv.bias32, graph_.grids[i]->zero);
+      const auto bias = shifted_bias(key, target_, weight, conv.int8->bias, graph_.grids[i]->zero);
       arguments.push_back(constant(packed_vector(bias, channels)));
       std::vector<float> multiplier;
-      for (const float scale : conv.weight_scale)
+      for (const float scale : conv.int8->scale)
         multiplier.push_back(graph_.grids[i]->scale * scale / graph_.grids[i + 1]->scale);
       arguments.push_back(constant(packed_vector(multiplier, channels)));
     } else {
@@ -201,7 +203,7 @@ class ProgramBuilder {
     }
     arguments.push_back(inside(to));
     const bool by_channels = schedule.share == Share::channels;
-    add_step(layer.name(), library_.add(key, schedule), std::move(arguments), by_channels ? 0 : 2,
+    add_step(conv.name, library_.add(key, schedule), std::move(arguments), by_channels ? 0 : 2,
              unit_of_share(key, schedule) / (by_channels ? 1 : step));
     release(map);
     if (!conv.int8 && grid) to = converted(to, grid);
@@ -255,22 +257,40 @@ bool named_by_content(const std::string& name, std::string_view before, std::str
 
 }  // namespace
 
-StageGraph stage_of_plan(const fs::path& directory, const plan::Stage& stage) {
+model::Graph graph_of_plan(const fs::path& directory, const plan::Stage& stage) {
   const fs::path file = directory / stage.onnx;
   const std::string bytes = read_file(file);
   if (const std::string found = sha256_hex(bytes); found != stage.sha256)
     fail("{}: sha256: found {}, expected {} (from plan.json)", file.string(), found, stage.sha256);
-  return parse_stage(bytes, file.string());
+  return model::parse_onnx(bytes, file.string());
 }
 
-std::vector<KernelKey> kernels_of(const StageGraph& graph, int threads) {
+CompilableStages compilable_stages(const fs::path& directory, const plan::Plan& plan) {
+  CompilableStages compilable;
+  for (std::size_t s = 0; s < plan.stages.size(); ++s) {
+    model::Graph graph = graph_of_plan(directory, plan.stages[s]);
+    try {
+      stage_graph(graph);
+      compilable.stages.push_back({s, std::move(graph)});
+    } catch (const Error& error) {
+      if (!plan.stages[s].arch.blocks.empty()) throw;  // every layer of a network of ours has kernels
+      compilable.left.push_back(error.what());
+    }
+  }
+  if (compilable.stages.empty()) fail("{}", compilable.left.front());
+  return compilable;
+}
+
+std::vector<KernelKey> kernels_of(const model::Graph& of, int threads) {
+  const StageGraph graph = stage_graph(of);
   std::vector<KernelKey> keys;
   for (std::size_t i = 0; i < graph.convs.size(); ++i) keys.push_back(key_of(graph.convs[i], i == 0, threads));
   return keys;
 }
 
-engine::StageProgram compile_stage(const StageGraph& graph, int threads, const ScheduleOf& schedule_of,
+engine::StageProgram compile_stage(const model::Graph& of, int threads, const ScheduleOf& schedule_of,
                                    KernelSet& library) {
+  const StageGraph graph = stage_graph(of);
   return ProgramBuilder(graph, threads, schedule_of, library).build();
 }
 
@@ -289,10 +309,10 @@ CompiledPlan compile_plan(const fs::path& directory, const CompileOptions& optio
                           const Json& made_by) {
   plan::Plan plan = plan::load_plan(directory);
   KernelSet library(options.target);
+  const CompilableStages compilable = compilable_stages(directory, plan);
   std::vector<engine::StageProgram> programs;
-  for (const plan::Stage& stage : plan.stages) {
-    const StageGraph graph = stage_of_plan(directory, stage);
-    programs.push_back(compile_stage(graph, options.threads, schedule_of, library));
+  for (const CompilableStage& stage : compilable.stages) {
+    programs.push_back(compile_stage(stage.graph, options.threads, schedule_of, library));
   }
 
   const TemporaryDirectory place(directory, "kernels");
@@ -302,16 +322,17 @@ CompiledPlan compile_plan(const fs::path& directory, const CompileOptions& optio
   const std::string sha256 = sha256_file(unnamed), name = "kernels_" + sha256.substr(0, kNameDigits) + ".so";
   fs::rename(unnamed, directory / name);
   std::set<std::string> now{name};
-  for (std::size_t s = 0; s < programs.size(); ++s) {
-    programs[s].library = name;
-    programs[s].library_sha256 = sha256;
-    const std::string content = sha256_hex(engine::program_bytes(programs[s]));
-    const std::string file = plan.stages[s].name + "_" + content.substr(0, kNameDigits) + ".program";
-    engine::save_program(directory / file, programs[s]);
-    plan.stages[s].set_artifact({.engine = engine::spec_of_engine(engine::kCompiled),
-                                 .file = file,
-                                 .sha256 = sha256_file(directory / file),
-                                 .needs = programs[s].features});
+  for (std::size_t i = 0; i < programs.size(); ++i) {
+    programs[i].library = name;
+    programs[i].library_sha256 = sha256;
+    const std::string content = sha256_hex(engine::program_bytes(programs[i]));
+    plan::Stage& stage = plan.stages[compilable.stages[i].index];
+    const std::string file = stage.name + "_" + content.substr(0, kNameDigits) + ".program";
+    engine::save_program(directory / file, programs[i]);
+    stage.set_artifact({.engine = engine::spec_of_engine(engine::kCompiled),
+                        .file = file,
+                        .sha256 = sha256_file(directory / file),
+                        .needs = programs[i].features});
     now.insert(file);
   }
   if (!plan.provenance.is_object()) plan.provenance = Json::object();
@@ -320,7 +341,7 @@ CompiledPlan compile_plan(const fs::path& directory, const CompileOptions& optio
   plan::save_plan(directory, plan);
   for (const fs::path& old : compiled_files(directory))
     if (!now.contains(old.filename())) fs::remove(old);
-  return {.kernels = library.kernels().size(), .library = directory / name};
+  return {.kernels = library.kernels().size(), .library = directory / name, .left = compilable.left};
 }
 
 }  // namespace triage::compiler

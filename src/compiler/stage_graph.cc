@@ -1,195 +1,266 @@
+// Map: the outputs beside the answers are followed back to the maps they are taken from and left out; what remains has
+// to be a chain, which StageReader follows from the input: input(), layer() for each convolution, head().
 #include "compiler/stage_graph.h"
 
-#include <onnx/onnx_pb.h>
+#include <algorithm>
 
-#include <cmath>
-#include <cstring>
-#include <map>
-#include <tuple>
-
+#include "compiler/layer_constants.h"
 #include "core/error.h"
-#include "core/json.h"
 
 namespace triage::compiler {
 namespace {
 
-// Reads one file: its tensors by name, its nodes by the value they make.
+using model::Graph;
+using model::kNone;
+using model::Node;
+using model::Op;
+using model::ValueId;
+
 class StageReader {
  public:
-  StageReader(const std::string& bytes, std::string origin) : file_(std::move(origin)) {
-    if (!model_.ParseFromString(bytes)) fail("{}: found bytes that are no ONNX model", file_);
-    for (const auto& tensor : model_.graph().initializer()) tensors_[tensor.name()] = &tensor;
-    for (const auto& node : model_.graph().node())
-      for (const auto& output : node.output()) makers_[output] = &node;
+  explicit StageReader(const Graph& graph) : graph_(graph) {}
+
+  StageGraph read() {
+    const ValueId answers = answers_of();
+    producers_ = graph_.producers();
+    const std::optional<ValueId> features = features_source(), carry = carry_source();
+    graph_.outputs = {answers};
+    graph_.remove_unused();
+    producers_ = graph_.producers();
+    readers_ = graph_.readers();
+    input();
+    while (peek() != nullptr && peek()->op == Op::conv) layer();
+    if (stage_.convs.empty()) refuse_next("Conv");
+    head(answers);
+    stage_.features_conv = conv_before("features", features);
+    stage_.carry_conv = conv_before("carry", carry);
+    return std::move(stage_);
   }
-
-  bool has(const std::string& tensor) const { return tensors_.contains(tensor); }
-
-  template <class T>
-  std::vector<T> values(const std::string& name, onnx::TensorProto::DataType type, std::size_t expected) const {
-    const auto found = tensors_.find(name);
-    if (found == tensors_.end()) fail("{}: tensor '{}': not found, expected one of a Triage stage", file_, name);
-    const onnx::TensorProto& tensor = *found->second;
-    const std::string& raw = tensor.raw_data();
-    std::vector<T> values;
-    if (tensor.data_type() == type && tensor.has_raw_data() && raw.size() % sizeof(T) == 0) {
-      values.resize(raw.size() / sizeof(T));
-      std::memcpy(values.data(), raw.data(), raw.size());
-    } else if (tensor.data_type() == type && type == onnx::TensorProto::FLOAT) {
-      for (const float value : tensor.float_data()) values.push_back(static_cast<T>(value));
-    } else if (tensor.data_type() == type) {
-      for (const int value : tensor.int32_data()) values.push_back(static_cast<T>(value));
-    }
-    if (values.size() != expected)
-      fail("{}: tensor '{}': found {} values of type {}, expected {} of type {}", file_, name, values.size(),
-           tensor.data_type(), expected, static_cast<int>(type));
-    return values;
-  }
-
-  std::vector<float> floats(const std::string& name, std::size_t expected) const {
-    return values<float>(name, onnx::TensorProto::FLOAT, expected);
-  }
-
-  std::vector<float> scales(const std::string& name, std::size_t expected) const {
-    std::vector<float> scales = floats(name, expected);
-    for (const float scale : scales)
-      if (!std::isfinite(scale) || scale <= 0) fail("{}: tensor '{}': found {}, expected above 0", file_, name, scale);
-    return scales;
-  }
-
-  std::optional<Grid> grid(const std::string& name) const {
-    if (!has(name + "/scale")) return std::nullopt;
-    return Grid{scales(name + "/scale", 1)[0], values<std::uint8_t>(name + "/zero", onnx::TensorProto::UINT8, 1)[0]};
-  }
-
-  std::string metadata(const std::string& key) const {
-    for (const auto& entry : model_.metadata_props())
-      if (entry.key() == key) return entry.value();
-    fail("{}: metadata '{}': not found, expected a stage that Triage has written", file_, key);
-  }
-
-  // The layer behind which an output is taken, "block1.conv0"; empty where there is no such output.
-  std::string layer_before(const std::string& output) const {
-    if (!makers_.contains(output)) return {};
-    std::string value = input_of_maker(output);
-    if (makers_.at(output)->op_type() == "Flatten") value = input_of_maker(value);
-    return value.substr(0, value.find('/'));
-  }
-
-  const onnx::GraphProto& graph() const { return model_.graph(); }
-  const std::string& file() const { return file_; }
 
  private:
-  std::string input_of_maker(const std::string& value) const {
-    const auto maker = makers_.find(value);
-    if (maker == makers_.end() || maker->second->input_size() < 1)
-      fail("{}: value '{}': found no node with an input that makes it, expected one", file_, value);
-    return maker->second->input(0);
+  ValueId output(const std::string& name) const {
+    for (const ValueId id : graph_.outputs)
+      if (graph_.value(id).name == name) return id;
+    return kNone;
+  }
+  ValueId answers_of() const {
+    const ValueId logits = output("logits");
+    if (logits == kNone && graph_.outputs.size() != 1)
+      fail("{}: outputs: found {} and none is called 'logits', expected one", graph_.origin, graph_.outputs.size());
+    return logits == kNone ? graph_.outputs.front() : logits;
   }
 
-  std::string file_;
-  onnx::ModelProto model_;
-  std::map<std::string, const onnx::TensorProto*> tensors_;
-  std::map<std::string, const onnx::NodeProto*> makers_;
-};
+  const Node* producer(ValueId id) const {
+    const int made_by = id == kNone ? -1 : producers_[static_cast<std::size_t>(id)];
+    return made_by < 0 ? nullptr : &graph_.nodes[static_cast<std::size_t>(made_by)];
+  }
+  bool passes(const Node& node) const {  // hands on what it reads
+    if (node.op == Op::identity) return true;
+    return node.op == Op::cast && node.input(0) != kNone && graph_.value(node.input(0)).type == model::Type::float32 &&
+           graph_.value(node.output()).type == model::Type::float32;
+  }
+  ValueId before_identities(ValueId id) const {
+    for (const Node* node = producer(id); node != nullptr && passes(*node); node = producer(id)) id = node->input(0);
+    return id;
+  }
+  // Whether the node makes [N, C] of [N, C, 1, 1].
+  bool flattens(const Node& node) const {
+    if (node.op != Op::flatten && node.op != Op::reshape && node.op != Op::squeeze) return false;
+    const auto& to = graph_.value(node.output()).shape;
+    const auto& from = node.input(0) == kNone ? std::nullopt : graph_.value(node.input(0)).shape;
+    return to && from && to->size() == 2 && from->size() == 4 && (*to)[1].fixed() && (*to)[1] == (*from)[1];
+  }
 
-plan::InputShape input_of(const StageReader& reader) {
-  const auto& graph = reader.graph();
-  if (graph.input_size() != 1) fail("{}: inputs: found {}, expected 1", reader.file(), graph.input_size());
-  const auto& shape = graph.input(0).type().tensor_type().shape();
-  if (shape.dim_size() != 4) fail("{}: input: found {} dimensions, expected 4", reader.file(), shape.dim_size());
-  const auto dimension = [&](int i) {
-    const std::int64_t size = shape.dim(i).dim_value();
-    if (size < 1 || size > plan::kMaxSide)
-      fail("{}: input: found a dimension of {}, expected 1 to {}", reader.file(), size, plan::kMaxSide);
-    return static_cast<int>(size);
-  };
-  return {dimension(1), dimension(2), dimension(3)};
-}
+  std::optional<ValueId> features_source() const {
+    const ValueId id = output("features");
+    if (id == kNone) return std::nullopt;
+    const Node* flat = producer(before_identities(id));
+    const Node* pool = flat != nullptr && flattens(*flat) ? producer(before_identities(flat->input(0))) : nullptr;
+    if (pool == nullptr || pool->op != Op::global_average_pool)
+      fail("{}: output 'features': expected GlobalAveragePool and Flatten, found {}", graph_.origin,
+           flat == nullptr ? std::string("an input") : graph_.label(*flat));
+    return before_identities(pool->input(0));
+  }
+  std::optional<ValueId> carry_source() const {
+    const ValueId id = output("carry");
+    return id == kNone ? std::nullopt : std::optional(before_identities(id));
+  }
+  int conv_before(const char* name, std::optional<ValueId> source) const {
+    if (!source) return -1;
+    for (std::size_t i = 0; i < ends_.size(); ++i)
+      if (std::ranges::find(ends_[i], *source) != ends_[i].end()) return static_cast<int>(i);
+    fail("{}: output '{}': found one of '{}', expected the map of a layer, rounded where it is in int8, and pooled",
+         graph_.origin, name, graph_.value(*source).name);
+  }
 
-// The stage's layers. Blocks but the net's first pool behind their first convolution.
-std::vector<plan::ConvLayer> layers_of(const StageReader& reader, const plan::InputShape& input) {
-  const auto arch = plan::ArchSpec::parse(reader.metadata("triage.arch"));
-  const std::string blocks = reader.metadata("triage.blocks");
-  std::size_t first = 0, last = 0;
-  if (std::sscanf(blocks.c_str(), "%zu:%zu", &first, &last) != 2 || first >= last || last > arch.blocks.size())
-    fail("{}: metadata 'triage.blocks': found '{}', expected 'first:last' within {} blocks", reader.file(), blocks,
-         arch.blocks.size());
-  std::vector<plan::ConvLayer> layers;
-  int channels = input.channels, height = input.height, width = input.width;
-  for (std::size_t block = first; block < last; ++block)
-    for (std::size_t i = 0; i < arch.blocks[block].size(); ++i) {
-      plan::ConvLayer layer{.block = static_cast<int>(block),
-                            .index = static_cast<int>(i),
-                            .in_channels = channels,
-                            .out_channels = arch.blocks[block][i],
-                            .height = height,
-                            .width = width,
-                            .pool = block > 0 && i == 0};
-      if (layer.pool && (height < 2 || width < 2))
-        fail("{}: {}: found a pool of {}x{}, expected 2x2 or more", reader.file(), layer.name(), height, width);
-      layers.push_back(layer);
-      channels = layer.out_channels;
-      if (layer.pool) height /= 2, width /= 2;
+  // The node that reads the value where the chain is; null: it is the answer.
+  const Node* peek() {
+    while (true) {
+      if (graph_.is_output(at_)) return nullptr;
+      const auto& readers = readers_[static_cast<std::size_t>(at_)];
+      const auto refuse_value = [&](const std::string& found) {
+        fail("{}: value '{}': found {}, expected one node: kernels exist for chains", graph_.origin,
+             graph_.value(at_).name, found);
+      };
+      if (readers.empty()) refuse_value("no node that reads it");
+      if (readers.size() > 1) {
+        const auto label = [&](int node) { return graph_.label(graph_.nodes[static_cast<std::size_t>(node)]); };
+        refuse_value(
+            std::format("{} nodes that read it, {} and {}", readers.size(), label(readers[0]), label(readers[1])));
+      }
+      const Node& node = graph_.nodes[static_cast<std::size_t>(readers.front())];
+      if (node.input(0) != at_) refuse(graph_, node, "found its map at another input than the first");
+      if (!passes(node)) return &node;
+      at_ = node.output();
+      aliases_.push_back(at_);
     }
-  return layers;
-}
-
-GraphConv conv_of(const StageReader& reader, const plan::ConvLayer& layer) {
-  const std::string name = layer.name();
-  const auto out = static_cast<std::size_t>(layer.out_channels), size = 9 * out * layer.in_channels;
-  GraphConv conv{.layer = layer, .int8 = reader.has(name + "/weight/int8")};
-  if (conv.int8) {
-    conv.weight8 = reader.values<std::int8_t>(name + "/weight/int8", onnx::TensorProto::INT8, size);
-    conv.weight_scale = reader.scales(name + "/weight/scale", out);
-    conv.bias32 = reader.values<std::int32_t>(name + "/bias/int32", onnx::TensorProto::INT32, out);
-  } else {
-    conv.weight = reader.floats(name + "/weight", size);
-    conv.bias = reader.floats(name + "/bias", out);
   }
-  return conv;
-}
+  [[noreturn]] void refuse_next(const std::string& expected) {
+    const Node* node = peek();
+    if (node == nullptr)
+      fail("{}: found the answers behind value '{}', expected {}", graph_.origin, graph_.value(at_).name, expected);
+    refuse(graph_, *node, "expected {}", expected);
+  }
+  void go(const Node& node, bool same_numbers = false) {
+    at_ = node.output();
+    if (!same_numbers) aliases_.clear();
+    aliases_.push_back(at_);
+  }
+
+  // A pair of QuantizeLinear and DequantizeLinear that begins here.
+  std::optional<model::Grid> rounding() {
+    const Node* node = peek();
+    if (node == nullptr || node->op != Op::quantize) return std::nullopt;
+    const model::Grid grid = grid_of(graph_, *node);
+    at_ = node->output();
+    const Node* back = peek();
+    if (back == nullptr || back->op != Op::dequantize) refuse_next("DequantizeLinear: one behind a QuantizeLinear");
+    if (grid_of(graph_, *back) != grid)
+      refuse(graph_, *back, "found another scale or zero point than at its QuantizeLinear");
+    at_ = back->output();
+    return grid;
+  }
+
+  void input() {
+    if (graph_.inputs.size() != 1) fail("{}: inputs: found {}, expected 1", graph_.origin, graph_.inputs.size());
+    at_ = graph_.inputs.front();
+    const model::Value& value = graph_.value(at_);
+    if (value.type != model::Type::float32 || !value.shape || value.shape->size() != 4)
+      fail("{}: input '{}': found {} {}, expected float32 [N, channels, height, width]", graph_.origin, value.name,
+           to_string(value.type), value.shape ? model::to_string(*value.shape) : "of unknown shape");
+    const auto dimension = [&](std::size_t i) {
+      const std::int64_t size = (*value.shape)[i].size;
+      if (size < 1 || size > plan::kMaxSide)
+        fail("{}: input '{}': found a dimension of {}, expected 1 to {}", graph_.origin, value.name, size,
+             plan::kMaxSide);
+      return static_cast<int>(size);
+    };
+    stage_.input = {dimension(1), dimension(2), dimension(3)};
+    stage_.reads_image = value.name != "carry_in";
+    channels_ = stage_.input.channels, height_ = stage_.input.height, width_ = stage_.input.width;
+    if (const Node* node = peek(); node != nullptr && node->op == Op::sub) {
+      const bool batch = graph_.constant(node->input(1)) && graph_.data(node->input(1)).dims.size() == 4;
+      stage_.mean = numbers_of<float>(graph_, *node, 1, model::Type::float32,
+                                      batch ? model::Dims{1, channels_, 1, 1} : model::Dims{channels_, 1, 1});
+      go(*node);
+    }
+    stage_.grids.push_back(rounding());
+  }
+
+  void layer() {
+    if (stage_.convs.size() == plan::kMaxLayers) refuse(graph_, *peek(), "found more than {} layers", plan::kMaxLayers);
+    const Node& conv = *peek();
+    stage_.convs.push_back(read_convolution(graph_, conv, producer(conv.input(1)), producer(conv.input(2)),
+                                            {channels_, height_, width_}, stage_.grids.back()));
+    plan::ConvLayer& layer = stage_.convs.back().layer;
+    channels_ = layer.out_channels;
+    go(conv);
+    bool relu = false;
+    std::optional<model::Grid> grid;
+    for (const Node* node = peek(); node != nullptr; node = peek()) {
+      if (node->op == Op::relu) {
+        go(*node, relu);
+        relu = true;
+      } else if (node->op == Op::max_pool && !layer.pool && halves(*node)) {
+        layer.pool = true;
+        go(*node);
+        height_ /= 2, width_ /= 2;
+      } else if (node->op == Op::quantize) {
+        const auto found = rounding();
+        if (grid && *grid != *found) refuse(graph_, *node, "found another grid than that of the map it reads");
+        if (!grid) aliases_.clear();
+        aliases_.push_back(at_);
+        grid = found;
+        if (grid->zero == 0) relu = true;
+      } else {
+        break;
+      }
+    }
+    if (!relu) refuse_next("Relu: a layer of kernels is Conv, Relu, and MaxPool or none");
+    stage_.grids.push_back(grid);
+    const auto& before = stage_.grids[stage_.grids.size() - 2];
+    if (stage_.convs.back().int8 && (!before || !grid || grid->zero != 0))
+      refuse(graph_, conv, "in int8, expected a grid before it and one with zero point 0 behind it");
+    ends_.push_back(aliases_);
+  }
+
+  // Whether a MaxPool is that of a layer; one over the whole map with nothing behind it but Flatten is the head's.
+  bool halves(const Node& node) const {
+    const std::int64_t sides[] = {height_, width_};
+    const model::Window window = window_of(graph_, node, sides);
+    const std::vector<std::int64_t> none{0, 0}, one{1, 1}, two{2, 2};
+    return window.kernel == two && window.strides == two && window.dilations == one && window.begin == none &&
+           window.end == none && !window.ceil && height_ > 1 && width_ > 1;
+  }
+
+  void head(ValueId answers) {
+    const Node* node = peek();
+    if (node != nullptr && node->op == Op::max_pool) {
+      const std::int64_t sides[] = {height_, width_};
+      const model::Window window = window_of(graph_, *node, sides);
+      if (window.kernel != std::vector<std::int64_t>{height_, width_} ||
+          window.output(sides) != std::vector<std::int64_t>{1, 1})
+        refuse(graph_, *node, "expected 2x2 with stride 2 and no padding once in a layer, or the whole map of {}x{}",
+               height_, width_);
+    }
+    if (node != nullptr && (node->op == Op::global_max_pool || node->op == Op::max_pool)) {
+      go(*node);
+    } else if (height_ > 1 || width_ > 1) {
+      refuse_next("Conv, or GlobalMaxPool before the last layer");
+    }
+    if (const Node* quantize = peek(); quantize != nullptr && quantize->op == Op::quantize) {
+      const auto& grid = stage_.grids.back();
+      if (!grid || rounding() != grid) refuse(graph_, *quantize, "found another grid than that of the map it reads");
+    }
+    const Node* flat = peek();
+    if (flat == nullptr || !flattens(*flat)) refuse_next("Flatten to [N, channels]");
+    go(*flat);
+    const Node* gemm = peek();
+    if (gemm == nullptr || gemm->op != Op::gemm) refuse_next("Gemm: the last layer");
+    Linear last = read_linear(graph_, *gemm, channels_);
+    stage_.classes = last.classes;
+    stage_.head_weight = std::move(last.weight);
+    stage_.head_bias = std::move(last.bias);
+    go(*gemm);
+    if (peek() != nullptr || at_ != answers) refuse_next("nothing behind the last layer");
+  }
+
+  Graph graph_;
+  std::vector<int> producers_;
+  std::vector<std::vector<int>> readers_;
+  StageGraph stage_;
+  ValueId at_ = kNone;                      // where the chain has been followed to
+  std::vector<ValueId> aliases_;            // values that hold the same numbers as that one
+  std::vector<std::vector<ValueId>> ends_;  // by convolution: those that hold its layer's map
+  int channels_ = 0, height_ = 0, width_ = 0;
+};
 
 }  // namespace
 
 bool StageGraph::int8() const {
-  for (const GraphConv& conv : convs)
-    if (conv.int8) return true;
-  return false;
+  return std::ranges::any_of(convs, [](const GraphConv& conv) { return conv.int8.has_value(); });
 }
 
-StageGraph read_stage(const fs::path& file) { return parse_stage(read_file(file), file.string()); }
-
-StageGraph parse_stage(const std::string& bytes, const std::string& origin) {
-  const StageReader reader(bytes, origin);
-  StageGraph graph;
-  graph.input = input_of(reader);
-  graph.reads_image = reader.graph().input(0).name() == "image";
-  if (graph.reads_image) graph.mean = reader.floats("normalise/mean", graph.input.channels);
-  const std::string features = reader.layer_before("features"), carry = reader.layer_before("carry");
-  graph.grids.push_back(reader.grid("input"));
-  for (const plan::ConvLayer& layer : layers_of(reader, graph.input)) {
-    const auto index = static_cast<int>(graph.convs.size());
-    graph.convs.push_back(conv_of(reader, layer));
-    graph.grids.push_back(reader.grid(layer.name() + "/out"));
-    if (features == layer.name()) graph.features_conv = index;
-    if (carry == layer.name()) graph.carry_conv = index;
-    if (graph.convs.back().int8 &&
-        (!graph.grids[index] || !graph.grids[index + 1] || graph.grids[index + 1]->zero != 0))
-      fail("{}: {}: in int8, expected a grid before it and one with zero point 0 behind it", reader.file(),
-           layer.name());
-  }
-  for (const auto& [output, layer, conv] :
-       {std::tuple{"features", features, graph.features_conv}, {"carry", carry, graph.carry_conv}})
-    if (!layer.empty() && conv < 0)
-      fail("{}: output '{}': found one behind '{}', expected one behind a convolution", origin, output, layer);
-  const auto& last = graph.convs.back().layer;
-  graph.classes = static_cast<int>(parse_json(reader.metadata("triage.classes"), reader.file()).size());
-  if (graph.classes < 2)
-    fail("{}: metadata 'triage.classes': found {} classes, expected 2 or more", reader.file(), graph.classes);
-  graph.head_weight = reader.floats("head/weight", static_cast<std::size_t>(graph.classes) * last.out_channels);
-  graph.head_bias = reader.floats("head/bias", graph.classes);
-  return graph;
-}
+StageGraph stage_graph(const model::Graph& graph) { return StageReader(graph).read(); }
 
 }  // namespace triage::compiler

@@ -3,6 +3,7 @@
 
 #include "compiler/stage_graph.h"
 #include "core/error.h"
+#include "model/onnx/read.h"
 
 namespace {
 
@@ -18,7 +19,7 @@ void check_conv(const StageGraph& graph, std::size_t i) {
   expect(conv.layer.in_channels > 0 && conv.layer.out_channels > 0 && conv.layer.height > 0 && conv.layer.width > 0);
   expect(!conv.layer.pool || (conv.layer.height > 1 && conv.layer.width > 1));
   if (conv.int8) {
-    expect(conv.weight8.size() == size && conv.bias32.size() == out && conv.weight_scale.size() == out);
+    expect(conv.int8->weight.size() == size && conv.int8->bias.size() == out && conv.int8->scale.size() == out);
     expect(graph.grids[i] && graph.grids[i + 1] && graph.grids[i + 1]->zero == 0);
   } else {
     expect(conv.weight.size() == size && conv.bias.size() == out);
@@ -29,7 +30,8 @@ void check_conv(const StageGraph& graph, std::size_t i) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   try {
-    const StageGraph graph = parse_stage(std::string(reinterpret_cast<const char*>(data), size), "stage.onnx");
+    const StageGraph graph =
+        stage_graph(triage::model::parse_onnx(std::string(reinterpret_cast<const char*>(data), size), "stage.onnx"));
     expect(!graph.convs.empty() && graph.grids.size() == graph.convs.size() + 1 && graph.classes > 1);
     for (std::size_t i = 0; i < graph.convs.size(); ++i) check_conv(graph, i);
     const auto channels = static_cast<std::size_t>(graph.convs.back().layer.out_channels);

@@ -20,7 +20,7 @@ class Flat : public CostModel {  // the same for every stage
 TEST(PrecisionCosts, EachPrecisionHasItsModel) {
   const PrecisionCosts costs(
       {{plan::Precision::fp32, std::make_shared<Flat>(3)}, {plan::Precision::int8, std::make_shared<Flat>(1)}});
-  Segment stage{.arch = plan::ArchSpec::parse("8-16")};
+  Segment stage{.arch = family::ArchSpec::parse("8-16")};
   EXPECT_EQ(costs.stage(stage).latency_us, 3);
   stage.precision = plan::Precision::int8;
   EXPECT_EQ(costs.stage(stage).latency_us, 1);
@@ -29,7 +29,7 @@ TEST(PrecisionCosts, EachPrecisionHasItsModel) {
 
 TEST(PrecisionCosts, AMissingPrecisionIsNamed) {
   const PrecisionCosts costs({{plan::Precision::fp32, std::make_shared<Flat>(3)}});
-  const Segment stage{.arch = plan::ArchSpec::parse("8-16"), .precision = plan::Precision::int8};
+  const Segment stage{.arch = family::ArchSpec::parse("8-16"), .precision = plan::Precision::int8};
   EXPECT_EQ(error_of([&] { costs.stage(stage); }),
             "stage '8-16/int8': expected costs in int8, found none in that precision");
   EXPECT_EQ(costs.identity(), (Json{{"us", 3.0}}));  // alone: as the model itself
@@ -37,7 +37,7 @@ TEST(PrecisionCosts, AMissingPrecisionIsNamed) {
 }
 
 TEST(StageSize, Int8IsAByteAWeight) {
-  Segment stage{.arch = plan::ArchSpec::parse("8-16")};
+  Segment stage{.arch = family::ArchSpec::parse("8-16")};
   const StageSize fp32 = stage_size(stage, {}, 10);
   stage.precision = plan::Precision::int8;
   const StageSize int8 = stage_size(stage, {}, 10);

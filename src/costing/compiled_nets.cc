@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "costing/random_model.h"
 #include "engine/compiled/compiled_session.h"
+#include "model/onnx/read.h"
 
 namespace triage::costing {
 namespace {
@@ -15,14 +16,12 @@ CompiledNets::CompiledNets(NetsToCompile nets, compiler::CompileOptions compile,
     : nets_(std::move(nets)), compile_(std::move(compile)), schedule_of_(std::move(schedule_of)) {}
 
 engine::StageProgram CompiledNets::program_of(const std::string& onnx, compiler::KernelSet& library) const {
-  const fs::path file = directory_.path() / "net.onnx";
-  write_file_atomic(file, onnx);
-  return compile_stage(compiler::read_stage(file), compile_.threads, schedule_of_, library);
+  return compile_stage(model::parse_onnx(onnx, "net.onnx"), compile_.threads, schedule_of_, library);
 }
 
 void CompiledNets::compile_all() {
   compiler::KernelSet library(compile_.target);
-  for (const LayerCostSubject& subject : layer_cost_subjects(nets_.space, nets_.options)) {
+  for (const LayerCostSubject& subject : layer_cost_subjects(nets_.space, nets_.input, nets_.options)) {
     if (nets_.options.stop.requested())
       throw Interrupted("stopped while kernels were compiled; the same command begins with that");
     program_of(random_stage_onnx(subject.segment, nets_.input, nets_.classes, nets_.options.seed), library);

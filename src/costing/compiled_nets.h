@@ -14,7 +14,7 @@
 namespace triage::costing {
 
 struct NetsToCompile {
-  plan::SearchSpace space;
+  family::AnySpace space;  // of plain nets
   plan::InputShape input;
   int classes = 10;
   LayerCostOptions options;  // which nets

@@ -12,6 +12,7 @@
 #include "engine/registry.h"
 #include "measure/stages/node_times.h"
 #include "measure/stages/visit.h"
+#include "preprocess/network_input.h"
 
 namespace triage::costing {
 namespace {
@@ -26,16 +27,29 @@ class RandomImages {
     Rng rng(derive_seed(seed, "images"));
     pixels_.resize(static_cast<std::size_t>(kRandomImages) * input.channels * input.height * input.width);
     for (std::uint8_t& pixel : pixels_) pixel = static_cast<std::uint8_t>(rng.below(256));
-    images_ = {pixels_, kRandomImages, input.height, input.width, input.channels};
+    images_ = measure::images_of_block(pixels_, input, "random images");
   }
   RandomImages(const RandomImages&) = delete;
   RandomImages& operator=(const RandomImages&) = delete;
-  const measure::Images& images() const { return images_; }
+  measure::Images images() const { return images_; }
 
  private:
   std::vector<std::uint8_t> pixels_;
-  measure::Images images_;
+  std::vector<ImageView> images_;
 };
+
+// As lower() and the files of plain stages call them.
+measure::LayerNodes nodes_of(const cost::KeyedLayer& layer) {
+  const bool squeezes = layer.key.kind == family::LayerKind::squeeze_excite;
+  measure::LayerNodes nodes{.name = layer.name()};
+  for (const family::Layer* part : layer.layers) {
+    const bool pool = part->kind == family::LayerKind::max_pool;
+    if (part == layer.layers.front() && squeezes) nodes.main = {part->name + "/squeeze", part->name + "/excite"};
+    (pool || (squeezes && part == layer.layers.front()) ? nodes.other : nodes.main).push_back(part->name);
+  }
+  if (squeezes) nodes.convolutions = 2;
+  return nodes;
+}
 
 // What is asked of every net, wherever it runs.
 class LayerNets {
@@ -50,8 +64,11 @@ class LayerNets {
                         std::span<const cost::NodeTime> nodes) const {
     LayerVisitTimes times{.runs = whole.count};
     if (subject.profiled) {
-      times.layers_us =
-          measure::layer_times(nodes, cost::segment_layers(subject.segment, input_), subject.segment.text());
+      const cost::SegmentNet net = cost::segment_net(subject.segment, input_, classes_);
+      std::vector<measure::LayerNodes> layers;
+      for (const cost::KeyedLayer& layer : cost::keyed_layers(net.net.layers, net.begin, net.end))
+        layers.push_back(nodes_of(layer));
+      times.layers_us = measure::layer_times(nodes, layers, subject.segment.text());
     } else {
       times.whole_us = whole.mean;
     }
@@ -59,8 +76,15 @@ class LayerNets {
   }
   // Of the map that a feature stage starts from.
   std::size_t map_size(const cost::Segment& stage) const {
-    const plan::ConvLayer first = cost::segment_layers(stage, input_).front();
-    return static_cast<std::size_t>(first.in_channels) * first.height * first.width;
+    const cost::SegmentNet net = cost::segment_net(stage, input_, classes_);
+    const family::Layer& map = *net.input();
+    return static_cast<std::size_t>(map.out_channels) * map.height * map.width;
+  }
+  // A net with a resolution of its own sees the image at that one.
+  std::optional<preprocess::Preprocess> preprocess(const cost::Segment& stage) const {
+    const plan::InputShape seen = cost::segment_net(stage, input_, classes_).net.input;
+    if (stage.first_section > 0 || seen == input_) return std::nullopt;
+    return preprocess::squashed_preprocess({.height = seen.height, .width = seen.width, .channels = seen.channels});
   }
   const LayerCostOptions& options() const { return options_; }
   const plan::InputShape& input() const { return input_; }
@@ -100,9 +124,10 @@ class LocalBench : public LayerBench {
       return engine_.open(nets_.onnx(stage), stage.text(), profile);
     };
     std::vector<float> maps;
-    if (stage.first_block > 0) maps = random_maps(nets_.map_size(stage));
-    return measure::visit_stage(open, stage.text(), {.carries = stage.carry}, nets_.images.images(),
-                                maps.empty() ? nullptr : &maps, {.measure = measure, .by_node = subject.profiled});
+    if (stage.first_section > 0) maps = random_maps(nets_.map_size(stage));
+    return measure::visit_stage(open, stage.text(), {.preprocess = nets_.preprocess(stage), .carries = stage.carry},
+                                nets_.images.images(), maps.empty() ? nullptr : &maps,
+                                {.measure = measure, .by_node = subject.profiled});
   }
 
   // As behind a rectifier: half of the values are 0.
@@ -128,10 +153,10 @@ class VisitPlan {
       const LayerCostSubject& subject = visits.subjects[i];
       const std::string number = std::to_string(visits.first + i);
       int source = -1;
-      if (subject.segment.first_block > 0) {
+      if (subject.segment.first_section > 0) {
         cost::Segment before = subject.segment;
-        before.first_block = 0;
-        before.last_block = subject.segment.first_block;
+        before.first_section = 0;
+        before.last_section = subject.segment.first_section;
         before.carry = true;
         source = add("before " + number, before, -1);
       }
@@ -148,9 +173,10 @@ class VisitPlan {
  private:
   int add(const std::string& name, const cost::Segment& segment, int source) {
     const int index = static_cast<int>(plan_.stages.size());
-    plan::Stage stage{.name = name, .arch = segment.arch};
+    plan::Stage stage{.name = name};  // as an imported one is: a device reads no more of it than its file
     stage.onnx = std::format("{}.onnx", index);
     stage.precision = segment.precision;
+    stage.preprocess = nets_.preprocess(segment);
     if (source >= 0) {
       stage.input = plan::StageInput::features;
       stage.source = source;

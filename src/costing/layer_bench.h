@@ -7,7 +7,7 @@
 #include <span>
 #include <string>
 
-#include "cost/measured_on.h"
+#include "cost_tables/measured_on.h"
 #include "costing/layer_costs.h"
 #include "engine/session.h"
 #include "remote/remote.h"

@@ -18,7 +18,7 @@ namespace {
 
 constexpr int kCutKinds = 3;
 
-void check(const plan::SearchSpace& space, int classes, const LayerCostOptions& options) {
+void check(const family::AnySpace& space, int classes, const LayerCostOptions& options) {
   const auto expect = [](bool ok, const char* field, auto found, const char* expected) {
     if (!ok) fail("layer costs: {}: found {}, expected {}", field, found, expected);
   };
@@ -29,18 +29,18 @@ void check(const plan::SearchSpace& space, int classes, const LayerCostOptions& 
   expect(options.cut_stages >= 0, "cut_stages", options.cut_stages, "0 or more");
   expect(options.seconds > 0, "seconds", options.seconds, "more than 0");
   expect(options.min_runs >= 1, "min_runs", options.min_runs, "at least 1");
-  const int last = static_cast<int>(space.blocks.size()) - 1;
+  const int last = static_cast<int>(space->sections()) - 1;
   for (const int exit : options.exits) {
-    if (exit < 0 || exit >= last) fail("layer costs: exits: found {}, expected a block before {}", exit, last);
+    if (exit < 0 || exit >= last) fail("layer costs: exits: found {}, expected a section before {}", exit, last);
   }
 }
 
-std::vector<int> exits_of(const plan::SearchSpace& space, const LayerCostOptions& options) {
+std::vector<int> exits_of(const family::AnySpace& space, const LayerCostOptions& options) {
   if (!options.exits.empty()) return options.exits;
-  const int last = static_cast<int>(space.blocks.size()) - 1;
+  const int last = static_cast<int>(space->sections()) - 1;
   std::vector<int> exits;
-  for (int block = std::min(1, last - 1); block < last; ++block) {
-    if (block >= 0) exits.push_back(block);
+  for (int section = std::min(1, last - 1); section < last; ++section) {
+    if (section >= 0) exits.push_back(section);
   }
   return exits;
 }
@@ -60,22 +60,17 @@ measure::MeasureOptions visit_options(const LayerCostOptions& options, std::uint
   return measure;
 }
 
-cost::LayerCostTable empty_table(const plan::SearchSpace& space, const plan::InputShape& input, int classes,
+cost::LayerCostTable empty_table(const family::AnySpace& space, const plan::InputShape& input, int classes,
                                  const LayerCostOptions& options, const std::string& device) {
   cost::LayerCostTable table;
   table.device = device;
   table.key = key_of(options);
   table.input = input;
   table.classes = classes;
-  table.settings = {{"space", space.text()},
-                    {"passes", options.passes},
-                    {"cover", options.cover},
-                    {"whole_nets", options.whole_nets},
-                    {"cut_stages", options.cut_stages},
-                    {"exits", exits_of(space, options)},
-                    {"seconds", options.seconds},
-                    {"min_runs", options.min_runs},
-                    {"seed", options.seed}};
+  table.settings = {
+      {"space", space->text()},           {"passes", options.passes},         {"cover", options.cover},
+      {"whole_nets", options.whole_nets}, {"cut_stages", options.cut_stages}, {"exits", exits_of(space, options)},
+      {"seconds", options.seconds},       {"min_runs", options.min_runs},     {"seed", options.seed}};
   table.provenance = {{"git", git_revision()}, {"date", iso_time_now()}};
   return table;
 }
@@ -110,9 +105,9 @@ void add_visit(const LayerCostSubject& subject, const LayerVisitTimes& times, co
   ++table.visits;
   if (!times.unstable_because.empty()) ++table.unstable[times.unstable_because];
   if (subject.profiled) {
-    const std::vector<plan::ConvLayer> layers = cost::segment_layers(subject.segment, table.input);
-    for (std::size_t i = 0; i < layers.size(); ++i)
-      table.layers[cost::key_of(layers[i])].add(times.layers_us[i], times.runs);
+    const cost::SegmentNet net = cost::segment_net(subject.segment, table.input, table.classes);
+    const std::vector<cost::KeyedLayer> layers = cost::keyed_layers(net.net.layers, net.begin, net.end);
+    for (std::size_t i = 0; i < layers.size(); ++i) table.layers[layers[i].key].add(times.layers_us[i], times.runs);
     return;
   }
   const std::string text = subject.segment.text();
@@ -136,12 +131,14 @@ std::vector<LayerCostSubject> next_visits(const std::vector<LayerCostSubject>& s
   return visits;
 }
 
-std::vector<LayerCostSubject> subjects_of(const plan::SearchSpace& space, const LayerCostOptions& options) {
+std::vector<LayerCostSubject> subjects_of(const family::AnySpace& space, const plan::InputShape& input,
+                                          const LayerCostOptions& options) {
   std::vector<LayerCostSubject> subjects;
-  for (plan::ArchSpec& arch : covering_subnets(space, options.cover, options.seed)) {
+  for (family::ArchSpec& arch : covering_subnets(*space, input, options.cover, options.seed)) {
     subjects.push_back({.segment = {.arch = std::move(arch)}, .profiled = true});
   }
-  std::vector<plan::ArchSpec> nets = sized_subnets(space, static_cast<std::size_t>(options.whole_nets), options.seed);
+  std::vector<family::ArchSpec> nets =
+      sized_subnets(*space, static_cast<std::size_t>(options.whole_nets), options.seed);
   for (std::size_t i = 0; i < nets.size(); ++i) {  // the largest is fitted to: nothing is extrapolated
     const bool held_out = i % 2 == 1 && i + 1 < nets.size();
     subjects.push_back({.segment = {.arch = std::move(nets[i])}, .held_out = held_out});
@@ -149,21 +146,23 @@ std::vector<LayerCostSubject> subjects_of(const plan::SearchSpace& space, const 
   const std::vector<int> exits = exits_of(space, options);
   if (exits.empty()) return subjects;
   const auto cuts = static_cast<std::size_t>((options.cut_stages + kCutKinds - 1) / kCutKinds);
-  nets = sized_subnets(space, cuts, derive_seed(options.seed, "cut stages"));
+  nets = sized_subnets(*space, cuts, derive_seed(options.seed, "cut stages"));
   for (std::size_t i = 0; i < nets.size(); ++i) {
     const int cut = exits[i % exits.size()] + 1;
     const bool held_out = i / exits.size() % 2 == 1;
-    subjects.push_back({.segment = {.arch = nets[i], .last_block = cut}, .held_out = held_out});
-    subjects.push_back({.segment = {.arch = nets[i], .last_block = cut, .carry = true}, .held_out = held_out});
-    subjects.push_back({.segment = {.arch = nets[i], .first_block = cut}, .held_out = held_out});
+    const family::ArchSpec& arch = nets[i];
+    subjects.push_back({.segment = {.arch = arch, .last_section = cut}, .held_out = held_out});
+    subjects.push_back({.segment = {.arch = arch, .last_section = cut, .carry = true}, .held_out = held_out});
+    subjects.push_back({.segment = {.arch = arch, .first_section = cut}, .held_out = held_out});
   }
   return subjects;
 }
 
 }  // namespace
 
-std::vector<LayerCostSubject> layer_cost_subjects(const plan::SearchSpace& space, const LayerCostOptions& options) {
-  std::vector<LayerCostSubject> subjects = subjects_of(space, options);
+std::vector<LayerCostSubject> layer_cost_subjects(const family::AnySpace& space, const plan::InputShape& input,
+                                                  const LayerCostOptions& options) {
+  std::vector<LayerCostSubject> subjects = subjects_of(space, input, options);
   for (LayerCostSubject& subject : subjects) subject.segment.precision = options.precision;
   return subjects;
 }
@@ -174,7 +173,7 @@ cost::CostKey key_of(const LayerCostOptions& options) {
                         /*batch=*/1);
 }
 
-cost::LayerCostTable measure_layer_costs(const plan::SearchSpace& space, const plan::InputShape& input, int classes,
+cost::LayerCostTable measure_layer_costs(const family::AnySpace& space, const plan::InputShape& input, int classes,
                                          const LayerCostOptions& options, const fs::path& file,
                                          const LayerCostProgress& progress) {
   check(space, classes, options);
@@ -182,11 +181,11 @@ cost::LayerCostTable measure_layer_costs(const plan::SearchSpace& space, const p
                              *layer_bench_here(input, classes, options, onnx_engine(options)), progress);
 }
 
-cost::LayerCostTable measure_layer_costs(const plan::SearchSpace& space, const plan::InputShape& input, int classes,
+cost::LayerCostTable measure_layer_costs(const family::AnySpace& space, const plan::InputShape& input, int classes,
                                          const LayerCostOptions& options, const fs::path& file, LayerBench& bench,
                                          const LayerCostProgress& progress) {
   check(space, classes, options);
-  const std::vector<LayerCostSubject> subjects = layer_cost_subjects(space, options);
+  const std::vector<LayerCostSubject> subjects = layer_cost_subjects(space, input, options);
   const std::uint64_t total = subjects.size() * static_cast<std::uint64_t>(options.passes);
   cost::LayerCostTable table = take_up(empty_table(space, input, classes, options, bench.device()), file);
   if (const auto on = bench.known()) set_or_require(table, *on, file.string());

@@ -11,7 +11,7 @@
 #include "core/context.h"
 #include "cost/layers/layer_costs.h"
 #include "engine/names.h"
-#include "plan/space.h"
+#include "family/any_space.h"
 
 namespace triage::costing {
 
@@ -25,7 +25,7 @@ struct LayerCostOptions {
   int cover = 2;                        // nets that every layer is in, at least
   int whole_nets = 60;                  // measured whole, of all sizes; every other one is held out
   int cut_stages = 24;      // measured: up to an exit, the same with its map handed over, and from there to the end
-  std::vector<int> exits;   // blocks behind which stages are cut; empty: all but the first and the last
+  std::vector<int> exits;   // sections behind which stages are cut; empty: all but the first and the last
   double seconds = 90;      // of timed runs in all; opening the nets comes on top
   int min_runs = 200;       // of every net, over all passes, however long that takes
   double save_seconds = 5;  // between two states on disk
@@ -42,10 +42,10 @@ using LayerCostProgress = std::function<void(std::uint64_t done, std::uint64_t t
 // device, is refused. progress gets how many visits of how many are done, first at the beginning. Throws Interrupted
 // when it is to stop, DeviceError and DeviceVanished of the bench: the file has what was measured until then,
 // and the same call goes on.
-cost::LayerCostTable measure_layer_costs(const plan::SearchSpace& space, const plan::InputShape& input, int classes,
+cost::LayerCostTable measure_layer_costs(const family::AnySpace& space, const plan::InputShape& input, int classes,
                                          const LayerCostOptions& options, const fs::path& file,
                                          const LayerCostProgress& progress = {});
-cost::LayerCostTable measure_layer_costs(const plan::SearchSpace& space, const plan::InputShape& input, int classes,
+cost::LayerCostTable measure_layer_costs(const family::AnySpace& space, const plan::InputShape& input, int classes,
                                          const LayerCostOptions& options, const fs::path& file, LayerBench& bench,
                                          const LayerCostProgress& progress = {});
 
@@ -54,6 +54,7 @@ struct LayerCostSubject {
   cost::Segment segment;
   bool profiled = false, held_out = false;
 };
-std::vector<LayerCostSubject> layer_cost_subjects(const plan::SearchSpace& space, const LayerCostOptions& options);
+std::vector<LayerCostSubject> layer_cost_subjects(const family::AnySpace& space, const plan::InputShape& input,
+                                                  const LayerCostOptions& options);
 
 }  // namespace triage::costing

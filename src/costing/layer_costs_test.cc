@@ -12,13 +12,14 @@
 #include "costing/random_model.h"
 #include "engine/onnxruntime/onnx_session.h"
 #include "engine/registry.h"
+#include "family/any_space.h"
 
 namespace triage::costing {
 namespace {
 
 using testing::HasSubstr;
 
-const plan::SearchSpace kSpace = plan::SearchSpace::parse("4:8:4-8:16:8,8:16:8?");
+const family::AnySpace kSpace = family::AnySpace::parse("4:8:4-8:16:8,8:16:8?");
 const plan::InputShape kInput{.channels = 3, .height = 8, .width = 8};
 constexpr int kClasses = 4;
 
@@ -38,18 +39,18 @@ struct Killed {};
 // Every stage that a plan with nets of the space can have.
 std::vector<cost::Segment> all_stages() {
   std::vector<cost::Segment> stages;
-  for (const plan::ArchSpec& arch : kSpace.sample_distinct(1000, 1)) {
+  for (const family::ArchSpec& arch : kSpace->sample_distinct(1000, 1)) {
     stages.push_back({.arch = arch});
-    stages.push_back({.arch = arch, .last_block = 1});
-    stages.push_back({.arch = arch, .last_block = 1, .carry = true});
-    stages.push_back({.arch = arch, .first_block = 1});
+    stages.push_back({.arch = arch, .last_section = 1});
+    stages.push_back({.arch = arch, .last_section = 1, .carry = true});
+    stages.push_back({.arch = arch, .first_section = 1});
   }
   return stages;
 }
 
 TEST(RandomStage, AnswersWithNumbersOfTheirUsualSize) {
   for (const char* arch : {"8-16,16-32,32-32", "8,8,8,8,8,8,8,8,8,8,8,8,8,8,8,8"}) {  // deep: nothing fades or grows
-    const cost::Segment stage{.arch = plan::ArchSpec::parse(arch), .carry = true};
+    const cost::Segment stage{.arch = family::ArchSpec::parse(arch), .carry = true};
     const auto session = engine::make_onnx_session(random_stage_onnx(stage, {}, kClasses, 1), "random", {});
     std::vector<float> image(session->info().input_size), logits(kClasses), carry(session->info().carry_size);
     for (std::size_t i = 0; i < image.size(); ++i) image[i] = static_cast<float>(i * 37 % 256) / 255;
@@ -68,13 +69,14 @@ TEST(RandomStage, AnswersWithNumbersOfTheirUsualSize) {
 
 TEST(LayerCostSubjects, AreNetsToProfileNetsAndCutStages) {
   LayerCostOptions options = tiny();
-  const plan::SearchSpace space = plan::SearchSpace::parse("4:8:4-8:16:8,8:16:8?-16:32:8-16:32:8");
+  const family::AnySpace space = family::AnySpace::parse("4:8:4-8:16:8,8:16:8?-16:32:8-16:32:8");
   options.cut_stages = 12;
   std::set<std::string> cuts, held_out_cuts;
   int profiled = 0, whole = 0, held_out = 0;
-  for (const LayerCostSubject& subject : layer_cost_subjects(space, options)) {
+  for (const LayerCostSubject& subject : layer_cost_subjects(space, kInput, options)) {
     const cost::Segment& segment = subject.segment;
-    const std::string cut = std::format("{}:{}{}", segment.first_block, segment.end_block(), segment.carry ? "+" : "");
+    const std::string cut =
+        std::format("{}:{}{}", segment.first_section, segment.end_section(), segment.carry ? "+" : "");
     const bool is_cut = cut != "0:4";
     profiled += subject.profiled;
     whole += !subject.profiled && !is_cut;
@@ -117,6 +119,30 @@ TEST(MeasureLayerCosts, EveryStageOfTheSpaceCanBePredicted) {
   EXPECT_EQ(known, 12);
   EXPECT_EQ(costs.table().machine["cpu"], machine_context()["cpu"]);
   EXPECT_EQ(costs.table().engine_version, engine::onnx_runtime_version());
+}
+
+// Every operation of each family, a stem of stride 2 and 4, tails, and nets that see the image at a size of their own.
+TEST(MeasureLayerCosts, EveryStageOfTheOtherFamiliesCanBePredicted) {
+  for (const char* text : {"residual:16/4-16:32:16s4x1,x1?-20b16/2@32:48:16",
+                           "mbconv:16h/2-16e1-16:24:8k3:5:2e2s4h,e2h?/2-40e6/2-c24h-f16h"}) {
+    for (const plan::Precision precision : {plan::Precision::fp32, plan::Precision::int8}) {
+      SCOPED_TRACE(text + (" " + to_string(precision)));
+      const TempDir directory;
+      const fs::path file = directory / "layer_costs.json";
+      const auto space = family::AnySpace::parse(text);
+      const plan::InputShape input{.channels = 3, .height = 32, .width = 32};
+      LayerCostOptions options = tiny();
+      options.precision = precision;
+      measure_layer_costs(space, input, kClasses, options, file);
+      const cost::LayerCosts costs(cost::load_layer_costs(file), file.string());
+      for (const family::ArchSpec& arch : space->sample_distinct(1000, 1)) {
+        for (const cost::Segment& stage : {cost::Segment{.arch = arch, .precision = precision},
+                                           {.arch = arch, .last_section = 1, .carry = true, .precision = precision},
+                                           {.arch = arch, .first_section = 1, .precision = precision}})
+          EXPECT_GT(costs.predict(stage).latency_us, 0) << stage.text();
+      }
+    }
+  }
 }
 
 // ONNX Runtime names the nodes of 8-bit kernels in its own way: every layer has to be found among them.
@@ -210,11 +236,12 @@ class FakeBench : public LayerBench {
     ++calls_;
     LayerVisitAnswer answer{.on = {"pi5", {{"cpu", cpu}, {"flags", "asimd"}}, "1.21"}};
     for (const LayerCostSubject& subject : visits.subjects) {
-      const std::vector<plan::ConvLayer> layers = cost::segment_layers(subject.segment, kInput);
+      const cost::SegmentNet net = cost::segment_net(subject.segment, kInput, kClasses);
       LayerVisitTimes times{.runs = 7};
-      for (const plan::ConvLayer& layer : layers) {
-        times.whole_us += 1 + 1e-3 * static_cast<double>(layer.macs);
-        if (subject.profiled) times.layers_us.push_back(1 + 1e-3 * static_cast<double>(layer.macs));
+      for (const cost::KeyedLayer& layer : cost::keyed_layers(net.net.layers, net.begin, net.end)) {
+        const double us = 1 + 1e-3 * static_cast<double>(family::size_of({layer.layers.front(), 1}).macs);
+        times.whole_us += us;
+        if (subject.profiled) times.layers_us.push_back(us);
       }
       if (calls_ == 2) times.unstable_because = "too warm";
       answer.times.push_back(times);
@@ -296,7 +323,7 @@ TEST(MeasureLayerCosts, BadOptionsAreNamed) {
   EXPECT_EQ(error(options), "layer costs: passes: found 0, expected at least 1");
   options = tiny();
   options.exits = {1};
-  EXPECT_EQ(error(options), "layer costs: exits: found 1, expected a block before 1");
+  EXPECT_EQ(error(options), "layer costs: exits: found 1, expected a section before 1");
 }
 
 }  // namespace

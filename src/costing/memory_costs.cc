@@ -11,6 +11,7 @@
 #include "costing/random_model.h"
 #include "engine/registry.h"
 #include "engine/session.h"
+#include "family/plain/plain.h"
 #include "measure/stages/memory.h"
 
 namespace triage::costing {
@@ -27,7 +28,8 @@ plan::Plan write_plan(const fs::path& directory, const std::vector<cost::Segment
   for (int c = 0; c < classes; ++c) plan.classes.push_back(std::to_string(c));
   for (const cost::Segment& segment : nets) {
     const cost::StageSize size = cost::stage_size(segment, input, classes);
-    plan::Stage stage{.name = std::format("net{}", plan.stages.size() + 1), .arch = segment.arch};
+    plan::Stage stage{.name = std::format("net{}", plan.stages.size() + 1)};
+    if (segment.arch.family == family::kPlain) stage.arch = family::plain_arch(segment.arch);
     stage.onnx = stage.name + ".onnx";
     stage.precision = segment.precision;
     stage.macs = size.macs;
@@ -56,17 +58,17 @@ cost::MemoryError error_of(const cost::MemoryFit& fit, const std::vector<cost::M
 
 }  // namespace
 
-cost::MemoryCosts measure_memory_costs(const plan::SearchSpace& space, const plan::InputShape& input, int classes,
+cost::MemoryCosts measure_memory_costs(const family::AnySpace& space, const plan::InputShape& input, int classes,
                                        const fs::path& program, const MemoryCostOptions& options,
                                        const std::function<void(std::size_t, std::size_t)>& progress) {
-  const std::vector<plan::ArchSpec> nets =
-      sized_subnets(space, static_cast<std::size_t>(options.nets), derive_seed(options.seed, "memory"));
+  const std::vector<family::ArchSpec> nets =
+      sized_subnets(*space, static_cast<std::size_t>(options.nets), derive_seed(options.seed, "memory"));
   if (nets.size() < 4) fail("memory costs: expected a space of at least 4 nets, found {}", nets.size());
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(kMemoryImages) * input.channels * input.height *
                                    input.width);
   Rng rng(derive_seed(options.seed, "images"));
   for (std::uint8_t& pixel : pixels) pixel = static_cast<std::uint8_t>(rng.below(256));
-  const measure::Images images{pixels, kMemoryImages, input.height, input.width, input.channels};
+  const std::vector<ImageView> images = measure::images_of_block(pixels, input, "random images");
 
   cost::MemoryCosts costs{.machine = machine_context(), .engine_version = engine::version_of({})};
   const std::size_t total = options.precisions.size() * 2 * nets.size();

@@ -5,7 +5,7 @@
 
 #include "core/context.h"
 #include "cost/memory_costs.h"
-#include "plan/space.h"
+#include "family/any_space.h"
 
 namespace triage::costing {
 
@@ -18,7 +18,7 @@ struct MemoryCostOptions {
 
 // program: triage-measure. progress gets how many plans of how many are done. Throws Error with what the program said,
 // Interrupted.
-cost::MemoryCosts measure_memory_costs(const plan::SearchSpace& space, const plan::InputShape& input, int classes,
+cost::MemoryCosts measure_memory_costs(const family::AnySpace& space, const plan::InputShape& input, int classes,
                                        const fs::path& program, const MemoryCostOptions& options,
                                        const std::function<void(std::size_t done, std::size_t total)>& progress = {});
 

@@ -6,7 +6,6 @@
 #include <cstring>
 
 #include "core/error.h"
-#include "core/rng.h"
 
 namespace triage::data {
 namespace {
@@ -20,47 +19,6 @@ std::uint16_t to_bf16(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   if (std::isnan(value)) return static_cast<std::uint16_t>(bits >> 16 | 0x40);
   return static_cast<std::uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
-Draw make_draw(const AugmentOptions& options, int height, int width, std::uint64_t seed, std::uint64_t epoch,
-               std::uint32_t index) {
-  Draw draw;
-  Rng rng(derive_seed(derive_seed(seed, "augment", epoch), "image", index));
-  if (options.shift > 0) {
-    const auto choices = static_cast<std::uint32_t>(2 * options.shift + 1);
-    draw.shift_y = static_cast<int>(rng.below(choices)) - options.shift;
-    draw.shift_x = static_cast<int>(rng.below(choices)) - options.shift;
-  }
-  if (options.flip) draw.flip = ((derive_seed(seed, "flip", index) ^ epoch) & 1) != 0;
-  if (options.cutout > 0) {
-    draw.cut_y = static_cast<int>(rng.below(static_cast<std::uint32_t>(height)));
-    draw.cut_x = static_cast<int>(rng.below(static_cast<std::uint32_t>(width)));
-  }
-  return draw;
-}
-
-std::vector<std::uint32_t> epoch_order(std::size_t images, const LoaderOptions& options, std::uint64_t epoch) {
-  return random_permutation(static_cast<std::uint32_t>(images), derive_seed(options.seed, "order", epoch));
-}
-
-std::uint64_t epoch_view(const LoaderOptions& options, std::uint64_t epoch) {
-  return options.views > 0 ? epoch % static_cast<std::uint64_t>(options.views) : epoch;
-}
-
-std::vector<std::int32_t> draw_rows(const DatasetInfo& info, std::span<const std::uint32_t> indices,
-                                    const LoaderOptions& options, std::uint64_t epoch) {
-  const std::vector<std::uint32_t> order = epoch_order(indices.size(), options, epoch);
-  const std::uint64_t view = epoch_view(options, epoch);
-  const std::size_t count = indices.size() - indices.size() % static_cast<std::size_t>(options.batch);
-  std::vector<std::int32_t> rows;
-  rows.reserve(count * kDrawColumns);
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::uint32_t index = indices[order[i]];
-    const Draw draw = make_draw(options.augment, info.height, info.width, options.seed, view, index);
-    rows.insert(rows.end(),
-                {static_cast<std::int32_t>(index), draw.shift_y, draw.shift_x, draw.flip, draw.cut_y, draw.cut_x});
-  }
-  return rows;
 }
 
 PixelPass::PixelPass(const DatasetInfo& info, const Normalization& normalization, PixelType type,
@@ -93,6 +51,7 @@ PixelPass::PixelPass(const DatasetInfo& info, const Normalization& normalization
       const float value = (static_cast<float>(v) / 255.0f - mean) / stddev;
       fp32_.push_back(value);
       bf16_.push_back(to_bf16(value));
+      bytes_.push_back(static_cast<std::uint8_t>(v));
     }
   }
   for (int shift = -shift_; shift <= shift_; ++shift) {
@@ -126,12 +85,17 @@ void PixelPass::run(const T* table, const std::uint8_t* image, const Draw& draw,
       for (int c = 0; c < kChannels; ++c) target[c] = table[c * 256 + pixel[c]];
     }
   }
-  if (cutout_ == 0) return;
-  const int top = draw.cut_y - cutout_ / 2, left = draw.cut_x - cutout_ / 2;
-  const int x_begin = std::max(left, 0), x_end = std::min(left + cutout_, width_);
-  for (int y = std::max(top, 0); y < std::min(top + cutout_, height_); ++y) {
-    std::fill_n(out + y * row_elements_ + x_begin * kChannels, (x_end - x_begin) * kChannels, T{0});  // 0 is the mean
-  }
+}
+
+template <class T>
+void PixelPass::clear_holes(const Draw& draw, T* out) const {
+  const auto clear = [&](int top, int left, int height, int width) {
+    const int x_begin = std::max(left, 0), x_end = std::min(left + width, width_);
+    for (int y = std::max(top, 0); y < std::min(top + height, height_); ++y)
+      std::fill_n(out + y * row_elements_ + x_begin * channels_, (x_end - x_begin) * channels_, T{0});
+  };
+  if (cutout_ > 0) clear(draw.cut_y - cutout_ / 2, draw.cut_x - cutout_ / 2, cutout_, cutout_);
+  clear(draw.erased.top, draw.erased.left, draw.erased.height, draw.erased.width);
 }
 
 void PixelPass::plain(const std::uint8_t* image, std::uint8_t* out) const {
@@ -142,20 +106,33 @@ void PixelPass::plain(const std::uint8_t* image, std::uint8_t* out) const {
   }
 }
 
+void PixelPass::shifted(const std::uint8_t* image, const Draw& draw, std::uint8_t* bytes) const {
+  if (channels_ == 3)
+    run<std::uint8_t, 3>(bytes_.data(), image, draw, bytes);
+  else
+    run<std::uint8_t, 1>(bytes_.data(), image, draw, bytes);
+}
+
+void PixelPass::finished(const std::uint8_t* bytes, const Draw& draw, std::uint8_t* out) const {
+  plain(bytes, out);
+  if (type_ == PixelType::bf16)
+    clear_holes(draw, reinterpret_cast<std::uint16_t*>(out));
+  else
+    clear_holes(draw, reinterpret_cast<float*>(out));
+}
+
 void PixelPass::augmented(const std::uint8_t* image, const Draw& draw, std::uint8_t* out) const {
-  auto* half = reinterpret_cast<std::uint16_t*>(out);
-  auto* full = reinterpret_cast<float*>(out);
-  if (type_ == PixelType::bf16) {
-    if (channels_ == 3) {
-      run<std::uint16_t, 3>(bf16_.data(), image, draw, half);
-    } else {
-      run<std::uint16_t, 1>(bf16_.data(), image, draw, half);
-    }
-  } else if (channels_ == 3) {
-    run<float, 3>(fp32_.data(), image, draw, full);
-  } else {
-    run<float, 1>(fp32_.data(), image, draw, full);
-  }
+  const auto to = [&]<class T>(const T* table, T* pixels) {
+    if (channels_ == 3)
+      run<T, 3>(table, image, draw, pixels);
+    else
+      run<T, 1>(table, image, draw, pixels);
+    clear_holes(draw, pixels);
+  };
+  if (type_ == PixelType::bf16)
+    to(bf16_.data(), reinterpret_cast<std::uint16_t*>(out));
+  else
+    to(fp32_.data(), reinterpret_cast<float*>(out));
 }
 
 }  // namespace triage::data

@@ -227,5 +227,13 @@ TEST(Generated, IsSeededBalancedAndChecked) {
   EXPECT_EQ(error_of([&] { generate(options); }), "generate: 9 classes, expected 2 to 8");
 }
 
+TEST(Dataset, KeepsTheFit) {
+  const TempDir dir;
+  RawDataset raw = small_raw(2, 2);
+  EXPECT_EQ(stored(raw, dir / "a.tds").info().fit, Fit::squash);
+  raw.info.fit = Fit::pad;
+  EXPECT_EQ(stored(raw, dir / "b.tds").info().fit, Fit::pad);
+}
+
 }  // namespace
 }  // namespace triage::data

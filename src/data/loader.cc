@@ -12,6 +12,7 @@
 #include "core/rng.h"
 #include "data/augment.h"
 #include "data/image/in_order.h"
+#include "data/pixel_ops.h"
 
 namespace triage::data {
 namespace {
@@ -26,10 +27,14 @@ void check_indices(const Dataset& dataset, std::span<const std::uint32_t> indice
   }
 }
 
-// Sizes the buffers, keeping what they have, and fills in labels and indices; pixels are the caller's.
-void shape_batch(const Dataset& dataset, std::span<const std::uint32_t> indices, std::size_t image_bytes,
-                 Batch& batch) {
+// Sizes the buffers, keeping what they have, and fills in labels and indices; pixels are the caller's. info: of the
+// images as they are put out.
+void shape_batch(const Dataset& dataset, const DatasetInfo& info, std::span<const std::uint32_t> indices,
+                 std::size_t image_bytes, Batch& batch) {
   batch.size = static_cast<int>(indices.size());
+  batch.height = info.height;
+  batch.width = info.width;
+  batch.channels = info.channels;
   batch.pixels.resize(indices.size() * image_bytes);
   batch.labels.resize(indices.size());
   batch.indices.assign(indices.begin(), indices.end());
@@ -72,8 +77,10 @@ struct TrainLoader::Impl {
   const std::vector<std::uint32_t> indices;
   const LoaderOptions options;
   const SizedImages images;
+  const PixelOps ops;
   const PixelPass pass;
   std::uint64_t per_epoch = 0, next_step = 0;
+  std::size_t part = 0;  // images of each batch
 
   std::mutex mutex;
   std::vector<Batch> spare;
@@ -86,6 +93,7 @@ struct TrainLoader::Impl {
         indices(std::move(chosen)),
         options(wanted),
         images(data, wanted.size),
+        ops(images.info(), normalization, wanted.augment),
         pass(images.info(), normalization, wanted.pixels, wanted.augment),
         next_step(first_step) {
     const std::string& name = dataset.info().name;
@@ -93,8 +101,14 @@ struct TrainLoader::Impl {
     if (options.batch < 1 || static_cast<std::size_t>(options.batch) > indices.size()) {
       fail("{}: batch of {}, expected 1 to {} (the images of the split)", name, options.batch, indices.size());
     }
+    part = static_cast<std::size_t>(options.count > 0 ? options.count : options.batch);
+    if (options.first < 0 || static_cast<std::size_t>(options.first) + part > static_cast<std::size_t>(options.batch))
+      fail("{}: {} images of a batch from {} on, expected those of 0 to {}", name, part, options.first, options.batch);
     if (options.prefetch < 1) fail("{}: prefetch {}, expected at least 1", name, options.prefetch);
     if (options.threads < 1) fail("{}: threads {}, expected at least 1", name, options.threads);
+    if (dataset.encoded() && options.augment.crop_area < 1)
+      fail("{}: crop_area {}, expected 1: encoded images are cropped as they are decoded (SizeOptions::min_area)", name,
+           options.augment.crop_area);
     per_epoch = indices.size() / static_cast<std::size_t>(options.batch);
     ring.emplace(first_step, std::numeric_limits<std::size_t>::max(), static_cast<std::size_t>(options.prefetch));
     for (int i = 0; i < options.threads; ++i) workers.emplace_back([this] { work(); });
@@ -102,22 +116,63 @@ struct TrainLoader::Impl {
 
   ~Impl() { ring->stop(); }
 
-  void fill(std::uint64_t step, std::span<const std::uint32_t> order, Batch& batch, Image& storage) const {
+  struct Scratch {  // of one worker
+    Image image;
+    std::vector<std::uint8_t> changed, bytes, mixed;  // bytes: of a batch and one more image, before mixing
+  };
+
+  void fill(std::uint64_t step, std::span<const std::uint32_t> order, Batch& batch, Scratch& scratch) const {
     const std::uint64_t epoch = step / per_epoch;
     const auto size = static_cast<std::size_t>(options.batch);
-    const auto positions = order.subspan(step % per_epoch * size, size);
+    const auto all = order.subspan(step % per_epoch * size, size);
+    const auto positions = all.subspan(static_cast<std::size_t>(options.first), part);
+    const std::uint32_t after = all[(static_cast<std::size_t>(options.first) + part) % size];
     std::vector<std::uint32_t> chosen;
-    chosen.reserve(size);
+    chosen.reserve(part);
     for (const std::uint32_t position : positions) chosen.push_back(indices[position]);
     const std::size_t image_bytes = pass.output_bytes();
-    shape_batch(dataset, chosen, image_bytes, batch);
+    shape_batch(dataset, images.info(), chosen, image_bytes, batch);
     batch.step = step;
     const DatasetInfo& info = images.info();
     const std::uint64_t view = epoch_view(options, epoch);
-    for (std::size_t i = 0; i < size; ++i) {
-      const Draw draw = make_draw(options.augment, info.height, info.width, options.seed, view, chosen[i]);
-      const std::uint8_t* image = images.random(chosen[i], options.seed, view, storage);
-      pass.augmented(image, draw, batch.pixels.data() + i * image_bytes);
+    const auto changed = [&](std::uint32_t index, const Draw& draw) {
+      return ops(images.random(index, options.seed, view, scratch.image), draw, scratch.changed);
+    };
+    const auto draw_of = [&](std::uint32_t index) {
+      return make_draw(options.augment, info.height, info.width, options.seed, view, index);
+    };
+    batch.shares.clear();
+    batch.partners.clear();
+    if (epoch_mixes(options, epoch)) {
+      chosen.push_back(indices[after]);  // that the last one is mixed with
+      const std::size_t values = static_cast<std::size_t>(info.height) * info.width * info.channels;
+      scratch.bytes.resize(chosen.size() * values);
+      for (std::size_t i = 0; i < chosen.size(); ++i) {
+        const Draw draw = draw_of(chosen[i]);
+        pass.shifted(changed(chosen[i], draw), draw, &scratch.bytes[i * values]);
+      }
+      mix(epoch, chosen, values, draw_of, scratch, batch);
+      return;
+    }
+    for (std::size_t i = 0; i < part; ++i) {
+      const Draw draw = draw_of(chosen[i]);
+      pass.augmented(changed(chosen[i], draw), draw, batch.pixels.data() + i * image_bytes);
+    }
+  }
+
+  // Each of the chosen images but the last with the next one.
+  void mix(std::uint64_t epoch, std::span<const std::uint32_t> chosen, std::size_t values, const auto& draw_of,
+           Scratch& scratch, Batch& batch) const {
+    const DatasetInfo& info = images.info();
+    scratch.mixed.resize(values);
+    for (std::size_t i = 0; i + 1 < chosen.size(); ++i) {
+      Draw draw = draw_of(chosen[i]);
+      mix_draw(draw, options.augment, info.height, info.width, options.seed, epoch, chosen[i]);
+      const std::uint8_t* const own = &scratch.bytes[i * values];
+      mix_pixels(own, own + values, draw, info.height, info.width, info.channels, scratch.mixed.data());
+      pass.finished(scratch.mixed.data(), draw, batch.pixels.data() + i * pass.output_bytes());
+      batch.shares.push_back(static_cast<float>(draw.share) / kOne);
+      batch.partners.push_back(dataset.label(chosen[i + 1]));
     }
   }
 
@@ -133,14 +188,14 @@ struct TrainLoader::Impl {
     try {
       std::vector<std::uint32_t> order;
       std::optional<std::uint64_t> order_of;
-      Image storage;
+      Scratch scratch;
       while (const std::optional<std::size_t> step = ring->next()) {
         if (const std::uint64_t epoch = *step / per_epoch; order_of != epoch) {
           order = epoch_order(indices.size(), options, epoch);
           order_of = epoch;
         }
         Batch batch = used();
-        fill(*step, order, batch, storage);
+        fill(*step, order, batch, scratch);
         ring->put(*step, std::move(batch));
       }
     } catch (...) {
@@ -176,10 +231,10 @@ Batch make_eval_batch(const Dataset& dataset, std::span<const std::uint32_t> ind
   const PixelPass pass(images.info(), normalization, pixels, none);
   check_indices(dataset, indices);
   Batch batch;
-  shape_batch(dataset, indices, pass.output_bytes(), batch);
-  Image storage;
+  shape_batch(dataset, images.info(), indices, pass.output_bytes(), batch);
+  SizedScratch scratch;
   for (std::size_t i = 0; i < indices.size(); ++i) {
-    pass.plain(images.centre(indices[i], storage), batch.pixels.data() + i * pass.output_bytes());
+    pass.plain(images.centre(indices[i], scratch), batch.pixels.data() + i * pass.output_bytes());
   }
   return batch;
 }

@@ -208,6 +208,44 @@ TEST_F(LoaderTest, ViewsRepeatTheAugmentationButNotTheOrder) {
   EXPECT_NE(orders[0], orders[2]);
 }
 
+// Every part of augmentation at once; the last two epochs of four are not mixed.
+TEST_F(LoaderTest, WhatIsDrawnDependsOnSeedAndStepAlone) {
+  const Dataset dataset = stored(small_raw(3, 10, 3, 8), dir_ / "a.tds");
+  LoaderOptions options;
+  options.batch = 7;
+  options.views = 2;
+  options.mixed_epochs = 2;
+  options.augment = {.shift = 1,
+                     .cutout = 2,
+                     .crop_area = 0.4,
+                     .trivial_augment = 0.9,
+                     .brightness = 0.3,
+                     .contrast = 0.3,
+                     .saturation = 0.3,
+                     .erase = 0.5,
+                     .mixup = 0.3,
+                     .cutmix = 1,
+                     .clean_epochs = 2};
+  TrainLoader whole(dataset, first(30), simple(3), options, 0);
+  std::vector<Batch> batches;
+  for (int step = 0; step < 16; ++step) batches.push_back(whole.next());
+  for (int step = 0; step < 16; ++step) EXPECT_EQ(batches[step].shares.size(), step < 8 ? 7u : 0u) << step;
+  EXPECT_NE(batches[0].shares, batches[4].shares);
+  for (std::size_t i = 0; i < 7; ++i) EXPECT_EQ(batches[1].partners[i], batches[1].labels[(i + 1) % 7]);
+  for (const float share : batches[1].shares) EXPECT_TRUE(share >= 0 && share <= 1) << share;
+  options.threads = 3;
+  for (const std::uint64_t start : {0u, 5u, 9u}) {
+    TrainLoader resumed(dataset, first(30), simple(3), options, start);
+    for (std::uint64_t step = start; step < 16; ++step) {
+      Batch batch = resumed.next();
+      EXPECT_TRUE(same(batch, batches[step])) << start << " " << step;
+      EXPECT_EQ(batch.shares, batches[step].shares);
+      EXPECT_EQ(batch.partners, batches[step].partners);
+      resumed.recycle(std::move(batch));
+    }
+  }
+}
+
 // Of any number of threads, cached images or not.
 TEST_F(LoaderTest, BatchesOfEncodedImagesAreAFunctionOfSeedAndStep) {
   const Dataset encoded = stored_encoded(encoded_files(30), 3, dir_ / "e.tds");
@@ -241,9 +279,9 @@ TEST_F(LoaderTest, EvalBatchesOfEncodedImagesAreTheirMiddles) {
   const auto values = floats(batch.pixels);
   ASSERT_EQ(values.size(), 2u * 4 * 4 * 3);
   const Normalization n = simple(3);
-  Image storage;
+  SizedScratch scratch;
   for (std::size_t i = 0; i < 2; ++i) {
-    const std::uint8_t* pixels = images.centre(indices[i], storage);
+    const std::uint8_t* pixels = images.centre(indices[i], scratch);
     for (std::size_t v = 0; v < 48; ++v) {
       EXPECT_NEAR(values[i * 48 + v], (pixels[v] / 255.0f - n.mean[v % 3]) / n.stddev[v % 3], 1e-6);
     }

@@ -7,6 +7,7 @@
 #include "core/rng.h"
 #include "data/image/resize.h"
 #include "data/store/dataset_format.h"
+#include "preprocess/network_input.h"
 
 namespace triage::data {
 namespace {
@@ -71,6 +72,12 @@ SizedImages::SizedImages(const Dataset& dataset, const SizeOptions& size)
   as_they_are_ = !info_.encoded && info_.height == size_.height && info_.width == size_.width;
   info_.height = size_.height;
   info_.width = size_.width;
+  if (!info_.encoded && !as_they_are_) {
+    preprocess::Preprocess spec = preprocess::squashed_preprocess(
+        {.height = size_.height, .width = size_.width, .channels = info_.channels, .layout = preprocess::Layout::nhwc});
+    spec.scale = 1;
+    squash_.emplace(spec);
+  }
   if (info_.encoded && size_.cache_bytes > 0) kept_ = std::make_unique<std::atomic<const Image*>[]>(dataset.size());
 }
 
@@ -111,8 +118,18 @@ const std::uint8_t* SizedImages::cut(std::uint32_t index, const Choose& choose, 
   return storage.pixels.data();
 }
 
-const std::uint8_t* SizedImages::centre(std::uint32_t index, Image& storage) const {
-  return cut(index, [&](int height, int width) { return centre_crop(height, width, size_); }, storage);
+const std::uint8_t* SizedImages::squashed(std::uint32_t index, SizedScratch& scratch) const {
+  scratch.levels.resize(squash_->elements());
+  squash_->run(dataset_.view(index, scratch.image), scratch.levels.data(), scratch.resizing);
+  std::vector<std::uint8_t>& pixels = scratch.image.pixels;
+  pixels.resize(scratch.levels.size());
+  std::ranges::transform(scratch.levels, pixels.begin(), [](float level) { return static_cast<std::uint8_t>(level); });
+  return pixels.data();
+}
+
+const std::uint8_t* SizedImages::centre(std::uint32_t index, SizedScratch& scratch) const {
+  if (squash_) return squashed(index, scratch);
+  return cut(index, [&](int height, int width) { return centre_crop(height, width, size_); }, scratch.image);
 }
 
 const std::uint8_t* SizedImages::random(std::uint32_t index, std::uint64_t seed, std::uint64_t epoch,

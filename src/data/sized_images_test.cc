@@ -5,6 +5,7 @@
 
 #include "data/data_test_support.h"
 #include "data/image/resize.h"
+#include "preprocess/network_input.h"
 
 namespace triage::data {
 namespace {
@@ -61,8 +62,8 @@ TEST(Crops, OfTheWholeAreaAreTheLargestAtARandomPlace) {
 class SizedImagesTest : public ::testing::Test {
  protected:
   Bytes centre(const SizedImages& images, std::uint32_t index) const {
-    Image storage;
-    const std::uint8_t* pixels = images.centre(index, storage);
+    SizedScratch scratch;
+    const std::uint8_t* pixels = images.centre(index, scratch);
     return {pixels, pixels + static_cast<std::size_t>(images.info().height) * images.info().width * 3};
   }
   Bytes random(const SizedImages& images, std::uint32_t index, std::uint64_t epoch) const {
@@ -107,12 +108,29 @@ TEST_F(SizedImagesTest, WhatIsKeptChangesNoPixel) {
 
 TEST_F(SizedImagesTest, RawSetsOfTheSizeAreAsTheyAre) {
   const Dataset raw = stored(small_raw(2, 3), dir_ / "raw.tds");
-  const SizedImages images(raw, {}), smaller(raw, {.height = 2, .width = 2});
-  Image storage;
-  EXPECT_EQ(images.centre(3, storage), raw.image(3));
-  EXPECT_EQ(images.random(3, 1, 1, storage), raw.image(3));
-  Image whole{4, 4, 3, {raw.image(3), raw.image(3) + raw.image_bytes()}};
-  EXPECT_EQ(centre(smaller, 3), resize(whole, 2, 2).pixels);
+  const SizedImages images(raw, {});
+  SizedScratch scratch;
+  EXPECT_EQ(images.centre(3, scratch), raw.image(3));
+  EXPECT_EQ(images.random(3, 1, 1, scratch.image), raw.image(3));
+}
+
+// By the definition: what the runtime prepares for a stage that sees its images so, before it divides by 255.
+TEST_F(SizedImagesTest, RawSetsOfAnotherSizeAreAsTheRuntimePreparesThem) {
+  const Dataset raw = stored(small_raw(2, 3), dir_ / "raw.tds");
+  for (const auto& [height, width] : {std::pair(2, 2), std::pair(3, 5), std::pair(7, 9)}) {
+    const preprocess::Preprocess spec = preprocess::squashed_preprocess({.height = height, .width = width});
+    std::vector<float> expected(spec.elements());
+    preprocess::Scratch scratch;
+    for (std::uint32_t i = 0; i < raw.size(); ++i) {
+      Image storage;
+      preprocess::Preprocessor(spec).run(raw.view(i, storage), expected.data(), scratch);
+      const Bytes found = centre(SizedImages(raw, {.height = height, .width = width}), i);
+      for (int pixel = 0; pixel < height * width; ++pixel) {
+        for (int c = 0; c < 3; ++c)
+          EXPECT_FLOAT_EQ(static_cast<float>(found[pixel * 3 + c]) / 255, expected[c * height * width + pixel]);
+      }
+    }
+  }
 }
 
 TEST_F(SizedImagesTest, BadOptionsAreErrors) {

@@ -8,7 +8,7 @@
 
 namespace triage::engine {
 
-inline constexpr const char* kAuto = "auto";  // compiled kernels where every stage has them, else ONNX Runtime
+inline constexpr const char* kAuto = "auto";  // of each stage: compiled kernels where it has them, else ONNX Runtime
 
 inline constexpr const char* kOnnxRuntime = "onnxruntime";
 inline constexpr const char* kCompiled = "compiled";

@@ -35,7 +35,10 @@ ErrorInfo current_error() noexcept {
     } catch (const Failure& failure) {
       return {failure.code, failure.what()};
     } catch (const FileError& error) {
-      return {error.missing() ? ErrorCode::not_found : ErrorCode::unreadable, error.what()};
+      // No file can have a name that is too long.
+      return {
+          error.missing() || error.error == std::errc::filename_too_long ? ErrorCode::not_found : ErrorCode::unreadable,
+          error.what()};
     } catch (const Error& error) {
       return {ErrorCode::damaged, error.what()};
     } catch (const std::bad_alloc&) {

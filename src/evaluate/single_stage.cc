@@ -9,18 +9,18 @@
 namespace triage::evaluate {
 
 void write_single_stage(const fs::path& directory, const std::string& name, const fs::path& to) {
-  plan::Plan plan = plan::load_plan(directory);
-  const auto stage = std::ranges::find(plan.stages, name, &plan::Stage::name);
+  const plan::Plan whole = plan::load_plan(directory);
+  const auto stage = std::ranges::find(whole.stages, name, &plan::Stage::name);
   std::string names;
-  for (const plan::Stage& known : plan.stages)
+  for (const plan::Stage& known : whole.stages)
     if (known.input == plan::StageInput::image) names += (names.empty() ? "" : ", ") + known.name;
-  if (stage == plan.stages.end() || stage->input != plan::StageInput::image)
+  if (stage == whole.stages.end() || stage->input != plan::StageInput::image)
     fail("{}: stage: found '{}', expected one that starts from the image: {}", directory.string(), name, names);
 
-  plan::Stage alone = *stage;
+  plan::Plan plan = plan::plan_of_stages(whole, {{static_cast<std::size_t>(stage - whole.stages.begin())}});
+  plan::Stage& alone = plan.stages.front();
   alone.exit = {.temperature = alone.exit.temperature};
   plan.name += " " + name;
-  plan.stages = {alone};
   plan.predicted.reset();
   fs::create_directories(to);
   fs::copy_file(directory / alone.onnx, to / alone.onnx);

@@ -2,12 +2,12 @@
 // network it was made of.
 #pragma once
 
-#include "compiler/stage_graph.h"
 #include "exporting/stage_model.h"
+#include "model/graph.h"
 
 namespace triage::exporting {
 
 // Throws Error where the plan's stage and the graph do not fit together, or the stage is in int8 already.
-StageModel stage_from_graph(const compiler::StageGraph& graph, const plan::Plan& plan, std::size_t stage);
+StageModel stage_from_graph(const model::Graph& graph, const plan::Plan& plan, std::size_t stage);
 
 }  // namespace triage::exporting

@@ -51,20 +51,18 @@ StageModel stage_from_network(const supernet::NetworkImpl& network, const StageO
   return stage;
 }
 
-Engine network_engine(const supernet::NetworkImpl& network, const std::vector<float>& mean,
+Engine network_engine(const supernet::AnyNetworkImpl& network, const std::vector<float>& mean,
                       const std::vector<float>& stddev, std::size_t blocks) {
-  const plan::InputShape input = network.input();
-  auto options = network.options();
-  options.bf16 = false;
-  supernet::Network copy(network.space(), input, network.classes(), options, /*seed=*/0);
-  copy->load_state(network.state(), "network engine");
+  const plan::InputShape input = network.seen();
+  const supernet::AnyNetwork copy = network.copy(/*bf16=*/false);
   copy->eval();
   const auto centre = per_channel(mean, input.channels, "mean"), spread = per_channel(stddev, input.channels, "stddev");
 
-  const std::vector<int>& exits = options.exits;
+  const std::vector<int>& exits = network.exits();
+  const family::AnySpace space = network.any_space();
   const auto exit = std::ranges::find(exits, static_cast<int>(blocks) - 1) - exits.begin();
-  if (blocks > 0 && blocks < network.arch().blocks.size() && exit == std::ssize(exits)) {
-    fail("network engine: expected an exit behind {} blocks of {}, found none", blocks, network.arch().text());
+  if (blocks > 0 && blocks < space->sections() && exit == std::ssize(exits)) {
+    fail("network engine: expected an exit behind {} blocks of {}, found none", blocks, space->largest().text());
   }
   return {"libtorch", [copy, centre, spread, input, exit](std::span<const float> images, int n) {
             const torch::NoGradGuard no_gradients;
@@ -72,9 +70,8 @@ Engine network_engine(const supernet::NetworkImpl& network, const std::vector<fl
             if (pixels.numel() != static_cast<std::int64_t>(images.size()))
               fail("libtorch: found {} values for {} images, expected {}", images.size(), n, pixels.numel());
             std::copy(images.begin(), images.end(), pixels.data_ptr<float>());
-            auto network_copy = copy;  // a shared handle; forward() is not const
-            const auto output = network_copy->forward(
-                ((pixels - centre) / spread).contiguous(at::MemoryFormat::ChannelsLast), /*features=*/true);
+            const auto output = copy->forward(((pixels - centre) / spread).contiguous(at::MemoryFormat::ChannelsLast),
+                                              /*features=*/true);
             const bool last = exit == std::ssize(output.exits);
             const at::Tensor& logits = last ? output.logits : output.exits[static_cast<std::size_t>(exit)];
             return NamedOutputs{{"logits", values(logits)}, {"features", values(output.features)}};

@@ -27,10 +27,10 @@ struct StageOptions {
 // The numbers are copied. Throws Error when they are not finite or the options do not fit.
 StageModel stage_from_network(const supernet::NetworkImpl& network, const StageOptions& options);
 
-// The network in fp32 on the CPU, evaluation mode, as an engine with the outputs "logits", of the head behind `blocks`
-// blocks (0: the last one), and "features". It works on a copy of its own, so `network` keeps its mode, precision and
-// device. Not thread-safe.
-Engine network_engine(const supernet::NetworkImpl& network, const std::vector<float>& mean,
+// A network of any family in fp32 on the CPU, evaluation mode, as an engine with the outputs "logits", of the head
+// behind `blocks` blocks or sections (0: the last one), and "features". It works on a copy of its own, so `network`
+// keeps its mode, precision and device. Not thread-safe.
+Engine network_engine(const supernet::AnyNetworkImpl& network, const std::vector<float>& mean,
                       const std::vector<float>& stddev, std::size_t blocks = 0);
 
 }  // namespace triage::exporting

@@ -66,6 +66,12 @@ std::string GraphBuilder::constant(const std::string& name, float value) {
 }
 
 std::string GraphBuilder::constant(const std::string& name, const std::vector<std::int64_t>& shape,
+                                   std::span<const double> values) {
+  add_constant(*graph_, prefix_ + name, onnx::TensorProto::DOUBLE, shape, values);
+  return prefix_ + name;
+}
+
+std::string GraphBuilder::constant(const std::string& name, const std::vector<std::int64_t>& shape,
                                    std::span<const std::int64_t> values) {
   add_constant(*graph_, prefix_ + name, onnx::TensorProto::INT64, shape, values);
   return prefix_ + name;
@@ -105,12 +111,14 @@ onnx::ValueInfoProto value_info(const std::string& name, onnx::TensorProto::Data
   return info;
 }
 
-onnx::ModelProto new_model(const std::string& graph_name) {
+int ir_version(int opset) { return opset >= 21 ? 10 : opset >= 19 ? 9 : kIrVersion; }
+
+onnx::ModelProto new_model(const std::string& graph_name, int opset) {
   onnx::ModelProto model;
-  model.set_ir_version(kIrVersion);
-  auto& opset = *model.add_opset_import();
-  opset.set_domain("");
-  opset.set_version(kOpset);
+  model.set_ir_version(ir_version(opset));
+  auto& import = *model.add_opset_import();
+  import.set_domain("");
+  import.set_version(opset);
   model.set_producer_name("triage");
   model.set_producer_version(version());
   model.mutable_graph()->set_name(graph_name);

@@ -22,6 +22,16 @@ class OnnxEngine {
       outputs_.push_back(session_.GetOutputNameAllocated(i, allocator).get());
   }
 
+  NamedOutputs run_image(const ImageView& image) {
+    const std::vector<std::int64_t> shape{image.height, image.width, image.channels};
+    const auto size = static_cast<std::size_t>(image.height) * image.width * image.channels;
+    NamedOutputs outputs;
+    run_value(Ort::Value::CreateTensor<std::uint8_t>(memory_, const_cast<std::uint8_t*>(image.pixels), size,
+                                                     shape.data(), shape.size()),
+              outputs);
+    return outputs;
+  }
+
   NamedOutputs run(std::span<const float> images, int n) {
     const int batch = shape_.at(0) == 1 ? 1 : n;
     const std::size_t size = images.size() / n;
@@ -43,11 +53,15 @@ class OnnxEngine {
   void run_batch(std::span<const float> images, int n, NamedOutputs& outputs) {
     auto shape = shape_;
     shape[0] = n;
+    run_value(Ort::Value::CreateTensor<float>(memory_, const_cast<float*>(images.data()), images.size(), shape.data(),
+                                              shape.size()),
+              outputs);
+  }
+
+  void run_value(const Ort::Value& value, NamedOutputs& outputs) {
     const char* input = input_.c_str();
     std::vector<const char*> names;
     for (const auto& name : outputs_) names.push_back(name.c_str());
-    const auto value = Ort::Value::CreateTensor<float>(memory_, const_cast<float*>(images.data()), images.size(),
-                                                       shape.data(), shape.size());
     const auto results = session_.Run(Ort::RunOptions{nullptr}, &input, &value, 1, names.data(), names.size());
     for (std::size_t i = 0; i < results.size(); ++i) append(results[i], outputs[outputs_[i]]);
   }
@@ -79,21 +93,33 @@ class OnnxEngine {
   std::vector<std::string> outputs_;
 };
 
+// What ONNX Runtime throws, as Error.
+template <class Run>
+auto named_errors(const std::string& name, const char* what, Run&& run) {
+  try {
+    return run();
+  } catch (const Ort::Exception& error) {
+    fail("{}: {}: {}", name, what, error.what());
+  }
+}
+
+std::shared_ptr<OnnxEngine> opened(const std::string& name, const onnx::ModelProto& model, int threads) {
+  return named_errors(name, "ONNX Runtime refuses the model",
+                      [&] { return std::make_shared<OnnxEngine>(name, model.SerializeAsString(), threads); });
+}
+
 }  // namespace
 
 Engine onnx_engine(const std::string& name, const onnx::ModelProto& model, int threads) {
-  try {
-    const auto engine = std::make_shared<OnnxEngine>(name, model.SerializeAsString(), threads);
-    return {name, [name, engine](std::span<const float> images, int n) {
-              try {
-                return engine->run(images, n);
-              } catch (const Ort::Exception& error) {
-                fail("{}: ONNX Runtime: {}", name, error.what());
-              }
-            }};
-  } catch (const Ort::Exception& error) {
-    fail("{}: ONNX Runtime refuses the model: {}", name, error.what());
-  }
+  return {name, [name, engine = opened(name, model, threads)](std::span<const float> images, int n) {
+            return named_errors(name, "ONNX Runtime", [&] { return engine->run(images, n); });
+          }};
+}
+
+ImageEngine onnx_image_engine(const std::string& name, const onnx::ModelProto& model, int threads) {
+  return {name, [name, engine = opened(name, model, threads)](const ImageView& image) {
+            return named_errors(name, "ONNX Runtime", [&] { return engine->run_image(image); });
+          }};
 }
 
 }  // namespace triage::exporting

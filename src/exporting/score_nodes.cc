@@ -26,8 +26,15 @@ EvidenceNames add_probabilities(GraphBuilder& builder, double temperature, const
 }
 
 std::string add_largest(GraphBuilder& builder, const std::string& probabilities, const std::string& name) {
-  auto largest = builder.node("ReduceMax", {probabilities}, name);
-  builder.attribute("axes", std::vector<std::int64_t>{1}).attribute("keepdims", 1);
+  constexpr int kAxesAreAnInput = 18;  // from this operator set on
+  const std::vector<std::int64_t> axes{1};
+  if (builder.opset() < kAxesAreAnInput) {
+    auto largest = builder.node("ReduceMax", {probabilities}, name);
+    builder.attribute("axes", axes).attribute("keepdims", 1);
+    return largest;
+  }
+  auto largest = builder.node("ReduceMax", {probabilities, builder.constant(name + "_axes", {1}, axes)}, name);
+  builder.attribute("keepdims", 1);
   return largest;
 }
 

@@ -1,4 +1,4 @@
-// StageModel: one stage of a plan as plain numbers, and how it becomes a standard ONNX file.
+// StageModel: one stage of a plan as plain numbers, and how it becomes a graph and with that a standard ONNX file.
 //
 // Graph (N is dynamic, float32 throughout):
 //   "image" [N, C, H, W] in [0, 1], or "carry_in" [N, c, h, w], the output of block first_block - 1
@@ -21,6 +21,7 @@
 
 #include "exporting/graph_builder.h"
 #include "exporting/int8/int8.h"
+#include "model/graph.h"
 #include "plan/plan.h"
 
 namespace triage::exporting {
@@ -60,6 +61,8 @@ std::vector<float> file_weight(const StageModel& stage, std::size_t conv);
 // Throws Error naming the stage, the layer, found and expected: sizes, values that are not finite, stddev <= 0.
 void check_stage_model(const StageModel& stage);
 
-onnx::ModelProto stage_to_onnx(const StageModel& stage);  // checks the stage first
+// Both check the stage first. The graph has no score; shapes are inferred.
+model::Graph stage_to_graph(const StageModel& stage);
+onnx::ModelProto stage_to_onnx(const StageModel& stage);
 
 }  // namespace triage::exporting

@@ -11,6 +11,9 @@
 
 #include "core/error.h"
 #include "exporting/graph_builder.h"
+#include "model/onnx/read.h"
+#include "model/onnx/write.h"
+#include "model/shapes.h"
 
 namespace triage::importing {
 namespace {
@@ -218,6 +221,18 @@ onnx::ModelProto adapted(const OnnxNet& net, const Adaptation& adaptation) {
     features.mutable_type()->mutable_tensor_type()->set_elem_type(exporting::kFloat);
   }
   return model;
+}
+
+std::optional<onnx::ModelProto> folded(const onnx::ModelProto& model, const fs::path& file) {
+  try {
+    model::Graph graph = model::from_onnx(model, file.string(), file.parent_path());
+    const std::size_t nodes = graph.nodes.size();
+    model::fold_constants(graph);
+    if (graph.nodes.size() == nodes) return std::nullopt;
+    return model::to_onnx(graph);
+  } catch (const Error&) {  // an engine may still run it
+    return std::nullopt;
+  }
 }
 
 AnswerKind answer_kind(std::span<const float> answers, std::size_t width, const std::string& origin) {

@@ -112,6 +112,49 @@ TEST_F(AdaptTest, ValuesForRouters) {
   }
 }
 
+// A mean over maps whose sizes are computed, as PyTorch's exporters write it: shapes become constants and the answers
+// stay. Nothing to fold, or a graph that cannot be read: none.
+TEST_F(AdaptTest, WhatDoesNotDependOnTheImageBecomesConstants) {
+  for (const int opset : {9, 13, 22}) {
+    onnx::ModelProto model = TestNet{.opset = opset}.model();
+    onnx::GraphProto& graph = *model.mutable_graph();
+    onnx::GraphProto front;
+    exporting::GraphBuilder builder(front);
+    builder.node("Shape", {"x"}, "sizes");
+    builder.node("Gather",
+                 {"sizes", builder.constant("first", std::vector<std::int64_t>{}, std::array{std::int64_t{0}})}, "n");
+    builder.node("Unsqueeze", {"n"}, "n_row");
+    if (opset < 13) {
+      builder.attribute("axes", std::vector<std::int64_t>{0});
+    } else {
+      front.mutable_node(front.node_size() - 1)->add_input(builder.constant("axis", {1}, std::vector<std::int64_t>{0}));
+    }
+    const std::vector<std::int64_t> rest{3};
+    builder.node("Concat", {"n_row", builder.constant("rest", {1}, rest)}, "shape_computed");
+    builder.attribute("axis", std::int64_t{0});
+    for (auto& node : *graph.mutable_node()) {
+      if (node.op_type() == "Reshape" && node.input(1) == "shape") node.set_input(1, "shape_computed");
+      *front.add_node() = node;
+    }
+    graph.mutable_node()->Swap(front.mutable_node());
+    for (const auto& tensor : front.initializer()) *graph.add_initializer() = tensor;
+    const OnnxNet net = read_onnx_net({.file = save(model, directory_ / "net.onnx")}, 3);
+    const onnx::ModelProto whole = adapted(net, {});
+    const auto lean = folded(whole, net.file);
+    ASSERT_TRUE(lean) << opset;
+    EXPECT_EQ(lean->graph().node_size(), whole.graph().node_size() - 4) << opset;
+    EXPECT_EQ(lean->opset_import(0).version(), opset);
+    std::string bytes;
+    lean->SerializeToString(&bytes);
+    const auto session = engine::make_onnx_session(bytes, "net.onnx", {});
+    for (const int n : {1, 3, 8}) expect_right(TestNet{}, *session, n);
+    EXPECT_FALSE(folded(*lean, net.file)) << opset;
+    onnx::ModelProto odd = whole;
+    odd.mutable_graph()->add_sparse_initializer();
+    EXPECT_FALSE(folded(odd, net.file));
+  }
+}
+
 TEST(AnswerKind, IsSeenByTheValues) {
   EXPECT_EQ(answer_kind(std::vector{0.2f, 0.8f, 0.5f, 0.5f}, 2, "net"), AnswerKind::probabilities);
   EXPECT_EQ(answer_kind(std::vector{-0.2f, 1.2f, 0.5f, 0.5f}, 2, "net"), AnswerKind::logits);

@@ -1,12 +1,14 @@
 #include "importing/onnx_net.h"
 
 #include <algorithm>
+#include <charconv>
 #include <format>
 #include <map>
 #include <optional>
 #include <set>
 
 #include "core/error.h"
+#include "core/system/limits.h"
 #include "core/text.h"
 
 namespace triage::importing {
@@ -25,33 +27,59 @@ std::string text(const onnx::TensorShapeProto& shape) {
 
 std::string type_name(int type) { return onnx::TensorProto::DataType_Name(type); }
 
+// A stage is one ONNX file, which protobuf bounds; until it is opened its weights are in memory this often.
+void check_size(const std::string& file, std::uint64_t bytes) {
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 31, kCopies = 4;
+  if (bytes >= kMost)
+    fail("{}: found {} of model and weights, expected less than {}: a stage is one ONNX file", file, size_text(bytes),
+         size_text(kMost));
+  require_memory(file, kCopies * bytes);
+}
+
+std::uint64_t size_of_file(const fs::path& file) {
+  std::error_code error;
+  const std::uint64_t bytes = fs::file_size(file, error);
+  if (error) fail("{}: unreadable: {}", file.string(), error.message());
+  return bytes;
+}
+
+// "offset" and "length" of external data.
+std::uint64_t number_of(const std::string& text, const std::string& where) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size())
+    fail("{}: found '{}', expected a number of bytes", where, printable_line(text));
+  return number;
+}
+
 // The data that a file keeps beside it. Names are relative to the file, and may not lead out of its directory.
 void inline_external_data(onnx::ModelProto& model, const fs::path& file, Sha256& sha) {
   std::map<std::string, std::string> read;
+  std::uint64_t total = size_of_file(file);
   for (onnx::TensorProto& tensor : *model.mutable_graph()->mutable_initializer()) {
     if (tensor.data_location() != onnx::TensorProto::EXTERNAL) continue;
     std::string location;
-    std::size_t offset = 0;
-    std::optional<std::size_t> length;
+    std::uint64_t offset = 0;
+    std::optional<std::uint64_t> length;
+    const std::string where = std::format("{}: initializer '{}': external data", file.string(), tensor.name());
     for (const auto& entry : tensor.external_data()) {
       if (entry.key() == "location") location = entry.value();
-      if (entry.key() == "offset") offset = std::stoull(entry.value());
-      if (entry.key() == "length") length = std::stoull(entry.value());
+      if (entry.key() == "offset") offset = number_of(entry.value(), where + ": offset");
+      if (entry.key() == "length") length = number_of(entry.value(), where + ": length");
     }
     const fs::path relative(location);
     if (location.empty() || relative.is_absolute() || std::ranges::find(relative, "..") != relative.end())
-      fail("{}: initializer '{}': external data: found location '{}', expected a file below the model's directory",
-           file.string(), tensor.name(), location);
+      fail("{}: found location '{}', expected a file below the model's directory", where, location);
     auto [found, is_new] = read.try_emplace(location);
     if (is_new) {
+      check_size(file.string(), total += size_of_file(file.parent_path() / relative));
       found->second = read_file(file.parent_path() / relative);
       sha.update(found->second.data(), found->second.size());
     }
     const std::string& bytes = found->second;
-    const std::size_t size = length.value_or(bytes.size() - std::min(offset, bytes.size()));
+    const std::uint64_t size = length.value_or(bytes.size() - std::min<std::uint64_t>(offset, bytes.size()));
     if (offset > bytes.size() || size > bytes.size() - offset)
-      fail("{}: initializer '{}': external data: found {} bytes in '{}', expected {} from {}", file.string(),
-           tensor.name(), bytes.size(), location, size, offset);
+      fail("{}: found {} bytes in '{}', expected {} from {}", where, bytes.size(), location, size, offset);
     tensor.set_raw_data(bytes.substr(offset, size));
     tensor.clear_external_data();
     tensor.clear_data_location();
@@ -187,7 +215,9 @@ NetOutput output_of(const OnnxNet& net, const NetRequest& request, const std::ve
 
 OnnxNet read_onnx_net(const NetRequest& request, int classes, int names) {
   OnnxNet net{.name = request.file.stem().string(), .file = request.file};
-  const std::string file = request.file.string(), bytes = read_file(request.file);
+  const std::string file = request.file.string();
+  check_size(file, size_of_file(request.file));
+  const std::string bytes = read_file(request.file);
   Sha256 sha;
   sha.update(bytes.data(), bytes.size());
   if (bytes.empty() || !net.model.ParseFromString(bytes) || !net.model.has_graph() || net.model.graph().node().empty())

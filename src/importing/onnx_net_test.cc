@@ -133,6 +133,17 @@ TEST_F(OnnxNetTest, DataBesideTheFile) {
               HasSubstr("expected a file below the model's directory"));
 }
 
+TEST_F(OnnxNetTest, WhatDoesNotFitIsRefusedBeforeItIsRead) {
+  const onnx::ModelProto model = with_data_beside(directory_.path(), "weights.bin");
+  fs::resize_file(directory_.path() / "weights.bin", std::uintmax_t{3} << 30);  // a hole: no byte of it is on the disk
+  EXPECT_THAT(refused(model), HasSubstr("found 3.0 GiB of model and weights, expected less than 2.0 GiB"));
+  onnx::ModelProto odd = with_data_beside(directory_.path(), "weights.bin");
+  for (auto& tensor : *odd.mutable_graph()->mutable_initializer()) {
+    if (tensor.name() == "weights") tensor.mutable_external_data(1)->set_value("-1");
+  }
+  EXPECT_THAT(refused(odd), HasSubstr("offset: found '-1', expected a number of bytes"));
+}
+
 TEST_F(OnnxNetTest, ValuesForRoutersAreFoundByName) {
   EXPECT_NO_THROW(read(TestNet{}, {.features = "pooled"}));
   EXPECT_THAT(refused(TestNet{}.model(), {.features = "nothing"}),

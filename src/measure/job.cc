@@ -12,7 +12,7 @@
 
 #include "core/files/file_lock.h"
 #include "core/system/machine.h"
-#include "cost/measured_on.h"
+#include "cost_tables/measured_on.h"
 #include "measure/stages/stage_engine.h"
 #include "measure/stages/stage_list.h"
 
@@ -148,7 +148,7 @@ DeviceState state_now(const std::vector<int>& cores) {
   return read_device_state();
 }
 
-cost::CostTable measure_part(const Measurable& what, const fs::path& directory, const Images& images, const Job& job,
+cost::CostTable measure_part(const Measurable& what, const fs::path& directory, Images images, const Job& job,
                              const JobPart& part, const std::function<void(std::size_t)>& on_round) {
   ProfileOptions options = job.profile;
   options.threads = {part.threads};
@@ -181,9 +181,10 @@ cost::CostTable measure_part(const Measurable& what, const fs::path& directory, 
 
 cost::CostTable run_job(const fs::path& directory, const fs::path& images_file, const Job& job,
                         const fs::path& state_file, const ProgressCall& progress) {
+  if (job.profile.behind) fail("a job: behind: expected false: its rows are measured in parts");
   const Measurable what = load_measurable(directory);
-  const PixelFile pixels(images_file, what.plan.input);
-  const Images& images = pixels.images();
+  const ImageFile file(images_file, what.plan.input);
+  const Images images = file.images();
 
   std::optional<FileLock> lock;
   if (!state_file.empty())

@@ -4,13 +4,13 @@
 
 #include <functional>
 
-#include "cost/cost_table.h"
+#include "cost_tables/cost_table.h"
 #include "measure/device_state.h"
 #include "measure/stages/stages.h"
 
 namespace triage::measure {
 
-inline constexpr int kJobProtocol = 2;  // between this program and the measuring program on a device
+inline constexpr int kJobProtocol = 3;  // between this program and the measuring program on a device
 
 struct Job {
   ProfileOptions profile;
@@ -32,10 +32,10 @@ struct JobProgress {
   bool waiting = false;   // another measurement runs on this device
 };
 
-// directory: a plan, or stages with their stages.json (stage_list.h). images_file: pixels [count, height, width,
-// channels] and nothing else. Rows of the same threads and batch are timed in turns (or one by one, where the job says
-// so), up to Job::interleaved in a part; the device's state is read before and after it; rows that were timed while it
-// changed too much (Job::limits) are marked as not stable.
+// directory: a plan, or stages with their stages.json (stage_list.h). images_file: stages/images.h. Rows of the same
+// threads and batch are timed in turns (or one by one, where the job says so), up to Job::interleaved in a part; the
+// device's state is read before and after it; rows that were timed while it changed too much (Job::limits) are marked
+// as not stable.
 //
 // state_file: what was measured, row by row; what is in it already is not measured again. Empty: nothing is kept. While
 // one job with a state file runs, others whose state files lie in the same directory wait. Throws Error when the file

@@ -12,6 +12,7 @@
 #include "engine/session.h"
 #include "engine/testing/test_models.h"
 #include "engine/testing/test_program.h"
+#include "measure/stages/memory.h"
 #include "measure/stages/stage_list.h"
 
 namespace triage::measure {
@@ -147,6 +148,29 @@ TEST_F(JobTest, RowsInInt8AreFoundAgain) {
   EXPECT_EQ(to_json(run()).dump(), to_json(table).dump());
 }
 
+// One of photographs: each is brought to the network's size, which is part of what is timed.
+TEST_F(JobTest, APlanOfAnySizeIsMeasuredOnImagesOfManySizes) {
+  plan::Plan plan = plan::load_plan(directory_.path());
+  plan.input = {.channels = 3, .height = 0, .width = 0};
+  plan.stages[0].preprocess = preprocess::Preprocess{
+      .resize = {.mode = preprocess::ResizeMode::exact, .height = 4, .width = 5}, .height = 4, .width = 5};
+  plan.stages[0].preprocess->mean = {0, 0, 0};
+  plan.stages[0].preprocess->stddev = {1, 1, 1};
+  plan::save_plan(directory_.path(), plan);
+  EXPECT_THAT(error_of([&] { run(); }), HasSubstr("images.bin: expected 'TRIAGEIM' and sizes at its beginning"));
+  const std::vector<std::uint8_t> pixels(300, 9);
+  const std::vector<ImageView> images{{pixels.data(), 10, 10, 3}, {pixels.data(), 3, 2, 3}, {pixels.data(), 40, 5, 1}};
+  write_file_atomic(images_, image_file_bytes(images, plan.input));
+  const cost::CostTable table = run();
+  EXPECT_EQ(table.entries.size(), 6u);
+  for (const char* row : {"little", "deeper", "plan"}) EXPECT_NE(table.find(row_of(row, 2)), nullptr) << row;
+  EXPECT_GT(observe_memory(directory_.path(), 1, images).peak_kb, 0);
+
+  plan.stages[0].preprocess.reset();  // stages that are put together may be anything
+  EXPECT_EQ(error_of([&] { profile_stages(plan, directory_.path(), images, job_.profile); }),
+            "profile: stage 'little': found no preprocessing, expected one for images of any size");
+}
+
 TEST_F(JobTest, AStateOfSomethingElseIsRefused) {
   run();
   job_.profile.measure.max_runs = 31;
@@ -241,7 +265,7 @@ TEST_F(JobTest, XnnpackRowsCarryTheProvider) {
 
 TEST_F(JobTest, CompiledRowsAndTheWholePlan) {
   job_.profile.provider = "compiled";
-  EXPECT_EQ(error_of([&] { run(); }), "engine 'compiled': stage 'little' was not compiled");
+  EXPECT_EQ(error_of([&] { run(); }), "engine 'compiled': stage 'little': was not compiled");
   fs::copy_file(TESTING_KERNELS, directory_ / "kernels.so");
   plan::Plan plan = plan::load_plan(directory_.path());
   plan.input = {3, 2, 2};

@@ -87,6 +87,10 @@ bool windows_agree(const std::vector<Window>& windows, double tolerance) {
   return high->mean_us - low->mean_us <= tolerance * low->mean_us;
 }
 
+void stop_if_requested(const StopToken& stop) {
+  if (stop.requested()) throw Interrupted("measuring was interrupted; nothing was written, start it again");
+}
+
 Measurement measure(const Callable& subject, const MeasureOptions& options, const Clock& clock) {
   return std::move(measure_interleaved({subject}, options, clock).front());
 }
@@ -102,7 +106,7 @@ std::vector<Measurement> measure_interleaved(const std::vector<Callable>& callab
 
   // A subject that used up its time is left alone while the others finish; one that is merely done goes on.
   for (std::size_t round = 0;; ++round) {
-    if (options.stop.requested()) throw Interrupted("measuring was interrupted; nothing was written, start it again");
+    stop_if_requested(options.stop);
     if (on_round) on_round(round);
     if (std::ranges::all_of(subjects, &Subject::done)) break;
     for (Subject& subject : subjects) {

@@ -49,6 +49,9 @@ struct Measurement {
 // Whether the last three windows' means lie within `tolerance` of the smallest of them. Fewer than three: no.
 bool windows_agree(const std::vector<Window>& windows, double tolerance);
 
+// Throws Interrupted when it is to stop.
+void stop_if_requested(const StopToken& stop);
+
 // Throws Error on options that can never end (window, maximum or tolerance not positive), Interrupted when it is
 // to stop, and whatever the callable throws.
 Measurement measure(const Callable& subject, const MeasureOptions& options, const Clock& clock = steady_seconds);

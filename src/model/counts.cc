@@ -64,34 +64,60 @@ std::int64_t peak_bytes(const Graph& graph) {
   return peak;
 }
 
-// Inputs of a node that only say how it is done: shapes, axes, scales, zero points.
-std::set<ValueId> scales_of(const Graph& graph) {
-  std::set<ValueId> scales;
+struct Scales {
+  std::set<ValueId> all;         // inputs of a node that only say how it is done: scales, zero points
+  std::set<ValueId> of_weights;  // scales of constants of 8 bits
+};
+Scales scales_of(const Graph& graph) {
+  Scales scales;
+  const auto note = [&](ValueId value, ValueId scale, ValueId zero) {
+    scales.all.insert({scale, zero});
+    if (graph.constant(value) && bits_of(graph.value(value).type) == 8) scales.of_weights.insert(scale);
+  };
   for (const Node& node : graph.nodes) {
     if (node.op == Op::quantize || node.op == Op::dequantize) {
-      scales.insert({node.input(1), node.input(2)});
+      note(node.input(0), node.input(1), node.input(2));
     } else if (const auto form = quantized_form(graph, node)) {
       for (const QuantizedOperand& operand : form->inputs)
-        scales.insert({node.input(operand.scale), node.input(operand.zero)});
-      scales.insert({node.input(form->output_scale), node.input(form->output_zero)});
+        note(node.input(operand.value), node.input(operand.scale), node.input(operand.zero));
+      scales.all.insert({node.input(form->output_scale), node.input(form->output_zero)});
     }
   }
   return scales;
 }
 
+// Constants that an input is normalised by before anything else is done with it.
+std::set<ValueId> normalisation_of(const Graph& graph) {
+  std::set<ValueId> images(graph.inputs.begin(), graph.inputs.end()), constants;
+  for (const Node& node : graph.nodes) {
+    const bool arithmetic = node.op == Op::sub || node.op == Op::add || node.op == Op::mul || node.op == Op::div;
+    if (!arithmetic && node.op != Op::identity && node.op != Op::cast) continue;
+    const auto known = [&](ValueId id) { return images.contains(id) || graph.constant(id); };
+    if (!std::ranges::all_of(node.inputs, known)) continue;
+    images.insert(node.output());
+    for (const ValueId id : node.inputs)
+      if (graph.constant(id)) constants.insert(id);
+  }
+  return constants;
+}
+
 void count_constants(const Graph& graph, Counts& counts) {
   const auto readers = graph.readers();
-  const std::set<ValueId> scales = scales_of(graph);
+  const Scales scales = scales_of(graph);
+  const std::set<ValueId> normalisation = normalisation_of(graph);
   for (std::size_t i = 0; i < graph.values.size(); ++i) {
     const Value& value = graph.values[i];
-    if (!value.constant || readers[i].empty()) continue;
-    counts.weight_bytes += static_cast<std::int64_t>(value.constant->bytes->size());
+    const auto id = static_cast<ValueId>(i);
+    if (!value.constant || readers[i].empty() || normalisation.contains(id)) continue;
+    const auto bytes = static_cast<std::int64_t>(value.constant->bytes->size());
+    if (scales.of_weights.contains(id)) counts.weight_bytes += bytes;
     const bool real = value.type == Type::float32 || value.type == Type::float16 || value.type == Type::bfloat16 ||
                       value.type == Type::float64;
     const bool bias = value.type == Type::int32 && value.constant->size() > 1;  // of a product in integers
     const bool weight = real || value.quantization || bias || value.type == Type::int8;
-    if (weight && value.constant->size() > 1 && !scales.contains(static_cast<ValueId>(i)))
-      counts.parameters += value.constant->size();
+    if (!weight || value.constant->size() <= 1 || scales.all.contains(id)) continue;
+    counts.parameters += value.constant->size();
+    counts.weight_bytes += bytes;
   }
 }
 

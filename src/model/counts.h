@@ -17,9 +17,10 @@ struct NodeCount {
 // Of one image. Convolutions and matrix products are counted, also those in integers; nothing else is.
 struct Counts {
   std::int64_t macs = 0;
-  std::int64_t parameters = 0;    // numbers in constants of more than one element that nodes read as weights: what is
-                                  // real, and integers with a scale (their scales and zero points are none)
-  std::int64_t weight_bytes = 0;  // of all constants that nodes read, as the file keeps them
+  // Numbers in constants of more than one element that nodes read as weights: what is real, and integers with a scale.
+  // None are: scales and zero points, and what an input is normalised by (sums and products of it with constants).
+  std::int64_t parameters = 0;
+  std::int64_t weight_bytes = 0;  // of the parameters, as the file keeps them, and the scales of those in 8 bits
   std::int64_t peak_activation_bytes = 0;  // largest sum of values alive at once, the nodes run in order, none in place
   std::vector<NodeCount> nodes;            // with macs, in order
   std::vector<std::string> not_counted;    // nodes whose cost is not known: opaque ones, products of unknown sizes

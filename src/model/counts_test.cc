@@ -70,7 +70,15 @@ TEST(Counts, IntegersCount) {
                " float[2] ws = {0.1, 0.2}, int8[2] wz = {0, 0}> { y = QLinearConv(x, xs, xz, w, ws, wz, xs, xz, b) }"));
   EXPECT_EQ(counts.macs, 32);
   EXPECT_EQ(counts.parameters, 4);
-  EXPECT_EQ(counts.weight_bytes, 4 + 1 + 2 + 8 + 8 + 2);
+  EXPECT_EQ(counts.weight_bytes, 2 + 8 + 8);  // weights, biases, the weights' scales
+}
+
+TEST(Counts, WhatAnImageIsNormalisedByIsNoParameter) {
+  const Counts counts =
+      count(graph_of("(float[1,2] x) => (float[1,2] y) <float[2] m = {1,2}, float[2] s = {1,2}, float[2] b = {1,2}> {\n"
+                     " a = Sub(x, m)\n c = Div(a, s)\n d = Relu(c)\n y = Add(d, b) }"));
+  EXPECT_EQ(counts.parameters, 2);  // b
+  EXPECT_EQ(counts.weight_bytes, 8);
 }
 
 TEST(Counts, SaysWhatItDoesNotKnow) {

@@ -114,6 +114,17 @@ ValueId Graph::add_constant(std::string value_name, TensorData data) {
   return add_value(std::move(value));
 }
 
+ValueId Graph::add_node(Op op, std::vector<ValueId> read, const std::string& node_name, Attributes attributes) {
+  for (const AttributeSpec& attribute : spec_of(op).attributes) {
+    if (attribute.value) attributes.try_emplace(std::string(attribute.name), *attribute.value);
+  }
+  Node node{.op = op, .name = node_name, .inputs = std::move(read)};
+  node.attributes = std::move(attributes);
+  node.outputs = {add_value({.name = node_name})};
+  nodes.push_back(std::move(node));
+  return nodes.back().output();
+}
+
 std::string Graph::label(const Node& node) const {
   const auto named = std::ranges::find_if(node.outputs, [](ValueId id) { return id != kNone; });
   const std::string& name_of = node.name.empty() && named != node.outputs.end() ? value(*named).name : node.name;

@@ -56,11 +56,13 @@ struct Value {
   std::optional<Quantization> quantization;  // of a value in integers whose scale and zero point are constants
 };
 
+using Attributes = std::map<std::string, Attribute, std::less<>>;
+
 struct Node {
   Op op = Op::opaque;
   std::string name;  // may be empty
   std::vector<ValueId> inputs, outputs;
-  std::map<std::string, Attribute, std::less<>> attributes;  // of OpSpec, all that have a default; none if opaque
+  Attributes attributes;                        // of OpSpec, all that have a default; none if opaque
   std::vector<ValueId> captures;                // opaque: values that its subgraphs read besides the inputs, by name
   std::shared_ptr<const onnx::NodeProto> onnx;  // opaque: the node as it is in the file; else null
 
@@ -93,6 +95,8 @@ struct Graph {
 
   ValueId add_value(Value value);  // a name that is taken gets a number behind it
   ValueId add_constant(std::string value_name, TensorData data);
+  // A node with one output, which has its name; no type and shape yet. Attributes that are not given are the defaults.
+  ValueId add_node(Op op, std::vector<ValueId> read, const std::string& node_name, Attributes attributes = {});
   std::string label(const Node& node) const;  // for messages: "node 'features.0' (Conv)"
 
   std::vector<int> producers() const;             // by value: index of its node, -1: input or constant

@@ -17,6 +17,20 @@ namespace triage::model {
 namespace {
 
 constexpr std::int64_t kMaxKnown = 4096;  // elements of a tensor that shapes may be computed from
+// Sizes and padding of what a window slides over: the ONNX project's rules take time in proportion to them.
+constexpr std::int64_t kMaxSlid = std::int64_t{1} << 24;
+
+void check_window(const Graph& graph, const Node& node) {
+  const bool slides =
+      node.op == Op::conv || node.op == Op::fused_conv || node.op == Op::max_pool || node.op == Op::average_pool;
+  if (!slides || node.input(0) == kNone) return;
+  const auto check = [&](const char* what, std::int64_t size) {
+    if (size > kMaxSlid) fail("{}: {}: found {}, expected up to {}", graph.label(node), what, size, kMaxSlid);
+  };
+  for (const std::int64_t pad : node.integers("pads")) check("pads", pad);
+  const auto& shape = graph.value(node.input(0)).shape;
+  for (std::size_t i = 0; shape && i < shape->size(); ++i) check("a dimension of its input", (*shape)[i].size);
+}
 
 class ShapePass {
  public:
@@ -72,7 +86,8 @@ class ShapePass {
 
   // True where the node's outputs do not depend on an image.
   bool compute(const Node& node) {
-    if (node.op == Op::opaque) return false;
+    // Weights in integers stay integers: engines take their DequantizeLinear together with its reader.
+    if (node.op == Op::opaque || node.op == Op::dequantize) return false;
     if (node.op == Op::shape) {
       const auto& shape = graph_.value(node.input(0)).shape;
       if (!shape || !fixed(*shape)) return false;
@@ -98,10 +113,22 @@ class ShapePass {
     return true;
   }
 
+  // libonnx reads the first two dimensions of a convolution's weights without looking whether they are there.
+  void check_weights(const Node& node, const std::string& op) const {
+    if (op != "Conv" && op != "ConvTranspose" && op != "ConvInteger" && op != "QLinearConv") return;
+    const ValueId weights = node.input(op == "QLinearConv" ? 3 : 1);
+    if (weights == kNone) return;
+    const auto& shape = graph_.value(weights).shape;
+    if (shape && shape->size() < 3)
+      fail("{}: weights: found {}, expected three dimensions at least", graph_.label(node), to_string(*shape));
+  }
+
   // The node alone in a graph of the ONNX project. type: of its inputs where those here are integers that mean more.
   void infer(const Node& node, std::optional<Type> type) {
+    check_window(graph_, node);
     onnx::GraphProto one;
     *one.add_node() = node_to_onnx(graph_, node, graph_.opset);
+    check_weights(node, one.node(0).op_type());
     std::vector<ValueId> inputs = node.inputs;
     inputs.insert(inputs.end(), node.captures.begin(), node.captures.end());
     std::ranges::sort(inputs);

@@ -18,8 +18,9 @@ void infer_shapes(Graph& graph);
 void fix_batch(Graph& graph, std::int64_t batch);
 
 // What is the same for every image becomes constants: what is computed from constants, and what is computed from
-// shapes, as PyTorch's exporter writes it. A Reshape to sizes of which one follows the free batch gets -1 in its place.
-// For a graph with a free batch that is looked at with three sizes of it. Shapes stay as they are.
+// shapes, as PyTorch's exporter writes it; not what constants in integers mean (DequantizeLinear). A Reshape to sizes
+// of which one follows the free batch gets -1 in its place. For a graph with a free batch that is looked at with three
+// sizes of it. Shapes stay as they are.
 void fold_constants(Graph& graph);
 
 }  // namespace triage::model

@@ -20,12 +20,7 @@ int parse_width(std::string_view text, std::string_view part) {
 }
 
 void check(const ArchSpec& arch, const InputShape& input) {
-  const bool sane = input.channels >= 1 && input.channels <= kMaxWidth && input.height >= 1 &&
-                    input.height <= kMaxSide && input.width >= 1 && input.width <= kMaxSide;
-  if (!sane) {
-    fail("input shape: expected sides from 1 to {} and channels from 1 to {}, found {}x{}x{}", kMaxSide, kMaxWidth,
-         input.channels, input.height, input.width);
-  }
+  check_input_shape(input);
   std::size_t layers = 0;
   for (const auto& block : arch.blocks) {
     layers += block.size();
@@ -40,6 +35,15 @@ void check(const ArchSpec& arch, const InputShape& input) {
 }
 
 }  // namespace
+
+void check_input_shape(const InputShape& input) {
+  const bool sane = input.channels >= 1 && input.channels <= kMaxWidth && input.height >= 1 &&
+                    input.height <= kMaxSide && input.width >= 1 && input.width <= kMaxSide;
+  if (!sane) {
+    fail("input shape: expected sides from 1 to {} and channels from 1 to {}, found {}x{}x{}", kMaxSide, kMaxWidth,
+         input.channels, input.height, input.width);
+  }
+}
 
 ArchSpec ArchSpec::parse(std::string_view text) {
   if (text.size() > std::size_t{kMaxLayers} * 5) {
@@ -67,6 +71,10 @@ std::string ArchSpec::text() const {
     }
   }
   return text;
+}
+
+ArchSpec ArchSpec::prefix(std::size_t count) const {
+  return {{blocks.begin(), blocks.begin() + static_cast<std::ptrdiff_t>(std::min(count, blocks.size()))}};
 }
 
 std::string ConvLayer::name() const { return std::format("block{}.conv{}", block, index); }

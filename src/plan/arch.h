@@ -23,6 +23,7 @@ struct InputShape {
   bool any_size() const { return height == 0; }
   bool operator==(const InputShape&) const = default;
 };
+void check_input_shape(const InputShape& input);  // throws Error where a side or the channels are out of bounds
 
 struct ArchSpec {
   std::vector<std::vector<int>> blocks;
@@ -30,6 +31,7 @@ struct ArchSpec {
   static ArchSpec parse(std::string_view text);  // throws Error with the text and the offending part
   std::string text() const;
   int head_width() const { return blocks.back().back(); }
+  ArchSpec prefix(std::size_t count) const;  // the first `count` blocks
   bool operator==(const ArchSpec&) const = default;
 };
 

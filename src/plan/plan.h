@@ -5,6 +5,7 @@
 
 #include <array>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -59,6 +60,9 @@ struct Exit {
 struct MeasuredCost {  // measured on the plan's device; µs per image at batch 1
   Summary latency_us;
   double prepare_us = 0;  // of that, preprocessing: not again for a stage whose input an earlier one has; 0: not known
+  // [stages of the plan]: the mean where that stage has just run and its weights took the caches; its own place: as
+  // latency_us. Empty: not known, each stage then costs the same wherever it stands.
+  std::vector<double> behind_us;
   double first_inference_us = 0, load_ms = 0;
   std::optional<double> energy_uj;  // net of the idle machine, mean; none: not available
 };
@@ -102,9 +106,13 @@ struct Plan {
   Json provenance = Json::object();  // command, git, seed, data checksum, machine, engine: evidence, never read back
 };
 
-// The mean latency of a stage on the way through the plan: without the preprocessing where an image stage before it has
-// made the same. The stage must have a cost.
+// What an image that comes to a stage adds to the plan's mean latency: the stage, without the preprocessing where an
+// image stage before it has made the same, and what it and each stage before it take more because the other one ran
+// since (those before it for the next image). The stages up to this one must have costs.
 double latency_on_path_us(const Plan& plan, std::size_t stage);
+
+// The plan of some of the stages, in any order, with what is known of their costs. None of them may read features.
+Plan plan_of_stages(const Plan& plan, std::span<const std::size_t> stages);
 
 bool is_name(const std::string& text);  // of plans, stages, files: something, without control characters
 

@@ -83,13 +83,23 @@ Exit exit_from_json(const JsonReader& json, int stage, int stage_features) {
   return exit;
 }
 
-MeasuredCost cost_from_json(const JsonReader& json) {
+std::vector<double> behind_from_json(const JsonReader& json, std::size_t stages) {
+  if (json.size() != stages) json.fail_here(std::format("one latency per stage ({})", stages));
+  const auto us = json.as<std::vector<double>>();
+  for (std::size_t i = 0; i < us.size(); ++i) {
+    if (!(us[i] >= 0)) json.at(i).fail_here("0 us or more");
+  }
+  return us;
+}
+
+MeasuredCost cost_from_json(const JsonReader& json, std::size_t stages) {
   MeasuredCost cost{.latency_us = latency_from_json(json.at("latency_us")),
                     .first_inference_us = json.not_negative("first_inference_us"),
                     .load_ms = json.not_negative("load_ms")};
   if (json.has("prepare_us")) {
     cost.prepare_us = json.get_in("prepare_us", 0.0, cost.latency_us.mean);
   }
+  if (json.has("behind_us")) cost.behind_us = behind_from_json(json.at("behind_us"), stages);
   if (json.has("energy_uj")) cost.energy_uj = json.not_negative("energy_uj");
   return cost;
 }
@@ -114,7 +124,7 @@ void check_arch(const JsonReader& json, const Stage& stage, const InputShape& in
   }
 }
 
-Stage stage_from_json(const JsonReader& json, int index, int version, const Plan& plan) {
+Stage stage_from_json(const JsonReader& json, int index, std::size_t stages, int version, const Plan& plan) {
   Stage stage;
   stage.name = printable(json, "name");
   if (json.has("arch")) stage.arch = arch_from_json(json.at("arch"));
@@ -154,7 +164,7 @@ Stage stage_from_json(const JsonReader& json, int index, int version, const Plan
     stage.precision = precision_from_string(json.get<std::string>("precision"), json.at("precision").where());
   }
   stage.exit = exit_from_json(json.at("exit"), index, stage.feature_width);
-  if (json.has("cost")) stage.cost = cost_from_json(json.at("cost"));
+  if (json.has("cost")) stage.cost = cost_from_json(json.at("cost"), stages);
   return stage;
 }
 
@@ -247,7 +257,7 @@ Plan plan_from_json(const Json& json, const std::string& origin) {
   std::set<std::string> names;
   for (std::size_t i = 0; i < stages.size(); ++i) {
     const JsonReader place = stages.at(i);
-    plan.stages.push_back(stage_from_json(place, static_cast<int>(i), version, plan));
+    plan.stages.push_back(stage_from_json(place, static_cast<int>(i), stages.size(), version, plan));
     const Stage& stage = plan.stages.back();
     if (!names.insert(stage.name).second) place.at("name").fail_here("a name that no other stage has");
     if (plan.policy == PolicyKind::learned && i + 1 < stages.size() && !stage.exit.router) {
@@ -265,7 +275,7 @@ Plan plan_from_json(const Json& json, const std::string& origin) {
 
 Plan load_plan(const fs::path& directory) {
   const fs::path file = directory / "plan.json";
-  if (!fs::exists(directory)) recover_directory(directory);
+  recover_directory(directory);
   return plan_from_json(read_sealed_json(file), file.string());
 }
 

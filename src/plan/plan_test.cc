@@ -37,8 +37,12 @@ Plan pair() {
   little.parameters = 1400;
   little.exit = {.temperature = 1.3, .router = small_router(), .threshold = 0.4};
   const double sample[] = {50, 60, 70};
-  little.cost = MeasuredCost{
-      .latency_us = summarize(sample), .prepare_us = 0.25, .first_inference_us = 900, .load_ms = 3, .energy_uj = 450.5};
+  little.cost = MeasuredCost{.latency_us = summarize(sample),
+                             .prepare_us = 0.25,
+                             .behind_us = {60, 72},
+                             .first_inference_us = 900,
+                             .load_ms = 3,
+                             .energy_uj = 450.5};
   Stage big{.name = "big", .arch = ArchSpec::parse("24-64,64"), .onnx = "big.onnx"};
   big.sha256 = std::string(64, 'c');
   plan.stages = {little, big};
@@ -56,6 +60,7 @@ TEST(Plan, SurvivesJsonToTheLastBit) {
   EXPECT_EQ(back.stages[0].arch, plan.stages[0].arch);
   EXPECT_EQ(back.stages[0].cost->latency_us.mean, 60);
   EXPECT_EQ(back.stages[0].cost->energy_uj, 450.5);
+  EXPECT_EQ(back.stages[0].cost->behind_us, (std::vector<double>{60, 72}));
   EXPECT_FALSE(back.stages[1].cost);
   EXPECT_FALSE(back.stages[1].exit.router);
   EXPECT_EQ(back.provenance["seed"], 17);
@@ -321,7 +326,28 @@ TEST(Plan, RefusesImpossibleNumbers) {
   EXPECT_THAT(refusal_at("/stages/0/macs", 1.5), HasSubstr("expected an integer"));
   EXPECT_THAT(refusal_at("/stages/0/cost/latency_us/mean", -5), HasSubstr("stages[0].cost.latency_us.mean"));
   EXPECT_THAT(refusal_at("/stages/0/cost/energy_uj", -5), HasSubstr("stages[0].cost.energy_uj"));
+  EXPECT_THAT(refusal_at("/stages/0/cost/behind_us", {60, -1}), HasSubstr("behind_us[1]: expected 0 us or more"));
+  EXPECT_THAT(refusal_at("/stages/0/cost/behind_us", {60}), HasSubstr("expected one latency per stage (2)"));
   EXPECT_THAT(refusal_without("/stages/0/cost", "load_ms"), HasSubstr("stages[0].cost: field 'load_ms' is missing"));
+}
+
+// Two nets, every image through both: each runs behind the other. Of three, each pays for both others.
+TEST(Plan, StagesCostWhatTheyTakeBehindOthers) {
+  Plan plan = pair();
+  plan.stages.push_back(plan.stages[1]);
+  const double own[] = {10, 20, 40}, behind[3][3] = {{10, 11, 14}, {23, 20, 26}, {41, 45, 40}};
+  for (std::size_t i = 0; i < 3; ++i)
+    plan.stages[i].cost = MeasuredCost{.latency_us = summarize(std::span(&own[i], 1)), .behind_us = {}};
+  EXPECT_EQ(latency_on_path_us(plan, 1), 20);
+  for (std::size_t i = 0; i < 3; ++i) plan.stages[i].cost->behind_us.assign(behind[i], behind[i] + 3);
+  EXPECT_EQ(latency_on_path_us(plan, 0), 10);
+  EXPECT_EQ(latency_on_path_us(plan, 0) + latency_on_path_us(plan, 1), 11 + 23);
+  EXPECT_EQ(latency_on_path_us(plan, 2), 40 + (1 + 5) + (4 + 6));
+
+  const Plan part = plan_of_stages(plan, {{2, 0}});
+  ASSERT_EQ(part.stages.size(), 2);
+  EXPECT_EQ(part.stages[0].cost->behind_us, (std::vector<double>{40, 41}));
+  EXPECT_EQ(latency_on_path_us(part, 0) + latency_on_path_us(part, 1), 41 + 14);
 }
 
 }  // namespace

@@ -46,6 +46,7 @@ Json to_json(const Stage& stage) {
                     {"first_inference_us", stage.cost->first_inference_us},
                     {"load_ms", stage.cost->load_ms}};
     if (stage.cost->prepare_us > 0) json["cost"]["prepare_us"] = stage.cost->prepare_us;
+    if (!stage.cost->behind_us.empty()) json["cost"]["behind_us"] = stage.cost->behind_us;
     if (stage.cost->energy_uj) json["cost"]["energy_uj"] = *stage.cost->energy_uj;
   }
   return json;
@@ -65,7 +66,25 @@ double latency_on_path_us(const Plan& plan, std::size_t stage) {
                                     [&](const Stage& before) {
                                       return before.input == StageInput::image && before.preprocess == own.preprocess;
                                     });
-  return own.cost->latency_us.mean - (prepared ? own.cost->prepare_us : 0);
+  double us = own.cost->latency_us.mean;
+  const auto more_behind = [&](std::size_t one, std::size_t other) {
+    const MeasuredCost& cost = *plan.stages[one].cost;
+    return cost.behind_us.empty() ? 0 : cost.behind_us[other] - cost.latency_us.mean;
+  };
+  for (std::size_t before = 0; before < stage; ++before) us += more_behind(stage, before) + more_behind(before, stage);
+  return std::max(us - (prepared ? own.cost->prepare_us : 0), 0.0);
+}
+
+Plan plan_of_stages(const Plan& plan, std::span<const std::size_t> stages) {
+  Plan part = plan;
+  part.stages.clear();
+  for (const std::size_t index : stages) {
+    Stage& stage = part.stages.emplace_back(plan.stages[index]);
+    if (!stage.cost || stage.cost->behind_us.empty()) continue;
+    stage.cost->behind_us.clear();
+    for (const std::size_t other : stages) stage.cost->behind_us.push_back(plan.stages[index].cost->behind_us[other]);
+  }
+  return part;
 }
 
 void Stage::set_artifact(engine::Artifact artifact) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <set>
 
 #include "core/error.h"
 
@@ -139,6 +138,10 @@ ArchSpec SearchSpace::sample(Rng& rng) const {
 
 ArchSpec SearchSpace::sample_sized(Rng& rng) const {
   const double size = rng.uniform();
+  return sample_near(size, rng);
+}
+
+ArchSpec SearchSpace::sample_near(double size, Rng& rng) const {
   const auto about = [&](std::size_t choices) {  // an index in [0, choices)
     const double at = size + 0.15 * rng.normal();
     return static_cast<std::size_t>(std::clamp(at, 0.0, 0.999999) * static_cast<double>(choices));
@@ -156,15 +159,7 @@ ArchSpec SearchSpace::sample_sized(Rng& rng) const {
 }
 
 std::vector<ArchSpec> SearchSpace::sample_distinct(std::size_t count, std::uint64_t seed) const {
-  Rng rng(derive_seed(seed, "random subnets"));
-  count = static_cast<std::size_t>(std::min(subnets(), static_cast<double>(count)));
-  std::vector<ArchSpec> chosen;
-  std::set<std::string> seen;
-  while (chosen.size() < count) {
-    ArchSpec arch = sample(rng);
-    if (seen.insert(arch.text()).second) chosen.push_back(std::move(arch));
-  }
-  return chosen;
+  return distinct_samples<ArchSpec>(*this, count, seed);
 }
 
 void SearchSpace::check(const ArchSpec& arch) const {
@@ -191,6 +186,37 @@ void SearchSpace::check(const ArchSpec& arch) const {
       }
     }
   }
+}
+
+ArchSpec SearchSpace::step(const ArchSpec& arch, Rng& rng) const {
+  ArchSpec stepped = arch;
+  const std::size_t b = rng.below(static_cast<std::uint32_t>(stepped.blocks.size()));
+  std::vector<int>& widths = stepped.blocks[b];
+  const std::vector<LayerSpace>& block = blocks[b];
+  const std::size_t least = min_depth(b);
+  if (block.size() > least && rng.uniform() < 0.25) {
+    const bool deeper = widths.size() == least || (widths.size() < block.size() && rng.uniform() < 0.5);
+    if (deeper) {
+      const LayerSpace& layer = block[widths.size()];
+      const int like = std::clamp(widths.back(), layer.low, layer.high);
+      widths.push_back(layer.low + (like - layer.low) / layer.step * layer.step);
+    } else {
+      widths.pop_back();
+    }
+    return stepped;
+  }
+  const std::size_t i = rng.below(static_cast<std::uint32_t>(widths.size()));
+  const LayerSpace& layer = block[i];
+  const int steps = (rng.uniform() < 0.5 ? 1 : -1) * static_cast<int>(1 + rng.below(2));
+  widths[i] = std::clamp(widths[i] + steps * layer.step, layer.low, layer.high);
+  return stepped;
+}
+
+ArchSpec SearchSpace::complete(const ArchSpec& arch) const {
+  ArchSpec whole = arch;
+  const ArchSpec least = smallest();
+  for (std::size_t b = whole.blocks.size(); b < least.blocks.size(); ++b) whole.blocks.push_back(least.blocks[b]);
+  return whole;
 }
 
 double SearchSpace::subnets() const {

@@ -11,7 +11,9 @@
 // net of its own (Yu, Huang 2019, "Universally Slimmable Networks"; Cai et al. 2020, "Once for All", for depth).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,12 +48,31 @@ struct SearchSpace {
   // A size is drawn first, uniformly, then depths and widths around it: small and large subnets come up as often as
   // those between, which sample() hardly leaves.
   ArchSpec sample_sized(Rng& rng) const;
+  ArchSpec sample_near(double size, Rng& rng) const;  // around one from 0, the smallest, to 1, the largest
   // The first `count` different ones that a seed draws; all of them where there are no more.
   std::vector<ArchSpec> sample_distinct(std::size_t count, std::uint64_t seed) const;
   // Throws Error that names both and the first place where `arch` leaves the space.
   void check(const ArchSpec& arch) const;
+  // One layer some steps wider or narrower, or one optional layer more or less.
+  ArchSpec step(const ArchSpec& arch, Rng& rng) const;
+  // The subnet that begins with `arch` and is as small as possible behind it.
+  ArchSpec complete(const ArchSpec& arch) const;
   double subnets() const;  // how many there are; a double, as they are many
   bool operator==(const SearchSpace&) const = default;
 };
+
+// The first `count` different ones that a seed draws from a space of any kind; all of them where there are no more.
+template <class Arch, class Space>
+std::vector<Arch> distinct_samples(const Space& space, std::size_t count, std::uint64_t seed) {
+  Rng rng(derive_seed(seed, "random subnets"));
+  count = static_cast<std::size_t>(std::min(space.subnets(), static_cast<double>(count)));
+  std::vector<Arch> chosen;
+  std::set<std::string> seen;
+  while (chosen.size() < count) {
+    Arch arch = space.sample(rng);
+    if (seen.insert(arch.text()).second) chosen.push_back(std::move(arch));
+  }
+  return chosen;
+}
 
 }  // namespace triage::plan

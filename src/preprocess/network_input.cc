@@ -12,4 +12,14 @@ Preprocess plain_preprocess(const NetworkInput& input) {
           .stddev = std::vector<double>(channels, 1.0)};
 }
 
+Preprocess squashed_preprocess(const NetworkInput& input) {
+  Preprocess preprocess = plain_preprocess(input);
+  preprocess.resize = {.mode = ResizeMode::exact,
+                       .height = input.height,
+                       .width = input.width,
+                       .interpolation = Interpolation::bilinear,
+                       .resampler = Resampler::pillow};
+  return preprocess;
+}
+
 }  // namespace triage::preprocess

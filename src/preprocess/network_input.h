@@ -13,4 +13,8 @@ struct NetworkInput {
 // Nothing but the shape: pixels are divided by 255, no image is resized.
 Preprocess plain_preprocess(const NetworkInput& input);
 
+// What a network of ours sees that has a resolution of its own: the whole image of any size brought to that one,
+// whatever its aspect ratio, by Pillow's bilinear filter, which is antialiased; then as above.
+Preprocess squashed_preprocess(const NetworkInput& input);
+
 }  // namespace triage::preprocess

@@ -28,6 +28,7 @@ class Scratch {
   };
   std::array<Kept, kTables> kept_;
   std::uint64_t time_ = 0;
+  std::size_t most_first_ = 0, most_weights_ = 0, most_one_ = 0;  // elements that a table had so far
 };
 
 }  // namespace triage::preprocess

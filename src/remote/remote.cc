@@ -71,14 +71,13 @@ measure::JobProgress progress_from_json(const std::string& text, const std::stri
 
 }  // namespace
 
-cost::CostTable RemoteDevice::measure_plan(const fs::path& plan_directory, const measure::Images& images,
+cost::CostTable RemoteDevice::measure_plan(const fs::path& plan_directory, measure::Images images,
                                            const measure::Job& job, const RemoteCall& call) const {
   return measure(ship(ssh_.device(), {plan::load_plan(plan_directory), true}, plan_directory, images, job), call);
 }
 
-cost::CostTable RemoteDevice::measure_stages(const plan::Plan& plan, const fs::path& directory,
-                                             const measure::Images& images, const measure::Job& job,
-                                             const RemoteCall& call) const {
+cost::CostTable RemoteDevice::measure_stages(const plan::Plan& plan, const fs::path& directory, measure::Images images,
+                                             const measure::Job& job, const RemoteCall& call) const {
   return measure(ship(ssh_.device(), {plan, false}, directory, images, job), call);
 }
 

@@ -33,10 +33,10 @@ class RemoteDevice {
   // Both block until everything is measured. Where the job names no cores, the device's are used; its priority replaces
   // Job::nice. The table carries the device's name. Throw DeviceVanished (come back later), DeviceError (retrying does
   // not help), Error (bad plan, images or options), Interrupted (the same call goes on).
-  cost::CostTable measure_plan(const fs::path& plan_directory, const measure::Images& images, const measure::Job& job,
+  cost::CostTable measure_plan(const fs::path& plan_directory, measure::Images images, const measure::Job& job,
                                const RemoteCall& call = {}) const;
   // Stages alone, without routers and thresholds: their files lie in `directory`.
-  cost::CostTable measure_stages(const plan::Plan& plan, const fs::path& directory, const measure::Images& images,
+  cost::CostTable measure_stages(const plan::Plan& plan, const fs::path& directory, measure::Images images,
                                  const measure::Job& job, const RemoteCall& call = {}) const;
 
  private:

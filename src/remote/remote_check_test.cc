@@ -113,7 +113,7 @@ TEST(CheckVersion, NamesAnotherProgramAndAMissingProvider) {
   };
   check_version(pi(), "motd\n" + answer(measure::kJobProtocol) + "\n", "cpu");
   EXPECT_THAT(error_of([&] { check_version(pi(), answer(measure::kJobProtocol + 1), "cpu"); }),
-              HasSubstr("protocol: expected 2: build it anew, found 3"));
+              HasSubstr("protocol: expected 3: build it anew, found 4"));
   EXPECT_THAT(error_of([&] { check_version(pi(), answer(measure::kJobProtocol), "xnnpack"); }),
               HasSubstr("provider: found 'xnnpack', expected one that ONNX Runtime 1.21 has there: cpu"));
   EXPECT_THAT(error_of([&] { check_version(pi(), "hello\n", "cpu"); }),

@@ -37,12 +37,12 @@ std::vector<const ShippedFile*> Shipment::files() const {
   return all;
 }
 
-Shipment ship(const Device& device, measure::Measurable what, const fs::path& directory, const measure::Images& images,
+Shipment ship(const Device& device, measure::Measurable what, const fs::path& directory, measure::Images images,
               const measure::Job& job) {
   check_program(device);
   Shipment shipment{.program = shipped_file(device.program), .job = job};
   shipment.program.place = "programs";
-  shipment.images = shipped_bytes({images.pixels.begin(), images.pixels.end()});
+  shipment.images = shipped_bytes(measure::image_file_bytes(images, what.plan.input));
   const bool compiled = job.profile.provider == engine::kCompiled;
   for (plan::Stage& stage : what.plan.stages) {
     if (compiled) {

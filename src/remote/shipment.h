@@ -32,7 +32,7 @@ struct Shipment {
 
 // The job with the device's cores, where it names none, and priority. Throws Error when a file cannot be read,
 // DeviceError when the program is not one for the device.
-Shipment ship(const Device& device, measure::Measurable what, const fs::path& directory, const measure::Images& images,
+Shipment ship(const Device& device, measure::Measurable what, const fs::path& directory, measure::Images images,
               const measure::Job& job);
 
 }  // namespace triage::remote

@@ -6,7 +6,7 @@
 
 #include "core/rng.h"
 #include "core/statistics/statistics.h"
-#include "cost/cost_table.h"
+#include "cost_tables/cost_table.h"
 #include "data/dataset.h"
 #include "data/import/import.h"
 #include "results/training_log.h"

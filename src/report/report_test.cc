@@ -121,6 +121,19 @@ TEST(Report, WorksWithTheLeastThatEvalWrites) {
   EXPECT_FALSE(fs::exists(run / "report.html"));
 }
 
+TEST(Report, TheSpeedUpIsAgainstTheBestStageAlone) {
+  const Scratch run("triage_report_best");
+  fs::create_directories(run);
+  Json results = simulated_results({.shift = false});
+  Json& nets = results["test"]["static"];
+  const std::string first = nets[0]["stage"], last = nets[1]["stage"];
+  write_json(run / "results.json", results);
+  EXPECT_THAT(read_file(write_report(run).html), HasSubstr("against " + last + " alone"));
+  nets[0]["accuracy"] = nets[1]["accuracy"].get<double>() + 0.01;
+  write_json(run / "results.json", results);
+  EXPECT_THAT(read_file(write_report(run).html), HasSubstr("against " + first + " alone"));
+}
+
 TEST(Report, APlanOfOneStageHasNoRouting) {
   Json json = simulated_results({.shift = false});
   json["plan"]["stages"].erase(0);

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <format>
 
-#include "cost/cost_table.h"
+#include "cost_tables/cost_table.h"
 
 namespace triage::report {
 namespace {

@@ -207,8 +207,8 @@ std::string tile(const std::string& name, const std::string& value, const std::s
 std::string headline(const Results& results) {
   const Evaluation& test = results.test;
   const OperatingPoint& chosen = test.operating_point;
-  const StageFigures& last = results.plan.stages.back();
-  const StaticNet* big = test.find_static(last.name);
+  // The most accurate stage alone: in a cascade of nets from elsewhere that need not be the last one.
+  const auto best = std::ranges::max_element(test.static_nets, {}, &StaticNet::accuracy);
   std::string html = "<div class=\"tiles\">\n";
   html += tile("Accuracy", percent(chosen.accuracy, 2),
                std::format("95 % interval {}; {} images", interval_text(chosen.interval, 2), grouped(test.count)));
@@ -218,10 +218,11 @@ std::string headline(const Results& results) {
                                       in_brackets(results.plan.costs_engine), in_brackets(test.latency->engine),
                                       duration_us(test.latency->measured_us), duration_us(test.latency->predicted_us))
                         : "per image, batch 1");
-  if (big) {
-    html += tile("Speed-up", std::format("{:.2f} ×", big->latency_us / chosen.latency_us),
-                 std::format("against {} alone: {} at {} ({} points)", last.name, percent(big->accuracy, 2),
-                             duration_us(big->latency_us), signed_number(100 * (chosen.accuracy - big->accuracy), 2)));
+  if (best != test.static_nets.end()) {
+    html +=
+        tile("Speed-up", std::format("{:.2f} ×", best->latency_us / chosen.latency_us),
+             std::format("against {} alone: {} at {} ({} points)", best->stage, percent(best->accuracy, 2),
+                         duration_us(best->latency_us), signed_number(100 * (chosen.accuracy - best->accuracy), 2)));
   }
   html += tile(
       "Sent on", percent(test.escalation()),

@@ -124,6 +124,14 @@ std::vector<std::uint8_t> exits_taken(const ExitScores& scores, std::span<const 
   return out;
 }
 
+std::vector<double> exit_shares(std::span<const std::uint8_t> exits, std::size_t stages) {
+  if (stages == 1) return {1};
+  std::vector<double> shares(stages);
+  for (const std::uint8_t exit : exits) shares[exit] += 1;
+  for (double& share : shares) share /= static_cast<double>(exits.size());
+  return shares;
+}
+
 namespace {
 
 // The stage's own mean; on its path through the plan it may be less.

@@ -48,6 +48,9 @@ ExitScores oracle_scores(const Verdicts& verdicts);
 // The exit each image leaves at: the first whose score is not above its threshold, else the last.
 std::vector<std::uint8_t> exits_taken(const ExitScores& scores, std::span<const double> thresholds);
 
+// The share of those images that leaves at each of the plan's stages. Of one stage all, however many that are.
+std::vector<double> exit_shares(std::span<const std::uint8_t> exits, std::size_t stages);
+
 // Cumulative cost of leaving at each exit, in µs: the measured means of the stages up to it added up, whatever they
 // read (image or features), because an image runs through them in order. Throws Error where a stage has no cost.
 std::vector<double> path_latency_us(const plan::Plan& plan);

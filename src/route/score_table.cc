@@ -16,6 +16,7 @@ namespace {
 void check_fit(const plan::Plan& plan, const data::Dataset& dataset) {
   const data::DatasetInfo& info = dataset.info();
   if (!plan.input.any_size()) {
+    dataset.require_raw();
     runtime::require_shape({info.channels, info.height, info.width}, plan.input,
                            std::format("data set '{}', plan '{}': images", info.name, plan.name));
   }
@@ -73,6 +74,12 @@ ScoreTable select(const ScoreTable& table, std::span<const std::uint32_t> rows) 
     }
   }
   return out;
+}
+
+ScoreTable table_of_stages(const ScoreTable& table, std::span<const std::size_t> stages) {
+  ScoreTable part{table.key, table.classes, table.indices, table.labels, {}};
+  for (const std::size_t stage : stages) part.stages.push_back(table.stages[stage]);
+  return part;
 }
 
 std::string score_table_key(const plan::Plan& plan, const data::DatasetInfo& dataset,

@@ -43,6 +43,9 @@ struct ScoreTable {
 // The images `rows` of a table, in that order (cross-validation, bootstrap, tests).
 ScoreTable select(const ScoreTable& table, std::span<const std::uint32_t> rows);
 
+// These stages of a table, in that order: of plan::plan_of_stages.
+ScoreTable table_of_stages(const ScoreTable& table, std::span<const std::size_t> stages);
+
 // A digest of the stages' files, the data set's content and the indices: equal keys mean equal tables.
 std::string score_table_key(const plan::Plan& plan, const data::DatasetInfo& dataset,
                             std::span<const std::uint32_t> indices);

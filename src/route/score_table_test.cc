@@ -67,6 +67,17 @@ TEST(ScoreTableFile, DamageIsRefused) {
   EXPECT_EQ(found.refused, 50);
 }
 
+TEST(ScoreTable, TableOfStagesTakesThemInThatOrder) {
+  ScoreTable table = synthetic_table({.count = 5});
+  table.key = "of all";
+  const ScoreTable part = table_of_stages(table, {{1, 0}});
+  ASSERT_EQ(part.stages.size(), 2u);
+  EXPECT_EQ(part.stages[0].logits, table.stages[1].logits);
+  EXPECT_EQ(part.stages[1].features, table.stages[0].features);
+  EXPECT_EQ(part.labels, table.labels);
+  EXPECT_EQ(table_of_stages(table, {{1}}).stages.size(), 1u);
+}
+
 TEST(ScoreTable, SelectTakesRows) {
   const ScoreTable table = synthetic_table({.count = 5});
   const std::vector<std::uint32_t> rows{4, 1};

@@ -37,6 +37,8 @@ class ExitAnswer {
   // Whether `answers` must hold the probabilities of this stage, at most this exit's own.
   bool reads(int stage) const { return compares_ || (!weights_.empty() && weights_[stage] > 0); }
 
+  bool mixes() const { return !weights_.empty(); }  // then `mixed` holds the probabilities it answered from
+
   // logits [classes] of the own stage, features of it where the policy is `learned`; answers [stage + 1] and mixed
   // [classes], scratch: unused unless some stage is read. The scores follow from what the exit answers; but a learned
   // router sees its own stage's evidence, which it was trained on.

@@ -1,93 +1,25 @@
 #include "triage/classifier.h"
 
-#include <algorithm>
-
-#include "core/files/file.h"
-#include "engine/registry.h"
 #include "engine/status.h"
+#include "runtime/encoded_images.h"
 #include "runtime/executor.h"
-#include "runtime/open_stage.h"
+#include "runtime/open_plan.h"
 
 namespace triage {
 
 using namespace runtime;  // NOLINT(google-build-using-namespace): this file is the border between the two
 
-namespace {
-
-struct Opened {
-  std::string engine;                                      // ClassifierInfo::engine
-  std::vector<std::unique_ptr<engine::Session>> sessions;  // one per stage
-  std::string note;                                        // ClassifierInfo::engine_note
-};
-
-}  // namespace
-
 struct Classifier::Impl {
-  Impl(plan::Plan plan, Opened opened, std::vector<int> threads, const ClassifierOptions& options)
-      : executor(std::move(plan), std::move(opened.sessions), options.thresholds) {
-    const plan::Plan& own = executor.plan();
-    info = {.name = own.name,
-            .policy = plan::to_string(own.policy),
-            .engine = std::move(opened.engine),
-            .engine_note = std::move(opened.note),
-            .height = own.input.height,
-            .width = own.input.width,
-            .channels = own.input.channels,
-            .fit = std::string(fit_name(own.fit)),
-            .classes = own.classes,
-            .stages = {},
-            .threads = std::move(threads)};
-    for (const plan::Stage& stage : own.stages) info.stages.push_back(stage.name);
-  }
-  Executor executor;
+  Impl(OpenPlan open, const ClassifierOptions& options)
+      : info(info_of(open)),
+        executor(std::move(open.plan), std::move(open.sessions), options.thresholds),
+        decoder(options.decoder),
+        max_megapixels(options.max_megapixels) {}
   ClassifierInfo info;
+  Executor executor;
+  const ImageDecoder* decoder;
+  double max_megapixels;
 };
-
-namespace {
-
-// Opens every stage and holds it against the plan.
-Opened open_with(engine::EngineSpec spec, const plan::Plan& plan, const fs::path& directory,
-                 const ClassifierOptions& options) {
-  Opened opened{spec.text(), {}, {}};
-  spec.threads = options.threads;
-  StageOpener opener(directory, spec, {.allow_spinning = options.allow_spinning});
-  const ImageInputs inputs(plan);
-  for (const plan::Stage& stage : plan.stages) opener.file(stage);  // all have one before any is opened
-  for (std::size_t s = 0; s < plan.stages.size(); ++s) {
-    const plan::Stage& stage = plan.stages[s];
-    opened.sessions.push_back(opener.open(stage));
-    const bool reads_carry = stage.input == plan::StageInput::features;
-    check_stage(plan, static_cast<int>(s), inputs, opened.sessions[s]->info(),
-                reads_carry ? &opened.sessions.at(stage.source)->info() : nullptr, opener.file(stage).string());
-  }
-  return opened;
-}
-
-// The first engine that can run the plan here.
-Opened open_with_any(const plan::Plan& plan, const fs::path& directory, const ClassifierOptions& options) {
-  std::string note;
-  const auto engines = engine::engines();
-  for (std::size_t i = 0;; ++i) {
-    const std::string_view name = engines[i]->name();
-    try {
-      Opened opened = open_with(engine::spec_of_engine(name), plan, directory, options);
-      opened.note = std::move(note);
-      return opened;
-    } catch (const engine::Failure& failure) {  // no files for it, or not for this CPU; damage is no reason to go on
-      if (failure.code != ErrorCode::unsupported || i + 1 == engines.size()) throw;
-      if (std::ranges::any_of(plan.stages, [&](const auto& stage) { return stage.artifact(name) != nullptr; })) {
-        note = failure.what();
-      }
-    }
-  }
-}
-
-Opened open_plan(const plan::Plan& plan, const fs::path& directory, const ClassifierOptions& options) {
-  if (options.engine == engine::kAuto) return open_with_any(plan, directory, options);
-  return open_with(engine::parse_engine(options.engine), plan, directory, options);
-}
-
-}  // namespace
 
 Classifier::Classifier(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Classifier::Classifier(Classifier&&) noexcept = default;
@@ -96,31 +28,52 @@ Classifier::~Classifier() = default;
 
 Result<Classifier> Classifier::load(const std::string& plan_directory, const ClassifierOptions& options) {
   try {
-    const fs::path directory(plan_directory);
-    std::error_code ignored;
-    if (fs::status(directory / "plan.json", ignored).type() == fs::file_type::not_found) {
-      engine::fail_with(ErrorCode::not_found, "{}: no such file; expected a plan directory",
-                        (directory / "plan.json").string());
-    }
-    plan::Plan plan = plan::load_plan(directory);
-    Opened opened = open_plan(plan, directory, options);
-    std::vector<int> threads;
-    for (const auto& session : opened.sessions) threads.push_back(session->threads());
-    return Classifier(std::make_unique<Impl>(std::move(plan), std::move(opened), std::move(threads), options));
+    return Classifier(std::make_unique<Impl>(open_plan(plan_directory, options), options));
   } catch (...) {
     return engine::current_error();
   }
 }
 
-Result<Outcome> Classifier::classify(const ImageView& image) const {
+Result<Outcome> Classifier::classify(const ImageView& image) const { return classify(image, Details{}); }
+
+Result<Outcome> Classifier::classify(const ImageView& image, const Details& details) const {
   Outcome outcome;
-  if (Status status = classify({&image, 1}, {&outcome, 1}); !status) return status.error();
+  if (Status status = classify({&image, 1}, {&outcome, 1}, details); !status) return status.error();
   return outcome;
 }
 
-Status Classifier::classify(std::span<const ImageView> images, std::span<Outcome> outcomes) const {
-  return impl_->executor.classify(images, outcomes);
+Status Classifier::classify(std::span<const ImageView> images, std::span<Outcome> outcomes,
+                            const Details& details) const {
+  return impl_->executor.classify(images, outcomes, details);
 }
+
+Result<Outcome> Classifier::classify(const EncodedImage& image) const { return classify(image, Details{}); }
+
+Result<Outcome> Classifier::classify(const EncodedImage& image, const Details& details) const {
+  Outcome outcome;
+  if (Status status = classify({&image, 1}, {&outcome, 1}, details); !status) return status.error();
+  return outcome;
+}
+
+Status Classifier::classify(std::span<const EncodedImage> images, std::span<Outcome> outcomes,
+                            const Details& details) const {
+  return classify_encoded(impl_->executor, impl_->decoder, impl_->max_megapixels, images, outcomes, details);
+}
+
+Status Classifier::set_thresholds(std::span<const double> thresholds) {
+  try {
+    LiveThresholds& own = impl_->executor.thresholds();
+    check_thresholds(thresholds, own.size(), impl_->executor.plan().name);
+    own.set(thresholds);
+    return Ok{};
+  } catch (...) {
+    return engine::current_error();
+  }
+}
+
+std::vector<double> Classifier::thresholds() const { return impl_->executor.thresholds().values(); }
+
+ClassifierStatistics Classifier::statistics() const { return impl_->executor.statistics(); }
 
 const ClassifierInfo& Classifier::info() const { return impl_->info; }
 

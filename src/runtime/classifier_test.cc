@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cmath>
+
 #include "core/files/file.h"
+#include "core/system/limits.h"
 #include "core/test_support.h"
 #include "engine/compiled/compiled_session.h"
 #include "engine/session.h"
@@ -19,6 +22,7 @@ namespace triage::runtime {
 namespace {
 
 using testing::AllOf;
+using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -148,6 +152,68 @@ TEST_F(ClassifierTest, ThresholdsOfTheOptionsCount) {
   EXPECT_EQ(load_error(ErrorCode::bad_input, {.threads = -1}), "threads: found -1, expected 1 to 1024");
 }
 
+TEST_F(ClassifierTest, ThresholdsChangeWhileItRuns) {
+  auto classifier = Classifier::load(directory_.string());
+  ASSERT_TRUE(classifier);
+  EXPECT_THAT(classifier->thresholds(), ElementsAre(0.5, 0.5));
+  const std::vector<std::uint8_t> pixels(60);
+  const ImageView image{pixels.data(), 4, 5, 3};
+  const auto exit_at = [&](std::vector<double> thresholds) {
+    EXPECT_TRUE(classifier->set_thresholds(thresholds));
+    EXPECT_EQ(classifier->thresholds(), thresholds);
+    return classifier->classify(image)->exit;
+  };
+  EXPECT_EQ(exit_at({1, 1}), 0);
+  EXPECT_EQ(exit_at({-1, 1}), 1);
+  EXPECT_EQ(exit_at({-1, -1}), 2);
+  const Status status = classifier->set_thresholds(std::vector{0.5});
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, ErrorCode::bad_input);
+  EXPECT_EQ(status.error().message, "thresholds: found 1, expected 2 (one per exit but the last) for plan 'three'");
+  EXPECT_THAT(classifier->thresholds(), ElementsAre(-1, -1));
+  const ClassifierStatistics seen = classifier->statistics();
+  EXPECT_EQ(seen.calls, 3u);
+  EXPECT_EQ(seen.sent_on, 2u);
+  EXPECT_THAT(seen.exits, ElementsAre(1, 1, 1));
+}
+
+// By the plain loops of TestModel, and a softmax written as its definition.
+TEST_F(ClassifierTest, DetailsAreThoseOfTheExitTaken) {
+  const auto classifier = Classifier::load(directory_.string(), {.thresholds = {-1, -1}});
+  ASSERT_TRUE(classifier);
+  std::vector<std::uint8_t> pixels(60);
+  for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<std::uint8_t>(i * 37);
+  const ImageView image{pixels.data(), 4, 5, 3};
+  std::vector<float> input(60), logits(4), probabilities(4);
+  std::vector<ClassProbability> top(2);
+  to_input(image, input.data());
+  const auto outcome = classifier->classify(image, {.logits = logits, .probabilities = probabilities, .top = top});
+  ASSERT_TRUE(outcome) << outcome.error().message;
+  const std::vector<float> expected = models_[2].logits(input);
+  double sum = 0;
+  for (const float logit : expected) sum += std::exp(logit / plan_.stages[2].exit.temperature);
+  for (std::size_t c = 0; c < 4; ++c) {
+    EXPECT_NEAR(logits[c], expected[c], 1e-4) << c;
+    EXPECT_NEAR(probabilities[c], std::exp(expected[c] / plan_.stages[2].exit.temperature) / sum, 1e-5) << c;
+  }
+  EXPECT_EQ(top[0].label, outcome->label);
+  EXPECT_EQ(top[0].probability, outcome->probability);
+  EXPECT_EQ(std::ranges::max(probabilities), outcome->probability);
+  EXPECT_EQ(top[1].probability, probabilities[top[1].label]);
+  const auto wrong = classifier->classify(image, {.logits = std::span(logits).first(3)});
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().message, "logits: found 3, expected 4, 4 classes of 1 images");
+}
+
+TEST_F(ClassifierTest, ThreadsOfWhatTheProcessMayUse) {
+  const auto classifier = Classifier::load(directory_.string(), {.threads = 0});
+  ASSERT_TRUE(classifier) << classifier.error().message;
+  const CpuLimit limit = cpu_limit();
+  EXPECT_EQ(classifier->info().threads_note, std::format("{}: {}", limit.count, limit.why));
+  EXPECT_THAT(classifier->info().threads, Each(limit.count));  // ONNX Runtime takes all of them
+  EXPECT_EQ(Classifier::load(directory_.string())->info().threads_note, "");
+}
+
 TEST_F(ClassifierTest, MovesAndOutlivesItsFiles) {
   auto loaded = Classifier::load(directory_.string());
   ASSERT_TRUE(loaded);
@@ -169,6 +235,10 @@ TEST_F(ClassifierTest, MissingFilesAreNamed) {
   fs::remove(directory_ / "plan.json");
   EXPECT_EQ(load_error(ErrorCode::not_found),
             (directory_ / "plan.json").string() + ": no such file; expected a plan directory");
+  const auto too_long = Classifier::load((directory_ / std::string(300, 'a')).string());  // NAME_MAX is 255
+  ASSERT_FALSE(too_long);
+  EXPECT_EQ(too_long.error().code, ErrorCode::not_found);
+  EXPECT_THAT(too_long.error().message, HasSubstr("plan.json: cannot open: File name too long"));
 }
 
 TEST_F(ClassifierTest, DamagedFilesAreNamed) {
@@ -219,7 +289,7 @@ TEST_F(EngineTest, CompiledRunsWhereEveryStageHasIt) {
   EXPECT_EQ(engine({.engine = "onnxruntime"}), "onnxruntime");
   EXPECT_EQ(engine({.engine = "fast"}),
             "engine: found 'fast', expected auto, onnxruntime, compiled or check:ENGINE,ENGINE");
-  EXPECT_EQ(engine({.threads = 0}), "threads: found 0, expected 1 to 1024");
+  EXPECT_EQ(engine({.threads = 0}), "compiled");
   for (const char* name : {"little.onnx", "big.onnx"}) fs::remove(directory_ / name);  // it does not need them
   for (const int threads : {1, 2}) {
     const auto classifier = load({.threads = threads, .thresholds = {-1}});  // to the last exit
@@ -237,20 +307,47 @@ TEST_F(EngineTest, CompiledRunsWhereEveryStageHasIt) {
   }
 }
 
-TEST_F(EngineTest, AutoTakesOnnxRuntimeWhereAStageOrTheCpuDoesNotFit) {
+constexpr const char* kLittleCompiled = "little: compiled, big: onnxruntime";
+
+TEST_F(EngineTest, AutoTakesOnnxRuntimeForTheStageThatHasNothingForThisCpu) {
   engine::StageProgram program = engine::TestProgram{}.program(directory_ / "kernels.so");
   program.features = {"no_such_flag"};
   compile(1, program);
   save();
-  EXPECT_EQ(engine(), "onnxruntime");
-  EXPECT_THAT(engine({.engine = "compiled"}), HasSubstr("has no no_such_flag"));
+  EXPECT_EQ(engine(), kLittleCompiled);
+  EXPECT_THAT(load()->info().engine_note, HasSubstr("has no no_such_flag"));
+  EXPECT_THAT(engine({.engine = "compiled"}),
+              AllOf(HasSubstr("engine 'compiled': stage 'big': "), HasSubstr("has no no_such_flag")));
   plan_.stages[1].artifacts.clear();
   save();
-  EXPECT_EQ(engine(), "onnxruntime");
+  EXPECT_EQ(engine(), kLittleCompiled);
+  EXPECT_THAT(load()->info().engines, ElementsAre("compiled", "onnxruntime"));
+  EXPECT_EQ(load()->info().engine_note, "");
   const auto refused = load({.engine = "compiled"});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::unsupported);
-  EXPECT_EQ(refused.error().message, "engine 'compiled': stage 'big' was not compiled");
+  EXPECT_EQ(refused.error().message, "engine 'compiled': stage 'big': was not compiled");
+  plan_.stages[0].artifacts.clear();
+  save();
+  EXPECT_EQ(engine(), "onnxruntime");
+  EXPECT_THAT(engine({.engine = "check:compiled,onnxruntime"}),
+              HasSubstr("engine 'check:compiled,onnxruntime': stage 'little': has no file for engine 'compiled'"));
+}
+
+// The two engines compute different things here: each exit answers as the engine that is said to run its stage.
+TEST_F(EngineTest, EachStageIsRunByTheEngineThatIsSaid) {
+  const std::vector<std::uint8_t> pixels{0, 10, 200, 255, 40, 3, 90, 91, 92, 7, 250, 60};
+  const auto answer = [&](const std::string& engine, double threshold) {
+    return load({.engine = engine, .thresholds = {threshold}})->classify({pixels.data(), 2, 2, 3});
+  };
+  const auto compiled = answer("compiled", 1), onnxruntime = answer("onnxruntime", -1);
+  ASSERT_NE(compiled->probability, answer("onnxruntime", 1)->probability);
+  ASSERT_NE(onnxruntime->probability, answer("compiled", -1)->probability);
+  plan_.stages[1].artifacts.clear();
+  save();
+  EXPECT_EQ(answer("auto", 1)->probability, compiled->probability);
+  EXPECT_EQ(answer("auto", -1)->probability, onnxruntime->probability);
+  EXPECT_EQ(answer("auto", -1)->exit, 1);
 }
 
 // Kernels of version 1 may kill the process: nothing of their library is loaded.
@@ -259,7 +356,7 @@ TEST_F(EngineTest, KernelsOfAnOlderVersionAreNotRun) {
   write_file_atomic(file, engine::program_bytes_of_version(engine::load_program(file), 1));
   plan_.stages[1].artifacts[0].sha256 = sha256_file(file);
   save();
-  EXPECT_EQ(engine(), "onnxruntime");
+  EXPECT_EQ(engine(), kLittleCompiled);
   const auto refused = load({.engine = "compiled"});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::unsupported);
@@ -280,8 +377,8 @@ TEST_F(EngineTest, AutoSaysWhyItDoesNotRunTheKernelsOfThePlan) {
   for (int time = 0; time < 2; ++time) {  // found out, then remembered
     const auto loaded = load();
     ASSERT_TRUE(loaded) << loaded.error().message;
-    EXPECT_EQ(loaded->info().engine, "onnxruntime");
-    EXPECT_THAT(loaded->info().engine_note, HasSubstr(why));
+    EXPECT_EQ(loaded->info().engine, kLittleCompiled);
+    EXPECT_THAT(loaded->info().engine_note, AllOf(HasSubstr("stage 'big': "), HasSubstr(why)));
     const auto refused = load({.engine = "compiled"});
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, ErrorCode::unsupported);

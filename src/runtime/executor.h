@@ -1,56 +1,62 @@
 // Runs a plan on one session per stage. Classifier is this plus files; tests hand in fake sessions.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "engine/session.h"
 #include "engine/threads/pool.h"
-#include "plan/plan.h"
-#include "runtime/exit_step.h"
-#include "runtime/image_inputs.h"
+#include "runtime/stage_set.h"
 #include "triage/classifier.h"
 
 namespace triage::runtime {
 
-// The stage's inputs and outputs against what the plan says; `origin` is what messages call the stage's file. `inputs`:
-// of the plan. `source`: shape of the stage whose carry this one reads, null for image stages. Throws Failure.
-void check_stage(const plan::Plan& plan, int stage, const ImageInputs& inputs, const engine::SessionInfo& shape,
-                 const engine::SessionInfo* source, const std::string& origin);
-
 class Executor {
  public:
-  static constexpr int kMaxRows = 64;  // larger batches run in pieces of this size, fewer where images are large
+  static constexpr int kMaxRows = StageSet::kMaxRows;  // larger batches run in pieces of StageSet::max_rows()
 
-  // One session per stage, in order. thresholds: empty for the plan's own, else one per exit but the last. Throws
-  // Failure when the sessions, the plan and the thresholds do not fit together.
+  // As StageSet.
   Executor(plan::Plan plan, std::vector<std::unique_ptr<engine::Session>> sessions,
            std::span<const double> thresholds = {});
   ~Executor();
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
 
+  // Throws Failure (bad_input) naming images[index]: what the plan does not take.
+  void check(const ImageView& image, std::size_t index) const { stages_.inputs().check(image, "images", index); }
+
   // As Classifier::classify.
-  Status classify(std::span<const ImageView> images, std::span<Outcome> outcomes) const;
-  const plan::Plan& plan() const { return plan_; }
+  Status classify(std::span<const ImageView> images, std::span<Outcome> outcomes, const Details& details = {}) const;
+
+  // A piece of a call: images that check() has passed. Counts images and exits; the caller counts the call. Throws
+  // Failure.
+  void run(std::span<const ImageView> images, const ThresholdSet& thresholds, std::span<Outcome> outcomes,
+           const Details& details) const;
+  void count_call(double microseconds) const;
+  void count_error() const { errors_.fetch_add(1, std::memory_order_relaxed); }
+
+  // Throws Failure (bad_input): buffers of another size than so many images need.
+  void check(std::size_t images, std::span<const Outcome> outcomes, const Details& details) const;
+
+  ClassifierStatistics statistics() const;
+  LiveThresholds& thresholds() { return stages_.thresholds(); }
+  const LiveThresholds& thresholds() const { return stages_.thresholds(); }
+  const plan::Plan& plan() const { return stages_.plan(); }
 
  private:
   struct Workspace;  // the buffers of one call
   class Lease;
 
   void prepare(Workspace& space, int input, std::span<const ImageView> images, int n) const;
-  void run_rows(Workspace& space, std::span<const ImageView> images, std::span<Outcome> outcomes) const;
+  void run_pieces(Workspace& space, std::span<const ImageView> images, const ThresholdSet& thresholds,
+                  std::span<Outcome> outcomes, const Details& details) const;
+  void run_rows(Workspace& space, std::span<const ImageView> images, const ThresholdSet& thresholds,
+                std::span<Outcome> outcomes, const Details& details) const;
 
-  plan::Plan plan_;
-  std::vector<std::unique_ptr<engine::Session>> sessions_;
-  std::vector<ExitStep> exits_;
-  std::vector<int> last_reader_;         // per stage: the last stage that reads its carry, -1 for none
-  std::vector<int> last_answer_reader_;  // per stage: the last exit that reads its probabilities, -1 for none
-  ImageInputs inputs_;
-  std::vector<int> last_input_reader_;  // per distinct input: the last stage that takes it
-  int rows_ = kMaxRows;                 // images per piece
+  StageSet stages_;
+  mutable std::atomic<std::uint64_t> errors_{0};
   std::unique_ptr<engine::Pool<Workspace>> pool_;
 };
 

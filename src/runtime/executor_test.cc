@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <limits>
@@ -79,6 +80,151 @@ TEST(Executor, ThresholdsCanBeOverridden) {
   EXPECT_EQ(never.fakes[1]->runs(), 0);
   ASSERT_TRUE(always.executor->classify(images.views, images.outcomes));
   EXPECT_EQ(always.fakes[1]->images(), 10);
+}
+
+// Batches of several pieces, images that leave at each of three exits; of every image its own logits.
+TEST(Executor, DetailsFollowTheImages) {
+  Fixture mixed = make({{-1, 7}, {0, 0}, {-1, 0}});
+  for (const std::size_t count : {1u, 64u, 150u}) {
+    Images images(static_cast<int>(count));
+    std::vector<float> logits(count * kClasses), probabilities(count * kClasses);
+    std::vector<ClassProbability> top(count * 3);
+    ASSERT_TRUE(mixed.executor->classify(images.views, images.outcomes,
+                                         {.logits = logits, .probabilities = probabilities, .top = top}));
+    expect_routed(images, 3);
+    for (std::size_t i = 0; i < count; ++i) {
+      const Outcome& outcome = images.outcomes[i];
+      const float peak = unsure(static_cast<int>(i), outcome.exit) ? 0.5f : 9.0f;
+      std::vector<int> order{outcome.label};
+      for (int c = 0; c < kClasses; ++c) {
+        const float logit = c == outcome.label ? peak : 0.0f;
+        ASSERT_EQ(logits[i * kClasses + c], logit);
+        ASSERT_NEAR(probabilities[i * kClasses + c], std::exp(logit) / (std::exp(peak) + 3), 1e-6);
+        if (c != outcome.label) order.push_back(c);  // of equal ones the lower label first
+      }
+      ASSERT_EQ(probabilities[i * kClasses + outcome.label], outcome.probability);
+      for (std::size_t k = 0; k < 3; ++k) {
+        ASSERT_EQ(top[i * 3 + k].label, order[k]) << "image " << i;
+        ASSERT_EQ(top[i * 3 + k].probability, probabilities[i * kClasses + order[k]]);
+      }
+    }
+    std::vector<ClassProbability> alone(count * 3);
+    ASSERT_TRUE(mixed.executor->classify(images.views, images.outcomes, {.top = alone}));
+    for (std::size_t k = 0; k < alone.size(); ++k)
+      ASSERT_EQ(std::tuple(alone[k].label, alone[k].probability), std::tuple(top[k].label, top[k].probability));
+  }
+}
+
+// Confidence: 1 - the highest probability, at each exit that the image came to.
+TEST(Executor, ScoresOfTheExitsThatWerePassed) {
+  Fixture mixed = make({{-1, 7}, {0, 0}, {-1, 0}});
+  for (const std::size_t count : {1u, 150u}) {
+    Images images(static_cast<int>(count));
+    std::vector<float> scores(count * 2);
+    ASSERT_TRUE(mixed.executor->classify(images.views, images.outcomes, {.scores = scores}));
+    for (std::size_t i = 0; i < count; ++i) {
+      for (int exit = 0; exit < 2; ++exit) {
+        const double peak = unsure(static_cast<int>(i), exit) ? 0.5 : 9,
+                     highest = std::exp(peak) / (std::exp(peak) + 3);
+        ASSERT_NEAR(scores[i * 2 + exit], exit <= images.outcomes[i].exit ? 1 - highest : -1, 1e-6) << i;
+      }
+      if (images.outcomes[i].exit < 2) {
+        ASSERT_EQ(scores[i * 2 + images.outcomes[i].exit], images.outcomes[i].score);
+      }
+    }
+  }
+}
+
+// The mean of the stages' answers, 1/4 and 3/4, with the probabilities written as fractions.
+TEST(Executor, DetailsOfAnswersTogetherAreTheMean) {
+  const std::vector<StageSetup> setup(2);
+  plan::Plan plan = make_plan(setup);
+  plan.stages[1].exit.answer_weights = {0.25, 0.75};
+  std::vector<std::unique_ptr<engine::Session>> sessions;
+  for (int s = 0; s < 2; ++s) sessions.push_back(make_fake(setup, s));
+  const Executor executor(plan, std::move(sessions), std::vector{kAlways});
+  Images images(1);  // image 0: stage 0 says 0, stage 1 says 1, both surely
+  std::vector<float> logits(kClasses), probabilities(kClasses);
+  std::vector<ClassProbability> top(kClasses);
+  ASSERT_TRUE(
+      executor.classify(images.views, images.outcomes, {.logits = logits, .probabilities = probabilities, .top = top}));
+  const double sure = std::exp(9) / (std::exp(9) + 3), other = 1 / (std::exp(9) + 3);
+  EXPECT_EQ(logits, (std::vector<float>{0, 9, 0, 0}));
+  EXPECT_NEAR(probabilities[0], sure / 4 + other * 3 / 4, 1e-6);
+  EXPECT_NEAR(probabilities[1], other / 4 + sure * 3 / 4, 1e-6);
+  EXPECT_NEAR(probabilities[2], other, 1e-6);
+  EXPECT_EQ(images.outcomes[0].probability, probabilities[1]);
+  for (int k = 0; k < kClasses; ++k) EXPECT_EQ(top[k].label, (std::array{1, 0, 2, 3}[k]));
+}
+
+TEST(Executor, DetailsOfOtherSizesAreRefused) {
+  Fixture pair = make({{}, {}});
+  Images images(3);
+  std::vector<float> rows(12);
+  std::vector<ClassProbability> top(15);
+  const auto error = [&](const Details& details) {
+    const Status status = pair.executor->classify(images.views, images.outcomes, details);
+    return status ? "" : status.error().message;
+  };
+  EXPECT_EQ(error({.logits = rows, .probabilities = rows, .top = std::span(top).first(12)}), "");
+  EXPECT_EQ(error({.logits = std::span(rows).first(11)}), "logits: found 11, expected 12, 4 classes of 3 images");
+  EXPECT_EQ(error({.probabilities = std::span(rows).first(4)}),
+            "probabilities: found 4, expected 12, 4 classes of 3 images");
+  EXPECT_EQ(error({.scores = std::span(rows).first(3)}), "");
+  EXPECT_EQ(error({.scores = rows}), "scores: found 12, expected 3, 1 exits but the last of 3 images");
+  for (const std::size_t wrong : {1u, 4u, 15u}) {
+    EXPECT_EQ(error({.top = std::span(top).first(wrong)}),
+              std::format("top: found {}, expected for each of 3 images equally many, at most 4", wrong));
+  }
+}
+
+TEST(Executor, StatisticsCountWhatWasAnswered) {
+  Fixture mixed = make({{-1, 7}, {0, 0}, {-1, 0}});
+  const auto expect_seen = [&](std::uint64_t calls, std::uint64_t errors, const std::vector<std::uint64_t>& exits) {
+    const ClassifierStatistics seen = mixed.executor->statistics();
+    EXPECT_EQ(seen.calls, calls);
+    EXPECT_EQ(seen.errors, errors);
+    EXPECT_EQ(seen.exits, exits);
+    EXPECT_EQ(seen.images, exits[0] + exits[1] + exits[2]);
+    EXPECT_EQ(seen.sent_on, exits[1] + exits[2]);
+    EXPECT_EQ(seen.microseconds > 0, calls > 0);
+  };
+  expect_seen(0, 0, {0, 0, 0});
+  Images images(150);  // even: at exit 0; of the others the multiples of 3: at exit 1
+  ASSERT_TRUE(mixed.executor->classify(images.views, images.outcomes));
+  expect_seen(1, 0, {75, 25, 50});
+  ASSERT_TRUE(mixed.executor->classify(std::span(images.views).first(4), std::span(images.outcomes).first(4)));
+  expect_seen(2, 0, {77, 26, 51});
+  images.views[7].width = 9;
+  ASSERT_FALSE(mixed.executor->classify(images.views, images.outcomes));
+  mixed.fakes[0]->fail_with(ErrorInfo{ErrorCode::engine_failure, "off"});
+  ASSERT_FALSE(mixed.executor->classify(std::span(images.views).first(1), std::span(images.outcomes).first(1)));
+  expect_seen(2, 2, {77, 26, 51});
+}
+
+TEST(Executor, EachCallSeesOneSetOfThresholds) {
+  Fixture mixed = make({{-1, 7}, {0, 0}, {-1, 0}});
+  mixed.executor->thresholds().set(std::vector{kNever, kAlways});
+  std::atomic<int> running{3}, wrong{0};
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 3; ++t) {
+      threads.emplace_back([&] {
+        Images images(130);
+        for (int round = 0; round < 50; ++round) {
+          const bool ok = static_cast<bool>(mixed.executor->classify(images.views, images.outcomes));
+          // Of both sets all images leave at one exit.
+          wrong += !ok || std::ranges::any_of(images.outcomes, [&](const Outcome& outcome) {
+            return outcome.exit == 1 || outcome.exit != images.outcomes[0].exit;
+          });
+        }
+        --running;
+      });
+    }
+    for (bool first = false; running > 0; first = !first)
+      mixed.executor->thresholds().set(first ? std::vector{kNever, kAlways} : std::vector{kAlways, kAlways});
+  }
+  EXPECT_EQ(wrong, 0);
 }
 
 TEST(Executor, LearnedRouterReadsTheFeatures) {
@@ -173,6 +319,8 @@ TEST(Executor, ThreadsShareOneExecutor) {
   EXPECT_EQ(failures, 0);
   for (const Images& own : images) expect_routed(own, 3);
   EXPECT_EQ(mixed.fakes[0]->images(), 6 * 20 * 100);
+  EXPECT_EQ(mixed.executor->statistics().calls, 6u * 20);
+  EXPECT_EQ(mixed.executor->statistics().images, 6u * 20 * 100);
 }
 
 TEST(Executor, BadInputIsNamed) {

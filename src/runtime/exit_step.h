@@ -17,36 +17,40 @@ struct HandOver {
   std::size_t row = 0;  // elements
 };
 
-// Of exits that answer together with stages before them. Not owned.
+// Of exits that answer together with stages before them, and what else a call writes. Not owned.
 struct AnswerBuffers {
   std::span<float* const> answers;  // by stage: [n, classes] calibrated probabilities, null where no exit reads them
   std::span<float> mixed;           // [classes], scratch
+  std::span<int> order;             // [classes], scratch, where details.top is wanted; `mixed` is needed then, too
+  Details details;                  // rows as outcomes
 };
 
 class ExitStep {
  public:
-  // The plan must outlive the step. Escalates while score > threshold; never at the last stage.
-  ExitStep(const plan::Plan& plan, int stage, double threshold);
+  ExitStep(const plan::Plan& plan, int stage);  // the plan must outlive the step
 
   bool last() const { return last_; }
+  static bool goes_on(float score, double threshold) { return static_cast<double>(score) > threshold; }
   bool wants_features() const { return !last_ && policy_ == plan::PolicyKind::learned && stage_->feature_width > 0; }
 
   bool reads_answer(int stage) const { return answer_.reads(stage); }  // of a stage up to this one
 
-  // Row i belongs to outcomes[image[i]], i < n. logits [n, classes]; features [n, feature_width], unused unless
-  // wants_features(). Rows that leave here get their outcome; rows that go on are moved to the front, in order, in
-  // `image` and in every buffer. Returns their number. Where so_far has room for this stage's probabilities, they are
-  // written there; those of the stages it reads must be there. Thread-safe, no allocation. Throws Failure when the
-  // logits give no finite probability.
-  int decide(int n, const float* logits, const float* features, std::span<const HandOver> buffers, std::span<int> image,
-             std::span<Outcome> outcomes, const AnswerBuffers& so_far = {}) const;
+  // Rows go on while score > threshold, none from the last stage. Row i belongs to outcomes[image[i]], i < n. logits
+  // [n, classes]; features [n, feature_width], unused unless wants_features(). Rows that leave here get their outcome
+  // and details; rows that go on are moved to the front, in order, in `image` and in every buffer. Returns their
+  // number. Where so_far has room for this stage's probabilities, they are written there; those of the stages it reads
+  // must be there. Thread-safe, no allocation. Throws Failure when the logits give no finite probability.
+  int decide(int n, double threshold, const float* logits, const float* features, std::span<const HandOver> buffers,
+             std::span<int> image, std::span<Outcome> outcomes, const AnswerBuffers& so_far = {}) const;
 
  private:
+  void write_details(std::span<const float> logits, std::size_t image, std::size_t images,
+                     const AnswerBuffers& buffers) const;
+
   const plan::Stage* stage_;
   int index_, classes_;
   plan::PolicyKind policy_;
   float temperature_;
-  double threshold_;
   bool last_;
   ExitAnswer answer_;
 };

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
@@ -13,6 +14,7 @@
 #include "engine/compiled/compiled_session.h"
 #include "engine/onnxruntime/onnx_session.h"
 #include "engine/threads/forks.h"
+#include "runtime/live_thresholds.h"
 #include "runtime/test_two_engines.h"
 
 namespace {
@@ -194,6 +196,38 @@ TEST_F(ForkTest, AProcessMayForkWhileItClassifies) {
     stop.store(true);
     for (std::thread& other : others) other.join();
   }
+}
+
+// Another thread writes thresholds without a pause, and has their lock most of the time: the child finds one whole set,
+// and can write the next.
+TEST(Forks, AProcessMayForkWhileThresholdsChange) {
+  static constexpr std::array kOne{0.25, 0.25, 0.25}, kOther{0.75, 0.75, 0.75}, kThird{0.5, 0.5, 0.5};
+  LiveThresholds thresholds(kOne);
+  std::atomic<bool> stop{false};
+  std::atomic<int> written{0};
+  std::vector<std::thread> writers;
+  for (int writer = 0; writer < 2; ++writer) {
+    writers.emplace_back([&] {
+      while (!stop.load()) {
+        thresholds.set(kOne);
+        thresholds.set(kOther);
+        written.fetch_add(1);
+      }
+    });
+  }
+  for (int i = 0; i < 20; ++i) {
+    const int before = written.load();
+    while (written.load() == before) std::this_thread::yield();
+    const auto work = [&] {
+      const ThresholdSet found = thresholds.now();
+      if (found[0] != found[1] || found[1] != found[2] || (found[0] != kOne[0] && found[0] != kOther[0])) return 1;
+      thresholds.set(kThird);
+      return thresholds.now()[2] == kThird[2] ? 0 : 2;
+    };
+    EXPECT_EQ(status_of_child(Leave::at_once, work), 0);
+  }
+  stop.store(true);
+  for (std::thread& writer : writers) writer.join();
 }
 
 TEST_F(ForkTest, ManyThreadsOfAChildShareATeam) {

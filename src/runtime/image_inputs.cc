@@ -4,6 +4,7 @@
 #include <format>
 
 #include "engine/status.h"
+#include "preprocess/axis.h"
 #include "runtime/convert.h"
 
 namespace triage::runtime {
@@ -37,10 +38,10 @@ void ImageInputs::check(const ImageView& image, const char* what, std::size_t in
   if (!shape_.any_size()) {
     if (found != shape_) require_shape(found, shape_, std::format("{}[{}]", what, index));  // no text where it fits
   } else if ((image.channels != 1 && image.channels != 3) || image.height < 1 || image.width < 1 ||
-             image.height > plan::kMaxSide || image.width > plan::kMaxSide) {
+             image.height > preprocess::kMaxImageSide || image.width > preprocess::kMaxImageSide) {
     engine::fail_with(ErrorCode::bad_input,
                       "{}[{}]: found {}x{}x{}, expected 1 to {} rows and columns of 1 or 3 channels", what, index,
-                      image.height, image.width, image.channels, plan::kMaxSide);
+                      image.height, image.width, image.channels, preprocess::kMaxImageSide);
   }
   if (!image.pixels) engine::fail_with(ErrorCode::bad_input, "{}[{}]: pixels: found null", what, index);
 }

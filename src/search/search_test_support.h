@@ -12,15 +12,14 @@ namespace triage::search {
 
 class FakeAnswers : public AnswerSource {
  public:
-  FakeAnswers(plan::SearchSpace space, std::vector<int> exits, std::size_t images)
-      : space_(std::move(space)), exits_(std::move(exits)) {
+  FakeAnswers(SearchedSpaces spaces, std::size_t images) : spaces_(std::move(spaces)) {
     Rng rng(7);
     for (std::size_t i = 0; i < images; ++i) {
       route_labels_.push_back(static_cast<Label>(rng.below(4)));
       validation_labels_.push_back(static_cast<Label>(rng.below(4)));
     }
   }
-  Answers answers(const plan::ArchSpec& subnet, plan::Precision) override {
+  Answers answers(const family::ArchSpec& subnet, plan::Precision) override {
     ++asked;
     return {split(subnet, "route", route_labels_), split(subnet, "validation", validation_labels_)};
   }
@@ -30,12 +29,12 @@ class FakeAnswers : public AnswerSource {
   std::size_t asked = 0;
 
  private:
-  SubnetAnswers split(const plan::ArchSpec& subnet, std::string_view name, const std::vector<Label>& labels) {
-    SubnetAnswers out{subnet.text(), 0, 0, std::vector<double>(exits_.size()), {}};
-    for (const int exit : exits_) {
-      plan::ArchSpec net = subnet;
-      net.blocks.resize(static_cast<std::size_t>(exit) + 1);
-      const double macs = static_cast<double>(plan::arch_cost(net, {}, 4).macs);
+  SubnetAnswers split(const family::ArchSpec& subnet, std::string_view name, const std::vector<Label>& labels) {
+    const std::vector<int>& exits = space_of(spaces_, subnet).exits;
+    SubnetAnswers out{subnet.text(), 0, 0, std::vector<double>(exits.size()), {}};
+    for (const int exit : exits) {
+      const family::ArchSpec net = family::prefix(subnet, static_cast<std::size_t>(exit) + 1);
+      const double macs = static_cast<double>(family::size_of(net, {}, 4).macs);
       const double skill = std::log(macs / 4e5);
       Rng noise(derive_seed(derive_seed(3, name), net.text()));
       for (std::size_t i = 0; i < labels.size(); ++i) {
@@ -49,8 +48,7 @@ class FakeAnswers : public AnswerSource {
     return out;
   }
 
-  plan::SearchSpace space_;
-  std::vector<int> exits_;
+  SearchedSpaces spaces_;
   std::vector<Label> route_labels_, validation_labels_;
 };
 
@@ -80,10 +78,11 @@ class BentCosts : public cost::CostModel {
 inline const char* const kFakeSpace = "4:8:4-8:16:8-8:32:8,8:32:8?-16:64:16,16:64:16?";
 inline const std::vector<int> kFakeExits{1, 2, 3};
 
+inline SearchedSpaces fake_spaces() { return {{family::AnySpace::parse(kFakeSpace), kFakeExits}}; }
+
 inline SearchOptions fake_search_options() {
   SearchOptions options;
-  options.structures.space = plan::SearchSpace::parse(kFakeSpace);
-  options.structures.exits = kFakeExits;
+  options.structures.spaces = fake_spaces();
   options.structures.policies = {plan::PolicyKind::confidence, plan::PolicyKind::learned};
   options.initial_subnets = 20;
   options.batch = 40;

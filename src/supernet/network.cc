@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/rng.h"
+#include "supernet/each_batch.h"
 #include "supernet/ops/layer_ops.h"
 #include "supernet/whiten.h"
 
@@ -108,6 +109,11 @@ void NetworkImpl::check_images(const at::Tensor& images) const {
 NetworkOutput NetworkImpl::forward(const at::Tensor& images, bool features) { return forward(images, arch_, features); }
 
 NetworkOutput NetworkImpl::forward(const at::Tensor& images, const plan::ArchSpec& subnet, bool features) {
+  return run(images, subnet, features, nullptr);
+}
+
+NetworkOutput NetworkImpl::run(const at::Tensor& images, const plan::ArchSpec& subnet, bool features,
+                               std::vector<Statistics>* gathered) {
   check_images(images);
   const bool largest = subnet == arch_;
   if (!largest) {
@@ -124,7 +130,7 @@ NetworkOutput NetworkImpl::forward(const at::Tensor& images, const plan::ArchSpe
   const std::vector<plan::ConvLayer>& layers = largest ? layers_ : smaller;
   const LayerOps& ops = ops_of(x.device());
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    x = run_layer(layers[i], x, largest);
+    x = run_layer(layers[i], x, largest, gathered);
     if (i + 1 < layers.size() && layers[i + 1].block == layers[i].block) continue;
     const int block = layers[i].block;
     if (features && block == options_.features_block)
@@ -155,7 +161,8 @@ NetworkImpl::Layer& NetworkImpl::layer_of(const plan::ConvLayer& place) {
   return weights_[first_layer_[static_cast<std::size_t>(place.block)] + static_cast<std::size_t>(place.index)];
 }
 
-at::Tensor NetworkImpl::run_layer(const plan::ConvLayer& place, const at::Tensor& x, bool largest) {
+at::Tensor NetworkImpl::run_layer(const plan::ConvLayer& place, const at::Tensor& x, bool largest,
+                                  std::vector<Statistics>* gathered) {
   Layer& layer = layer_of(place);
   const at::Tensor weight = first(layer.weight, place.out_channels, place.in_channels);
   const at::Tensor bias = first(layer.bias, place.out_channels);
@@ -165,7 +172,12 @@ at::Tensor NetworkImpl::run_layer(const plan::ConvLayer& place, const at::Tensor
                      has_identity(place));
   }
   LayerOutput out = ops_of(x.device()).train_layer(x, weight, bias, place.pool, options_.epsilon, has_identity(place));
-  if (largest) update_statistics(layer, out.mean, out.variance, out.count);
+  Statistics batch{out.mean, out.variance, out.count};
+  if (gathered != nullptr) {
+    gathered->push_back(std::move(batch));
+  } else if (largest && keeps_statistics_) {
+    update_statistics(layer, batch);
+  }
   return out.y;
 }
 
@@ -212,8 +224,9 @@ std::shared_ptr<NetworkImpl> NetworkImpl::extract(const plan::ArchSpec& subnet) 
   return result;
 }
 
-void NetworkImpl::update_statistics(Layer& layer, const at::Tensor& mean, const at::Tensor& var, double count) {
+void NetworkImpl::update_statistics(Layer& layer, const Statistics& batch) {
   const at::NoGradGuard no_grad;
+  const auto& [mean, var, count] = batch;
   if (recalibrating_) {
     const at::Tensor centre = mean.to(at::kDouble);
     layer.sum_mean += centre * count;
@@ -245,6 +258,23 @@ void NetworkImpl::recalibrate_end() {
     layer.sum_mean.reset();
     layer.sum_second.reset();
   }
+}
+
+void NetworkImpl::recalibrate(const std::vector<at::Tensor>& batches) {
+  const at::Device device = weights_[0].weight.device();
+  if (device.is_cpu() && kernel_choice().measures() && !batches.empty()) {  // before threads disturb each other
+    const OneThread one;
+    const at::NoGradGuard no_grad;
+    std::vector<Statistics> ignored;
+    run(batches.front().narrow(0, 0, 1), arch_, false, &ignored);
+  }
+  std::vector<std::vector<Statistics>> gathered(batches.size());
+  for_each_batch(device, batches.size(), [&](std::size_t i) { run(batches[i], arch_, false, &gathered[i]); });
+  recalibrate_begin();
+  for (const std::vector<Statistics>& of_batch : gathered) {
+    for (std::size_t i = 0; i < of_batch.size(); ++i) update_statistics(layer_of(layers_[i]), of_batch[i]);
+  }
+  recalibrate_end();
 }
 
 std::vector<FoldedLayer> NetworkImpl::folded() const {

@@ -1,10 +1,4 @@
-// Layers, networks and optimiser against plain ATen operations and torch::nn modules.
-//
-// Tolerances. fp32: both sides sum the same products in different orders; 1e-4 of the largest value leaves room for
-// sums of some thousand terms. bf16: the plain side rounds at the same places (convolution output, activations), so
-// what remains is a rounding of 2^-9 here and there that falls the other way, and with it, rarely, a ReLU or a pool's
-// choice: the Euclidean error of a whole tensor is held, at 2 % of its norm. Winograd convolutions round once more
-// before the pool and the ReLU decide: 10 %.
+// Networks and optimiser against plain ATen operations and torch::nn modules.
 #include "supernet/network.h"
 
 #include <gmock/gmock.h>
@@ -13,175 +7,14 @@
 #include <torch/torch.h>
 
 #include "core/error.h"
+#include "supernet/adamw.h"
 #include "supernet/kernels/conv3x3_bf16.h"
-#include "supernet/ops/layer_ops.h"
 #include "supernet/sgd.h"
+#include "supernet/supernet_test_support.h"
 #include "supernet/whiten.h"
 
 namespace triage::supernet {
 namespace {
-
-constexpr double kEpsilon = 1e-5;
-
-double relative_error(const at::Tensor& a, const at::Tensor& b) {
-  const at::Tensor x = a.detach().to(at::kDouble), y = b.detach().to(at::kDouble);
-  return (x - y).norm().item<double>() / (y.norm().item<double>() + 1e-2);
-}
-
-void expect_close(const at::Tensor& found, const at::Tensor& expected, double tolerance, const std::string& what) {
-  ASSERT_EQ(found.sizes(), expected.sizes()) << what;
-  const at::Tensor x = found.detach().to(at::kDouble), y = expected.detach().to(at::kDouble);
-  EXPECT_LE((x - y).abs().max().item<double>(), tolerance * std::max(1.0, y.abs().max().item<double>())) << what;
-}
-
-at::Tensor images(int n, int c, int h, int w, at::ScalarType type = at::kFloat) {
-  return at::randn({n, c, h, w}).to(type).contiguous(at::MemoryFormat::ChannelsLast);
-}
-
-struct LayerCase {
-  int batch, in, out, height, width;
-  bool pool, identity = false;
-};
-
-// The layer in plain differentiable operations; `round`: activations rounded to bf16 where ours are.
-at::Tensor plain_layer(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const LayerCase& layer,
-                       bool round) {
-  const auto rounded = [&](const at::Tensor& t) { return round ? t.to(at::kBFloat16).to(at::kFloat) : t; };
-  at::Tensor z = rounded(at::conv2d(x, weight, {}, 1, 1));
-  if (layer.pool) z = at::max_pool2d(z, 2);
-  const at::Tensor mean = z.mean(at::IntArrayRef{0, 2, 3}, true);
-  const at::Tensor variance = (z - mean).square().mean(at::IntArrayRef{0, 2, 3}, true);
-  at::Tensor sum = (z - mean) * (variance + kEpsilon).rsqrt() + bias.view({1, -1, 1, 1});
-  if (layer.identity) {  // missing channels of x are zero
-    const std::int64_t passed = std::min(layer.in, layer.out);
-    sum = sum + at::constant_pad_nd(x.narrow(1, 0, passed), {0, 0, 0, 0, 0, layer.out - passed});
-  }
-  return rounded(at::relu(sum));
-}
-
-struct Gradients {
-  at::Tensor y, x, weight, bias;
-};
-
-template <class Layer>
-Gradients gradients_of(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& dy,
-                       const Layer& layer) {
-  const auto leaf = [](const at::Tensor& t) { return t.detach().clone().requires_grad_(); };
-  const at::Tensor a = leaf(x), w = leaf(weight), b = leaf(bias);
-  const at::Tensor y = layer(a, w, b);
-  y.backward(dy.to(y.scalar_type()));
-  return {y.detach(), a.grad(), w.grad(), b.grad()};
-}
-
-class LayerTest : public testing::TestWithParam<LayerCase> {
- protected:
-  void SetUp() override {
-    torch::manual_seed(7);
-    const LayerCase& c = GetParam();
-    x = images(c.batch, c.in, c.height, c.width);
-    weight = at::randn({c.out, c.in, 3, 3}) / std::sqrt(9.0 * c.in);
-    bias = at::randn({c.out});
-    const int shrink = c.pool ? 2 : 1;
-    dy = images(c.batch, c.out, c.height / shrink, c.width / shrink);
-  }
-  Gradients of(const LayerOps& ops, const at::Tensor& input) const {
-    return gradients_of(input, weight, bias, dy, [&](const auto& a, const auto& w, const auto& b) {
-      return ops.train_layer(a, w, b, GetParam().pool, kEpsilon, GetParam().identity).y;
-    });
-  }
-  Gradients plain(const at::Tensor& input, bool round) const {
-    return gradients_of(input, weight, bias, dy, [&](const auto& a, const auto& w, const auto& b) {
-      return plain_layer(a, w, b, GetParam(), round);
-    });
-  }
-  at::Tensor x, weight, bias, dy;
-};
-
-TEST_P(LayerTest, Fp32MatchesPlainOperations) {
-  const Gradients expected = plain(x, false);
-  for (const LayerOps* ops : {&cpu_ops(), &aten_ops()}) {
-    const Gradients found = of(*ops, x);
-    expect_close(found.y, expected.y, 1e-4, "y");
-    expect_close(found.x, expected.x, 1e-4, "dx");
-    expect_close(found.weight, expected.weight, 1e-4, "dweight");
-    expect_close(found.bias, expected.bias, 1e-4, "dbias");
-  }
-}
-
-TEST_P(LayerTest, Bf16MatchesPlainOperationsByRounding) {
-  const at::Tensor rounded = x.to(at::kBFloat16);
-  weight = weight.to(at::kBFloat16).to(at::kFloat);
-  dy = dy.to(at::kBFloat16).to(at::kFloat);
-  const Gradients expected = plain(rounded.to(at::kFloat), true);
-  const double tolerance = std::min(GetParam().in, GetParam().out) >= 16 ? 0.1 : 0.02;
-  for (const LayerOps* ops : {&cpu_ops(), &aten_ops()}) {
-    const Gradients found = of(*ops, rounded);
-    EXPECT_EQ(found.y.scalar_type(), at::kBFloat16);
-    EXPECT_EQ(found.weight.scalar_type(), at::kFloat);
-    EXPECT_LT(relative_error(found.y, expected.y), 0.01);
-    EXPECT_LT(relative_error(found.x, expected.x), tolerance);
-    EXPECT_LT(relative_error(found.weight, expected.weight), tolerance);
-    EXPECT_LT(relative_error(found.bias, expected.bias), tolerance);
-  }
-}
-
-TEST_P(LayerTest, InferenceMatchesPlainOperations) {
-  const at::Tensor mean = at::randn({GetParam().out}) / 4, variance = at::rand({GetParam().out}) + 0.5;
-  const auto infer = [&](const LayerOps& ops, const at::Tensor& input, const at::Tensor& w) {
-    return ops.infer_layer(input, w, bias, mean, variance, GetParam().pool, kEpsilon, GetParam().identity);
-  };
-  const at::Tensor slow = infer(cpu_ops(), x, weight.clone().requires_grad_());
-  EXPECT_TRUE(slow.requires_grad());
-  for (const LayerOps* ops : {&cpu_ops(), &aten_ops()}) {
-    expect_close(infer(*ops, x, weight), slow, 1e-4, "fp32");
-    EXPECT_LT(relative_error(infer(*ops, x.to(at::kBFloat16), weight), slow), 0.01);
-  }
-}
-
-// Odd maps, channel counts that leave vectors of 16, 8 and 1, batches that leave a part of a group of 8; the last is
-// wide enough for Winograd and large enough for two ranges of images.
-INSTANTIATE_TEST_SUITE_P(Shapes, LayerTest,
-                         testing::Values(LayerCase{3, 3, 24, 8, 8, false}, LayerCase{16, 8, 16, 6, 6, true},
-                                         LayerCase{11, 5, 21, 7, 7, true}, LayerCase{9, 24, 64, 4, 6, false},
-                                         LayerCase{1, 1, 1, 2, 2, true}, LayerCase{33, 16, 40, 9, 5, true},
-                                         LayerCase{70, 64, 96, 16, 16, true}, LayerCase{12, 16, 16, 6, 6, false, true},
-                                         LayerCase{9, 24, 64, 4, 6, false, true},
-                                         LayerCase{17, 40, 21, 5, 7, false, true}));
-
-TEST(Layer, SkipsWhatNeedsNoGradient) {
-  const at::Tensor x = images(4, 3, 6, 6, at::kBFloat16), weight = at::randn({8, 3, 3, 3});
-  const at::Tensor bias = at::zeros({8}).requires_grad_();
-  cpu_ops().train_layer(x, weight, bias, false, kEpsilon).y.sum().backward();
-  EXPECT_TRUE(bias.grad().defined());
-  EXPECT_FALSE(weight.grad().defined());
-}
-
-TEST(Layer, StatisticsSurviveALargeMean) {  // sums of squares without a pivot would lose all digits here
-  const at::Tensor x = images(16, 1, 8, 8) * 1e-2 + 100;
-  at::Tensor weight = at::zeros({1, 1, 3, 3});
-  weight[0][0][1][1] = 1;
-  const LayerOutput out = cpu_ops().train_layer(x, weight, at::zeros({1}), false, kEpsilon);
-  const at::Tensor exact = x.to(at::kDouble);
-  EXPECT_NEAR(out.mean.item<double>(), exact.mean().item<double>(), 1e-4);
-  EXPECT_NEAR(out.variance.item<double>() / exact.var(false).item<double>(), 1, 1e-3);
-}
-
-TEST(GlobalMax, ValuesAndGradient) {
-  for (const LayerOps* ops : {&cpu_ops(), &aten_ops()}) {
-    const at::Tensor x = images(5, 19, 3, 4).requires_grad_();
-    const at::Tensor plain = x.detach().clone().requires_grad_(), dy = at::randn({5, 19});
-    const at::Tensor y = ops->global_max(x), expected = at::amax(plain, {2, 3});
-    y.backward(dy);
-    expected.backward(dy);
-    EXPECT_TRUE(at::equal(y, expected));
-    EXPECT_TRUE(at::equal(x.grad(), plain.grad()));
-  }
-}
-
-TEST(Device, HasItsOps) {
-  EXPECT_EQ(&ops_of(at::kCPU), &cpu_ops());
-  EXPECT_EQ(&ops_of(at::kCUDA), &aten_ops());
-}
 
 const plan::InputShape kInput{3, 16, 16};
 const char* const kArch = "8-16,24-32";
@@ -338,6 +171,35 @@ TEST(Network, RecalibrationIsExactOverBatchesOfAnySize) {
   EXPECT_THROW(net->recalibrate_end(), Error);
 }
 
+TEST(Network, RecalibrationSideBySideGivesTheSameBits) {
+  if (!conv3x3_bf16_supported()) GTEST_SKIP() << "ATen's convolutions promise less";
+  torch::manual_seed(10);
+  std::vector<at::Tensor> batches;
+  for (int i = 0; i < 5; ++i) batches.push_back(images(i < 4 ? 24 : 7, 3, 16, 16, at::kBFloat16));
+  Network net = make({});
+  net->recalibrate_begin();
+  {
+    const at::NoGradGuard no_grad;
+    for (const at::Tensor& batch : batches) net->forward(batch);
+  }
+  net->recalibrate_end();
+  const NamedTensors expected = clone_state(net->state());
+  const int threads = omp_get_max_threads();
+  for (const int count : {1, 2, 3, 8}) {
+    omp_set_num_threads(count);
+    net->recalibrate(batches);
+    const NamedTensors found = net->state();
+    for (std::size_t i = 0; i < expected.size(); ++i)
+      EXPECT_TRUE(at::equal(found[i].tensor, expected[i].tensor)) << found[i].name << " with " << count << " threads";
+  }
+  omp_set_num_threads(threads);
+  EXPECT_THROW(net->recalibrate({}), Error);
+  batches[2] = images(1, 3, 8, 8, at::kBFloat16);  // of another size
+  omp_set_num_threads(2);
+  EXPECT_THROW(net->recalibrate(batches), Error);
+  omp_set_num_threads(threads);
+}
+
 TEST(Network, WhitenedStemGivesUncorrelatedUnitOutputs) {
   torch::manual_seed(11);
   NetworkOptions options;
@@ -393,17 +255,67 @@ TEST(Sgd, MatchesTorch) {
   torch::manual_seed(12);
   const at::Tensor start = at::randn({50000});
   const at::Tensor p = start.clone().requires_grad_(), q = start.clone().requires_grad_();
-  Sgd sgd({{{{"p", p}}, 2, 0.01}});
+  Sgd sgd({{{{"p", p}}, 2, 0.01}}, 0.9);
   torch::optim::SGD torch_sgd({q}, torch::optim::SGDOptions(0.2).momentum(0.9).weight_decay(0.01).nesterov(true));
   for (int step = 0; step < 3; ++step) {
     const at::Tensor gradient = at::randn({50000});
     p.mutable_grad() = gradient.clone();
     q.mutable_grad() = gradient.clone();
-    EXPECT_NEAR(sgd.step({.learning_rate = 0.1, .momentum = 0.9}), gradient.norm().item<double>(), 1e-2);
+    EXPECT_NEAR(sgd.step({.learning_rate = 0.1}), gradient.norm().item<double>(), 1e-2);
     EXPECT_FALSE(p.grad().defined());
     torch_sgd.step();
   }
   expect_close(p, q, 1e-5, "parameters");
+}
+
+// The oracle is LibTorch's own optimiser. 50,000 elements are several chunks.
+TEST(AdamW, MatchesTorch) {
+  torch::manual_seed(13);
+  const at::Tensor start = at::randn({50000});
+  const at::Tensor p = start.clone().requires_grad_(), q = start.clone().requires_grad_();
+  AdamW adamw({{{{"p", p}}, 2, 0.05}}, {.beta1 = 0.8, .beta2 = 0.99, .epsilon = 1e-6});
+  torch::optim::AdamW torch_adamw({q},
+                                  torch::optim::AdamWOptions(0.02).betas({0.8, 0.99}).eps(1e-6).weight_decay(0.05));
+  for (std::uint64_t step = 1; step <= 5; ++step) {
+    const at::Tensor gradient = at::randn({50000});
+    p.mutable_grad() = gradient * 4;
+    q.mutable_grad() = gradient.clone();
+    adamw.step({.learning_rate = 0.01, .gradient_scale = 0.25, .number = step});
+    torch_adamw.step();
+  }
+  expect_close(p, q, 1e-6, "parameters");
+  EXPECT_EQ(adamw.state().size(), 2u);
+  EXPECT_EQ(adamw.state()[1].name, "exp_avg_sq.p");
+}
+
+// One parameter, one step: beta1 = 0.5, so m = 1, v = 0.5 * 4 = 2; without bias m / 0.5 = 2, v / 0.5 = 4; p = 3 - 0.1 *
+// 0.5 * 3 (decay) - 0.1 * 2 / sqrt(4).
+TEST(AdamW, TakesTheStepOfItsFormula) {
+  const at::Tensor p = at::full({1}, 3.0f).requires_grad_();
+  AdamW adamw({{{{"p", p}}, 1, 0.5}}, {.beta1 = 0.5, .beta2 = 0.5, .epsilon = 1e-12});
+  p.mutable_grad() = at::full({1}, 2.0f);
+  EXPECT_EQ(adamw.step({.learning_rate = 0.1}), 2);
+  EXPECT_NEAR(p.item<double>(), 3 - 0.15 - 0.1, 1e-6);
+}
+
+TEST(ClipScale, MatchesTorch) {
+  torch::manual_seed(14);
+  for (const double limit : {0.5, 1e4}) {
+    std::vector<at::Tensor> parameters = {at::zeros({40000}).requires_grad_(), at::zeros({3, 5}).requires_grad_()};
+    const at::Tensor untouched = at::zeros({4}).requires_grad_();  // no gradient
+    std::vector<at::Tensor> gradients;
+    for (at::Tensor& p : parameters) {
+      gradients.push_back(at::randn(p.sizes()));
+      p.mutable_grad() = gradients.back().clone();
+    }
+    const double norm =
+        gradient_norm({{{{"a", parameters[0]}, {"u", untouched}}, 1, 0}, {{{"b", parameters[1]}}, 1, 0}});
+    const double scale = clip_scale(norm, limit);
+    EXPECT_NEAR(torch::nn::utils::clip_grad_norm_(parameters, limit), norm, 1e-4 * norm);
+    for (std::size_t i = 0; i < parameters.size(); ++i)
+      expect_close(parameters[i].grad(), gradients[i] * scale, 1e-6, "gradient");
+    EXPECT_EQ(scale == 1, limit > norm);
+  }
 }
 
 TEST(WeightAverage, UpdatesSwapsAndStores) {

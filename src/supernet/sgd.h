@@ -1,42 +1,22 @@
-// Nesterov SGD over all parameters in one fused pass, as torch.optim.SGD with nesterov=True and no dampening:
+// Nesterov SGD, as torch.optim.SGD with nesterov=True and no dampening:
 //   g += weight_decay * p;  v = momentum * v + g;  p -= lr * lr_multiplier * (g + momentum * v)
-// fp32 on the CPU in one OpenMP pass; ATen operations on other devices, where train/device/flat_optimizer.h is faster.
-// Deterministic for any number of threads.
+// And the moving average of a network's weights.
 #pragma once
 
-#include <string>
-#include <vector>
-
-#include "supernet/named_tensors.h"
+#include "supernet/optimizer.h"
 
 namespace triage::supernet {
 
-struct ParameterGroup {
-  NamedTensors parameters;   // leaves that require grad; the tensors are updated in place
-  double lr_multiplier = 1;  // of the step's learning rate (Jordan 2024: 64 for norm biases)
-  double weight_decay = 0;   // enters the gradient, so its pull per step is lr * lr_multiplier * weight_decay
-};
-
-struct SgdStep {
-  double learning_rate = 0;
-  double momentum = 0.85;
-  double gradient_scale = 1;  // gradients are multiplied by it first
-};
-
-class Sgd {
+class Sgd : public Optimizer {
  public:
-  explicit Sgd(std::vector<ParameterGroup> groups);
-
-  // Applies the gradients and forgets them (zero_grad). A parameter without a gradient is left alone. Returns the
-  // Euclidean norm of all gradients (scaled, before weight decay): NaN or infinity when any of them was.
-  double step(const SgdStep& step);
-
-  NamedTensors state() const;  // momentum buffers, sharing memory
-  void load_state(const NamedTensors& state, const std::string& origin);
+  explicit Sgd(std::vector<ParameterGroup> groups, double momentum = 0.85)
+      : Optimizer(std::move(groups), {"momentum"}), momentum_(momentum) {}
 
  private:
-  std::vector<ParameterGroup> groups_;
-  std::vector<std::vector<at::Tensor>> momentum_;  // per group and parameter
+  double update(const OptimizerStep& step, const ParameterGroup& group, const at::Tensor& gradient,
+                at::Tensor& parameter, std::span<at::Tensor> buffers) const override;
+
+  double momentum_;
 };
 
 // An exponential moving average of tensors (a network's state()), also the slow weights of Lookahead (Zhang et al.

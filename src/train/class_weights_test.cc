@@ -35,7 +35,7 @@ TEST(ClassWeights, MakeEveryClassCountTheSame) {
   const at::Tensor logits = at::tensor({1.0f, 0.0f, 0.0f, 1.0f, 0.0f, 0.0f}).view({2, 3}),
                    labels = at::tensor({0, 1}, at::kLong);
   const double right = std::log(std::exp(1.0) + 2) - 1, wrong = std::log(std::exp(1.0) + 2);
-  const double loss = distillation_loss(logits, logits, labels, 1, 0, 0, weights).item<double>();
+  const double loss = distillation_loss(logits, logits, Labels(labels), 1, 0, 0, weights).item<double>();
   EXPECT_NEAR(loss, (0.625 * right + 2.5 * wrong) / 3.125, 1e-6);
 }
 

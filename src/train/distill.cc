@@ -35,14 +35,14 @@ void TeacherLogits::load(const Tensors& tensors) {
   if (views_ > 0) kept_.copy_(tensors.at("teacher_logits"));
 }
 
-at::Tensor distillation_loss(const at::Tensor& logits, const at::Tensor& teacher, const at::Tensor& labels,
+at::Tensor distillation_loss(const at::Tensor& logits, const at::Tensor& teacher, const Labels& labels,
                              double temperature, double mix, double label_smoothing,
                              const std::optional<at::Tensor>& weights) {
   const at::Tensor target = at::softmax(teacher / temperature, 1);
   const at::Tensor student = at::log_softmax(logits / temperature, 1);
   const at::Tensor divergence = at::kl_div(student, target, at::Reduction::Sum) / logits.size(0);
-  const at::Tensor hard = at::cross_entropy_loss(logits, labels, weights, at::Reduction::Mean, -100, label_smoothing);
-  return mix * temperature * temperature * divergence + (1 - mix) * hard;
+  return mix * temperature * temperature * divergence +
+         (1 - mix) * label_loss(logits, labels, weights, label_smoothing);
 }
 
 }  // namespace triage::train

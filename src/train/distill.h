@@ -6,6 +6,7 @@
 
 #include "data/loader.h"
 #include "train/files/checkpoint.h"
+#include "train/labels.h"
 
 namespace triage::train {
 
@@ -38,7 +39,7 @@ class TeacherLogits {
 
 // mix * T^2 * KL(teacher_T || student_T) + (1 - mix) * cross-entropy with smoothed labels; means over the batch.
 // weights: [classes] of the cross-entropy, whose mean is a weighted one then.
-at::Tensor distillation_loss(const at::Tensor& logits, const at::Tensor& teacher, const at::Tensor& labels,
+at::Tensor distillation_loss(const at::Tensor& logits, const at::Tensor& teacher, const Labels& labels,
                              double temperature, double mix, double label_smoothing,
                              const std::optional<at::Tensor>& weights = {});
 

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kMinSteps = 3, kForwardImages = 1000;
 
-double forward_seconds_per_image(const TrainJob& job, supernet::Network& network) {
+double forward_seconds_per_image(const TrainJob& job, supernet::AnyNetworkImpl& network) {
   const std::span<const std::uint32_t> all(job.splits->train);
   const auto some = all.first(std::min(all.size(), kForwardImages));
   accuracy(network, *job.data, some, job.normalization);  // the first call makes what later ones find
@@ -26,6 +26,7 @@ double forward_seconds_per_image(const TrainJob& job, supernet::Network& network
 TrainEstimate estimate_training(const TrainJob& with_teacher, double seconds) {
   TrainJob job = with_teacher;
   job.teacher = nullptr;
+  job.ask_teacher = nullptr;
   const TrainOptions& options = job.options;
   Session session(job, steps_on_device(job));
   const std::uint64_t per_epoch = job.splits->train.size() / static_cast<std::size_t>(options.batch);
@@ -63,7 +64,7 @@ TrainEstimate estimate_training(const TrainJob& with_teacher, double seconds) {
   TrainEstimate estimate;
   estimate.images_per_second = options.batch / step_seconds;
   estimate.seconds = epochs * images / estimate.images_per_second +
-                     validations * validated * forward_seconds_per_image(job, session.network);
+                     validations * validated * forward_seconds_per_image(job, *session.network);
   if (with_teacher.teacher) {
     const double asked = options.distill.views > 0 ? std::min<double>(epochs, options.distill.views) : epochs;
     estimate.seconds += asked * images * forward_seconds_per_image(job, *with_teacher.teacher);

@@ -11,8 +11,8 @@ struct TrainEstimate {
 };
 
 // Takes at least 3 steps and `seconds` of them on fresh weights, and writes nothing. job.teacher: its weights do not
-// matter. A rough figure: later steps may meet another load of the machine, and the cuts that a supernet is validated
-// by are not counted.
+// matter; ask_teacher is not asked. A rough figure: later steps may meet another load of the machine, and the cuts that
+// a supernet is validated by are not counted.
 TrainEstimate estimate_training(const TrainJob& job, double seconds);
 
 }  // namespace triage::train

@@ -18,14 +18,27 @@ struct DistillOptions {
                      // teacher runs in the first `views` epochs only (0: every epoch has views of its own)
 };
 
+enum class Schedule { linear, cosine, step };
+enum class OptimizerKind { sgd, adamw };
 enum class ClassWeights { none, balanced };  // balanced: every class counts the same (train/class_weights.h)
 
 struct TrainOptions {
   int epochs = 20;  // 0: only where the network starts from a trained one, whose batch statistics are measured anew
   int batch = 512;
-  // Nesterov SGD on the mean loss. The rate rises linearly to `lr` over the first `warmup` of all steps, then falls
-  // linearly to `final_lr` * lr. Biases learn `bias_lr_scale` times as fast (Jordan 2024, airbench94).
-  double lr = 0.6, momentum = 0.85, weight_decay = 1.2e-3, warmup = 0.2, final_lr = 0.02, bias_lr_scale = 16;
+  // Nesterov SGD, or AdamW (supernet/adamw.h), on the mean loss. Biases learn `bias_lr_scale` times as fast (Jordan
+  // 2024, airbench94), with as much less weight decay.
+  OptimizerKind optimizer = OptimizerKind::sgd;
+  double lr = 0.6, momentum = 0.85, weight_decay = 1.2e-3, bias_lr_scale = 16;
+  double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;  // of AdamW
+  // What has no weight decay: "norms" (biases of batch norms), "biases" (of heads), "heads" (their weights).
+  std::vector<std::string> no_weight_decay;
+  double clip_norm = 0;  // gradients are scaled down to this global norm (supernet/optimizer.h); 0: as they are
+  // The rate rises linearly to `lr` over the first `warmup` of all steps. Then it falls to `final_lr` * lr, linearly or
+  // along half a cosine (Loshchilov, Hutter 2017), or is multiplied by `gamma` behind each epoch of `milestones`.
+  Schedule schedule = Schedule::linear;
+  double warmup = 0.2, final_lr = 0.02;
+  std::vector<int> milestones;  // epochs, rising; of Schedule::step
+  double gamma = 0.1;
   double label_smoothing = 0.2;
   ClassWeights class_weights = ClassWeights::none;  // in the cross-entropy
   double average_decay = 0.995;                     // exponential moving average of the weights, per step; 0: none
@@ -50,6 +63,9 @@ struct SupernetOptions {
   // together. The first learns from the labels, the others from it.
   std::vector<std::string> subnets;
 };
+
+// What networks of other families than plain begin with: their batch norms have scales that learn, as the weights do.
+TrainOptions other_family_defaults();
 
 // Reads the keys of `section` over the defaults; unknown keys are the caller's to refuse (ConfigSection::finish).
 void read_train_options(ConfigSection& section, TrainOptions& options);

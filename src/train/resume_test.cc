@@ -3,48 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <fstream>
+#include <functional>
 
-#include "core/test_support.h"
-#include "data/import/import.h"
-#include "train/trainer.h"
+#include "train/training_test_support.h"
 
 namespace triage::train {
 namespace {
-
-class Training {
- public:
-  Training() {
-    set_threads(1);
-    data::write_dataset(data::generate({.classes = 3, .height = 8, .width = 8, .train_count = 160, .test_count = 4}),
-                        directory_ / "d.tds");
-    dataset_.emplace(data::Dataset::open(directory_ / "d.tds"));
-    splits_ = data::make_splits(*dataset_, {.route = 16, .validation = 16, .seed = 1});
-  }
-
-  // A job in a run directory of its own: 4 steps in 2 epochs.
-  TrainJob job(const char* run) {
-    TrainJob job;
-    job.name = "net";
-    job.space = plan::SearchSpace::only(plan::ArchSpec::parse("4-8"));
-    job.options.epochs = 2;
-    job.options.batch = 64;
-    job.options.augment.shift = 1;
-    job.precision = ComputeType::fp32;
-    job.data = &*dataset_;
-    job.splits = &splits_;
-    job.normalization = data::measure_normalization(*dataset_, splits_.train);
-    job.run = directory_ / run;
-    fs::create_directories(job.run / "checkpoint");
-    return job;
-  }
-
- private:
-  TempDir directory_;
-  std::optional<data::Dataset> dataset_;
-  data::Splits splits_;
-};
 
 // Whether the training was stopped, after one step.
 bool stopped_after_a_step(TrainJob job) {
@@ -56,20 +23,6 @@ bool stopped_after_a_step(TrainJob job) {
   } catch (const Interrupted&) {
     return true;
   }
-}
-
-Tensors weights_of(const TrainJob& job) {
-  Tensors tensors;
-  for (const char* suffix : {".pt", "_best.pt"}) {
-    const NetworkFile file = load_network(job.run / (job.name + suffix), ComputeType::fp32);
-    for (const auto& [name, tensor] : file.network->state()) tensors[suffix + name] = tensor.clone();
-  }
-  return tensors;
-}
-
-void expect_equal(const Tensors& found, const Tensors& expected) {
-  ASSERT_EQ(found.size(), expected.size());
-  for (const auto& [name, tensor] : expected) EXPECT_TRUE(at::equal(found.at(name), tensor)) << name;
 }
 
 std::vector<std::string> lines_of(const fs::path& file) {
@@ -116,7 +69,8 @@ TEST(Resume, KilledBetweenItsFilesAndItsLastCheckpointItEndsWithTheSameBits) {
   write_file_atomic(checkpoint, before_the_end);  // networks and metrics are further than the checkpoint
   train(job);
   expect_equal(weights_of(job), expected);
-  EXPECT_EQ(epochs_of(job), epochs);  // no line twice
+  EXPECT_EQ(epochs_of(job), epochs);                        // no line twice
+  EXPECT_EQ(lines_of(job.run / "metrics.csv").size(), 3u);  // a header and two epochs
 }
 
 TEST(Resume, KilledBeforeItsFirstCheckpointItBeginsAnew) {
@@ -142,6 +96,70 @@ TEST(Resume, WhatIsDoneIsNotDoneAgain) {
   expect_equal(weights_of(job), weights);
 }
 
+TEST(Resume, WithAdamWAndClippingItEndsWithTheSameBits) {
+  Training training;
+  TrainJob whole = training.job("whole"), parts = training.job("parts");
+  for (TrainJob* job : {&whole, &parts}) {
+    job->options.optimizer = OptimizerKind::adamw;
+    job->options.lr = 0.01;
+    job->options.clip_norm = 0.5;
+    job->options.schedule = Schedule::cosine;
+    job->options.no_weight_decay = {"norms", "biases"};
+  }
+  train(whole);
+  while (stopped_after_a_step(parts)) {
+  }
+  expect_equal(weights_of(parts), weights_of(whole));
+}
+
+TEST(Resume, WithMixedImagesItEndsWithTheSameBits) {
+  Training training;
+  TrainJob whole = training.job("whole"), parts = training.job("parts");
+  for (TrainJob* job : {&whole, &parts}) {
+    job->options.augment = {.shift = 1,
+                            .crop_area = 0.5,
+                            .trivial_augment = 1,
+                            .brightness = 0.2,
+                            .erase = 0.3,
+                            .mixup = 0.4,
+                            .cutmix = 1,
+                            .clean_epochs = 1};
+  }
+  train(whole);
+  while (stopped_after_a_step(parts)) {
+  }
+  expect_equal(weights_of(parts), weights_of(whole));
+  EXPECT_EQ(epochs_of(parts), epochs_of(whole));
+}
+
+// With each part of a recipe by itself the images are learnt.
+TEST(Recipe, WithEachPartTheLossFalls) {
+  Training training;
+  const auto changes = std::to_array<std::function<void(TrainOptions&)>>({
+      [](TrainOptions& o) { o.schedule = Schedule::cosine, o.final_lr = 0; },
+      [](TrainOptions& o) { o.schedule = Schedule::step, o.milestones = {6}; },
+      [](TrainOptions& o) { o.optimizer = OptimizerKind::adamw, o.lr = 0.02, o.no_weight_decay = {"norms", "biases"}; },
+      [](TrainOptions& o) { o.clip_norm = 1; },
+      [](TrainOptions& o) { o.augment.crop_area = 0.5; },
+      [](TrainOptions& o) { o.augment.trivial_augment = 0.5; },
+      [](TrainOptions& o) { o.augment.brightness = o.augment.contrast = o.augment.saturation = 0.2; },
+      [](TrainOptions& o) { o.augment.erase = 0.5; },
+      [](TrainOptions& o) { o.augment.mixup = 0.2, o.augment.clean_epochs = 2; },
+      [](TrainOptions& o) { o.augment.cutmix = 1, o.augment.clean_epochs = 2; },
+  });
+  for (std::size_t part = 0; part < changes.size(); ++part) {
+    TrainJob job = training.job(("part" + std::to_string(part)).c_str());
+    job.options.epochs = 8;
+    job.options.batch = 32;
+    job.options.lr = 0.2;
+    job.options.label_smoothing = 0;
+    changes[part](job.options);
+    train(job);
+    const std::vector<Json> epochs = epochs_of(job);
+    EXPECT_LT(epochs.back().at("loss").get<double>(), epochs.front().at("loss").get<double>()) << part;
+  }
+}
+
 TEST(Resume, WithATeacherItEndsWithTheSameBits) {
   Training training;
   supernet::NetworkOptions options;
@@ -150,7 +168,7 @@ TEST(Resume, WithATeacherItEndsWithTheSameBits) {
   teacher->eval();
   TrainJob whole = training.job("whole"), parts = training.job("parts");
   for (TrainJob* job : {&whole, &parts}) {
-    job->teacher = &teacher;
+    job->teacher = teacher.ptr();
     job->teacher_identity = "a teacher";
     job->options.distill.views = 1;  // the second epoch takes what the first one was told
   }

@@ -1,5 +1,7 @@
 #include "train/sandwich.h"
 
+#include "supernet/network.h"
+
 namespace triage::train {
 namespace {
 
@@ -35,9 +37,9 @@ void learn(SandwichLoss& result, const supernet::NetworkOutput& output, const at
 }
 
 // A step as far as the largest subnet goes.
-SandwichLoss largest_step(supernet::Network& network, const at::Tensor& images, const plan::ArchSpec& largest,
+SandwichLoss largest_step(supernet::AnyNetworkImpl& network, const at::Tensor& images, const family::ArchSpec& largest,
                           const std::function<at::Tensor(const at::Tensor&)>& loss, const SupernetOptions& options) {
-  const supernet::NetworkOutput whole = network->forward(images, largest);
+  const supernet::NetworkOutput whole = network.forward(images, largest);
   const at::Tensor first = joint_loss(whole, options.exit_weight, loss);
   first.backward();
   return {whole.logits.detach(), first.detach(), at::zeros({}, first.options().dtype(at::kDouble))};
@@ -45,38 +47,43 @@ SandwichLoss largest_step(supernet::Network& network, const at::Tensor& images, 
 
 }  // namespace
 
-std::vector<plan::ArchSpec> sandwich_subnets(const plan::SearchSpace& space, const SupernetOptions& options,
-                                             std::uint64_t seed, std::uint64_t step) {
-  std::vector<plan::ArchSpec> subnets;
-  for (const std::string& text : options.subnets) space.check(subnets.emplace_back(plan::ArchSpec::parse(text)));
+std::vector<family::ArchSpec> sandwich_subnets(const family::AnySpace& space, const SupernetOptions& options,
+                                               std::uint64_t seed, std::uint64_t step) {
+  std::vector<family::ArchSpec> subnets;
+  for (const std::string& text : options.subnets) space->check(subnets.emplace_back(family::ArchSpec::parse(text)));
   if (!subnets.empty()) return subnets;
-  subnets.push_back(space.largest());
-  if (space.subnets() == 1) return subnets;
-  subnets.push_back(space.smallest());
+  subnets.push_back(space->largest());
+  if (space->subnets() == 1) return subnets;
+  subnets.push_back(space->smallest());
   Rng rng(derive_seed(seed, "subnets", step));
-  for (int i = 0; i < options.random_subnets; ++i) subnets.push_back(space.sample(rng));
+  for (int i = 0; i < options.random_subnets; ++i) subnets.push_back(space->sample(rng));
   return subnets;
 }
 
-SandwichLoss sandwich_step(supernet::Network& network, const at::Tensor& images,
-                           const std::vector<plan::ArchSpec>& subnets,
+SandwichLoss sandwich_step(supernet::AnyNetworkImpl& network, const at::Tensor& images,
+                           const std::vector<family::ArchSpec>& subnets,
                            const std::function<at::Tensor(const at::Tensor& logits)>& loss,
-                           const SupernetOptions& options) {
+                           const SupernetOptions& options, const std::function<void()>& before_last) {
+  const auto tell = [&](bool last) {
+    if (last && before_last) before_last();
+  };
+  tell(subnets.size() == 1);
   SandwichLoss result = largest_step(network, images, subnets.front(), loss, options);
   const std::size_t others = subnets.size() - 1;
   if (others == 0) return result;
   const at::Tensor targets = at::softmax(result.logits, 1);
   const std::int64_t batch = images.size(0);
   for (std::size_t i = 1; i < subnets.size(); ++i) {
+    tell(i + 1 == subnets.size());
     const auto [begin, count] = i > 1 ? part_of(i - 2, batch, options) : Part{0, batch};
-    learn(result, network->forward(images.narrow(0, begin, count), subnets[i]), targets.narrow(0, begin, count), count,
+    learn(result, network.forward(images.narrow(0, begin, count), subnets[i]), targets.narrow(0, begin, count), count,
           others, options);
   }
   return result;
 }
 
-SandwichLoss grouped_sandwich_step(supernet::Network& network, const at::Tensor& images,
-                                   const std::vector<plan::ArchSpec>& fixed, const at::Tensor& random,
+SandwichLoss grouped_sandwich_step(supernet::AnyNetworkImpl& network, const at::Tensor& images,
+                                   const std::vector<family::ArchSpec>& fixed, const at::Tensor& random,
                                    const std::function<at::Tensor(const at::Tensor& logits)>& loss,
                                    const SupernetOptions& options) {
   SandwichLoss result = largest_step(network, images, fixed.front(), loss, options);
@@ -86,7 +93,7 @@ SandwichLoss grouped_sandwich_step(supernet::Network& network, const at::Tensor&
   const at::Tensor targets = at::softmax(result.logits, 1);
   const std::int64_t batch = images.size(0);
   for (std::size_t i = 1; i < fixed.size(); ++i)
-    learn(result, network->forward(images, fixed[i]), targets, batch, others, options);
+    learn(result, network.forward(images, fixed[i]), targets, batch, others, options);
   if (groups == 0) return result;
   std::vector<at::Tensor> seen, target;
   std::int64_t count = 0;
@@ -97,7 +104,8 @@ SandwichLoss grouped_sandwich_step(supernet::Network& network, const at::Tensor&
     target.push_back(targets.narrow(0, part.begin, count));
   }
   const at::Tensor all = at::cat(seen).contiguous(at::MemoryFormat::ChannelsLast);
-  learn(result, network->forward_groups(all, random), at::cat(target), count, others, options);
+  learn(result, dynamic_cast<supernet::NetworkImpl&>(network).forward_groups(all, random), at::cat(target), count,
+        others, options);
   return result;
 }
 

@@ -6,15 +6,15 @@
 #include <functional>
 
 #include "core/rng.h"
-#include "supernet/network.h"
+#include "supernet/any_network.h"
 #include "train/options.h"
 
 namespace triage::train {
 
 // The subnets of a step, a function of (seed, step) alone: the largest first, the smallest next; or those of
 // SupernetOptions::subnets. Throws Error for one outside the space.
-std::vector<plan::ArchSpec> sandwich_subnets(const plan::SearchSpace& space, const SupernetOptions& options,
-                                             std::uint64_t seed, std::uint64_t step);
+std::vector<family::ArchSpec> sandwich_subnets(const family::AnySpace& space, const SupernetOptions& options,
+                                               std::uint64_t seed, std::uint64_t step);
 
 struct SandwichLoss {
   at::Tensor logits;            // [N, classes] of the largest subnet, without gradient
@@ -22,15 +22,17 @@ struct SandwichLoss {
 };
 
 // Adds the step's gradients to the network's parameters. `loss`: what the largest subnet's logits are trained with.
-SandwichLoss sandwich_step(supernet::Network& network, const at::Tensor& images,
-                           const std::vector<plan::ArchSpec>& subnets,
+// before_last: called before the last backward pass, after which gradients are whole.
+SandwichLoss sandwich_step(supernet::AnyNetworkImpl& network, const at::Tensor& images,
+                           const std::vector<family::ArchSpec>& subnets,
                            const std::function<at::Tensor(const at::Tensor& logits)>& loss,
-                           const SupernetOptions& options);
+                           const SupernetOptions& options, const std::function<void()>& before_last = {});
 
 // The same where the random subnets, all but the first two, are run together: `random` are their channels
-// (NetworkImpl::channels_of), on the images' device. What it computes with depends on no value of a step.
-SandwichLoss grouped_sandwich_step(supernet::Network& network, const at::Tensor& images,
-                                   const std::vector<plan::ArchSpec>& fixed, const at::Tensor& random,
+// (NetworkImpl::channels_of), on the images' device; undefined where there are none. Groups are of plain networks. What
+// it computes with depends on no value of a step.
+SandwichLoss grouped_sandwich_step(supernet::AnyNetworkImpl& network, const at::Tensor& images,
+                                   const std::vector<family::ArchSpec>& fixed, const at::Tensor& random,
                                    const std::function<at::Tensor(const at::Tensor& logits)>& loss,
                                    const SupernetOptions& options);
 

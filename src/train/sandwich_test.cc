@@ -8,13 +8,13 @@
 namespace triage::train {
 namespace {
 
-const plan::SearchSpace kSpace = plan::SearchSpace::parse("4:12:4-8:16:4");
+const family::AnySpace kSpace = family::AnySpace::parse("4:12:4-8:16:4");
 
 supernet::Network made(const std::vector<int>& exits = {}) {
   supernet::NetworkOptions options;
   options.bf16 = false;
   options.exits = exits;
-  supernet::Network network(kSpace, plan::InputShape{3, 8, 8}, 3, options, /*seed=*/5);
+  supernet::Network network(kSpace.plain(), plan::InputShape{3, 8, 8}, 3, options, /*seed=*/5);
   network->train();
   return network;
 }
@@ -36,11 +36,11 @@ double gradient_norm(supernet::Network& network) {
 TEST(SandwichSubnets, TheLargestComesFirstTheSmallestNextThenRandomOnes) {
   SupernetOptions options;
   options.random_subnets = 3;
-  const std::vector<plan::ArchSpec> subnets = sandwich_subnets(kSpace, options, 1, 0);
+  const std::vector<family::ArchSpec> subnets = sandwich_subnets(kSpace, options, 1, 0);
   ASSERT_EQ(subnets.size(), 5u);
-  EXPECT_EQ(subnets[0], kSpace.largest());
-  EXPECT_EQ(subnets[1], kSpace.smallest());
-  for (const plan::ArchSpec& subnet : subnets) kSpace.check(subnet);
+  EXPECT_EQ(subnets[0], kSpace->largest());
+  EXPECT_EQ(subnets[1], kSpace->smallest());
+  for (const family::ArchSpec& subnet : subnets) kSpace->check(subnet);
 }
 
 TEST(SandwichSubnets, AreAFunctionOfSeedAndStepAlone) {
@@ -69,10 +69,10 @@ TEST(SandwichSubnets, AnOrdinaryNetworkHasOnlyItself) {
 
 TEST(SandwichStep, OfOneSubnetIsPlainTraining) {
   supernet::Network network = made();
-  const SandwichLoss loss = sandwich_step(network, images(6), {kSpace.largest()}, mean_loss, {});
+  const SandwichLoss loss = sandwich_step(*network, images(6), {kSpace->largest()}, mean_loss, {});
   EXPECT_EQ(loss.subnets.item<double>(), 0);
   supernet::Network plain = made();
-  const at::Tensor expected = mean_loss(plain->forward(images(6), kSpace.largest()).logits);
+  const at::Tensor expected = mean_loss(plain->forward(images(6), kSpace->largest()).logits);
   expected.backward();
   EXPECT_DOUBLE_EQ(loss.largest.item<double>(), expected.item<double>());
   EXPECT_DOUBLE_EQ(gradient_norm(network), gradient_norm(plain));
@@ -81,10 +81,10 @@ TEST(SandwichStep, OfOneSubnetIsPlainTraining) {
 
 TEST(SandwichStep, ASubnetThatSaysWhatTheLargestSaysHasNothingToLearn) {
   supernet::Network network = made(), alone = made();
-  const SandwichLoss loss = sandwich_step(network, images(6), {kSpace.largest(), kSpace.largest()}, mean_loss, {});
+  const SandwichLoss loss = sandwich_step(*network, images(6), {kSpace->largest(), kSpace->largest()}, mean_loss, {});
   // The divergence less its minimum is 0: kl_div of equal distributions.
   EXPECT_NEAR(loss.subnets.item<double>(), 0, 1e-5);
-  sandwich_step(alone, images(6), {kSpace.largest()}, mean_loss, {});
+  sandwich_step(*alone, images(6), {kSpace->largest()}, mean_loss, {});
   EXPECT_NEAR(gradient_norm(network), gradient_norm(alone), 1e-4 * gradient_norm(alone));
 }
 
@@ -93,13 +93,13 @@ TEST(SandwichStep, TheOthersWeighWhatTheyAreTold) {
   options.subnet_weight = 0;
   supernet::Network network = made(), alone = made();
   const SandwichLoss loss =
-      sandwich_step(network, images(6), {kSpace.largest(), kSpace.smallest()}, mean_loss, options);
-  sandwich_step(alone, images(6), {kSpace.largest()}, mean_loss, options);
+      sandwich_step(*network, images(6), {kSpace->largest(), kSpace->smallest()}, mean_loss, options);
+  sandwich_step(*alone, images(6), {kSpace->largest()}, mean_loss, options);
   EXPECT_GT(loss.subnets.item<double>(), 0);  // it is told all the same
   EXPECT_DOUBLE_EQ(gradient_norm(network), gradient_norm(alone));
   options.subnet_weight = 1;
   supernet::Network both = made();
-  sandwich_step(both, images(6), {kSpace.largest(), kSpace.smallest()}, mean_loss, options);
+  sandwich_step(*both, images(6), {kSpace->largest(), kSpace->smallest()}, mean_loss, options);
   EXPECT_NE(gradient_norm(both), gradient_norm(alone));
 }
 
@@ -108,12 +108,12 @@ TEST(SandwichStep, ExitsAreChargedTogetherByTheirWeight) {
   options.exit_weight = 0;
   supernet::Network network = made({0});
   const double without =
-      sandwich_step(network, images(6), {kSpace.largest()}, mean_loss, options).largest.item<double>();
+      sandwich_step(*network, images(6), {kSpace->largest()}, mean_loss, options).largest.item<double>();
   options.exit_weight = 2;
   supernet::Network again = made({0});
-  const double with = sandwich_step(again, images(6), {kSpace.largest()}, mean_loss, options).largest.item<double>();
+  const double with = sandwich_step(*again, images(6), {kSpace->largest()}, mean_loss, options).largest.item<double>();
   supernet::Network plain = made({0});
-  const supernet::NetworkOutput output = plain->forward(images(6), kSpace.largest());
+  const supernet::NetworkOutput output = plain->forward(images(6), kSpace->largest());
   EXPECT_NEAR(with - without, 2 * mean_loss(output.exits[0]).item<double>(), 1e-5);
 }
 

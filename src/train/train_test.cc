@@ -34,6 +34,40 @@ TEST(LearningRate, RisesToThePeakAndFallsToTheEnd) {
   EXPECT_NEAR(learning_rate(options, 0, 100), 2 * (0.1 + 0.9 * 0.995), 1e-12);
 }
 
+TEST(LearningRate, AlongACosineEndsAtTheLastRate) {
+  TrainOptions options;
+  options.schedule = Schedule::cosine;
+  options.lr = 2;
+  options.warmup = 0.2;
+  for (const double last : {0.0, 0.1}) {
+    options.final_lr = last;
+    // 1,000,000 steps: the fall begins at 200,000; at half, a quarter and three quarters of it, by the formula of SGDR.
+    const auto at = [&](double done) {
+      return learning_rate(options, static_cast<std::uint64_t>(200000 + 800000 * done), 1000000);
+    };
+    const auto expected = [&](double done) {
+      return 2 * (last + (1 - last) * 0.5 * (1 + std::cos(std::acos(-1.0) * done)));
+    };
+    for (const double done : {0.0, 0.25, 0.5, 0.75}) EXPECT_NEAR(at(done), expected(done), 1e-5) << done;
+    EXPECT_NEAR(learning_rate(options, 999999, 1000000), 2 * last, 1e-9);
+  }
+  EXPECT_NEAR(learning_rate(options, 99999, 1000000), 1, 1e-5);  // warm-up as ever
+}
+
+TEST(LearningRate, FallsInStepsBehindTheMilestones) {
+  TrainOptions options;
+  options.schedule = Schedule::step;
+  options.lr = 1;
+  options.warmup = 0;
+  options.epochs = 10;
+  options.milestones = {5, 8};
+  options.gamma = 0.5;
+  // 7 steps an epoch: steps 0 to 34 are before the first milestone, 35 to 55 between.
+  for (const std::uint64_t step : {0, 34}) EXPECT_EQ(learning_rate(options, step, 70), 1);
+  for (const std::uint64_t step : {35, 55}) EXPECT_EQ(learning_rate(options, step, 70), 0.5);
+  for (const std::uint64_t step : {56, 69}) EXPECT_EQ(learning_rate(options, step, 70), 0.25);
+}
+
 TEST(DistillationLoss, IsTheSumOfBothParts) {
   const at::Tensor logits = at::tensor({2.0, 0.0, 0.0, 1.0}).view({2, 2}),
                    teacher = at::tensor({0.0, 2.0, 3.0, 0.0}).view({2, 2});
@@ -54,9 +88,9 @@ TEST(DistillationLoss, IsTheSumOfBothParts) {
     // Smoothing 0.2 over two classes: 0.9 on the label, 0.1 on the other.
     expected -= 0.5 * (1 - mix) * (0.9 * std::log(softmax(z, label, 1)) + 0.1 * std::log(softmax(z, 1 - label, 1)));
   }
-  EXPECT_NEAR(distillation_loss(logits, teacher, labels, t, mix, 0.2).item<double>(), expected, 1e-6);
+  EXPECT_NEAR(distillation_loss(logits, teacher, Labels(labels), t, mix, 0.2).item<double>(), expected, 1e-6);
   // A student that says what the teacher says has nothing left to learn from it.
-  EXPECT_NEAR(distillation_loss(teacher, teacher, labels, t, 1, 0).item<double>(), 0, 1e-6);
+  EXPECT_NEAR(distillation_loss(teacher, teacher, Labels(labels), t, 1, 0).item<double>(), 0, 1e-6);
 }
 
 TEST(Device, IsRefusedWhereThereIsNone) {
@@ -241,8 +275,8 @@ TEST(NetworkFile, OtherImagesOrClassesAreRefused) {
                       less = dataset("less.tds", 2, 90);
   const data::SplitOptions options{.route = 9, .validation = 9, .seed = 4};
   const data::Splits splits = data::make_splits(own, options);
-  NetworkFile network{
-      nullptr, own.info().classes, {}, {{"data", own.info().sha256}, {"seed", 4}, {"route", 9}, {"validation", 9}}, ""};
+  NetworkAbout network{
+      own.info().classes, {}, {{"data", own.info().sha256}, {"seed", 4}, {"route", 9}, {"validation", 9}}};
   const auto refusal = [&](const data::Dataset& data, const data::Splits& split, std::uint64_t seed) {
     return error_of([&] { require_images_of(network, data, split, seed, "net.pt"); });
   };

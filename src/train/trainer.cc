@@ -5,7 +5,10 @@
 
 #include "core/clock.h"
 #include "core/progress.h"
+#include "supernet/kernel_choice.h"
 #include "train/device/device_steps.h"
+#include "train/files/checkpoint.h"
+#include "train/parallel/shared_step.h"
 #include "train/step.h"
 
 namespace triage::train {
@@ -28,7 +31,13 @@ class Steps {
  public:
   Steps(const TrainJob& job, Session& session) : job_(job), session_(session) {
     if (!session.flat) {
-      loader_.emplace(*job.data, job.splits->train, job.normalization, loader_options(job), session.step);
+      data::LoaderOptions loading = loader_options(job);
+      if (in_shares(job)) {
+        shared_.emplace(job, session);
+        loading.first = shared_->shares().begin();
+        loading.count = shared_->shares().count();
+      }
+      loader_.emplace(*job.data, job.splits->train, job.normalization, loading, session.step);
       per_epoch_ = loader_->steps_per_epoch();
       return;
     }
@@ -38,6 +47,10 @@ class Steps {
   std::uint64_t per_epoch() const { return per_epoch_; }
   const DeviceSteps* device() const { return device_ ? &*device_ : nullptr; }
 
+  bool stop_requested() const {  // the same on every rank
+    return shared_ ? shared_->stop_requested() : job_.context.stop.requested();
+  }
+
   // The step's mean loss; none where the device is still at it.
   std::optional<double> step(double rate) {
     if (device_) {
@@ -45,7 +58,8 @@ class Steps {
       return std::nullopt;
     }
     data::Batch batch = loader_->next();
-    const double loss = train_step(job_, session_, batch, session_.step / per_epoch_, rate);
+    const double loss =
+        train_step(job_, session_, batch, session_.step / per_epoch_, rate, shared_ ? &*shared_ : nullptr);
     loader_->recycle(std::move(batch));
     return loss;
   }
@@ -57,29 +71,34 @@ class Steps {
   const TrainJob& job_;
   Session& session_;
   std::uint64_t per_epoch_ = 0;
+  std::optional<SharedSteps> shared_;
   std::optional<data::TrainLoader> loader_;
   std::optional<DeviceSteps> device_;
 };
 
-}  // namespace
+bool writes(const TrainJob& job) { return job.group == nullptr || job.group->first(); }
 
-TrainResult train(const TrainJob& job) {
-  const bool on_device = steps_on_device(job);
-  Session session(job, on_device);
-  const bool resumed = session.restore();
-  if (session.done) {
-    session.write_networks();
-    return result_of(job, session);
+// Rank 0's result, for all, once its files are there.
+TrainResult result_of_all(const TrainJob& job, Session& session) {
+  if (writes(job)) session.write_networks();
+  if (job.group != nullptr) {
+    hand_out(*job.group, session);
+    job.group->barrier();
   }
-  check_job(job);
+  return result_of(job, session);
+}
+
+void train_steps(const TrainJob& job, Session& session, bool resumed) {
+  const bool on_device = session.flat != nullptr;
   const TrainOptions& options = job.options;
   Steps steps(job, session);
   const std::uint64_t per_epoch = steps.per_epoch(), total = per_epoch * options.epochs;
   Progress progress(job.context, "train " + job.name, total * options.batch, "images", session.step * options.batch);
-  if (resumed) progress.line(std::format("{}: resumed at step {} of {}", job.name, session.step, total));
+  if (resumed)
+    progress.line(std::format("{}: resumed at step {} of {}{}", job.name, session.step, total, session.moved()));
 
   const double chance = std::log(static_cast<double>(session.network->classes()));
-  const double limit = 20 * chance * (job.teacher ? std::max(1.0, std::pow(options.distill.temperature, 2)) : 1);
+  const double limit = 20 * chance * (job.has_teacher() ? std::max(1.0, std::pow(options.distill.temperature, 2)) : 1);
   double smoothed = -1;
   double mark = steady_seconds(), saved = mark;
   const double seconds_before = session.seconds;
@@ -96,8 +115,8 @@ TrainResult train(const TrainJob& job) {
   session.network->train();
   if (total == 0) {
     session.done = true;
-    validate(job, session, steps.device());
-    session.save();
+    if (writes(job)) validate(job, session, steps.device());
+    if (writes(job)) session.save();
   }
   while (session.step < total) {
     const std::uint64_t epoch = session.step / per_epoch;
@@ -111,7 +130,7 @@ TrainResult train(const TrainJob& job) {
       if (on_device) check_loss(session.epoch_loss / images, rate);
       session.done = session.step == total;
       const bool validates = session.done || (epoch + 1) % options.validate_every == 0;
-      if (validates) validate(job, session, steps.device());
+      if (validates && writes(job)) validate(job, session, steps.device());
       session.network->train();
       session.seconds = elapsed();
       const double images_per_s =
@@ -125,23 +144,23 @@ TrainResult train(const TrainJob& job) {
                                  .images_per_s = images_per_s,
                                  .seconds = session.seconds};
       if (validates) line.validation_accuracy = session.validation;
-      if (job.space.subnets() > 1) {
+      if (job.space->subnets() > 1) {
         line.subnet_loss = session.epoch_subnet_loss / images;
         line.subnet_seed = subnet_seed(job);
         if (validates) line.smallest_validation_accuracy = session.smallest;
       }
-      session.log(line);
+      if (writes(job)) session.log(line);
       progress.line(std::format("{} epoch {:3d}/{}: loss {:.4f}  train {:.2f} %{}  {:.0f} images/s", job.name,
                                 epoch + 1, options.epochs, session.epoch_loss / images,
                                 100 * session.epoch_right / images, validation_text(session), images_per_s));
       session.epoch_loss = session.epoch_right = session.epoch_subnet_loss = 0;
     }
-    const bool stop = job.context.stop.requested() && !session.done;
+    const bool stop = steps.stop_requested() && !session.done;
     if (session.done || stop || seconds_since(saved) > job.checkpoint_seconds) {
       steps.settle();
       if (on_device && !std::isfinite(session.epoch_loss)) check_loss(session.epoch_loss, rate);
       session.seconds = elapsed();
-      session.save();
+      if (writes(job)) session.save();
       saved = steady_seconds();
     }
     if (stop) {
@@ -151,8 +170,33 @@ TrainResult train(const TrainJob& job) {
     progress.update(session.step * options.batch, std::format("loss {:.3f}{}", smoothed, validation_text(session)));
   }
   progress.finish(std::format("validation {:.2f} %", 100 * session.validation));
-  session.write_networks();
-  return result_of(job, session);
+}
+
+}  // namespace
+
+TrainResult train(const TrainJob& job) {
+  // Measured choices are a machine's and a number of threads': shares that are given promise more.
+  const supernet::KernelsByRule by_rule(job.deterministic || job.parallel.shares > 0);
+  if (job.group != nullptr) {
+    check_job(job);
+    job.group->agree("stage '" + job.name + "'", without_device(identity_of(job)));
+  }
+  Session session(job, !in_shares(job) && steps_on_device(job));
+  const bool resumed = writes(job) && session.restore();
+  if (job.group != nullptr) hand_out(*job.group, session);
+  if (!session.done) {
+    check_job(job);
+    if (writes(job)) session.begin_metrics();
+    try {
+      train_steps(job, session, resumed);
+    } catch (const PeerLost& lost) {  // in the middle of a step, which did not change the session
+      if (writes(job)) session.save();
+      throw PeerLost(std::format("{}; training stopped at step {} of '{}', the same command goes on from there",
+                                 lost.what(), session.step, job.name),
+                     lost.rank);
+    }
+  }
+  return result_of_all(job, session);
 }
 
 }  // namespace triage::train

@@ -4,7 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
-#include "cost/cost_table.h"
+#include "cost_tables/cost_table.h"
 #include "workflow/device/energy_choice.h"
 
 namespace triage::cli {

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/system/machine.h"
+#include "search/store/sql.h"
 
 namespace triage::cli {
 namespace {
@@ -49,6 +50,10 @@ void require(const std::string& problem) {
 std::string output_file(const std::string& path) { return check_file(path, false); }
 
 std::string output_file_anywhere(const std::string& path) { return check_file(path, true); }
+
+std::string output_file_or_server(const std::string& place) {
+  return search::is_server(place) ? std::string() : output_file(place);
+}
 
 std::string output_directory(const std::string& path) {
   if (path.empty()) return "expected a directory, found an empty name";

@@ -8,7 +8,8 @@ namespace triage::cli {
 
 // For CLI11's ->check(): what is wrong, or nothing.
 std::string output_file(const std::string& path);
-std::string output_file_anywhere(const std::string& path);  // its directory is made
+std::string output_file_anywhere(const std::string& path);    // its directory is made
+std::string output_file_or_server(const std::string& place);  // a server is asked when it is opened
 std::string output_directory(const std::string& path);
 std::string figures_file(const std::string& path);  // what is there can take figures
 

@@ -1,7 +1,11 @@
 #include "apps/triage/options/run_options.h"
 
+#include <cstdlib>
+
 #include "apps/triage/options/outputs.h"
 #include "apps/triage/program/command.h"
+#include "apps/triage/program/terminal.h"
+#include "core/warning.h"
 #include "workflow/config/changed_config.h"
 
 namespace triage::cli {
@@ -23,11 +27,37 @@ void RunOptions::add_options(CLI::App& app) {
   app.add_option("--from", from,
                  "a finished run of the same networks on the same images, in another directory: training goes on from "
                  "its weights, for as many epochs again");
+  app.add_option("--processes", processes,
+                 "processes on this machine that train together, each with its share of every batch; started by "
+                 "torchrun, srun or mpirun, the environment says it (docs/distributed.md)")
+      ->check(CLI::Range(1, 4096));
   app.add_flag("--dry-run", dry_run, "say the sizes of everything and how long training will take; write nothing");
 }
 
 workflow::RunConfig RunOptions::load() const {
   return workflow::load_changed_config(config, {.settings = settings, .epochs = epochs, .from = from});
+}
+
+std::optional<train::Place> RunOptions::place() const {
+  if (dry_run) return std::nullopt;
+  return train::find_place(processes, [](const char* name) { return std::getenv(name); });
+}
+
+bool is_first(const std::optional<train::Place>& place) { return !place || place->rank == 0; }
+
+Context context_of(const std::optional<train::Place>& place, bool quiet) {
+  Context context = stoppable(quiet);
+  if (is_first(place)) return context;
+  set_warning_sink({});
+  context.sink = nullptr;
+  return context;
+}
+
+int work_at(const std::optional<train::Place>& place, workflow::Workspace& workspace,
+            const std::function<void()>& work) {
+  if (place) return workflow::work_together(workspace, *place, work) ? 0 : 1;
+  work();
+  return 0;
 }
 
 fs::path RunOptions::directory(const workflow::RunConfig& loaded) const {

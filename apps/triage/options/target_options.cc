@@ -22,7 +22,15 @@ std::optional<Quantity> quantity(const std::string& text) {
   return Quantity{value, std::string(rest, end)};
 }
 
-// "150us", "0.15ms": microseconds.
+double parse_drop(const std::string& text) {
+  const std::optional<Quantity> drop = quantity(text);
+  if (!drop || drop->unit != "%" || !(drop->value >= 0 && drop->value < 100))
+    throw UsageError("--max-drop: expected percentage points with their sign such as 1% or 0.5%, found '" + text + "'");
+  return drop->value / 100;
+}
+
+}  // namespace
+
 double parse_latency(const std::string& text) {
   const std::optional<Quantity> time = quantity(text);
   const std::string unit = time ? time->unit : "";
@@ -32,15 +40,6 @@ double parse_latency(const std::string& text) {
                      "'");
   return time->value * scale;
 }
-
-double parse_drop(const std::string& text) {
-  const std::optional<Quantity> drop = quantity(text);
-  if (!drop || drop->unit != "%" || !(drop->value >= 0 && drop->value < 100))
-    throw UsageError("--max-drop: expected percentage points with their sign such as 1% or 0.5%, found '" + text + "'");
-  return drop->value / 100;
-}
-
-}  // namespace
 
 double parse_share(const std::string& option, const std::string& text) {
   const std::optional<Quantity> share = quantity(text);

@@ -12,6 +12,9 @@ namespace triage::cli {
 // names the option.
 double parse_share(const std::string& option, const std::string& text);
 
+// The value of --latency, "150us", "0.15ms": microseconds. Throws UsageError.
+double parse_latency(const std::string& text);
+
 struct TargetOptions {
   std::string latency, accuracy, max_drop;
   bool knee = false;

@@ -13,7 +13,19 @@
 namespace triage::cli {
 
 void list_commands(std::FILE* out, std::span<const Command> commands) {
-  for (const Command& command : commands) std::fprintf(out, "  %-10s %s\n", command.name, command.help);
+  std::string absent;
+  for (const Command& command : commands) {
+    if (command.run == absent_command)
+      absent += std::string(absent.empty() ? "" : ", ") + command.name;
+    else
+      std::fprintf(out, "  %-10s %s\n", command.name, command.help);
+  }
+  if (!absent.empty())
+    std::fprintf(out, "\nnot in this build, which was made with the preset cuda: %s\n", absent.c_str());
+}
+
+int absent_command(int, char** argv) {
+  fail("'{}' is not in this build, which was made with the preset cuda, without the packages that it needs", argv[0]);
 }
 
 const Command* find_command(std::span<const Command> commands, const char* name) {
@@ -32,16 +44,15 @@ std::string command_line(int argc, char** argv) {
 void add_engine_option(CLI::App& app, std::string& engine) {
   app.add_option(
          "--engine", engine,
-         std::format("What runs the stages: {}, {} (the kernels that were compiled for the plan), or {}: {} where "
-                     "the plan has kernels that this CPU can run",
+         std::format("What runs the stages: {}, {} (the kernels that were compiled for the plan), or {}: {} for "
+                     "each stage that has kernels that this CPU can run",
                      engine::kOnnxRuntime, engine::kCompiled, engine::kAuto, engine::kCompiled))
       ->check(CLI::IsMember(engine::kEngineChoices))
       ->capture_default_str();
 }
 
 void say_engine_note(const std::string& note) {
-  if (!note.empty())
-    std::fprintf(stderr, "note: ONNX Runtime runs this plan, not the kernels that it has: %s\n", note.c_str());
+  if (!note.empty()) std::fprintf(stderr, "note: ONNX Runtime runs what the plan has kernels for: %s\n", note.c_str());
 }
 
 namespace {
@@ -88,6 +99,7 @@ std::vector<std::string> reversed_arguments(int argc, char** argv) {
 }  // namespace
 
 bool parse_arguments(CLI::App& app, int argc, char** argv) {
+  if (app.get_name().empty()) app.name(std::string("triage ") + argv[0]);
   if (description) {
     (*description)(app);
     return false;

@@ -9,35 +9,55 @@
 #include "apps/triage/program/command.h"
 #include "apps/triage/program/entry.h"
 #include "apps/triage/program/terminal.h"
+#include "core/files/user_cache.h"
 #include "core/system/limits.h"
 #include "core/system/stop.h"
 #include "core/text.h"
 #include "core/warning.h"
-#include "triage/classifier.h"
+#ifdef TRIAGE_TRAINING
+#include "supernet/kernel_choice.h"
+#endif
 
 namespace {
 
 using namespace triage::cli;
 
-#ifdef TRIAGE_TRAINING
-#define TRIAGE_TRAINING_COMMAND(name, help) {#name, help, name##_command, parts_of(#name)},
-std::span<const Command> parts_of(std::string_view name) {
-  return name == "subnets" ? subnets_actions() : std::span<const Command>();
-}
-#else  // in the list alone: main() asks the other library for them
-#define TRIAGE_TRAINING_COMMAND(name, help) {#name, help, nullptr},
+#define TRIAGE_HERE(name, help) {#name, help, name##_command, parts_of(#name)},
+#define TRIAGE_ELSEWHERE(name, help) {#name, help, nullptr},  // in the list alone: main() asks the other library
+#define TRIAGE_ABSENT(name, help) {#name, help, absent_command},
+#ifdef TRIAGE_WITHOUT_PACKAGES
+#define TRIAGE_NEEDS_packages TRIAGE_ABSENT
+#define TRIAGE_NEEDS_both TRIAGE_ABSENT
+#else
+#define TRIAGE_NEEDS_packages TRIAGE_HERE
 #endif
-#define TRIAGE_COMMAND(name, help) {#name, help, name##_command},
+#ifdef TRIAGE_TRAINING
+#define TRIAGE_NEEDS_libtorch TRIAGE_HERE
+#else
+#define TRIAGE_NEEDS_libtorch TRIAGE_ELSEWHERE
+#endif
+#ifndef TRIAGE_NEEDS_both
+#define TRIAGE_NEEDS_both TRIAGE_NEEDS_libtorch
+#endif
+#define TRIAGE_NEEDS_nothing TRIAGE_HERE
+#define TRIAGE_COMMAND(name, needs, help) TRIAGE_NEEDS_##needs(name, help)
+
+std::span<const Command> parts_of([[maybe_unused]] std::string_view name) {
+#ifdef TRIAGE_TRAINING
+  if (name == "subnets") return subnets_actions();
+#endif
+  return {};
+}
 
 const Command kCommands[] = {
 #include "apps/triage/program/commands.inc"
 };
 
-int usage(std::FILE* out) {
+int print_usage(std::FILE* out) {
   std::fprintf(
       out,
       "triage %s: decides, per input image, how much network the image needs\n\nusage: triage COMMAND [OPTIONS]\n\n",
-      triage::version());
+      TRIAGE_VERSION);
   list_commands(out, kCommands);
   std::fprintf(out, "\n'triage COMMAND --help' explains a command and shows an example.\n");
   return out == stdout ? 0 : 2;
@@ -51,16 +71,19 @@ int triage_main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   guard_terminal();
   triage::set_warning_sink(print_warning);
-  if (argc < 2) return usage(stderr);
+  if (argc < 2) return print_usage(stderr);
   if (!std::strcmp(argv[1], "--help") || !std::strcmp(argv[1], "-h") || !std::strcmp(argv[1], "help"))
-    return usage(stdout);
+    return print_usage(stdout);
   const Command* const command = find_command(kCommands, argv[1]);
   if (!command || !command->run) {
     std::fprintf(stderr, "triage: '%s' is not a command.\n\n", triage::printable(argv[1]).c_str());
-    return usage(stderr);
+    return print_usage(stderr);
   }
   try {
     triage::install_end_handler();
+#ifdef TRIAGE_TRAINING
+    triage::supernet::remember_kernels(triage::user_cache_directory());
+#endif
     return command->run(argc - 1, argv + 1);
   } catch (const triage::UsageError& error) {
     std::fprintf(stderr, "triage %s: %s\n'triage %s --help' shows the options.\n", command->name,

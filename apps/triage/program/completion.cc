@@ -1,6 +1,7 @@
 // triage completion: what a shell offers behind `triage`, from the commands' own options.
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
 #include <sstream>
 
 #include "apps/triage/program/command.h"
@@ -16,6 +17,7 @@ struct Word {
 
 struct CommandWords {
   std::string path, help;   // "eval", "data import"
+  bool of_parts = false;    // words are commands, too
   std::vector<Word> words;  // options and, of a command with parts, those
 };
 
@@ -31,7 +33,7 @@ std::vector<std::string> values_of(const CLI::Option& option) {
 }
 
 void add_words(const CLI::App& app, const std::string& path, const std::string& help, std::vector<CommandWords>& out) {
-  CommandWords command{path, help, {}};
+  CommandWords command{path, help, !app.get_subcommands({}).empty(), {}};
   for (const CLI::Option* option : app.get_options()) {
     for (const std::string& name : option->get_lnames())
       command.words.push_back(
@@ -50,7 +52,7 @@ std::vector<CommandWords> words_of(std::span<const Command> commands, const std:
   for (const Command& command : commands) {
     const std::string path = before + command.name;
     if (!command.parts.empty()) {
-      CommandWords whole{path, command.help, {}};
+      CommandWords whole{path, command.help, true, {}};
       for (const Command& part : command.parts) whole.words.push_back({part.name, part.help, {}, false});
       out.push_back(std::move(whole));
       for (CommandWords& part : words_of(command.parts, path + " ")) out.push_back(std::move(part));
@@ -109,6 +111,55 @@ std::string bash_script(std::span<const Command> commands, const std::vector<Com
       names, values, offers);
 }
 
+// What stands in brackets, behind colons or in a list of values of zsh's _arguments and _describe.
+std::string zsh_text(const std::string& text) {
+  std::string out;
+  for (const char c : text.substr(0, text.find('\n')))
+    out += std::strchr("[]:\\", c) != nullptr ? std::string{'\\', c} : std::string(1, c);
+  return out;
+}
+
+// Loaded by zsh from a folder of its $fpath, or sourced.
+std::string zsh_script(std::span<const Command> commands, const std::vector<CommandWords>& all) {
+  const auto described = [](const std::string& word, const std::string& help) {
+    return " " + in_quotes(zsh_text(word) + ":" + zsh_text(help));
+  };
+  std::string names, parts, options;
+  for (const Command& command : commands) names += described(command.name, command.help);
+  for (const CommandWords& command : all) {
+    if (command.of_parts) {
+      parts += std::format("    {}) if (( CURRENT == 3 )); then words_here=(", in_quotes(command.path));
+      for (const Word& word : command.words)
+        parts += word.text.starts_with("--") ? "" : described(word.text, word.help);
+      parts += "); _describe part words_here; return; fi; command+=\" $words[3]\"; skip=2;;\n";
+      continue;
+    }
+    options += std::format("    {}) _arguments -S", in_quotes(command.path));
+    for (const Word& word : command.words) {
+      std::string values = spaced(word.values);
+      values = values.empty() ? "_files" : "(" + zsh_text(values) + ")";
+      options += " " + in_quotes(std::format("*{}[{}]{}", word.text, zsh_text(word.help),
+                                             word.takes_value ? ":value:" + values : ""));
+    }
+    options += " '*:file:_files';;\n";
+  }
+  return std::format(
+      "#compdef triage\n# zsh completion of triage, written by 'triage completion zsh'\n"
+      "_triage() {{\n"
+      "  local command=$words[2] skip=1\n"
+      "  local -a words_here\n"
+      "  if (( CURRENT == 2 )); then\n"
+      "    words_here=({} '--help:print the commands' '--version:print the version'); _describe command words_here\n"
+      "    return\n"
+      "  fi\n"
+      "  case $command in\n{}  esac\n"
+      "  shift $skip words; (( CURRENT -= skip ))\n"
+      "  case $command in\n{}  esac\n"
+      "}}\n"
+      "if [[ $funcstack[1] == _triage ]]; then _triage \"$@\"; else compdef _triage triage; fi\n",
+      names, parts, options);
+}
+
 std::string fish_script(std::span<const Command> commands, const std::vector<CommandWords>& all) {
   std::string out = "# fish completion of triage, written by 'triage completion fish'\n";
   for (const Command& command : commands)
@@ -142,9 +193,8 @@ int completion_command(int argc, char** argv) {
   if (!parse_arguments(app, argc, argv)) return 0;
   const std::span<const Command> commands = all_commands();
   const std::vector<CommandWords> all = words_of(commands, "");
-  if (shell == "zsh")
-    std::fputs("autoload -U +X compinit && compinit\nautoload -U +X bashcompinit && bashcompinit\n", stdout);
-  std::fputs((shell == "fish" ? fish_script(commands, all) : bash_script(commands, all)).c_str(), stdout);
+  const auto script = shell == "bash" ? bash_script : shell == "zsh" ? zsh_script : fish_script;
+  std::fputs(script(commands, all).c_str(), stdout);
   return 0;
 }
 

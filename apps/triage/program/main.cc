@@ -22,9 +22,9 @@ int print_version() {
 }
 
 bool needs_training(std::string_view command) {
-#define TRIAGE_COMMAND(name, help)
-#define TRIAGE_TRAINING_COMMAND(name, help) \
-  if (command == #name) return true;
+  enum class Needs { nothing, packages, libtorch, both };
+#define TRIAGE_COMMAND(name, needs, help) \
+  if (command == #name) return Needs::needs >= Needs::libtorch;
 #include "apps/triage/program/commands.inc"
   return false;
 }
@@ -33,7 +33,7 @@ bool needs_training(std::string_view command) {
 fs::path library_of(std::string_view command) {
   const char* const name = needs_training(command) ? TRIAGE_TRAINING_LIBRARY : TRIAGE_COMMANDS_LIBRARY;
   const fs::path here = fs::read_symlink("/proc/self/exe").parent_path();
-  return fs::exists(here / name) ? here / name : here / TRIAGE_INSTALLED_LIBRARIES / name;
+  return fs::exists(here / name) ? here / name : (here / TRIAGE_INSTALLED_LIBRARIES / name).lexically_normal();
 }
 
 }  // namespace

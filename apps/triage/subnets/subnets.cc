@@ -6,6 +6,10 @@
 namespace triage::cli {
 namespace {
 
+#ifdef TRIAGE_WITHOUT_PACKAGES
+constexpr auto subnets_cut = absent_command, subnets_compare = absent_command;
+#endif
+
 constexpr Command kActions[] = {
     {"eval", "accuracy of subnets at every exit; answers are kept in a store", subnets_eval},
     {"cut", "write a subnet as a network of its own: ONNX and weights", subnets_cut},

@@ -22,7 +22,7 @@ int subnets_alone(int argc, char** argv) {
   if (!parse_arguments(app, argc, argv)) return 0;
   const workflow::RunConfig config = workflow::load_run_config(file);
   if (!config.supernet) fail("{}: expected a [supernet], found none", file);
-  const std::string text = workflow::alone_config(config, name, choice.subnets(config.supernet->space));
+  const std::string text = workflow::alone_config(config, name, choice.subnets(*config.supernet->space));
   std::fputs(text.c_str(), stdout);
   return 0;
 }

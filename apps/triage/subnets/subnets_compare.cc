@@ -38,8 +38,9 @@ int subnets_compare(int argc, char** argv) {
   if (!record.empty()) workflow::write_record(record, nets);
   const std::vector<workflow::SubnetPair> pairs = workflow::compare_alone(supernet, test, validation, nets);
   if (pairs.empty() && !sources.empty()) fail("{}: expected nets trained alone in the runs, found none", directory);
-  supernet::Network largest = supernet.cutter().cut(supernet.space().largest());
-  std::map<std::string, Figure> measured = workflow::gap_figures(supernet.space().largest(), test.ask(largest), pairs);
+  const family::ArchSpec largest = supernet.space()->largest();
+  std::map<std::string, Figure> measured =
+      workflow::gap_figures(largest, test.ask(*supernet.cutter().cut(largest)), pairs);
   if (measured.contains("subnets.mean_gap_points") && !measured.contains("subnets.kendall_tau"))
     std::fprintf(stderr, "subnets.kendall_tau is left out: fewer than two subnets, or all equally accurate\n");
   if (!without_exits.empty() && pairs.empty()) throw UsageError("--without-exits: expected --alone beside it");
@@ -62,7 +63,7 @@ int subnets_compare(int argc, char** argv) {
   if (!figures_file.empty()) record_figures(figures_file, command, measured);
   if (!picture.empty()) {
     report::SubnetPicture drawn;
-    for (const search::SubnetAnswers& subnet : workflow::open_store(supernet, "validation").list()) {
+    for (const search::SubnetAnswers& subnet : workflow::open_store(supernet, {.split = "validation"}).list()) {
       drawn.sampled.push_back({static_cast<double>(subnet.macs), subnet.accuracy.back()});
     }
     for (const workflow::SubnetPair& pair : pairs) {

@@ -1,4 +1,4 @@
-// triage subnets cut and pack: files made of a supernet.
+// triage subnets cut: a subnet as a network of its own.
 #include <cstdio>
 
 #include "apps/triage/options/outputs.h"
@@ -31,26 +31,11 @@ int subnets_cut(int argc, char** argv) {
   require_output_file(weights);
 
   const workflow::OpenSupernet supernet(directory, show_progress(false), train::ComputeType::fp32);
-  const plan::ArchSpec subnet = workflow::subnet_of(supernet.space(), text);
-  const plan::ArchCost cost = workflow::cut_subnet(supernet, subnet, recalibration, onnx, weights);
+  const family::ArchSpec subnet = workflow::subnet_of(*supernet.space(), text);
+  const family::NetSize size = workflow::cut_subnet(supernet, subnet, recalibration, onnx, weights);
   std::printf("%s: %.2f MMAC, %.1f k parameters, %.2f MB; equal to LibTorch on validation images\n%s: its weights\n",
-              onnx.c_str(), static_cast<double>(cost.macs) / 1e6, static_cast<double>(cost.parameters) / 1e3,
+              onnx.c_str(), static_cast<double>(size.macs) / 1e6, static_cast<double>(size.parameters) / 1e3,
               static_cast<double>(fs::file_size(onnx)) / 1e6, weights.c_str());
-  return 0;
-}
-
-int subnets_pack(int argc, char** argv) {
-  CLI::App app{"Copies what is needed to cut and score subnets, with weights in bf16", "triage subnets pack"};
-  std::string directory, out;
-  app.add_option("DIR", directory, "run directory of the supernet")->required();
-  app.add_option("--out", out, "directory to make")->required()->check(output_directory);
-  app.footer("Example: triage subnets pack runs/cifar10-supernet --out zoo/cifar10-supernet");
-  if (!parse_arguments(app, argc, argv)) return 0;
-
-  const workflow::OpenSupernet supernet(directory, show_progress(false), train::ComputeType::fp32);
-  workflow::pack_supernet(supernet, out);
-  const fs::path packed = fs::path(out) / "supernet.pt";
-  std::printf("%s: %.2f MB\n", packed.c_str(), static_cast<double>(fs::file_size(packed)) / 1e6);
   return 0;
 }
 

@@ -39,7 +39,10 @@ int subnets_eval(int argc, char** argv) {
   app.add_option("DIR", options.directory, "run or zoo directory with supernet.pt and config.toml")->required();
   options.choice.add_options(app);
   app.add_option("--split", options.split, "validation, route or test")->capture_default_str();
-  app.add_option("--store", options.store, "file of answers; default: DIR/subnets_SPLIT.sqlite")->check(output_file);
+  app.add_option("--store", options.store,
+                 "file of answers (default: DIR/subnets_SPLIT.sqlite), or a PostgreSQL database that several machines "
+                 "score for, postgresql://USER@HOST/DATABASE")
+      ->check(output_file_or_server);
   app.add_option("--recalibration-images", options.recalibration.images, "training images for batch statistics")
       ->capture_default_str()
       ->check(CLI::Range(16, 1'000'000));
@@ -49,17 +52,20 @@ int subnets_eval(int argc, char** argv) {
   const Context context = stoppable(options.json);
 
   const workflow::OpenSupernet supernet(options.directory, context);
-  const std::vector<plan::ArchSpec> wanted = options.choice.subnets(supernet.space());
-  search::LogitStore store = workflow::open_store(supernet, options.split, options.recalibration, options.store);
-  std::vector<double> seconds = workflow::ask_subnets(supernet, wanted, options.split, options.recalibration, store);
+  const std::vector<family::ArchSpec> wanted = options.choice.subnets(*supernet.space());
+  const workflow::AskedSplit asked{
+      .answers = {.split = options.split, .recalibration = options.recalibration},
+      .at = {.location = options.store.empty()
+                             ? (supernet.directory / std::format("subnets_{}.sqlite", options.split)).string()
+                             : options.store,
+             .name = supernet.workspace.config.name + " " + options.split}};
+  search::LogitStore store = workflow::open_store(supernet, asked.answers, asked.at);
+  std::vector<double> seconds = workflow::ask_subnets(supernet, wanted, asked, store);
 
-  Json results = {{"supernet", supernet.trained.sha256},
-                  {"split", options.split},
-                  {"images", store.labels().size()},
-                  {"exits", supernet.trained.network->options().exits},
-                  {"asked", seconds.size()},
-                  {"subnets", Json::array()}};
-  for (const plan::ArchSpec& subnet : wanted) {
+  Json results = {
+      {"supernet", supernet.trained.sha256},        {"split", options.split},  {"images", store.labels().size()},
+      {"exits", supernet.trained.network->exits()}, {"asked", seconds.size()}, {"subnets", Json::array()}};
+  for (const family::ArchSpec& subnet : wanted) {
     const auto answers = store.find(subnet);
     results["subnets"].push_back({{"arch", answers->arch},
                                   {"macs", answers->macs},

@@ -38,10 +38,14 @@ class TerminalProgressTest : public testing::Test {
   TerminalProgress on_terminal(bool quiet = false) {
     return TerminalProgress(quiet, terminal_, [this] { return now_; });
   }
+  // All that was drawn since the last call. A terminal may hand it over in pieces, so a mark of our own ends it.
   std::string shown() const {
-    char text[4096];
-    const ssize_t got = ::read(master_, text, sizeof text);
-    return {text, static_cast<std::size_t>(std::max<ssize_t>(got, 0))};
+    constexpr char kMark = '\x02';
+    EXPECT_EQ(::write(terminal_, &kMark, 1), 1);
+    std::string text;
+    char c = 0;
+    while (::read(master_, &c, 1) == 1 && c != kMark) text += c;
+    return text;
   }
 
   TempDir directory_;

@@ -8,6 +8,8 @@
 namespace triage::cost {
 namespace {
 
+constexpr int kAnyClasses = 1;  // no layer depends on how many there are
+
 using LayerTimes = std::map<LayerKey, double>;
 
 LayerTimes layer_times(const LayerCostTable& table) {
@@ -18,20 +20,17 @@ LayerTimes layer_times(const LayerCostTable& table) {
 
 StageTerms terms_of(const Segment& stage, const plan::InputShape& input, const LayerTimes& times,
                     const std::string& origin) {
-  StageTerms terms = stage_terms(stage, input);
-  for (const plan::ConvLayer& layer : segment_layers(stage, input)) {
-    const auto found = times.find(key_of(layer));
+  const SegmentNet net = segment_net(stage, input, kAnyClasses);
+  StageTerms terms = stage_terms(net, stage.carry, input);
+  for (const KeyedLayer& layer : keyed_layers(net.net.layers, net.begin, net.end)) {
+    const auto found = times.find(layer.key);
     if (found == times.end()) {
-      fail("{}: layers: expected {}, which is {} of stage '{}', found none of {}", origin, key_of(layer).text(),
+      fail("{}: layers: expected {}, which is {} of stage '{}', found none of {}", origin, layer.key.text(),
            layer.name(), stage.text(), times.size());
     }
     terms.layers_us += found->second;
   }
   return terms;
-}
-
-bool is_cut(const Segment& stage) {
-  return stage.first_block > 0 || stage.carry || stage.end_block() < static_cast<int>(stage.arch.blocks.size());
 }
 
 PredictionError error_of_fit(std::span<const double> measured, std::span<const double> predicted) {
@@ -48,14 +47,6 @@ PredictionError error_of_fit(std::span<const double> measured, std::span<const d
 }
 
 }  // namespace
-
-std::string LayerKey::text() const {
-  return std::format("{} -> {} channels at {}x{}{}", in_channels, out_channels, height, width, pool ? ", pool" : "");
-}
-
-LayerKey key_of(const plan::ConvLayer& layer) {
-  return {layer.in_channels, layer.out_channels, layer.height, layer.width, layer.pool};
-}
 
 double TimedRuns::us() const { return summarize(samples_us).median; }
 
@@ -77,7 +68,7 @@ void fit_layer_costs(LayerCostTable& table, const std::string& origin) {
   for (const bool cut : {false, true}) {
     std::vector<double> truth, predicted;
     for (const MeasuredStage& stage : table.stages) {
-      if (!stage.held_out || is_cut(stage.segment) != cut) continue;
+      if (!stage.held_out || stage.segment.whole() == cut) continue;
       truth.push_back(stage.time.us());
       predicted.push_back(table.fit.predict(terms_of(stage.segment, table.input, times, origin)));
     }

@@ -9,27 +9,21 @@
 #include <string>
 #include <vector>
 
-#include "cost/cost_table.h"
 #include "cost/layers/layer_fit.h"
-#include "cost/measured_on.h"
+#include "cost/layers/layer_key.h"
+#include "cost_tables/cost_table.h"
+#include "cost_tables/measured_on.h"
 
 namespace triage::cost {
 
 inline constexpr int kLayerCostVersion = 1;
-
-struct LayerKey {                                                // all that a layer's time depends on
-  int in_channels = 0, out_channels = 0, height = 0, width = 0;  // height, width: of the convolution, before a pool
-  bool pool = false;
-  std::string text() const;  // "32 -> 64 channels at 16x16, pool"
-  auto operator<=>(const LayerKey&) const = default;
-};
-LayerKey key_of(const plan::ConvLayer& layer);
 
 struct TimedRuns {
   std::vector<double> samples_us;                    // means over many runs each, of different nets and passes
   std::uint64_t runs = 0;                            // behind them in all
   double us() const;                                 // their median
   void add(double sample_us, std::uint64_t behind);  // in whole nanoseconds, as the file keeps it
+  bool operator==(const TimedRuns&) const = default;
 };
 
 struct MeasuredStage {

@@ -22,28 +22,16 @@ TimedRuns time_from_json(const JsonReader& json) {
 }
 
 Json layer_to_json(const LayerKey& key, const TimedRuns& time) {
-  Json json = {{"in_channels", key.in_channels},
-               {"out_channels", key.out_channels},
-               {"height", key.height},
-               {"width", key.width},
-               {"pool", key.pool}};
+  Json json = to_json(key);
   add_time(json, time);
   return json;
-}
-
-LayerKey layer_from_json(const JsonReader& json) {
-  return {.in_channels = json.get_in("in_channels", 1, plan::kMaxWidth),
-          .out_channels = json.get_in("out_channels", 1, plan::kMaxWidth),
-          .height = json.get_in("height", 1, plan::kMaxSide),
-          .width = json.get_in("width", 1, plan::kMaxSide),
-          .pool = json.get<bool>("pool")};
 }
 
 Json stage_to_json(const MeasuredStage& stage) {
   const Segment& segment = stage.segment;
   Json json = {{"arch", segment.arch.text()},
-               {"first_block", segment.first_block},
-               {"last_block", segment.end_block()},
+               {"first_block", segment.first_section},
+               {"last_block", segment.end_section()},
                {"carry", segment.carry},
                {"held_out", stage.held_out}};
   add_time(json, stage.time);
@@ -54,15 +42,15 @@ MeasuredStage stage_from_json(const JsonReader& json, const plan::InputShape& in
   MeasuredStage stage;
   Segment& segment = stage.segment;
   try {
-    segment.arch = plan::ArchSpec::parse(json.get<std::string>("arch"));
-    conv_layers(segment.arch, input);
+    segment.arch = family::ArchSpec::parse(json.get<std::string>("arch"));
+    segment_net(segment, input, /*classes=*/1);
   } catch (const Error& error) {
     fail("{}: {}", json.where(), error.what());
   }
-  const int blocks = static_cast<int>(segment.arch.blocks.size());
-  segment.first_block = json.get_in("first_block", 0, blocks - 1);
-  const int end = json.get_in("last_block", segment.first_block + 1, blocks);
-  segment.last_block = end == blocks ? -1 : end;
+  const int sections = segment.end_section();
+  segment.first_section = json.get_in("first_block", 0, sections - 1);
+  const int end = json.get_in("last_block", segment.first_section + 1, sections);
+  segment.last_section = end == sections ? -1 : end;
   segment.carry = json.get<bool>("carry");
   segment.precision = precision;
   stage.held_out = json.get<bool>("held_out");
@@ -71,7 +59,12 @@ MeasuredStage stage_from_json(const JsonReader& json, const plan::InputShape& in
 }
 
 // What a coefficient is called in the file, and where it is.
-constexpr std::pair<const char*, double LayerFit::*> kCoefficients[] = {
+struct Coefficient {
+  const char* name;
+  double LayerFit::* member;
+  bool always = true;  // false: left out where it is 0
+};
+constexpr Coefficient kCoefficients[] = {
     {"scale", &LayerFit::scale},
     {"per_layer_us", &LayerFit::per_layer_us},
     {"fixed_us", &LayerFit::fixed_us},
@@ -79,6 +72,9 @@ constexpr std::pair<const char*, double LayerFit::*> kCoefficients[] = {
     {"per_head_kb_us", &LayerFit::per_head_kb_us},
     {"per_carry_in_kb_us", &LayerFit::per_carry_in_kb_us},
     {"per_carry_out_kb_us", &LayerFit::per_carry_out_kb_us},
+    {"profiler_us", &LayerFit::profiler_us, false},
+    {"per_image_kb_us", &LayerFit::per_image_kb_us, false},
+    {"resize_us", &LayerFit::resize_us, false},
 };
 
 Json error_to_json(const PredictionError& error) {
@@ -127,7 +123,8 @@ Json to_json(const LayerCostTable& table) {
                {"provenance", table.provenance}, {"visits", table.visits},
                {"complete", table.complete}};
   if (table.complete) {
-    for (const auto& [name, member] : kCoefficients) json["fit"][name] = table.fit.*member;
+    for (const auto& [name, member, always] : kCoefficients)
+      if (always || table.fit.*member > 0) json["fit"][name] = table.fit.*member;
     json["error"] = {{"whole_nets", error_to_json(table.whole_error)}, {"cut_stages", error_to_json(table.cut_error)}};
   }
   if (table.device != kThisMachine) json["device"] = table.device;
@@ -162,7 +159,8 @@ LayerCostTable layer_costs_from_json(const Json& json, const std::string& origin
   table.complete = reader.get<bool>("complete");
   if (table.complete) {
     const JsonReader fit = reader.at("fit"), error = reader.at("error");
-    for (const auto& [name, member] : kCoefficients) table.fit.*member = fit.not_negative(name);
+    for (const auto& [name, member, always] : kCoefficients)
+      if (always || fit.has(name)) table.fit.*member = fit.not_negative(name);
     table.whole_error = error_from_json(error.at("whole_nets"));
     table.cut_error = error_from_json(error.at("cut_stages"));
   }
@@ -175,7 +173,7 @@ LayerCostTable layer_costs_from_json(const Json& json, const std::string& origin
   }
   const JsonReader layers = reader.at("layers"), stages = reader.at("stages");
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    const LayerKey key = layer_from_json(layers.at(i));
+    const LayerKey key = layer_key_from_json(layers.at(i));
     if (!table.layers.emplace(key, time_from_json(layers.at(i))).second) {
       fail("{}: expected one entry per layer, found a second one for {}", layers.at(i).where(), key.text());
     }

@@ -9,7 +9,7 @@
 namespace triage::data {
 namespace {
 
-constexpr std::size_t kMaxListBytes = std::size_t{256} << 20;
+constexpr std::size_t kMaxPathBytes = std::size_t{256} << 20;
 
 void add_directory(const fs::path& directory, ImageList& list) {
   std::error_code error;
@@ -47,8 +47,8 @@ std::vector<std::string> read_list(std::FILE* input) {
     if (tail.size() == PATH_MAX && tail.find_first_of(std::string_view("\n\0", 2)) == std::string_view::npos) {
       fail("standard input: a name of {} bytes or more, expected a path per line", PATH_MAX);
     }
-    if (text.size() > kMaxListBytes) {
-      fail("standard input: more than {} MB of paths, expected fewer at once", kMaxListBytes >> 20);
+    if (text.size() > kMaxPathBytes) {
+      fail("standard input: more than {} MB of paths, expected fewer at once", kMaxPathBytes >> 20);
     }
   }
   if (std::ferror(input) != 0) fail("standard input: cannot read");

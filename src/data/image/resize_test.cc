@@ -86,13 +86,5 @@ TEST(Fit, APhotographMayBeDecodedAtAFraction) {
   EXPECT_EQ(load_image(photo, options).height, 48);
 }
 
-TEST(Fit, IsKeptInTheDataSet) {
-  const TempDir dir;
-  RawDataset raw = small_raw(2, 2);
-  EXPECT_EQ(stored(raw, dir / "a.tds").info().fit, Fit::squash);
-  raw.info.fit = Fit::pad;
-  EXPECT_EQ(stored(raw, dir / "b.tds").info().fit, Fit::pad);
-}
-
 }  // namespace
 }  // namespace triage::data

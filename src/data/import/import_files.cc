@@ -1,6 +1,8 @@
 #include "data/import/import_files.h"
 
+#include <algorithm>
 #include <cmath>
+#include <format>
 
 #include "data/splits.h"
 
@@ -20,6 +22,12 @@ void write_bad_files(const fs::path& file, const ImportReport& report) {
   write_file_atomic(file, text);
 }
 
+void say_what_validates(const PhotoSet& set, ImportReport& report) {
+  const auto has = [&](Part part) { return std::ranges::count(set.files, part, &PhotoFile::part) > 0; };
+  if (has(Part::test) && !has(Part::validation))
+    report.notes.push_back("no validation images: runs draw them from the training images");
+}
+
 void import_photographs(const ImportRequest& request, const fs::path& out, ImportReport& report) {
   const bool folder = request.kind == "folder";
   const std::string name = !request.name.empty() ? request.name
@@ -30,6 +38,8 @@ void import_photographs(const ImportRequest& request, const fs::path& out, Impor
                           : read_photo_list(request.path, name, request.list, request.photos, report);
     if (request.validation_from_test > 0)
       draw_validation_from_test(set, request.validation_from_test, request.photos.seed, report);
+    else if (!request.photos.split)
+      say_what_validates(set, report);
     import_photos(std::move(set), request.photos, out, report);
   } catch (const BadImages&) {
     if (!request.bad_files.empty()) write_bad_files(request.bad_files, report);
@@ -61,6 +71,7 @@ void draw_validation_from_test(PhotoSet& set, double share, std::uint64_t seed, 
   for (std::size_t k = 0; k < test.size(); ++k) {
     if (drawn.part[k] != 0) set.files[test[k]].part = Part::validation;
   }
+  report.notes.push_back(std::format("{} of {} test images, drawn: the validation images", wanted, test.size()));
   report.notes.insert(report.notes.end(), drawn.notes.begin(), drawn.notes.end());
 }
 

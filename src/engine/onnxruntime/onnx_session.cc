@@ -45,20 +45,47 @@ struct RegistryAccess {
 };
 template struct RegistryAccess<&onnx::OpSchemaRegistry::map>;
 
-// ONNX Runtime registers every operator with the libonnx that it shares with us and the host. Those that are there
-// already would print an error each; so they stand aside while it does. Afterwards they are where they were, pointers
-// to them and operators of the host's own too, and what ONNX Runtime has beside them is added.
-template <class Make>
-auto with_registry_aside(Make make) {
-  Schemas aside;
-  registry().swap(aside);
-  auto made = make();
-  registry().swap(aside);
-  for (auto& [name, domains] : aside) {
-    for (auto& [domain, versions] : domains) registry()[name][domain].merge(versions);
+using Domains = onnx::OpSchemaRegistry::DomainToVersionRange;
+void swap_domains(Domains& a, Domains& b);
+void add_domains(Domains& to, Domains& from);
+template <auto versions, auto releases>
+struct DomainAccess {
+  friend void swap_domains(Domains& a, Domains& b) {
+    (a.*versions).swap(b.*versions);
+    (a.*releases).swap(b.*releases);
   }
-  return made;
-}
+  friend void add_domains(Domains& to, Domains& from) {
+    (to.*versions).merge(from.*versions);
+    (to.*releases).merge(from.*releases);
+  }
+};
+template struct DomainAccess<&Domains::map_, &Domains::last_release_version_map_>;
+
+// ONNX Runtime registers every operator and its domains with the libonnx that it shares with us and the host. Operators
+// that are there already would print an error each, and a domain (of another ONNX Runtime in the process, such as
+// Python's) would be an exception; so they stand aside while it does. Afterwards they are where they were, pointers
+// to them and operators of the host's own too, and what ONNX Runtime has beside them is added.
+class RegistryAside {
+ public:
+  RegistryAside() { swap(); }
+  ~RegistryAside() {
+    swap();
+    for (auto& [name, domains] : schemas_) {
+      for (auto& [domain, versions] : domains) registry()[name][domain].merge(versions);
+    }
+    add_domains(Domains::Instance(), domains_);
+  }
+  RegistryAside(const RegistryAside&) = delete;
+  RegistryAside& operator=(const RegistryAside&) = delete;
+
+ private:
+  void swap() {
+    registry().swap(schemas_);
+    swap_domains(Domains::Instance(), domains_);
+  }
+  Schemas schemas_;
+  Domains domains_;  // as a process begins with
+};
 
 Ort::SessionOptions session_options(const OnnxOptions& options, const std::string& origin) {
   if (options.threads < 1 || options.threads > 1024) {
@@ -276,7 +303,8 @@ Ort::Env& ort_environment() {
   static Ort::Env* const env = [] {
     watch_forks();
     const EngineCall call;
-    return with_registry_aside([] { return new Ort::Env(ORT_LOGGING_LEVEL_ERROR, "triage"); });
+    const RegistryAside aside;
+    return new Ort::Env(ORT_LOGGING_LEVEL_ERROR, "triage");
   }();
   return *env;
 }

@@ -45,6 +45,10 @@ class Pool {
     }
     return added;
   }
+  template <class Visit>
+  void for_each(const Visit& visit) const {  // all, in use or not
+    for (const T* item = first_.load(std::memory_order_acquire); item; item = item->next) visit(*item);
+  }
   static void give(T& item) { item.in_use.store(false, std::memory_order_release); }
 
  private:

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "exporting/int8/int8_nodes.h"
 
 namespace triage::exporting {
 namespace {
@@ -90,7 +91,7 @@ int rounded_by(const Graph& graph, const std::vector<std::vector<int>>& readers,
 
 class Builder {
  public:
-  Builder(const Graph& graph, const std::vector<bool>& int8, const std::map<ValueId, Int8Grid>& grids, int largest)
+  Builder(const Graph& graph, const std::vector<bool>& int8, const std::map<ValueId, model::Grid>& grids, int largest)
       : from_(graph),
         int8_(int8),
         grids_(grids),
@@ -119,35 +120,7 @@ class Builder {
   ValueId held(ValueId id) const { return id == model::kNone ? id : to_.held_by[static_cast<std::size_t>(id)]; }
   const std::string& name_of(ValueId id) const { return from_.value(id).name; }
 
-  ValueId add_node(Op op, std::vector<ValueId> inputs, const std::string& name, model::Type type, ValueId like) {
-    Node node{.op = op, .name = name, .inputs = std::move(inputs)};
-    for (const auto& attribute : model::spec_of(op).attributes) {
-      if (attribute.value) node.attributes.emplace(std::string(attribute.name), *attribute.value);
-    }
-    node.outputs = {to_.graph.add_value({.name = name, .type = type, .shape = from_.value(like).shape})};
-    to_.graph.nodes.push_back(std::move(node));
-    return to_.graph.nodes.back().output();
-  }
-
-  struct GridValues {
-    ValueId scale, zero;
-  };
-  GridValues grid_values(const Int8Grid& grid, const std::string& name) {
-    const auto zero = static_cast<std::uint8_t>(grid.zero);
-    return {to_.graph.add_constant(name + "/scale", model::float_data({}, std::span(&grid.scale, 1))),
-            to_.graph.add_constant(name + "/zero", model::uint8_data({}, std::span(&zero, 1)))};
-  }
-
-  // `id` of the new graph, rounded to the grid `to` and read as numbers of the grid `as`.
-  ValueId round(ValueId id, const Int8Grid& to, const Int8Grid& as, const std::string& name, ValueId like) {
-    const GridValues values = grid_values(to, name);
-    const GridValues read = to == as ? values : grid_values(as, name + "/read");
-    const ValueId q =
-        add_node(Op::quantize, {id, values.scale, values.zero}, name + "/rounded", model::Type::uint8, like);
-    return add_node(Op::dequantize, {q, read.scale, read.zero}, name + "/real", model::Type::float32, like);
-  }
-
-  const Int8Grid& grid(ValueId id) const {
+  const model::Grid& grid(ValueId id) const {
     const auto found = grids_.find(grid_owner(from_, producers_, id));
     if (found == grids_.end()) fail("{}: value '{}': expected a grid of 8 bits", from_.origin, name_of(id));
     return found->second;
@@ -156,34 +129,15 @@ class Builder {
   // A map on its grid.
   ValueId rounded(ValueId id) {
     if (const auto found = real_.find(id); found != real_.end()) return found->second;
-    const ValueId made = round(held(id), grid(id), grid(id), name_of(id), id);
-    return real_[id] = made;
+    return real_[id] = add_rounding(to_.graph, grid(id), held(id), name_of(id));
   }
 
   // What readers of `id` see from now on is on its grid.
   void round_output(ValueId id) { to_.held_by[static_cast<std::size_t>(id)] = rounded(id); }
 
-  ValueId weight_values(const Int8Conv& rounded, const model::Dims& dims, int axis, const std::string& name) {
-    const auto channels = static_cast<std::int64_t>(rounded.scale.size());
-    const std::vector<std::int8_t> zeros(rounded.scale.size(), 0);
-    Graph& graph = to_.graph;
-    const ValueId q = graph.add_constant(name + "/int8", model::int8_data(dims, rounded.weight));
-    const ValueId scale = graph.add_constant(name + "/scale", model::float_data({channels}, rounded.scale));
-    const ValueId zero = graph.add_constant(name + "/zero", model::int8_data({channels}, zeros));
-    return dequantized(q, scale, zero, axis, name);
-  }
-  ValueId dequantized(ValueId q, ValueId scale, ValueId zero, int axis, const std::string& name) {
-    Node node{.op = Op::dequantize, .name = name + "/real", .inputs = {q, scale, zero}};
-    node.attributes = {{"axis", std::int64_t{axis}}};
-    node.outputs = {
-        to_.graph.add_value({.name = name + "/real", .type = model::Type::float32, .shape = to_.graph.value(q).shape})};
-    to_.graph.nodes.push_back(std::move(node));
-    return to_.graph.nodes.back().output();
-  }
-
   void products(Node& node) {
     const std::string name = name_of(node.output());
-    const Int8Grid& input = grid(node.input(0));
+    const model::Grid& input = grid(node.input(0));
     model::TensorData weight = from_.data(node.input(1));
     std::vector<float> numbers = weight.floats();
     const bool turned = node.op == Op::matmul;  // its weights are [in, out]
@@ -199,28 +153,23 @@ class Builder {
     const bool has_bias = node.input(2) != model::kNone;
     const std::vector<float> bias =
         has_bias ? from_.data(node.input(2)).floats() : std::vector<float>(static_cast<std::size_t>(out), 0.0f);
-    Int8Conv rounded_weights = round_conv(numbers, bias, input, largest_);
+    model::IntegerWeights rounded_weights = model::round_weights(numbers, bias, input, largest_);
     if (turned) turn(rounded_weights.weight, out, in);
     node.inputs[0] = rounded(node.input(0));
-    node.inputs[1] = weight_values(rounded_weights, weight.dims, turned ? 1 : 0, name + "/weight");
-    if (!has_bias) return;
-    std::vector<float> scales;
-    for (const float scale : rounded_weights.scale) scales.push_back(scale * input.scale);
-    const std::vector<std::int32_t> zeros(scales.size(), 0);
-    Graph& graph = to_.graph;
-    node.inputs[2] =
-        dequantized(graph.add_constant(name + "/bias/int32", model::int32_data({out}, rounded_weights.bias)),
-                    graph.add_constant(name + "/bias/scale", model::float_data({out}, scales)),
-                    graph.add_constant(name + "/bias/zero", model::int32_data({out}, zeros)), 0, name + "/bias");
+    const ConvInputs inputs =
+        add_int8_weights(to_.graph, rounded_weights, input, weight.dims, name, turned ? 1 : 0, has_bias);
+    node.inputs[1] = inputs.weight;
+    if (has_bias) node.inputs[2] = inputs.bias;
   }
 
   // clip(alpha x + beta, 0, 1): x on a grid whose integers are those of [0, 1] in steps of 1 / 255. The LeakyRelu that
   // changes nothing lets ONNX Runtime take both roundings as one table of 256 numbers.
   ValueId hard_sigmoid(ValueId id, double alpha, double beta, const std::string& name) {
-    const ValueId same = add_node(Op::leaky_relu, {rounded(id)}, name + "/same", model::Type::float32, id);
-    to_.graph.nodes.back().attributes["alpha"] = 1.0f;
-    const Int8Grid steps{static_cast<float>(1 / (255 * alpha)), static_cast<int>(std::nearbyint(255 * beta))};
-    return round(same, steps, {1.0f / 255, 0}, name, id);
+    const ValueId same = to_.graph.add_node(Op::leaky_relu, {rounded(id)}, name + "/same", {{"alpha", 1.0f}});
+    to_.graph.value(same).type = model::Type::float32;
+    to_.graph.value(same).shape = from_.value(id).shape;
+    const model::Grid steps{static_cast<float>(1 / (255 * alpha)), static_cast<int>(std::nearbyint(255 * beta))};
+    return add_rounding(to_.graph, steps, same, name, model::Grid{1.0f / 255, 0});
   }
 
   void add(std::size_t index) {
@@ -265,7 +214,7 @@ class Builder {
 
   const Graph& from_;
   const std::vector<bool>& int8_;
-  const std::map<ValueId, Int8Grid>& grids_;
+  const std::map<ValueId, model::Grid>& grids_;
   const int largest_;  // of weights
   const std::vector<int> producers_;
   const std::vector<std::vector<int>> readers_;
@@ -320,7 +269,7 @@ std::vector<ValueId> grid_owners(const Graph& graph) {
   return owners;
 }
 
-Int8Graph int8_graph(const Graph& graph, const std::vector<bool>& int8, const std::map<ValueId, Int8Grid>& grids,
+Int8Graph int8_graph(const Graph& graph, const std::vector<bool>& int8, const std::map<ValueId, model::Grid>& grids,
                      int largest_weight) {
   return Builder(graph, int8, grids, largest_weight).build();
 }

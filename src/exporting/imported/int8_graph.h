@@ -1,7 +1,7 @@
 // Which nodes of an imported graph can compute in 8 bits, and the graph with some of them in 8 bits: QuantizeLinear and
 // DequantizeLinear around them (QDQ), which engines take together with the node.
 //
-// As int8.h has it for our own nets: maps unsigned with one grid, weights signed with a scale for each output channel,
+// As model/int8.h has it: maps unsigned with one grid, weights signed with a scale for each output channel,
 // biases of 32 bits. A ReLU or a clip behind a convolution or a sum is part of its rounding. HardSigmoid is rounding to
 // a grid of its own: what it cuts off, an integer of 8 bits cuts off as well, so that it costs one pass over a table;
 // HardSwish is that times its input. Nodes that only move numbers (Reshape, Transpose, MaxPool) hand on the grid of
@@ -29,9 +29,9 @@ struct Int8Graph {
   model::Graph graph;
   std::vector<model::ValueId> held_by;  // by value of the graph it was made of: the value that stands for it now
 };
-// int8: by node, candidates alone. grids: of grid_owners(). largest_weight: round_conv()'s. The graph is to be written
-// in operator set 13 or later.
+// int8: by node, candidates alone. grids: of grid_owners(). largest_weight: model::round_weights()'s. The graph is to
+// be written in operator set 13 or later.
 Int8Graph int8_graph(const model::Graph& graph, const std::vector<bool>& int8,
-                     const std::map<model::ValueId, Int8Grid>& grids, int largest_weight = kLargestWeight);
+                     const std::map<model::ValueId, model::Grid>& grids, int largest_weight = model::kLargestWeight);
 
 }  // namespace triage::exporting

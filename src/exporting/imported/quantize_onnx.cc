@@ -3,7 +3,10 @@
 #include "exporting/imported/quantize_onnx.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <format>
+#include <set>
 
 #include "core/error.h"
 #include "core/progress.h"
@@ -11,6 +14,7 @@
 #include "exporting/imported/int8_graph.h"
 #include "exporting/imported/normal_form.h"
 #include "model/onnx/read.h"
+#include "model/onnx/write.h"
 
 namespace triage::exporting {
 namespace {
@@ -19,7 +23,7 @@ using model::Graph;
 using model::Node;
 using model::Op;
 using model::ValueId;
-using Grids = std::map<ValueId, Int8Grid>;
+using Grids = std::map<ValueId, model::Grid>;
 
 std::string title(const Graph& graph, const Node& node) {
   return node.name.empty() ? graph.value(node.output()).name : node.name;
@@ -63,6 +67,7 @@ class Quantizer {
       fail("{}: found no node that can be in 8 bits, expected a convolution or a linear layer", graph_.origin);
     if (options.weight_bits && *options.weight_bits != 7 && *options.weight_bits != 8)
       fail("weight_bits: found {}, expected 7 or 8", *options.weight_bits);
+    if (options.probes == 0 && options.ask) fail("probes: found 0, expected 1 or more where accuracy is asked for");
     report_.weight_bits = options.weight_bits.value_or(8);
     int8_ = candidates_;
     reasons_.resize(graph_.nodes.size());
@@ -73,7 +78,7 @@ class Quantizer {
     calibrate();
     choose_range();
     if (options_.time) choose_by_time();
-    probe();
+    if (options_.probes > 0) probe();
     if (options_.ask) keep_accuracy();
     describe();
     std::string bytes = bytes_with(int8_);
@@ -95,7 +100,21 @@ class Quantizer {
   }
 
   void check_stop() const {
-    if (options_.context.stop.requested()) throw Interrupted("stopped; quantising begins anew next time");
+    if (options_.context.stop.requested())
+      throw Interrupted(std::format(
+          "stopped; {}", options_.kept ? "the same command goes on from here" : "quantising begins anew next time"));
+  }
+
+  // What `find` finds of these forms of the net, or has found before a kill.
+  KeptNumbers::Numbers kept(const std::string& what, std::span<const std::string> models,
+                            const std::function<KeptNumbers::Numbers()>& find) const {
+    if (options_.kept == nullptr) return find();
+    std::string key = what;
+    for (const std::string& model : models) key += ":" + sha256_hex(model);
+    return options_.kept->get(key, find);
+  }
+  double right(const std::string& model) const {
+    return kept("right", {&model, 1}, [&] { return KeptNumbers::Numbers{options_.ask(model)}; }).at(0);
   }
 
   void calibrate() {
@@ -125,24 +144,30 @@ class Quantizer {
       // An image's range is known and short: nothing is cut off it.
       const bool image = id == graph_.inputs[0];
       const Range range = histogram.range(image ? RangeMethod::minmax : method, options_.percentile);
-      grids[id] = grid_over(range.low, range.high);
+      grids[id] = model::grid_over(range.low, range.high);
     }
     return grids;
   }
 
   // SQNR of the answers over the first `count` images.
   double answers_sqnr(const std::vector<bool>& int8, const Grids& grids, std::size_t count) const {
+    const Graph graph = made(int8, grids).graph;
+    const auto find = [&] { return KeptNumbers::Numbers{sqnr_of(graph, count)}; };
+    if (options_.kept == nullptr) return find().at(0);
+    const std::string bytes = quantized_bytes(graph);
+    return kept(std::format("sqnr{}", count), {&bytes, 1}, find).at(0);
+  }
+  double sqnr_of(const Graph& graph, std::size_t count) const {
     check_stop();
     SignalToNoise found;
     std::map<ValueId, std::size_t> at;
-    run_graph(made(int8, grids).graph, graph_.outputs, images_.first(count),
-              [&](const NamedOutputs& outputs, std::size_t) {
-                for (const ValueId id : graph_.outputs) {
-                  const auto& part = outputs.at(graph_.value(id).name);
-                  found.add(std::span(answers_.at(id)).subspan(at[id], part.size()), part);
-                  at[id] += part.size();
-                }
-              });
+    run_graph(graph, graph_.outputs, images_.first(count), [&](const NamedOutputs& outputs, std::size_t) {
+      for (const ValueId id : graph_.outputs) {
+        const auto& part = outputs.at(graph_.value(id).name);
+        found.add(std::span(answers_.at(id)).subspan(at[id], part.size()), part);
+        at[id] += part.size();
+      }
+    });
     return found.db();
   }
 
@@ -161,40 +186,66 @@ class Quantizer {
   }
 
   Int8Graph made(const std::vector<bool>& int8, const Grids& grids) const {
-    return int8_graph(graph_, int8, grids, report_.weight_bits == 7 ? kLargestWeightOfPairs : kLargestWeight);
+    return int8_graph(graph_, int8, grids, largest_weight(report_.weight_bits));
   }
+  static int largest_weight(int bits) { return bits == 7 ? model::kLargestWeightOfPairs : model::kLargestWeight; }
   std::string bytes_with(const std::vector<bool>& int8) const { return quantized_bytes(made(int8, grids_).graph); }
 
+  // How many times as fast one form of the net is as another.
+  struct Form {
+    std::vector<bool> int8;
+    int weight_bits;
+  };
+  std::string bytes_of(const Form& form) const {
+    return quantized_bytes(int8_graph(graph_, form.int8, grids_, largest_weight(form.weight_bits)).graph);
+  }
+  // Between nodes in 8 bits a node may be the same either way.
+  bool same_nodes(const Form& form, const Form& other) const {
+    const auto nodes = [&](const Form& one) {
+      const Graph graph = int8_graph(graph_, one.int8, grids_, largest_weight(one.weight_bits)).graph;
+      const int opset = std::max(graph.opset, kQdqOpset);
+      std::multiset<std::string> all;
+      for (const Node& node : graph.nodes) all.insert(model::node_to_onnx(graph, node, opset).SerializeAsString());
+      return all;
+    };
+    return nodes(form) == nodes(other);
+  }
+  double speedup(const Form& form, const Form& other) {
+    check_stop();
+    const std::array models{bytes_of(form), bytes_of(other)};
+    const std::vector<double> us = kept("us", models, [&] { return options_.time(models); });
+    report_.us = us.at(0);
+    report_.fp32_us = us.at(1);
+    return us[1] / us[0];
+  }
+
   void choose_by_time() {
-    report_.fp32_us = options_.time(bytes_with(std::vector<bool>(graph_.nodes.size(), false)));
-    report_.us = options_.time(bytes_with(int8_));
-    if (!options_.weight_bits) {
-      report_.weight_bits = 7;
-      const double us = options_.time(bytes_with(int8_));
-      if (us * options_.min_speedup < *report_.us)
-        report_.us = us;
-      else
-        report_.weight_bits = 8;
-    }
+    const auto current = [&] { return Form{int8_, report_.weight_bits}; };
+    if (!options_.weight_bits && speedup({int8_, 7}, current()) > options_.min_speedup) report_.weight_bits = 7;
     for (int kind = 0; kind < static_cast<int>(Kind::count); ++kind) {
-      check_stop();
-      std::vector<bool> without = int8_;
+      Form without = current();
       for (const std::size_t i : index_of_) {
-        if (kind_of(graph_, graph_.nodes[i]) == static_cast<Kind>(kind)) without[i] = false;
+        if (kind_of(graph_, graph_.nodes[i]) == static_cast<Kind>(kind)) without.int8[i] = false;
       }
-      if (without == int8_) continue;
-      const double us = options_.time(bytes_with(without));
-      if (us > *report_.us * options_.min_speedup) continue;
+      if (without.int8 == int8_ || same_nodes(without, current())) continue;
+      if (speedup(current(), without) >= options_.min_speedup) continue;
       for (const std::size_t i : index_of_) {
-        if (int8_[i] && !without[i]) keep(i, "not faster");
+        if (int8_[i] && !without.int8[i]) keep(i, "not faster");
       }
-      report_.us = us;
     }
-    if (*report_.us * options_.min_speedup < *report_.fp32_us) return;
-    for (const std::size_t i : index_of_) {  // nor is the net
+    stay_where_not_faster();
+  }
+
+  // Where the net as it is now is not faster than in fp32, all of it stays there.
+  void stay_where_not_faster() {
+    const std::vector<bool> fp32(graph_.nodes.size(), false);
+    if (int8_ != fp32 && speedup({int8_, report_.weight_bits}, {fp32, report_.weight_bits}) >= options_.min_speedup)
+      return;
+    for (const std::size_t i : index_of_) {
       if (int8_[i]) keep(i, "not faster");
     }
     report_.us = report_.fp32_us;
+    report_.accuracy = report_.fp32_accuracy;
   }
 
   void probe() {
@@ -215,19 +266,21 @@ class Quantizer {
     for (const std::size_t i : index_of_) {
       if (int8_[i]) worst.push_back(i);
     }
+    if (worst.empty()) return;
     std::ranges::stable_sort(worst, {}, [&](std::size_t i) { return alone_.at(i); });
-    const double fp32 = options_.ask(bytes_with(std::vector<bool>(graph_.nodes.size(), false)));
+    const double fp32 = options_.fp32_accuracy ? *options_.fp32_accuracy
+                                               : right(bytes_with(std::vector<bool>(graph_.nodes.size(), false)));
     report_.fp32_accuracy = fp32;
     const auto accuracy_without = [&](std::size_t number) {
       check_stop();
       std::vector<bool> int8 = int8_;
       for (std::size_t k = 0; k < number; ++k) int8[worst[k]] = false;
-      return options_.ask(bytes_with(int8));
+      return right(bytes_with(int8));
     };
     report_.all_int8_accuracy = report_.accuracy = accuracy_without(0);
     if (fp32 - *report_.accuracy <= options_.max_loss) return;
     std::size_t low = 0, high = worst.size();  // low is too few, high is enough
-    report_.accuracy = fp32;
+    report_.accuracy = options_.fp32_accuracy ? accuracy_without(high) : fp32;
     while (high - low > 1) {
       const std::size_t middle = (low + high) / 2;
       const double accuracy = accuracy_without(middle);
@@ -239,11 +292,11 @@ class Quantizer {
       }
     }
     for (std::size_t k = 0; k < high; ++k) keep(worst[k], "accuracy");
-    if (options_.time) report_.us = options_.time(bytes_with(int8_));
+    if (options_.time) stay_where_not_faster();
   }
 
   // What each node gives in the result against fp32, over the first images.
-  void describe() {
+  std::vector<SignalToNoise> noise_by_node() const {
     const Int8Graph result = made(int8_, grids_);
     std::map<std::string, SignalToNoise> found;
     std::vector<ValueId> wanted, held;
@@ -265,11 +318,17 @@ class Quantizer {
         noise[k].add(reference[batch].at(graph_.value(wanted[k]).name), outputs.at(result.graph.value(held[k]).name));
       ++batch;
     });
+    return noise;
+  }
+
+  void describe() {
+    const bool probed = options_.probes > 0;
+    const std::vector<SignalToNoise> noise = probed ? noise_by_node() : std::vector<SignalToNoise>{};
     for (std::size_t k = 0; k < index_of_.size(); ++k) {
       const std::size_t i = index_of_[k];
       const Node& node = graph_.nodes[i];
       report_.nodes.push_back({title(graph_, node), std::string(model::to_string(node.op)), int8_[i], reasons_[i],
-                               noise[k].db(), alone_.at(i)});
+                               probed ? noise[k].db() : 0, probed ? alone_.at(i) : 0});
     }
     report_.final_sqnr_db = answers_sqnr(int8_, grids_, images_.count);
   }
@@ -316,6 +375,8 @@ QuantizedModel quantize_onnx(const fs::path& file, std::span<const float> images
                              const QuantizeOptions& options) {
   return quantize_graph(model::read_onnx(file), images, count, options);
 }
+
+bool QuantizeReport::any_int8() const { return std::ranges::any_of(nodes, &QuantizedNode::int8); }
 
 Json to_json(const QuantizeReport& report) {
   Json nodes = Json::array();

@@ -18,6 +18,7 @@
 
 #include "core/context.h"
 #include "core/files/file.h"
+#include "core/files/kept_numbers.h"
 #include "core/json.h"
 #include "exporting/int8/range_histogram.h"
 #include "model/graph.h"
@@ -28,13 +29,19 @@ struct QuantizeOptions {
   std::optional<RangeMethod> range;  // none: the best of all
   double percentile = 99.99;         // percent of a map's values inside its range, where that is the method
   std::vector<std::string> fp32;     // nodes that stay as they are, by the names of the report
-  std::optional<int> weight_bits;    // 7 or 8; none: 7 where `time` finds it faster (kLargestWeightOfPairs)
-  // Of an ONNX model, given as its bytes: the share of images whose answer is right, and microseconds per image. Both
-  // may be empty: then nothing is chosen by them.
-  std::function<double(const std::string& model)> ask, time;
-  double max_loss = 0.01;      // of `ask` against the net in fp32: 0.01 is one point
+  std::optional<int> weight_bits;    // 7 or 8; none: 7 where `time` finds it faster (model::kLargestWeightOfPairs)
+  // Of an ONNX model, given as its bytes: the share of images whose answer is right; of several, measured in turns, the
+  // microseconds per image of each. Both may be empty: then nothing is chosen by them.
+  std::function<double(const std::string& model)> ask;
+  std::function<std::vector<double>(std::span<const std::string> models)> time;
+  // What was asked, timed and probed before a kill is not asked again; its identity: what `ask` and `time` do, and the
+  // images. Null: everything is. Not owned.
+  KeptNumbers* kept = nullptr;
+  double max_loss = 0.01;  // of `ask` against the net in fp32: 0.01 is one point
+  // Of the net in fp32, where `ask` cannot tell: a part of a net, whose inputs are from parts that are in int8 already.
+  std::optional<double> fp32_accuracy;
   double min_speedup = 1.01;   // of a kind of nodes in 8 bits, that it stays so
-  std::size_t probes = 64;     // images at most that step 4 runs for each node
+  std::size_t probes = 64;     // images at most that step 4 runs for each node; 0: no step 4, and no `ask`
   int batch = 8, threads = 1;  // of the runs over the images; the batch of a net that has a fixed one is its own
   Context context;
 };
@@ -43,7 +50,7 @@ struct QuantizedNode {
   std::string name, op;      // the node's name, or that of what it gives where it has none
   bool int8 = false;         // in the result
   std::string reason;        // why it is not: "asked for", "not faster", "accuracy"
-  double sqnr_db = 0;        // of what it gives, in the result
+  double sqnr_db = 0;        // of what it gives, in the result; this and the next: 0 without probes
   double alone_sqnr_db = 0;  // of the answers with this node alone in 8 bits
 };
 
@@ -53,8 +60,10 @@ struct QuantizeReport {
   double final_sqnr_db = 0;                       // of the answers of the result
   int weight_bits = 8;
   std::vector<QuantizedNode> nodes;                                  // that can be in 8 bits, in order
-  std::optional<double> fp32_accuracy, all_int8_accuracy, accuracy;  // where `ask` is there
-  std::optional<double> fp32_us, us;                                 // where `time` is there
+  std::optional<double> fp32_accuracy, all_int8_accuracy, accuracy;  // where `ask` is there and something is in 8 bits
+  std::optional<double> fp32_us, us;  // where `time` is there; of the result at the end, both in turns
+
+  bool any_int8() const;  // else the result is the net in fp32
 };
 Json to_json(const QuantizeReport& report);
 

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <onnxruntime_cxx_api.h>
 
+#include <utility>
+
 #include "core/test_support.h"
 #include "engine/onnxruntime/onnx_session.h"
 #include "exporting/imported/graph_runner.h"
@@ -236,16 +238,93 @@ TEST(QuantizeOnnx, WorstNodesGoBackUntilTheLossIsWithinTheBudget) {
   EXPECT_THAT(loose.nodes, Each(Field(&QuantizedNode::int8, true)));
 }
 
-TEST(QuantizeOnnx, KindsThatAreNotFasterStayInFp32) {
-  const auto time = [](const std::string& bytes) {  // depthwise ones are slower in 8 bits, the others faster
-    double us = 100;
-    const onnx::ModelProto made = parsed_bytes(bytes);
-    for (const auto& tensor : made.graph().initializer()) {
-      if (tensor.name().ends_with("/weight/int8")) us += tensor.name() == "c2/weight/int8" ? 10 : -10;
-      if (tensor.name().ends_with("/scale")) us -= 1;
-    }
+// A part of a net: what the parts before it lost is held against it, which nothing of its own may make good.
+TEST(QuantizeOnnx, TheLossIsThatOfTheWholeNetWhereItIsKnown) {
+  const std::vector<float> some = images(4);
+  const auto ask = [&](const std::string& bytes) { return holds(bytes, "c2/weight/int8") ? 0.70 : 0.80; };
+  const auto within = [&](double loss) {
+    return quantize_graph(mobile_graph(), some, 4, {.ask = ask, .max_loss = loss, .fp32_accuracy = 0.90}).report;
+  };
+  const QuantizeReport report = within(0.15);
+  EXPECT_EQ(report.fp32_accuracy, 0.90);
+  EXPECT_EQ(report.accuracy, 0.80);
+  EXPECT_TRUE(report.any_int8());
+  const QuantizeReport lost = within(0.05);
+  EXPECT_EQ(lost.accuracy, 0.80);
+  EXPECT_FALSE(lost.any_int8());
+}
+
+TEST(QuantizeOnnx, WithoutProbesItIsTheSameNet) {
+  const std::vector<float> some = images(4);
+  const QuantizedModel probed = quantize_graph(mobile_graph(), some, 4, {}),
+                       quick = quantize_graph(mobile_graph(), some, 4, {.probes = 0});
+  EXPECT_EQ(quick.bytes, probed.bytes);
+  EXPECT_EQ(quick.report.final_sqnr_db, probed.report.final_sqnr_db);
+  EXPECT_THAT(quick.report.nodes, Each(Field(&QuantizedNode::alone_sqnr_db, 0)));
+  EXPECT_THAT(
+      error_of([&] { quantize_graph(mobile_graph(), some, 4, {.ask = [](const auto&) { return 1.0; }, .probes = 0}); }),
+      HasSubstr("probes: found 0, expected 1 or more"));
+}
+
+auto in_turns(std::function<double(const std::string&)> one) {
+  return [one](std::span<const std::string> models) {
+    std::vector<double> us;
+    for (const std::string& bytes : models) us.push_back(one(bytes));
     return us;
   };
+}
+
+// Ended at each of its questions in turn, it asks in all what one run asks, and makes the same net.
+TEST(QuantizeOnnx, GoesOnWhereItWasKilled) {
+  const std::vector<float> some = images(4);
+  int asked = 0, left = 0;
+  const auto ask = [&](const std::string& bytes) {
+    if (left-- == 0) throw Interrupted("killed");
+    ++asked;
+    return 0.5 + 0.4 * std::abs(std::sin(static_cast<double>(bytes.size())));
+  };
+  const auto time = [&](std::span<const std::string> models) {
+    std::vector<double> us;
+    for (const std::string& model : models) us.push_back(ask(model));
+    return us;
+  };
+  QuantizeOptions options{.ask = ask, .time = time, .max_loss = 0.01};
+  left = 1000;
+  const QuantizedModel whole = quantize_graph(mobile_graph(), some, 4, options);
+  const int questions = std::exchange(asked, 0);
+  ASSERT_GT(questions, 5);
+  const TempDir directory;
+  std::optional<QuantizedModel> made;
+  for (int kills = 0; !made && kills < 100; ++kills) {
+    KeptNumbers kept(directory / "kept", "net");
+    options.kept = &kept;
+    left = 2;  // a turn of two forms is whole or not at all
+    try {
+      made = quantize_graph(mobile_graph(), some, 4, options);
+    } catch (const Interrupted&) {
+      continue;
+    }
+  }
+  ASSERT_TRUE(made);
+  EXPECT_LE(asked, 2 * questions);
+  EXPECT_EQ(made->bytes, whole.bytes);
+  EXPECT_EQ(to_json(made->report), to_json(whole.report));
+}
+
+TEST(QuantizeOnnx, KindsThatAreNotFasterStayInFp32) {
+  const auto time = in_turns([](const std::string& bytes) {  // depthwise ones are slower in 8 bits, the others faster
+    double us = 300;
+    const onnx::ModelProto made = parsed_bytes(bytes);
+    for (const auto& tensor : made.graph().initializer()) {
+      if (tensor.name().ends_with("/weight/int8")) us += tensor.name() == "c2/weight/int8" ? 60 : -20;
+      if (tensor.name().ends_with("/scale")) us -= 3;
+    }
+    for (const auto& node : made.graph().node()) {
+      const bool sum = node.op_type() == "Mul" || node.op_type() == "Add";
+      if (sum && node.input(0).ends_with("/real") && node.input(1).ends_with("/real")) us -= 5;
+    }
+    return us;
+  });
   const QuantizeReport report = quantize_graph(mobile_graph(), images(4), 4, {.time = time}).report;
   for (const QuantizedNode& node : report.nodes) {
     EXPECT_EQ(node.int8, node.name != "c2") << node.name;
@@ -265,10 +344,10 @@ std::int64_t largest_weight(const std::string& bytes) {  // of the first convolu
 // Weights of 7 bits, where they are faster: no pair of products leaves 16 bits.
 TEST(QuantizeOnnx, WeightsLoseABitWhereThatIsFaster) {
   const auto time = [](double of_seven) {
-    return [of_seven](const std::string& bytes) {
+    return in_turns([of_seven](const std::string& bytes) {
       if (!holds(bytes, "c1/weight/int8")) return 100.0;
       return largest_weight(bytes) > 64 ? 80.0 : of_seven;
-    };
+    });
   };
   const QuantizedModel seven = quantize_graph(mobile_graph(), images(4), 4, {.time = time(60)});
   EXPECT_EQ(seven.report.weight_bits, 7);
@@ -282,10 +361,10 @@ TEST(QuantizeOnnx, WeightsLoseABitWhereThatIsFaster) {
 }
 
 TEST(QuantizeOnnx, ANetThatIsNotFasterStaysInFp32) {
-  const auto time = [](const std::string& bytes) {
-    return bytes.find("/weight/int8") == std::string::npos ? 50.0 : 60.0;
-  };
+  const auto time =
+      in_turns([](const std::string& bytes) { return bytes.find("/weight/int8") == std::string::npos ? 50.0 : 60.0; });
   const QuantizedModel made = quantize_graph(mobile_graph(), images(4), 4, {.time = time});
+  EXPECT_FALSE(made.report.any_int8());
   EXPECT_THAT(made.report.nodes, Each(Field(&QuantizedNode::reason, "not faster")));
   EXPECT_EQ(made.report.us, 50.0);
   EXPECT_EQ(made.report.final_sqnr_db, 200);

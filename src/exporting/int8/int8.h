@@ -1,54 +1,16 @@
-// Int8Stage: a stage's convolutions on 8-bit integers, in plain numbers, and the arithmetic that all engines share.
-//
-// real = scale * (q - zero) (B. Jacob et al., CVPR 2018). A map has one scale and zero point, q from 0 to 255; weights
-// have a scale for every output channel and no zero point, q from -127 to 127; a bias is a 32-bit integer in units of
-// map scale times weight scale. Sums are exact, in 32 bits. What leaves a convolution is sum * (map scale * weight
-// scale / next map's scale) in fp32, rounded to even, plus the next zero point, clamped: its ReLU is part of that.
-// Heads stay in fp32.
-//
-// Maps are unsigned, as x86's dot products of 4 want them. ONNX Runtime's signed kernels are 15 to 90 times slower
-// there; it turns signed maps into unsigned ones by itself, but only those with one reader, so not those at an early
-// exit.
+// Int8Stage: a stage's convolutions on 8-bit integers (model/int8.h), in plain numbers. Heads stay in fp32.
 #pragma once
 
-#include <cstdint>
 #include <optional>
-#include <span>
-#include <string>
 #include <vector>
+
+#include "model/int8.h"
 
 namespace triage::exporting {
 
-struct Int8Grid {  // the values that a map can take
-  float scale = 1;
-  int zero = 0;
-  std::uint8_t nearest(float value) const;
-  float value(std::uint8_t q) const { return scale * static_cast<float>(q - zero); }
-  bool operator==(const Int8Grid&) const = default;
-};
-
-// The grid over [low, high], widened where needed so that 0, which pads every map, is one of its values.
-Int8Grid grid_over(double low, double high);
-
-struct Int8Conv {
-  std::vector<std::int8_t> weight;  // [out, in, 3, 3]
-  std::vector<float> scale;         // [out]
-  std::vector<std::int32_t> bias;   // [out]
-  bool operator==(const Int8Conv&) const = default;
-};
-
-// weight: [out, in, 3, 3] (or any other taps); bias: [out]; input: the grid of the map it reads. largest: of the
-// weights' integers.
-inline constexpr int kLargestWeight = 127;
-// Two products with integers up to 255 fit into 16 bits: CPUs without VNNI then need not add them one by one to be
-// exact, and ONNX Runtime sees that.
-inline constexpr int kLargestWeightOfPairs = 64;
-Int8Conv round_conv(std::span<const float> weight, std::span<const float> bias, const Int8Grid& input,
-                    int largest = kLargestWeight);
-
 struct Int8Stage {
-  std::vector<Int8Grid> maps;  // [convolutions + 1]: what each one reads; at the end what the head reads
-  std::vector<std::optional<Int8Conv>> convs;  // none: this one stays in fp32
+  std::vector<model::Grid> maps;  // [convolutions + 1]: what each one reads; at the end what the head reads
+  std::vector<std::optional<model::IntegerWeights>> convs;  // none: this one stays in fp32
 
   // Whether map i is rounded to its grid: a convolution beside it is in int8.
   bool rounds(std::size_t map) const;

@@ -2,6 +2,13 @@
 
 namespace triage::exporting {
 
+Json to_json(const Int8Options& options) {
+  return {{"range", options.range ? to_string(*options.range) : "best"},
+          {"percentile", options.percentile},
+          {"bias_correction", options.bias_correction},
+          {"fp32", options.fp32}};
+}
+
 void read_int8_options(ConfigSection section, Int8Options& options, int& images) {
   std::string range = "best";
   section.read("range", range);

@@ -1,24 +1,26 @@
-// Int8 in ONNX: standard QuantizeLinear and DequantizeLinear pairs around standard operators, which engines with 8-bit
-// kernels fuse and others run in fp32 on the same grids.
+// Int8 in a graph: standard QuantizeLinear and DequantizeLinear pairs around standard operators, which engines with
+// 8-bit kernels fuse and others run in fp32 on the same grids.
 #pragma once
 
+#include <optional>
 #include <string>
 
-#include "exporting/graph_builder.h"
 #include "exporting/int8/int8.h"
-#include "plan/arch.h"
+#include "model/graph.h"
 
 namespace triage::exporting {
 
-// Rounds a value to the grid: a pair of nodes, NAME/rounded and NAME/real. Returns the latter's output.
-std::string add_rounding(GraphBuilder& builder, const Int8Grid& grid, const std::string& value,
-                         const std::string& name);
+// Rounds a value to the grid: a pair of nodes, NAME/rounded and NAME/real. Returns the latter's output. read_as: the
+// grid that the integers are numbers of from then on; none: the same.
+model::ValueId add_rounding(model::Graph& graph, const model::Grid& grid, model::ValueId value, const std::string& name,
+                            const std::optional<model::Grid>& read_as = {});
 
-// The convolution's weight and bias as DequantizeLinear nodes over integers, NAME/weight and NAME/bias.
+// A product's weight and bias as DequantizeLinear nodes over integers, NAME/weight and NAME/bias. dims: of the weight,
+// the outputs along `axis`. bias: kNone without `with_bias`.
 struct ConvInputs {
-  std::string weight, bias;
+  model::ValueId weight = model::kNone, bias = model::kNone;
 };
-ConvInputs add_int8_weights(GraphBuilder& builder, const Int8Conv& conv, const Int8Grid& input,
-                            const plan::ConvLayer& layer, const std::string& name);
+ConvInputs add_int8_weights(model::Graph& graph, const model::IntegerWeights& conv, const model::Grid& input,
+                            const model::Dims& dims, const std::string& name, int axis = 0, bool with_bias = true);
 
 }  // namespace triage::exporting

@@ -112,14 +112,14 @@ class Reference {
 
   void round_to_grid(std::size_t i, std::vector<float>& map) const {
     if (!stage_.int8->rounds(i)) return;
-    const Int8Grid& grid = stage_.int8->maps[i];
+    const model::Grid& grid = stage_.int8->maps[i];
     for (float& value : map) value = grid.value(grid.nearest(value));
   }
 
   // The result is on the grid already: rounding it again changes nothing.
   std::vector<float> integer_conv(std::size_t i, const std::vector<float>& map) const {
-    const Int8Conv& conv = *stage_.int8->convs[i];
-    const Int8Grid &from = stage_.int8->maps[i], &to = stage_.int8->maps[i + 1];
+    const model::IntegerWeights& conv = *stage_.int8->convs[i];
+    const model::Grid &from = stage_.int8->maps[i], &to = stage_.int8->maps[i + 1];
     const auto input = padded<std::int16_t>(
         layers_[i], map, [&](float value) { return static_cast<std::int16_t>(from.nearest(value) - from.zero); });
     return convolve<std::int32_t>(layers_[i], input, integers_[i], [&](int o, std::int32_t sum) {

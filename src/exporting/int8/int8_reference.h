@@ -1,4 +1,4 @@
-// The integer arithmetic of int8.h, literally: what engines with 8-bit kernels are held against.
+// The integer arithmetic of model/int8.h, literally: what engines with 8-bit kernels are held against.
 #pragma once
 
 #include "exporting/parity.h"

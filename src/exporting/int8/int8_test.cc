@@ -22,7 +22,7 @@ constexpr plan::InputShape kInt8Input{3, 12, 10};
 
 TEST(Int8Test, EveryGridHoldsZero) {
   for (const auto& [low, high] : {std::pair{0.0, 3.0}, {-1.0, 2.0}, {-5.0, -1.0}, {0.5, 0.7}, {0.0, 0.0}}) {
-    const Int8Grid grid = grid_over(low, high);
+    const model::Grid grid = model::grid_over(low, high);
     EXPECT_EQ(grid.value(grid.nearest(0)), 0) << low << ' ' << high;
     EXPECT_NEAR(grid.value(grid.nearest(static_cast<float>(high))), high, grid.scale * 0.51);
     EXPECT_NEAR(grid.value(grid.nearest(static_cast<float>(low))), low, grid.scale * 0.51);
@@ -32,8 +32,8 @@ TEST(Int8Test, EveryGridHoldsZero) {
 TEST(Int8Test, WeightsAreHalfAStepAwayAtMost) {
   Rng rng(1);
   const auto weight = testing::random_values(4 * 2 * 9, 1, rng), bias = testing::random_values(4, 3, rng);
-  const Int8Grid input = grid_over(0, 2);
-  const Int8Conv conv = round_conv(weight, bias, input);
+  const model::Grid input = model::grid_over(0, 2);
+  const model::IntegerWeights conv = model::round_weights(weight, bias, input);
   for (std::size_t i = 0; i < weight.size(); ++i)
     EXPECT_NEAR(conv.weight[i] * conv.scale[i / 18], weight[i], conv.scale[i / 18] * 0.501);
   for (std::size_t o = 0; o < bias.size(); ++o)
@@ -42,8 +42,8 @@ TEST(Int8Test, WeightsAreHalfAStepAwayAtMost) {
 
 TEST(Int8Test, ChannelWithoutWeightsKeepsItsBias) {
   const std::vector<float> weight(9, 0.0f), bias{2.5f};
-  const Int8Grid input = grid_over(0, 1);
-  const Int8Conv conv = round_conv(weight, bias, input);
+  const model::Grid input = model::grid_over(0, 1);
+  const model::IntegerWeights conv = model::round_weights(weight, bias, input);
   EXPECT_NEAR(double(conv.bias[0]) * input.scale * conv.scale[0], 2.5, 1e-6);
 }
 

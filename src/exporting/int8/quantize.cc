@@ -100,13 +100,14 @@ Int8Stage rounded(const StageModel& stage, const MapStatistics& statistics, Rang
     // An image's range is known and short: nothing is cut off it.
     const bool image = i == 0 && stage.first_block == 0;
     const Range range = statistics.maps[i].range(image ? RangeMethod::minmax : method, options.percentile);
-    int8.maps.push_back(i == 0 && options.input ? *options.input : grid_over(range.low, range.high));
+    int8.maps.push_back(i == 0 && options.input ? *options.input : model::grid_over(range.low, range.high));
   }
   const auto layers = stage_layers(stage);
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const bool fp32 = std::ranges::find(options.fp32, layers[i].name()) != options.fp32.end();
-    int8.convs.push_back(fp32 ? std::nullopt
-                              : std::optional(round_conv(file_weight(stage, i), stage.convs[i].bias, int8.maps[i])));
+    int8.convs.push_back(
+        fp32 ? std::nullopt
+             : std::optional(model::round_weights(file_weight(stage, i), stage.convs[i].bias, int8.maps[i])));
   }
   return int8;
 }
@@ -144,7 +145,7 @@ void correct_biases(StageModel& stage, const MapStatistics& statistics, const Ca
   const auto layers = stage_layers(stage);
   for (std::size_t i = 0; i < layers.size(); ++i) {
     if (!stage.int8->convs[i]) continue;
-    Int8Conv& conv = *stage.int8->convs[i];
+    model::IntegerWeights& conv = *stage.int8->convs[i];
     ChannelMeans means(static_cast<std::size_t>(layers[i].out_channels), 0.0);
     const Engine engine = onnx_engine("int8 " + stage.name, model_with_sums(stage, {i}), calibration.threads);
     calibration.run(engine, [&](const NamedOutputs& outputs, std::size_t, std::size_t n) {
@@ -226,13 +227,6 @@ std::vector<std::pair<std::string, double>> layer_divergence(const StageModel& s
     result.emplace_back(layers[i].name(), divergence(reference, logits_of(one, calibration), stage.classes.size()));
   }
   return result;
-}
-
-Json to_json(const Int8Options& options) {
-  return {{"range", options.range ? to_string(*options.range) : "best"},
-          {"percentile", options.percentile},
-          {"bias_correction", options.bias_correction},
-          {"fp32", options.fp32}};
 }
 
 Json to_json(const Int8Report& report) {

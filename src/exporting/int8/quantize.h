@@ -7,26 +7,14 @@
 #pragma once
 
 #include <map>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "core/json.h"
-#include "exporting/int8/range_histogram.h"
+#include "exporting/int8/int8_config.h"
 #include "exporting/stage_model.h"
 
 namespace triage::exporting {
-
-struct Int8Options {
-  std::optional<RangeMethod> range;  // none: the best of all
-  double percentile = 99.99;         // percent of a map's values inside its range, where that is the method
-  bool bias_correction = true;
-  std::vector<std::string> fp32;  // layers that stay as they are: "block0.conv0"
-  std::optional<Int8Grid> input;  // of a feature stage: the grid of the map that it is handed; none: measured
-  int batch = 64, threads = 1;    // of the runs over the images
-};
-Json to_json(const Int8Options& options);  // all that the result depends on
 
 struct Int8Report {
   std::map<std::string, double> divergence;  // by method of ranges: mean KL divergence of the answers from fp32's, nats

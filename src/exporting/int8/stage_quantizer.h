@@ -34,8 +34,8 @@ class StageQuantizer {
 
  private:
   struct HandedOver {
-    std::vector<float> maps;       // of all images
-    std::optional<Int8Grid> grid;  // none: they are not rounded
+    std::vector<float> maps;          // of all images
+    std::optional<model::Grid> grid;  // none: they are not rounded
   };
 
   std::vector<float> images_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "core/error.h"
 #include "engine/names.h"
@@ -12,6 +13,18 @@
 
 namespace triage::exporting {
 namespace {
+
+// What the model answers for an image, whichever input it has.
+std::function<NamedOutputs(const ImageView&)> model_answers(const onnx::ModelProto& model) {
+  if (model.graph().input_size() == 1 &&
+      model.graph().input(0).type().tensor_type().elem_type() == onnx::TensorProto::UINT8)
+    return onnx_image_engine("plan.onnx", model).run;
+  return [engine = onnx_engine("plan.onnx", model), input = std::vector<float>()](const ImageView& image) mutable {
+    input.resize(static_cast<std::size_t>(image.height) * image.width * image.channels);
+    runtime::to_input(image, input.data());
+    return engine.run(input, 1);
+  };
+}
 
 // What the runtime answers with every threshold moved by `shift`.
 std::vector<Outcome> classify(const plan::Plan& plan, const fs::path& directory, std::span<const ImageView> images,
@@ -44,15 +57,13 @@ PlanCheck check_plan_model(const onnx::ModelProto& model, const fs::path& plan_d
   const auto expected = classify(plan, plan_directory, images, 0);
   const auto eager = classify(plan, plan_directory, images, -options.border);
   const auto lazy = classify(plan, plan_directory, images, options.border);
-  const Engine engine = onnx_engine("plan.onnx", model);
+  const auto answer = model_answers(model);
 
   PlanCheck check;
   check.images = images.size();
   check.exits.resize(plan.stages.size());
-  std::vector<float> input(static_cast<std::size_t>(plan.input.channels) * plan.input.height * plan.input.width);
   for (std::size_t i = 0; i < images.size(); ++i) {
-    runtime::to_input(images[i], input.data());
-    const auto outputs = engine.run(input, 1);
+    const auto outputs = answer(images[i]);
     const int exit = static_cast<int>(outputs.at("exit").at(0));
     ++check.exits.at(exit);
     if (exit != expected[i].exit) {

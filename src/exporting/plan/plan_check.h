@@ -29,7 +29,7 @@ struct PlanCheck {
 };
 Json to_json(const PlanCheck& check);
 
-// model: what compose_plan made of the directory. At least one image, of the plan's input size. Throws Error where one
+// model: what compose_plan made of the directory. At least one image, as the plan takes them. Throws Error where one
 // of the two cannot run.
 PlanCheck check_plan_model(const onnx::ModelProto& model, const fs::path& plan_directory,
                            std::span<const ImageView> images, const PlanCheckOptions& options = {});

@@ -1,26 +1,19 @@
 #include "exporting/plan/plan_model.h"
 
+#include <algorithm>
 #include <format>
-#include <map>
 #include <set>
 
 #include "core/error.h"
 #include "core/json.h"
+#include "exporting/plan/operator_sets.h"
+#include "exporting/plan/plan_fit.h"
+#include "exporting/plan/plan_stages.h"
 #include "exporting/score_nodes.h"
 #include "runtime/answers.h"
 
 namespace triage::exporting {
 namespace {
-
-struct Context {
-  const plan::Plan& plan;
-  std::span<const onnx::ModelProto> stages;
-  PlanModelOptions options;
-  std::vector<std::string> carries;  // full name of each stage's carried map, once it is in the graph; else empty
-  std::vector<std::string> answers;  // the same of its probabilities, where an exit reads them
-  std::vector<std::string> means;    // by exit: of the probabilities it answers from; empty: its own logits
-  std::string image = "image";       // of the images that come to the stage
-};
 
 // Whether an exit from `from` on reads the probabilities of `stage`.
 bool answers_later(const plan::Plan& plan, int stage, int from) {
@@ -39,64 +32,13 @@ bool feeds_later_stage(const plan::Plan& plan, int stage, int from = 0) {
   return false;
 }
 
-void expect_output(const std::string& stage, const onnx::GraphProto& graph, const std::string& name) {
-  for (const auto& output : graph.output())
-    if (output.name() == name) return;
-  fail("plan model: stage {}: its file has no output \"{}\"", stage, name);
-}
-
-// Copies the nodes behind `wanted` and their constants, with every name prefixed, except the stage's input, which
-// becomes `input`.
-void append_stage(onnx::GraphProto& into, const std::string& stage, const onnx::GraphProto& from,
-                  const std::set<std::string>& wanted, const std::string& input) {
-  if (from.input_size() != 1) fail("plan model: stage {}: found {} inputs, expected 1", stage, from.input_size());
-  for (const auto& name : wanted) expect_output(stage, from, name);
-  const auto renamed = [&](const std::string& name) {
-    return name.empty() ? name : name == from.input(0).name() ? input : stage + "/" + name;
-  };
-  std::set<std::string> needed = wanted;
-  std::vector<const onnx::NodeProto*> nodes;  // backwards; an ONNX graph is sorted topologically
-  for (int i = from.node_size() - 1; i >= 0; --i) {
-    const onnx::NodeProto& node = from.node(i);
-    bool used = false;
-    for (const auto& output : node.output()) used = used || needed.count(output);
-    if (!used) continue;
-    nodes.push_back(&node);
-    for (const auto& name : node.input()) needed.insert(name);
-  }
-  for (const auto& tensor : from.initializer()) {
-    if (!needed.count(tensor.name())) continue;
-    onnx::TensorProto& copy = *into.add_initializer();
-    copy = tensor;
-    copy.set_name(renamed(tensor.name()));
-  }
-  for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) {
-    onnx::NodeProto& copy = *into.add_node();
-    copy = **node;
-    copy.set_name(renamed(copy.name()));
-    for (auto& name : *copy.mutable_input()) name = renamed(name);
-    for (auto& name : *copy.mutable_output()) name = renamed(name);
-    for (const auto& attribute : copy.attribute())
-      if (attribute.has_g() || attribute.graphs_size())
-        fail("plan model: stage {}: node {} holds a graph of its own, which is not supported", stage, copy.name());
-  }
-}
-
-std::string input_name(const Context& context, int index) {
-  const plan::Stage& stage = context.plan.stages[index];
-  if (stage.input == plan::StageInput::image) return context.image;
-  if (stage.source < 0 || stage.source >= index)
-    fail("plan model: stage {}: found source {}, expected a stage before it", stage.name, stage.source);
-  return context.carries[stage.source];
-}
-
 // The images that come to a stage: all of a call at the first one.
-TensorDimension batch_of(const Context& context, int index) {
+TensorDimension batch_of(const PlanGraph& context, int index) {
   if (context.options.batch == 1 || (index == 0 && context.options.batch > 0)) return {context.options.batch, {}};
   return {0, index == 0 ? "N" : std::format("N{}", index)};
 }
 
-void add_outputs(onnx::GraphProto& graph, const Context& context, int index, const std::string& logits,
+void add_outputs(onnx::GraphProto& graph, const PlanGraph& context, int index, const std::string& logits,
                  const std::string& exit) {
   const TensorDimension batch = batch_of(context, index);
   const auto classes = static_cast<std::int64_t>(context.plan.classes.size());
@@ -109,12 +51,13 @@ struct ResultNames {
   std::string logits, exit;
 };
 
-void leave_here(onnx::GraphProto& graph, const Context& context, int index, const ResultNames& names) {
+void leave_here(onnx::GraphProto& graph, const PlanGraph& context, int index, const ResultNames& names) {
   const plan::Stage& stage = context.plan.stages[static_cast<std::size_t>(index)];
-  GraphBuilder builder(graph);
+  GraphBuilder builder(graph, {}, context.opset);
   const auto place = static_cast<std::int64_t>(index);
   const auto number = builder.constant(names.exit + "/index", {1}, std::span(&place, 1));
-  const std::string logits = stage.name + "/logits", &mean = context.means[static_cast<std::size_t>(index)];
+  const std::string &logits = context.logits[static_cast<std::size_t>(index)],
+                    &mean = context.means[static_cast<std::size_t>(index)];
   if (!mean.empty()) {  // logits whose softmax at the exit's temperature is the mean
     const auto calibrated = add_logarithm(builder, mean, names.logits);
     const auto factor = context.options.calibrated ? 1.0f : static_cast<float>(stage.exit.temperature);
@@ -143,8 +86,8 @@ void add_graph_attribute(onnx::NodeProto& node, const std::string& name, const o
 }
 
 // In a batch the then-branch goes on with some of the images: gathers what later stages read of them.
-Context gather_those(const Context& context, GraphBuilder& builder, int index, const std::string& rows) {
-  Context those = context;
+PlanGraph gather_those(const PlanGraph& context, GraphBuilder& builder, int index, const std::string& rows) {
+  PlanGraph those = context;
   const auto gather = [&](const std::string& name, const std::string& as) {
     const std::string gathered = builder.node("Gather", {name, rows}, as);
     builder.attribute("axis", std::int64_t{0});
@@ -166,7 +109,7 @@ Context gather_those(const Context& context, GraphBuilder& builder, int index, c
 }
 
 // Puts stage `index` and all that follow it into the graph, ending in the two named results.
-void add_from(Context& context, onnx::GraphProto& graph, int index, const ResultNames& names) {
+void add_from(PlanGraph& context, onnx::GraphProto& graph, int index, const ResultNames& names) {
   const plan::Plan& plan = context.plan;
   const plan::Stage& stage = plan.stages[index];
   const bool last = index + 1 == static_cast<int>(plan.stages.size());
@@ -177,11 +120,10 @@ void add_from(Context& context, onnx::GraphProto& graph, int index, const Result
   std::set<std::string> wanted{"logits"};
   if (reads_features) wanted.insert("features");
   if (carries) wanted.insert("carry");
-  append_stage(graph, stage.name, context.stages[index].graph(), wanted, input_name(context, index));
-  context.carries[index] = carries ? stage.name + "/carry" : "";
-  GraphBuilder builder(graph, stage.name + "/");
+  add_stage(context, graph, index, wanted);
+  GraphBuilder builder(graph, stage.name + "/", context.opset);
   if (answers_later(plan, index, index))
-    context.answers[index] = add_probabilities(builder, stage.exit.temperature, stage.name + "/logits");
+    context.answers[index] = add_probabilities(builder, stage.exit.temperature, context.logits[index]);
   if (!stage.exit.answer_weights.empty())
     context.means[index] = add_mean(builder, stage.exit.answer_weights, context.answers);
   if (last) {
@@ -193,7 +135,7 @@ void add_from(Context& context, onnx::GraphProto& graph, int index, const Result
   if (plan.policy == plan::PolicyKind::agreement && index > 0)
     so_far.compared.assign(context.answers.begin(), context.answers.begin() + index + 1);
   const auto score = add_score(builder, plan.policy, stage.exit, static_cast<int>(plan.classes.size()),
-                               stage.name + "/logits", reads_features ? stage.name + "/features" : "", so_far);
+                               context.logits[index], context.features[index], so_far);
   const auto threshold = builder.constant("router/threshold", float_threshold(stage.exit.threshold));
   const auto escalate = builder.node("Greater", {score, threshold}, "router/escalate");
 
@@ -214,8 +156,8 @@ void add_from(Context& context, onnx::GraphProto& graph, int index, const Result
         "Greater",
         {builder.node("Size", {rows}, "router/going"), builder.constant("router/none", {}, std::span(&none, 1))},
         "router/any");
-    GraphBuilder inside(go_on, next.name + "/those/");
-    Context those = gather_those(context, inside, index, rows);
+    GraphBuilder inside(go_on, next.name + "/those/", context.opset);
+    PlanGraph those = gather_those(context, inside, index, rows);
     add_from(those, go_on, index + 1, then_names);
     const ResultNames own{stage.name + "/own/result", stage.name + "/own/exit"};
     leave_here(go_on, context, index, own);
@@ -239,31 +181,28 @@ void add_from(Context& context, onnx::GraphProto& graph, int index, const Result
   add_graph_attribute(node, "else_branch", stop);
 }
 
-void check_fit(const plan::Plan& plan, std::span<const onnx::ModelProto> stages) {
-  if (plan.stages.empty()) fail("plan model: plan {} has no stages", plan.name);
-  if (stages.size() != plan.stages.size())
-    fail("plan model: found {} stage models, expected {}", stages.size(), plan.stages.size());
-  for (std::size_t i = 0; i < stages.size(); ++i) {
-    const std::string& name = plan.stages[i].name;
-    if (stages[i].opset_import_size() != 1 || stages[i].opset_import(0).version() != kOpset)
-      fail("plan model: stage {}: expected operator set {} alone", name, kOpset);
-    const auto arch = metadata(stages[i], "triage.arch");
-    if (!arch.empty() && arch != plan.stages[i].arch.text())
-      fail("plan model: stage {}: its file is for the net {}, the plan names {}", name, arch,
-           plan.stages[i].arch.text());
-    const auto classes = metadata(stages[i], "triage.classes");
-    if (!classes.empty() && classes != Json(plan.classes).dump())
-      fail("plan model: stage {}: its file has the classes {}, the plan {}", name, classes, Json(plan.classes).dump());
+// The plan with stages called so that no prefix "<name>/" begins another one.
+plan::Plan with_prefixes(plan::Plan plan) {
+  std::set<std::string> taken;
+  for (auto& stage : plan.stages) {
+    std::ranges::replace(stage.name, '/', '_');
+    while (!taken.insert(stage.name).second) stage.name += "_";
   }
+  return plan;
 }
 
 }  // namespace
 
 onnx::ModelProto compose_plan(const plan::Plan& plan, std::span<const onnx::ModelProto> stages,
                               const PlanModelOptions& options) {
-  check_fit(plan, stages);
   if (options.batch < 0) fail("plan model: batch: expected 0 (free) or more, found {}", options.batch);
-  onnx::ModelProto model = new_model(plan.name.empty() ? "plan" : plan.name);
+  check_stage_files(plan, stages, options.batch);
+  std::vector<std::string> whats;
+  for (const auto& stage : plan.stages) whats.push_back("plan model: stage " + stage.name);
+  const std::vector<onnx::ModelProto> raised = of_one_opset(stages, kOpset, whats);
+  const int opset = opset_of(raised.front());
+  onnx::ModelProto model = new_model(plan.name.empty() ? "plan" : plan.name, opset);
+  add_domains(raised, whats, model);
   Json names = Json::array(), thresholds = Json::array(), temperatures = Json::array();
   for (const auto& stage : plan.stages) {
     names.push_back(stage.name);
@@ -280,10 +219,25 @@ onnx::ModelProto compose_plan(const plan::Plan& plan, std::span<const onnx::Mode
 
   onnx::GraphProto& graph = *model.mutable_graph();
   const std::vector<std::string> none(plan.stages.size());
-  Context context{plan, stages, options, none, none, none};
-  *graph.add_input() =
-      value_info(context.image, kFloat,
-                 {batch_of(context, 0), {plan.input.channels, {}}, {plan.input.height, {}}, {plan.input.width, {}}});
+  const plan::Plan prefixed = with_prefixes(plan);
+  PlanGraph context{.plan = prefixed,
+                    .stages = raised,
+                    .options = options,
+                    .opset = opset,
+                    .logits = none,
+                    .features = none,
+                    .carries = none,
+                    .answers = none,
+                    .means = none,
+                    .inputs = {}};
+  const plan::InputShape& in = plan.input;
+  if (takes_pixels(plan)) {
+    set_metadata(model, "triage.image", "uint8 [H, W, C], RGB");
+    *graph.add_input() = pixel_input(plan, context.image);
+  } else {
+    *graph.add_input() =
+        value_info(context.image, kFloat, {batch_of(context, 0), {in.channels, {}}, {in.height, {}}, {in.width, {}}});
+  }
   add_from(context, graph, 0, {"logits", "exit"});
   add_outputs(graph, context, 0, "logits", "exit");
   check_model(model, "plan " + plan.name);

@@ -245,9 +245,6 @@ TEST(PlanModelTest, RefusesFilesOfAnotherPlan) {
 class PlanDirectoryTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    directory_ = fs::path(::testing::TempDir()) / "triage_plan_model_test";
-    fs::remove_all(directory_);
-    fs::create_directories(directory_);
     start_plan(made_, plan::PolicyKind::learned);
     add_stage(made_, random_stage("little", "4", kInput, kPlanClasses, 61));
     add_stage(made_, random_stage("big", "6", kInput, kPlanClasses, 62));
@@ -258,9 +255,9 @@ class PlanDirectoryTest : public ::testing::Test {
     }
     plan::save_plan(directory_, made_.plan);
   }
-  void TearDown() override { fs::remove_all(directory_); }
 
-  fs::path directory_;
+  TempDir held_;
+  fs::path directory_ = held_.path();
   PlanCase made_;
 };
 

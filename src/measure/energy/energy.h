@@ -5,7 +5,7 @@
 // meanwhile.
 #pragma once
 
-#include "cost/energy_cost.h"
+#include "cost_tables/energy_cost.h"
 #include "measure/energy/energy_source.h"
 
 namespace triage::measure {

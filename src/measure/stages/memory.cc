@@ -19,6 +19,7 @@ namespace {
 
 constexpr const char* kStatus = "/proc/self/status";
 constexpr double kKb = 1024;
+constexpr std::ptrdiff_t kTouched = 4096;  // bytes, a page at most
 
 // "VmHWM:     12345 kB"
 double status_kb(const std::string& field) {
@@ -40,6 +41,17 @@ void forget_peak() {
   fail("/proc/self/clear_refs: expected to be able to reset the process's peak of memory, found that it cannot");
 }
 
+// Images that lie in a file become resident here: they are the caller's memory, not the plan's.
+void touch(Images images) {
+  std::uint8_t seen = 0;
+  for (const ImageView& image : images) {
+    const auto bytes = static_cast<std::ptrdiff_t>(image.height) * image.width * image.channels;
+    for (std::ptrdiff_t at = 0; at < bytes; at += kTouched) seen ^= image.pixels[at];
+    if (bytes > 0) seen ^= image.pixels[bytes - 1];
+  }
+  [[maybe_unused]] const volatile std::uint8_t kept = seen;  // so that the reading is not left out
+}
+
 }  // namespace
 
 Json to_json(const ObservedMemory& memory) {
@@ -51,12 +63,12 @@ ObservedMemory observed_memory_from_json(const Json& json, const std::string& or
   return {reader.not_negative("empty_kb"), reader.not_negative("loaded_kb"), reader.not_negative("peak_kb")};
 }
 
-ObservedMemory observe_memory(const fs::path& plan_directory, int exit, const Images& images,
-                              const std::string& engine) {
+ObservedMemory observe_memory(const fs::path& plan_directory, int exit, Images images, const std::string& engine) {
   const plan::Plan plan = plan::load_plan(plan_directory);
   const int stages = static_cast<int>(plan.stages.size());
   if (exit < 0 || exit >= stages) fail("memory: exit: found {}, expected 0 to {}", exit, stages - 1);
   if (engine != engine::kCompiled) engine::ort_environment();
+  touch(images);
   ::malloc_trim(0);
   forget_peak();
   ObservedMemory memory{.empty_kb = status_kb("VmRSS")};
@@ -66,8 +78,8 @@ ObservedMemory observe_memory(const fs::path& plan_directory, int exit, const Im
   const auto classifier = Classifier::load(plan_directory.string(), options);
   if (!classifier) fail("{}", classifier.error().message);
   memory.loaded_kb = status_kb("VmHWM") - memory.empty_kb;
-  for (int i = 0; i < images.count; ++i) {
-    const auto outcome = classifier->classify(image_at(images, static_cast<std::size_t>(i)));
+  for (const ImageView& image : images) {
+    const auto outcome = classifier->classify(image);
     if (!outcome) fail("{}", outcome.error().message);
   }
   memory.peak_kb = status_kb("VmHWM") - memory.empty_kb;
@@ -75,11 +87,11 @@ ObservedMemory observe_memory(const fs::path& plan_directory, int exit, const Im
 }
 
 cost::PathMemory measure_path_memory(const fs::path& program, const fs::path& plan_directory, std::size_t exit,
-                                     const Images& images, const std::string& engine, StopToken stop) {
+                                     Images images, const std::string& engine, StopToken stop) {
   const plan::Plan plan = plan::load_plan(plan_directory);
   const TemporaryDirectory directory("memory");
   const fs::path file = directory.path() / "images.bin";
-  write_file_atomic(file, std::string(images.pixels.begin(), images.pixels.end()));
+  write_file_atomic(file, image_file_bytes(images, plan.input));
   std::vector<std::string> command{program.string(), plan_directory.string(), file.string(), "--memory",
                                    std::to_string(exit)};
   if (engine != engine::kOnnxRuntime) command.insert(command.end(), {"--engine", engine});
@@ -97,8 +109,8 @@ cost::PathMemory measure_path_memory(const fs::path& program, const fs::path& pl
   return path;
 }
 
-std::vector<cost::PathMemory> measure_memory(const fs::path& program, const fs::path& plan_directory,
-                                             const Images& images, const std::string& engine, StopToken stop) {
+std::vector<cost::PathMemory> measure_memory(const fs::path& program, const fs::path& plan_directory, Images images,
+                                             const std::string& engine, StopToken stop) {
   const std::size_t exits = plan::load_plan(plan_directory).stages.size();
   std::vector<cost::PathMemory> paths;
   for (std::size_t exit = 0; exit < exits; ++exit)

@@ -7,7 +7,7 @@
 
 #include <string>
 
-#include "cost/cost_table.h"
+#include "cost_tables/cost_table.h"
 #include "engine/names.h"
 #include "measure/stages/stages.h"
 #include "plan/plan.h"
@@ -26,17 +26,16 @@ ObservedMemory observed_memory_from_json(const Json& json, const std::string& or
 // the stage at which every image is made to leave. Throws Error where the system does not tell peaks, or the plan does
 // not load.
 // engine: as ClassifierOptions::engine.
-ObservedMemory observe_memory(const fs::path& plan_directory, int exit, const Images& images,
+ObservedMemory observe_memory(const fs::path& plan_directory, int exit, Images images,
                               const std::string& engine = engine::kOnnxRuntime);
 
 // The path on which every image leaves at stage `exit`, in a fresh process of its own; `program` is triage-measure.
 // Throws Error with what the program said, Interrupted.
 cost::PathMemory measure_path_memory(const fs::path& program, const fs::path& plan_directory, std::size_t exit,
-                                     const Images& images, const std::string& engine = engine::kOnnxRuntime,
+                                     Images images, const std::string& engine = engine::kOnnxRuntime,
                                      StopToken stop = {});
 // All of a plan's paths.
-std::vector<cost::PathMemory> measure_memory(const fs::path& program, const fs::path& plan_directory,
-                                             const Images& images, const std::string& engine = engine::kOnnxRuntime,
-                                             StopToken stop = {});
+std::vector<cost::PathMemory> measure_memory(const fs::path& program, const fs::path& plan_directory, Images images,
+                                             const std::string& engine = engine::kOnnxRuntime, StopToken stop = {});
 
 }  // namespace triage::measure

@@ -29,7 +29,7 @@ class MemoryTest : public testing::Test {
     }
     plan::save_plan(directory_.path(), plan);
   }
-  Images images() const { return {pixels_, 2, 4, 5, 3}; }
+  std::vector<ImageView> images() const { return images_of_block(pixels_, {3, 4, 5}, "images"); }
 
   TempDir directory_;
   std::vector<std::uint8_t> pixels_ = std::vector<std::uint8_t>(120, 100);

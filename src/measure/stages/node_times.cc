@@ -49,14 +49,31 @@ std::vector<NodeRuns> read_nodes(std::string_view profile, const std::string& or
   return nodes;
 }
 
-// "block1.conv0", "block1.conv0/relu_nchwc" and "block1.conv0/pool" are nodes of layer "block1.conv0".
-bool is_node_of(const std::string& node, const std::string& layer) {
-  if (!node.starts_with(layer)) return false;
-  return node.size() == layer.size() || node[layer.size()] == '/' || node[layer.size()] == '_';
+// Whose a node is. "block1.conv0", "block1.conv0/relu_nchwc" are those of "block1.conv0"; where "block1.conv0/pool" is
+// one of its own, so is what begins with that.
+struct Owner {
+  int layer = -1;     // -1: none's
+  bool main = false;  // one of the layer's main nodes
+};
+
+bool begins_with(const std::string& node, const std::string& name) {
+  if (!node.starts_with(name)) return false;
+  return node.size() == name.size() || node[name.size()] == '/' || node[name.size()] == '_';
 }
 
-bool is_convolution_of(const std::string& node, const std::string& layer) {
-  return is_node_of(node, layer) && !node.starts_with(layer + "/pool");
+Owner owner_by_name(const std::string& node, const std::vector<LayerNodes>& layers) {
+  Owner owner;
+  std::size_t longest = 0;
+  const auto offer = [&](const std::string& name, std::size_t layer, bool main) {
+    if (name.size() <= longest || !begins_with(node, name)) return;
+    longest = name.size();
+    owner = {static_cast<int>(layer), main};
+  };
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    for (const std::string& name : layers[i].main) offer(name, i, true);
+    for (const std::string& name : layers[i].other) offer(name, i, false);
+  }
+  return owner;
 }
 
 // XNNPACK's convolutions are fused with what follows them and then named "XnnpackExecutionProvider_Conv_3".
@@ -64,29 +81,24 @@ bool is_nameless_convolution(const std::string& node) {
   return node.starts_with("XnnpackExecutionProvider_") && node.find("Conv") != std::string::npos;
 }
 
-// The layer of every node, -1 for what is none's. Blocked convolutions whose width is no multiple of the block need
-// their neighbours in the plain layout: a change back is made for the layer that follows, one to blocks is made
-// because of the layer before, whose pool could not take them. Convolutions without a name are those of the layers that
-// have none by name, in order, as layers follow one another.
-std::vector<int> owners(std::span<const cost::NodeTime> nodes, const std::vector<plan::ConvLayer>& layers) {
-  std::vector<int> owner(nodes.size(), -1);
+// The owner of every node. Blocked convolutions whose width is no multiple of the block need their neighbours in the
+// plain layout: a change back is made for the layer that follows, one to blocks is made because of the layer before,
+// whose pool could not take them. Convolutions without a name are those of the layers that have no main node by name,
+// in order, as layers follow one another.
+std::vector<Owner> owners(std::span<const cost::NodeTime> nodes, const std::vector<LayerNodes>& layers) {
+  std::vector<Owner> owner(nodes.size());
+  std::vector<int> nameless(layers.size());  // convolutions of each layer that are still to be found
+  for (std::size_t i = 0; i < layers.size(); ++i) nameless[i] = layers[i].convolutions;
   for (std::size_t n = 0; n < nodes.size(); ++n) {
-    const auto found =
-        std::ranges::find_if(layers, [&](const auto& layer) { return is_node_of(nodes[n].name, layer.name()); });
-    if (found != layers.end()) owner[n] = static_cast<int>(found - layers.begin());
+    owner[n] = owner_by_name(nodes[n].name, layers);
+    if (owner[n].main) nameless[static_cast<std::size_t>(owner[n].layer)] = 0;
   }
-  int layer = 0;
   for (std::size_t n = 0; n < nodes.size(); ++n) {
     if (!is_nameless_convolution(nodes[n].name)) continue;
-    while (layer < static_cast<int>(layers.size()) &&
-           std::ranges::any_of(
-               nodes,
-               [&](const cost::NodeTime& node) {
-                 return is_convolution_of(node.name, layers[static_cast<std::size_t>(layer)].name());
-               })) {
-      ++layer;
-    }
-    if (layer < static_cast<int>(layers.size())) owner[n] = layer++;
+    const auto next = std::ranges::find_if(nameless, [](int left) { return left > 0; });
+    if (next == nameless.end()) break;
+    owner[n] = {static_cast<int>(next - nameless.begin()), true};
+    --*next;
   }
   for (std::size_t n = 0; n < nodes.size(); ++n) {
     if (nodes[n].name.starts_with("ReorderOutput") && n + 1 < nodes.size()) owner[n] = owner[n + 1];
@@ -113,22 +125,19 @@ std::vector<cost::NodeTime> node_times(std::string_view profile, std::size_t ski
   return times;
 }
 
-std::vector<double> layer_times(std::span<const cost::NodeTime> nodes, const std::vector<plan::ConvLayer>& layers,
+std::vector<double> layer_times(std::span<const cost::NodeTime> nodes, const std::vector<LayerNodes>& layers,
                                 const std::string& origin) {
-  const std::vector<int> owner = owners(nodes, layers);
+  const std::vector<Owner> owner = owners(nodes, layers);
   std::vector<double> times(layers.size());
-  std::vector<bool> has_convolution(layers.size());
+  std::vector<bool> there(layers.size());
   for (std::size_t n = 0; n < nodes.size(); ++n) {
-    if (owner[n] < 0) continue;
-    const auto layer = static_cast<std::size_t>(owner[n]);
-    const std::string& name = nodes[n].name;
-    if (is_convolution_of(name, layers[layer].name()) || is_nameless_convolution(name)) has_convolution[layer] = true;
+    if (owner[n].layer < 0) continue;
+    const auto layer = static_cast<std::size_t>(owner[n].layer);
+    times[layer] += nodes[n].us;
+    if (owner[n].main) there[layer] = true;
   }
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    if (!has_convolution[i]) fail("{}: profile: expected a node of {}, found none", origin, layers[i].name());
-  }
-  for (std::size_t n = 0; n < nodes.size(); ++n) {
-    if (owner[n] >= 0) times[static_cast<std::size_t>(owner[n])] += nodes[n].us;
+    if (!there[i]) fail("{}: profile: expected a node of {}, found none", origin, layers[i].name);
   }
   for (double& time : times) time = std::max(time, kMinUs);
   return times;

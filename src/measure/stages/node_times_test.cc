@@ -12,8 +12,9 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-const std::vector<plan::ConvLayer> kLayers =
-    plan::conv_layers(plan::ArchSpec::parse("18-36,16"), {.channels = 3, .height = 8, .width = 8});
+LayerNodes layer(const std::string& name) { return {.name = name, .main = {name}, .other = {name + "/pool"}}; }
+
+const std::vector<LayerNodes> kLayers{layer("block0.conv0"), layer("block1.conv0"), layer("block1.conv1")};
 
 // What ONNX Runtime writes, run by run: each node takes its µs and, in run r, r more.
 std::string profile(const std::vector<std::pair<std::string, int>>& nodes, int runs) {
@@ -31,7 +32,7 @@ std::string profile(const std::vector<std::pair<std::string, int>>& nodes, int r
   return events.dump();
 }
 
-std::vector<double> times_of(const std::string& text, const std::vector<plan::ConvLayer>& layers, std::size_t skip) {
+std::vector<double> times_of(const std::string& text, const std::vector<LayerNodes>& layers, std::size_t skip) {
   return layer_times(node_times(text, skip, "net"), layers, "net");
 }
 
@@ -66,10 +67,12 @@ TEST(LayerTimes, ConvolutionsWithoutANameAreThoseOfTheLayersInOrder) {
 }
 
 TEST(LayerTimes, NamesThatBeginAlikeAreNotMixedUp) {
-  const std::vector<plan::ConvLayer> layers =
-      plan::conv_layers(plan::ArchSpec::parse("4,4,4,4,4,4,4,4,4,4,4"), {.channels = 3, .height = 4, .width = 4});
+  std::vector<LayerNodes> layers;
   std::vector<std::pair<std::string, int>> nodes;
-  for (int i = 0; i < 11; ++i) nodes.emplace_back(std::format("block0.conv{}/relu", i), i + 1);
+  for (int i = 0; i < 11; ++i) {
+    layers.push_back(layer(std::format("block0.conv{}", i)));
+    nodes.emplace_back(layers.back().name + "/relu", i + 1);
+  }
   EXPECT_THAT(times_of(profile(nodes, 1), layers, 0), ElementsAre(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11));
 }
 

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "cost/cost_table.h"
+#include "cost_tables/cost_table.h"
 #include "engine/session.h"
 #include "engine/spec.h"
 #include "plan/plan.h"

@@ -7,43 +7,27 @@
 
 namespace triage::measure {
 
-PixelFile::PixelFile(const fs::path& file, const plan::InputShape& shape) : pixels_(file) {
-  const std::size_t image_bytes = static_cast<std::size_t>(shape.channels) * shape.height * shape.width;
-  const std::size_t bytes = pixels_.bytes().size();
-  if (bytes == 0 || bytes % image_bytes != 0) {
-    fail("{}: {} bytes, expected a multiple of {} (an image of {}x{}x{})", file.string(), bytes, image_bytes,
-         shape.height, shape.width, shape.channels);
-  }
-  images_ = {pixels_.bytes(), static_cast<int>(bytes / image_bytes), shape.height, shape.width, shape.channels};
-}
-
-ImageView image_at(const Images& images, std::size_t index) {
-  if (!images.views.empty()) return images.views[index % images.views.size()];
-  const std::size_t size = static_cast<std::size_t>(images.height) * images.width * images.channels;
-  return {images.pixels.data() + index % images.count * size, images.height, images.width, images.channels};
-}
-
 void run_or_fail(const engine::Session& session, int n, const engine::StageTensors& buffers) {
   if (const Status status = session.run(n, buffers); !status) fail("{}", status.error().message);
 }
 
 namespace {
 
-plan::Plan as_plan(const std::optional<preprocess::Preprocess>& preprocess, const Images& images) {
-  return {.input = {images.channels, images.height, images.width}, .stages = {{.preprocess = preprocess}}};
+plan::Plan as_plan(const std::optional<preprocess::Preprocess>& preprocess, const ImageView& image) {
+  return {.input = {image.channels, image.height, image.width}, .stages = {{.preprocess = preprocess}}};
 }
 
 }  // namespace
 
 StageRunner::StageRunner(std::unique_ptr<engine::Session> session, const std::string& origin, StageUse use,
-                         const Images& images, const std::vector<float>* maps)
+                         Images images, const std::vector<float>* maps)
     : session_(std::move(session)),
       use_(std::move(use)),
       images_(images),
       maps_(maps),
-      inputs_(as_plan(use_.preprocess, images)) {
+      inputs_(as_plan(use_.preprocess, images.front())) {
   const int found = session_->info().input_size;
-  const int expected = static_cast<int>(maps ? maps->size() / images.count : inputs_.elements(0));
+  const int expected = static_cast<int>(maps ? maps->size() / images.size() : inputs_.elements(0));
   if (found != expected) fail("{}: takes {} values per image, found {}", origin, found, expected);
   policy_ = use_.exit.router ? plan::PolicyKind::learned : plan::PolicyKind::confidence;
 }
@@ -51,11 +35,11 @@ StageRunner::StageRunner(std::unique_ptr<engine::Session> session, const std::st
 void StageRunner::run(std::size_t run, int batch) {
   reserve(batch);
   const engine::SessionInfo& shape = session_->info();
-  const std::size_t first = run * batch % images_.count;
+  const std::size_t first = run * batch % images_.size();
   for (int i = 0; i < batch; ++i) {
     float* input = input_.data() + static_cast<std::size_t>(i) * shape.input_size;
     if (maps_) {  // the copy is the hand-over between the stages
-      std::copy_n(maps_->begin() + (first + i) % images_.count * shape.input_size, shape.input_size, input);
+      std::copy_n(maps_->begin() + (first + i) % images_.size() * shape.input_size, shape.input_size, input);
     } else {
       inputs_.convert(0, image_at(images_, first + i), input, scratch_);
     }

@@ -13,7 +13,6 @@
 
 namespace triage::measure {
 
-ImageView image_at(const Images& images, std::size_t index);  // wraps around
 void run_or_fail(const engine::Session& session, int n, const engine::StageTensors& buffers);
 
 struct StageUse {                                    // what the runtime does with a stage
@@ -27,9 +26,9 @@ struct StageUse {                                    // what the runtime does wi
 // thread-safe: it owns its buffers.
 class StageRunner {
  public:
-  // images and maps outlive the runner. maps: [images.count, input_size], what a feature stage starts from; null for
+  // images and maps outlive the runner. maps: [images, input_size], what a feature stage starts from; null for
   // an image stage. Throws Error, with `origin` as the stage's name, when the stage takes inputs of another size.
-  StageRunner(std::unique_ptr<engine::Session> session, const std::string& origin, StageUse use, const Images& images,
+  StageRunner(std::unique_ptr<engine::Session> session, const std::string& origin, StageUse use, Images images,
               const std::vector<float>* maps);
 
   void run(std::size_t run, int batch);  // runs rotate through the images
@@ -39,7 +38,7 @@ class StageRunner {
 
   std::unique_ptr<engine::Session> session_;
   StageUse use_;
-  const Images& images_;
+  Images images_;
   const std::vector<float>* maps_;
   plan::PolicyKind policy_;
   runtime::ImageInputs inputs_;  // of this stage alone

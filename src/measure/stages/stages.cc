@@ -3,37 +3,30 @@
 #include "measure/stages/stages.h"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <memory>
 #include <utility>
 
 #include "core/system/machine.h"
+#include "measure/behind.h"
 #include "measure/stages/stage_engine.h"
 #include "measure/stages/stage_runner.h"
 #include "measure/stages/visit.h"
 #include "runtime/cascade.h"
-#include "runtime/convert.h"
+#include "runtime/image_inputs.h"
 
 namespace triage::measure {
 namespace {
 
-void check_images(const plan::Plan& plan, const Images& images) {
-  const plan::InputShape& shape = plan.input;
-  if (images.count < 1) fail("profile: no images to measure with");
-  if (!shape.any_size()) {
-    runtime::require_shape({images.channels, images.height, images.width}, shape,
-                           std::format("profile: images for plan '{}'", plan.name));
+void check_images(const plan::Plan& plan, Images images) {
+  if (images.empty()) fail("profile: no images to measure with");
+  const runtime::ImageInputs inputs(plan);
+  const std::string what = std::format("profile: plan '{}': images", plan.name);
+  for (const plan::Stage& stage : plan.stages) {
+    if (plan.input.any_size() && stage.input == plan::StageInput::image && !stage.preprocess)
+      fail("profile: stage '{}': found no preprocessing, expected one for images of any size", stage.name);
   }
-  if (!images.views.empty()) {
-    if (static_cast<std::size_t>(images.count) != images.views.size())
-      fail("profile: {} images, expected {}", images.views.size(), images.count);
-    return;
-  }
-  const std::size_t expected = static_cast<std::size_t>(images.count) * images.height * images.width * images.channels;
-  if (images.pixels.size() != expected) {
-    fail("profile: {} bytes of pixels, expected {} for {} images", images.pixels.size(), expected, images.count);
-  }
+  for (std::size_t i = 0; i < images.size(); ++i) inputs.check(images[i], what.c_str(), i);
 }
 
 void check_options(const ProfileOptions& options) {
@@ -49,6 +42,7 @@ void check_options(const ProfileOptions& options) {
            options.cores.size(), threads);
     }
   }
+  if (options.one_by_one && options.behind) fail("profile: behind: expected stages that are timed in turns");
   if (options.one_by_one && options.energy) fail("profile: energy: expected stages that are timed in turns");
   if (!options.one_by_one && !options.by_node.empty()) {
     fail("profile: by_node: found {} stages, expected none where they are timed in turns", options.by_node.size());
@@ -59,8 +53,8 @@ bool asked_for(const ProfileOptions& options, const std::string& row) {
   return options.only.empty() || std::ranges::find(options.only, row) != options.only.end();
 }
 
-// What every feature stage starts from: the carried maps of all images, made once. [count, carry_size]
-std::vector<float> carried_maps(const plan::Plan& plan, const fs::path& directory, int source, const Images& images,
+// What every feature stage starts from: the carried maps of all images, made once. [images, carry_size]
+std::vector<float> carried_maps(const plan::Plan& plan, const fs::path& directory, int source, Images images,
                                 const std::string& provider) {
   const std::string engine = engine::spec_of_provider(provider).engine;
   std::vector<std::unique_ptr<engine::Session>> way(plan.stages.size());  // the stages that lead there
@@ -70,8 +64,8 @@ std::vector<float> carried_maps(const plan::Plan& plan, const fs::path& director
   }
   runtime::CascadeWalk walk(plan, way, 1);
   std::vector<float> maps;
-  for (int i = 0; i < images.count; ++i) {
-    walk.run(std::array{image_at(images, i)});
+  for (const ImageView& image : images) {
+    walk.run({&image, 1});
     const auto map = walk.carry(source);
     maps.insert(maps.end(), map.begin(), map.end());
   }
@@ -90,8 +84,7 @@ StageUse use_of(const plan::Plan& plan, std::size_t index) {
 
 class PlanRunner {
  public:
-  PlanRunner(const fs::path& directory, const std::string& engine, int threads, const Images& images)
-      : images_(images) {
+  PlanRunner(const fs::path& directory, const std::string& engine, int threads, Images images) : images_(images) {
     const double start = steady_seconds();
     auto loaded = Classifier::load(directory.string(), {.engine = engine, .threads = threads});
     if (!loaded) fail("{}", loaded.error().message);
@@ -113,7 +106,7 @@ class PlanRunner {
   }
 
  private:
-  const Images& images_;
+  Images images_;
   std::unique_ptr<Classifier> classifier_;
   double load_ms_ = 0;
   std::vector<ImageView> views_;
@@ -143,11 +136,29 @@ void add_energy(cost::CostTable& table, const std::vector<Callable>& callables, 
   for (std::size_t i = 0; i < measured.size(); ++i) table.entries[i].energy = measured[i].cost(source.name());
 }
 
+void add_behind(cost::CostTable& table, const std::vector<Callable>& callables, const ProfileOptions& options,
+                const std::function<void(std::size_t round)>& progress) {
+  std::vector<std::size_t> rows;
+  std::vector<Callable> stages;
+  for (std::size_t i = 0; i < callables.size(); ++i) {
+    const cost::CostKey& key = table.entries[i].key;
+    if (key.stage == kWholePlan || key.batch != 1 || key.threads != options.threads.front()) continue;
+    rows.push_back(i);
+    stages.push_back(callables[i]);
+  }
+  if (stages.size() < 2) return;
+  const auto ratios = behind_ratios(stages, options.measure, steady_seconds, progress);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    cost::CostSample& entry = table.entries[rows[i]];
+    for (std::size_t j = 0; j < rows.size(); ++j)
+      if (i != j) entry.behind.push_back({table.entries[rows[j]].key.stage, ratios[i][j] * entry.latency_us.mean});
+  }
+}
+
 using CarriedMaps = std::map<int, std::vector<float>>;  // by source stage
 
-Profile one_by_one(const plan::Plan& plan, const fs::path& directory, const Images& images,
-                   const ProfileOptions& options, const CarriedMaps& maps,
-                   const std::function<void(std::size_t)>& progress) {
+Profile one_by_one(const plan::Plan& plan, const fs::path& directory, Images images, const ProfileOptions& options,
+                   const CarriedMaps& maps, const std::function<void(std::size_t)>& progress) {
   Profile result{.table = {.machine = machine_context(), .engine_version = engine_version_of(options.provider)}};
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
     const plan::Stage& stage = plan.stages[s];
@@ -175,7 +186,7 @@ Profile one_by_one(const plan::Plan& plan, const fs::path& directory, const Imag
   return result;
 }
 
-Profile profile(const plan::Plan& plan, const fs::path& directory, const Images& images, const ProfileOptions& options,
+Profile profile(const plan::Plan& plan, const fs::path& directory, Images images, const ProfileOptions& options,
                 bool whole_plan, const std::function<void(std::size_t)>& progress) {
   check_images(plan, images);
   check_options(options);
@@ -231,6 +242,12 @@ Profile profile(const plan::Plan& plan, const fs::path& directory, const Images&
                                     .load_ms = subjects.load_ms[i],
                                     .stable = measured.stable});
   }
+  if (options.behind) {
+    add_behind(result.table, subjects.callables, options, [&, before = rounds](std::size_t round) {
+      rounds = before + round;
+      if (progress) progress(rounds);
+    });
+  }
   if (options.energy) {
     add_energy(result.table, subjects.callables, options, [&](std::size_t done) {
       if (progress) progress(rounds + done);
@@ -241,14 +258,14 @@ Profile profile(const plan::Plan& plan, const fs::path& directory, const Images&
 
 }  // namespace
 
-Profile profile_plan(const fs::path& plan_directory, const Images& images, const ProfileOptions& options,
+Profile profile_plan(const fs::path& plan_directory, Images images, const ProfileOptions& options,
                      const std::function<void(std::size_t)>& progress) {
   const plan::Plan plan = plan::load_plan(plan_directory);
   return profile(plan, plan_directory, images, options, options.whole_plan, progress);
 }
 
-Profile profile_stages(const plan::Plan& plan, const fs::path& directory, const Images& images,
-                       const ProfileOptions& options, const std::function<void(std::size_t)>& progress) {
+Profile profile_stages(const plan::Plan& plan, const fs::path& directory, Images images, const ProfileOptions& options,
+                       const std::function<void(std::size_t)>& progress) {
   return profile(plan, directory, images, options, false, progress);
 }
 

@@ -5,37 +5,18 @@
 // Inputs rotate through real images, so branchy engines and denormals show their true mix.
 #pragma once
 
-#include <cstdint>
 #include <functional>
-#include <span>
 #include <string>
 #include <vector>
 
-#include "cost/cost_table.h"
+#include "cost_tables/cost_table.h"
 #include "engine/names.h"
 #include "measure/energy/energy.h"
 #include "measure/latency.h"
+#include "measure/stages/images.h"
 #include "plan/plan.h"
-#include "triage/classifier.h"
 
 namespace triage::measure {
-
-struct Images {                          // not owned
-  std::span<const std::uint8_t> pixels;  // [count, height, width, channels]
-  int count = 0, height = 0, width = 0, channels = 0;
-  std::span<const ImageView> views = {};  // [count], instead of pixels: images of any size
-};
-
-// A file of pixels and nothing else, as many images of that shape as fit. Throws Error when there is a rest, or none.
-class PixelFile {
- public:
-  PixelFile(const fs::path& file, const plan::InputShape& shape);
-  const Images& images() const { return images_; }
-
- private:
-  MappedFile pixels_;
-  Images images_;
-};
 
 struct ProfileOptions {
   std::vector<int> batches{1};  // a run is one batch of this size
@@ -45,7 +26,9 @@ struct ProfileOptions {
   std::vector<int> cores;         // pin to these; at least as many as the largest of `threads`. Empty: not pinned
   bool whole_plan = true;         // also the row "plan"
   std::vector<std::string> only;  // rows to measure: names of stages, "plan"; empty: all
-  bool one_by_one = false;  // stages are visited (visit.h) one after another, not timed in turns; no energy, no "plan"
+  bool behind = false;            // also each stage right behind each other one, of the first of `threads`, at batch 1
+  bool one_by_one =
+      false;  // stages are visited (visit.h) one after another, not timed in turns; no energy, no "plan", no `behind`
   std::vector<std::string> by_node;  // stages whose nodes are timed, too; with one_by_one
   MeasureOptions measure;
   const FoundEnergy* energy = nullptr;  // null: not wanted. Measured when all latencies are, by its source if any
@@ -59,14 +42,14 @@ struct Profile {
 
 // Rounds of all (stage, batch, threads) interleaved. `progress` gets the round's number, from 0; windows of energy go
 // on counting; one by one it gets the number of stages that are done. Throws Error when a stage cannot be opened or
-// run, or when the images do not have the plan's shape.
-Profile profile_plan(const fs::path& plan_directory, const Images& images, const ProfileOptions& options,
+// run, or when there are no images or they are not of the plan's size.
+Profile profile_plan(const fs::path& plan_directory, Images images, const ProfileOptions& options,
                      const std::function<void(std::size_t round)>& progress = {});
 
 // The same for stages alone, of a plan that is still being put together: stage files lie in `directory`, routers and
 // thresholds may be missing. options.whole_plan is ignored.
-Profile profile_stages(const plan::Plan& plan, const fs::path& directory, const Images& images,
-                       const ProfileOptions& options, const std::function<void(std::size_t round)>& progress = {});
+Profile profile_stages(const plan::Plan& plan, const fs::path& directory, Images images, const ProfileOptions& options,
+                       const std::function<void(std::size_t round)>& progress = {});
 
 // What a person should hear of the rows that are not stable, one sentence each.
 std::vector<std::string> disturbed_rows(const cost::CostTable& table);

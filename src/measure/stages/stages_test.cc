@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <set>
+
 #include "core/error.h"
 #include "core/test_support.h"
 #include "engine/testing/test_models.h"
@@ -42,7 +44,7 @@ class StagesTest : public testing::Test {
     plan::save_plan(directory_, plan_);
     pixels_.resize(kImages * 60);
     for (std::size_t i = 0; i < pixels_.size(); ++i) pixels_[i] = static_cast<std::uint8_t>(i * 37);
-    images_ = {.pixels = pixels_, .count = kImages, .height = 4, .width = 5, .channels = 3};
+    images_ = images_of_block(pixels_, {3, 4, 5}, "images");
     options_.measure = {.warmup_runs = 2,
                         .warmup_seconds = 0,
                         .window_seconds = 0,
@@ -60,7 +62,7 @@ class StagesTest : public testing::Test {
   fs::path directory_;
   plan::Plan plan_;
   std::vector<std::uint8_t> pixels_;
-  Images images_;
+  std::vector<ImageView> images_;
   ProfileOptions options_;
 };
 
@@ -104,6 +106,24 @@ TEST_F(StagesTest, StagesOfAnUnfinishedPlanNeedNoPlanFile) {
   EXPECT_EQ(profile.table.entries.size(), 3u);
 }
 
+TEST_F(StagesTest, EachStageIsMeasuredBehindEachOther) {
+  options_.behind = true;
+  options_.batches = {1, 4};
+  const Profile profile = profile_plan(directory_, images_, options_);
+  for (const cost::CostSample& entry : profile.table.entries) {
+    std::set<std::string> others;
+    for (const cost::BehindTime& other : entry.behind) {
+      EXPECT_GT(other.us, 0);
+      others.insert(other.stage);
+    }
+    std::set<std::string> expected(std::begin(kNames), std::end(kNames));
+    if (expected.erase(entry.key.stage) == 0 || entry.key.batch != 1) expected.clear();
+    EXPECT_EQ(others, expected) << entry.key.stage << " at batch " << entry.key.batch;
+  }
+  options_.one_by_one = true;
+  EXPECT_THAT(error(), HasSubstr("behind: expected stages that are timed in turns"));
+}
+
 TEST_F(StagesTest, LatencySummaryHoldsBatchOneWithTheFewestThreads) {
   options_.batches = {4, 1};
   options_.threads = {2, 1};
@@ -140,12 +160,9 @@ TEST_F(StagesTest, EnergyIsMeasuredWithTheSourceThatIsThere) {
 }
 
 TEST_F(StagesTest, BadRequestsAreNamed) {
-  images_.height = 5;
-  EXPECT_THAT(error(), HasSubstr("images for plan 'three': found 5x5x3, expected 4x5x3"));
-  images_.height = 4;
-  images_.count = 11;
-  EXPECT_THAT(error(), HasSubstr("600 bytes of pixels, expected 660"));
-  images_.count = kImages;
+  images_[2].height = 5;
+  EXPECT_THAT(error(), HasSubstr("plan 'three': images[2]: found 5x5x3, expected 4x5x3"));
+  images_[2].height = 4;
   options_.threads = {2};
   options_.cores = {0};
   EXPECT_THAT(error(), HasSubstr("2 threads pinned to 1 core(s)"));

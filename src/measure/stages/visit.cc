@@ -5,7 +5,7 @@
 
 namespace triage::measure {
 
-Visit visit_stage(const OpenSession& open, const std::string& origin, StageUse use, const Images& images,
+Visit visit_stage(const OpenSession& open, const std::string& origin, StageUse use, Images images,
                   const std::vector<float>* maps, const VisitOptions& options) {
   if (options.by_node && options.measure.settle_runs != 0) {
     fail("{}: measure.settle_runs: found {}, expected 0 where the engine's profiler times the nodes", origin,

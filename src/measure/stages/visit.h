@@ -24,7 +24,7 @@ struct VisitOptions {
 
 // images and maps as for StageRunner; `origin` is the stage's name in messages. Throws Error as StageRunner, measure()
 // and node_times() do.
-Visit visit_stage(const OpenSession& open, const std::string& origin, StageUse use, const Images& images,
+Visit visit_stage(const OpenSession& open, const std::string& origin, StageUse use, Images images,
                   const std::vector<float>* maps, const VisitOptions& options);
 
 }  // namespace triage::measure

@@ -29,6 +29,25 @@ void read_versions(const onnx::ModelProto& model, Graph& graph) {
   for (const auto& entry : model.metadata_props()) graph.metadata[entry.key()] = entry.value();
 }
 
+// Puts the functions of the model in where they are called. Those of other operator sets are refused: libonnx's
+// converter of versions crashes on damaged ones.
+void inline_functions(onnx::ModelProto& model, const Graph& graph) {
+  if (model.functions_size() == 0) return;
+  for (const auto& function : model.functions()) {
+    for (const auto& import : function.opset_import()) {
+      const bool own = import.domain().empty() || import.domain() == "ai.onnx";
+      if (own && import.version() != graph.opset)
+        fail("{}: function '{}': found operator set {}, expected {} as the model has", graph.origin, function.name(),
+             import.version(), graph.opset);
+    }
+  }
+  try {
+    onnx::inliner::InlineLocalFunctions(model, /*convert_version=*/false);
+  } catch (const std::exception& error) {
+    fail("{}: its functions cannot be put in: {}", graph.origin, error.what());
+  }
+}
+
 // What the file says about a value; false where it is no tensor.
 bool read_type(const onnx::TypeProto& type, Value& value) {
   if (!type.has_tensor_type()) return false;
@@ -79,20 +98,20 @@ void read_outputs(const onnx::GraphProto& proto, const ReadState& state, Graph& 
   if (graph.outputs.empty()) fail("{}: found no outputs, expected one at least", graph.origin);
 }
 
+onnx::ModelProto parsed(const std::string& bytes, const std::string& origin) {
+  onnx::ModelProto model;
+  if (!model.ParseFromString(bytes)) fail("{}: damaged: expected an ONNX model", origin);
+  return model;
+}
+
 }  // namespace
 
-Graph from_onnx(onnx::ModelProto model, const std::string& origin, const fs::path& directory,
+Graph from_onnx(onnx::ModelProto model, const std::string& origin, const std::optional<fs::path>& directory,
                 const ReadOptions& options) {
   if (!model.has_graph()) fail("{}: damaged: expected an ONNX model", origin);
   Graph graph{.origin = origin, .name = model.graph().name()};
   read_versions(model, graph);
-  if (model.functions_size() > 0) {
-    try {
-      onnx::inliner::InlineLocalFunctions(model, /*convert_version=*/true);
-    } catch (const std::exception& error) {
-      fail("{}: its functions cannot be put in: {}", origin, error.what());
-    }
-  }
+  inline_functions(model, graph);
   ExternalData external(directory);
   ReadState state{graph, external, {}};
   const onnx::GraphProto& proto = model.graph();
@@ -118,9 +137,11 @@ Graph from_onnx(onnx::ModelProto model, const std::string& origin, const fs::pat
 }
 
 Graph read_onnx(const fs::path& file, const ReadOptions& options) {
-  onnx::ModelProto model;
-  if (!model.ParseFromString(read_file(file))) fail("{}: damaged: expected an ONNX model", file.string());
-  return from_onnx(std::move(model), file.string(), file.parent_path(), options);
+  return from_onnx(parsed(read_file(file), file.string()), file.string(), file.parent_path(), options);
+}
+
+Graph parse_onnx(const std::string& bytes, const std::string& origin, const ReadOptions& options) {
+  return from_onnx(parsed(bytes, origin), origin, std::nullopt, options);
 }
 
 }  // namespace triage::model

@@ -26,8 +26,10 @@ struct ReadOptions {
 
 // Shapes and types are inferred (shapes.h), quantization is noted (quantized.h).
 Graph read_onnx(const fs::path& file, const ReadOptions& options = {});
-// directory: where its external data lies. origin: for messages.
-Graph from_onnx(onnx::ModelProto model, const std::string& origin, const fs::path& directory,
+// directory: where its external data lies; none: such data is refused. origin: for messages.
+Graph from_onnx(onnx::ModelProto model, const std::string& origin, const std::optional<fs::path>& directory,
                 const ReadOptions& options = {});
+// A file's content, all of it: external data is refused.
+Graph parse_onnx(const std::string& bytes, const std::string& origin, const ReadOptions& options = {});
 
 }  // namespace triage::model

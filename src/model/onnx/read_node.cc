@@ -214,7 +214,15 @@ bool read_constant_of_shape(ReadState& state, const onnx::NodeProto& proto, Node
 void verify(const ReadState& state, const onnx::NodeProto& proto, const std::string& where) {
   if (proto.output_size() == 0) fail("{}: found no output, expected one at least", where);
   const auto* schema = onnx::OpSchemaRegistry::Schema(proto.op_type(), state.graph.opset, "");
-  if (!proto.domain().empty() || schema == nullptr) return;
+  const bool own_domain = proto.domain().empty() || proto.domain() == "ai.onnx";
+  if (!own_domain || schema == nullptr) return;
+  // Left out by an empty name; the rules for shapes read it all the same.
+  for (int i = 0; i < std::min(schema->min_input(), proto.input_size()); ++i) {
+    if (proto.input(i).empty()) fail("{}: input {}: found none, expected one", where, i);
+  }
+  for (int i = 0; i < std::min(schema->min_output(), proto.output_size()); ++i) {
+    if (proto.output(i).empty()) fail("{}: output {}: found none, expected one", where, i);
+  }
   try {
     schema->Verify(proto);
   } catch (const std::exception& error) {

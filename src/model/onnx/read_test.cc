@@ -87,6 +87,14 @@ TEST(ReadOnnx, WhatFollowsTheBatchIsComputed) {
   EXPECT_EQ(graph.nodes.size(), 4u);
 }
 
+TEST(FoldConstants, WeightsInIntegersStayIntegers) {
+  Graph graph = graph_of(
+      "(float[N,2] x) => (float[N,2] y) <int8[2,2] w = {1,2,3,4}, float s = {0.5}> {\n"
+      " r = DequantizeLinear(w, s)\n t = Transpose(r)\n y = MatMul(x, t)\n}");
+  fold_constants(graph);
+  EXPECT_EQ(graph.nodes.size(), 3u);
+}
+
 TEST(ReadOnnx, WhatIsNotKnownIsKeptAsItIs) {
   const std::string text =
       "(float[2] x, bool c) => (float[2] y) <float[2] w = {1, 2}> {\n a = custom.Twist<how = 3>(x)\n"
@@ -144,6 +152,15 @@ TEST(ReadOnnx, RefusalsNameWhatIsWrong) {
   EXPECT_THAT(refused("(seq(float[1]) x) => (float[1] y) { y = Relu(x) }"), HasSubstr("input 'x': found no tensor"));
 }
 
+TEST(WriteOnnx, DefaultsMayBeLeftOut) {
+  const Graph graph = graph_of("(float[N,2] x) => (float[N,2] y) { a = Flatten(x)\n y = Softmax(a) }");
+  const onnx::ModelProto whole = to_onnx(graph), brief = to_onnx(graph, {.defaults = false});
+  EXPECT_EQ(whole.graph().node(0).attribute_size(), 1);
+  EXPECT_EQ(brief.graph().node(0).attribute_size(), 0);
+  EXPECT_EQ(brief.graph().node(1).attribute_size(), 1);  // its default was another one once
+  EXPECT_EQ(to_onnx_bytes(from_onnx(brief, "again", {})), to_onnx_bytes(graph));
+}
+
 class ExternalDataTest : public ::testing::Test {
  protected:
   onnx::ModelProto model_at(const std::string& location) {
@@ -171,6 +188,11 @@ TEST_F(ExternalDataTest, LiesBesideTheFile) {
   write_file_atomic(directory_ / "m.onnx", model_at("w.bin").SerializeAsString());
   const Graph graph = read_onnx(directory_ / "m.onnx");
   EXPECT_THAT(graph.data(graph.find("w")).numbers(), ElementsAre(3, 4));
+}
+
+TEST_F(ExternalDataTest, MayBeRefused) {
+  EXPECT_THAT(error_of([&] { parse_onnx(model_at("w.bin").SerializeAsString(), "m.onnx"); }),
+              HasSubstr("m.onnx: constant 'w': found its data outside the file, expected it inside"));
 }
 
 TEST_F(ExternalDataTest, StaysBelowTheFolder) {

@@ -73,6 +73,7 @@ std::uint64_t external_number(const std::string& text, const std::string& key, c
 }  // namespace
 
 std::string ExternalData::bytes(const onnx::TensorProto& tensor, const std::string& where) {
+  if (!directory_) fail("{}: found its data outside the file, expected it inside", where);
   std::string location;
   std::uint64_t offset = 0, length = std::numeric_limits<std::uint64_t>::max();
   for (const auto& entry : tensor.external_data()) {
@@ -85,7 +86,7 @@ std::string ExternalData::bytes(const onnx::TensorProto& tensor, const std::stri
   if (leaves)
     fail("{}: external data: location: found '{}', expected a path below the model's folder", where, location);
   auto& file = files_[location];
-  if (!file) file = std::make_unique<MappedFile>(directory_ / path);
+  if (!file) file = std::make_unique<MappedFile>(*directory_ / path);
   const auto all = file->bytes();
   if (offset > all.size() || (length != std::numeric_limits<std::uint64_t>::max() && length > all.size() - offset))
     fail("{}: external data: '{}' has {} bytes, expected {} from {} on", where, location, all.size(), length, offset);

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/files/file.h"
@@ -15,13 +16,14 @@ namespace triage::model {
 // External data of one file: bytes beside it, in files that are mapped once.
 class ExternalData {
  public:
-  explicit ExternalData(fs::path directory) : directory_(std::move(directory)) {}
+  // none: data outside the file is refused
+  explicit ExternalData(std::optional<fs::path> directory) : directory_(std::move(directory)) {}
   // The bytes of a tensor whose data lies outside. Its location is a relative path that stays inside the directory: an
   // absolute one and one with ".." are refused. Throws Error naming `where`.
   std::string bytes(const onnx::TensorProto& tensor, const std::string& where);
 
  private:
-  fs::path directory_;
+  std::optional<fs::path> directory_;
   std::map<std::string, std::unique_ptr<MappedFile>> files_;
 };
 

@@ -53,7 +53,8 @@ void check_opaque(const Graph& graph, const Node& node, int opset) {
 }
 
 // Attributes that the operator set does not have yet are left out where they say what is meant anyway.
-void write_attributes(const Graph& graph, const Node& node, int opset, onnx::NodeProto& to) {
+void write_attributes(const Graph& graph, const Node& node, int opset, bool defaults, onnx::NodeProto& to) {
+  const bool moved = node.op == Op::softmax || node.op == Op::log_softmax;  // another default before set 13
   for (const AttributeSpec& spec : spec_of(node.op).attributes) {
     const auto found = node.attributes.find(spec.name);
     if (found == node.attributes.end()) continue;
@@ -69,6 +70,7 @@ void write_attributes(const Graph& graph, const Node& node, int opset, onnx::Nod
            opset, spec.since);
     }
     if (spec.value && spec.holds_default_only) continue;
+    if (!defaults && !moved && spec.value && found->second == *spec.value) continue;
     set_attribute(to, spec.name, found->second);
   }
 }
@@ -107,7 +109,7 @@ onnx::TypeProto type_to_onnx(Type type, const std::optional<Shape>& shape) {
   return to;
 }
 
-onnx::NodeProto node_to_onnx(const Graph& graph, const Node& node, int opset) {
+onnx::NodeProto node_to_onnx(const Graph& graph, const Node& node, int opset, bool defaults) {
   onnx::NodeProto to;
   if (node.op == Op::opaque) {
     check_opaque(graph, node, opset);
@@ -117,9 +119,9 @@ onnx::NodeProto node_to_onnx(const Graph& graph, const Node& node, int opset) {
   } else {
     const OpSpec& spec = spec_of(node.op);
     to.set_op_type(std::string(spec.name));
-    to.set_domain(std::string(spec.domain));
+    if (!spec.domain.empty()) to.set_domain(std::string(spec.domain));
     to.set_name(node.name);
-    write_attributes(graph, node, opset, to);
+    write_attributes(graph, node, opset, defaults, to);
     if (node.op == Op::split && opset >= 18 && node.input(1) == kNone)
       set_attribute(to, "num_outputs", static_cast<std::int64_t>(node.outputs.size()));
   }
@@ -164,7 +166,7 @@ onnx::ModelProto to_onnx(const Graph& graph, const WriteOptions& options) {
   for (const Value& value : graph.values) {
     if (value.constant) tensor_to_onnx(*value.constant, value.name, *to.add_initializer());
   }
-  for (const Node& node : graph.nodes) *to.add_node() = node_to_onnx(graph, node, opset);
+  for (const Node& node : graph.nodes) *to.add_node() = node_to_onnx(graph, node, opset, options.defaults);
   return model;
 }
 

@@ -12,6 +12,7 @@ namespace triage::model {
 
 struct WriteOptions {
   std::optional<int> opset;  // at least the graph's own; none: that one
+  bool defaults = true;      // attributes are written also where they have their default value
 };
 
 // Values keep their names, constants become initialisers. Throws Error naming node, attribute, found and expected: a
@@ -21,7 +22,7 @@ std::string to_onnx_bytes(const Graph& graph, const WriteOptions& options = {});
 void write_onnx(const fs::path& file, const Graph& graph, const WriteOptions& options = {});  // atomically
 
 // One node; inputs and outputs by the values' names.
-onnx::NodeProto node_to_onnx(const Graph& graph, const Node& node, int opset);
+onnx::NodeProto node_to_onnx(const Graph& graph, const Node& node, int opset, bool defaults = true);
 onnx::TypeProto type_to_onnx(Type type, const std::optional<Shape>& shape);
 
 }  // namespace triage::model

@@ -63,14 +63,15 @@ ExitScores held_out_scores(const plan::Plan& plan, const ScoreTable& table, std:
   return out;
 }
 
-PolicyChoice choose(const plan::Plan& plan, const ScoreTable& table, bool learned, const RoutingRequest& request) {
-  const std::vector<std::uint8_t> folds = folds_of(table.count(), kPolicyFolds, request.routers.seed);
+// held_out: of learned routers; empty: they are not compared.
+PolicyChoice choose(const plan::Plan& plan, const ScoreTable& table, std::span<const std::uint8_t> folds,
+                    const ExitScores& held_out, const RoutingRequest& request) {
   std::vector<PolicyCandidate> candidates;
   for (const plan::PolicyKind policy : plan::kPolicyKinds) {
     if (policy == plan::PolicyKind::confidence) continue;
     if (policy == plan::PolicyKind::agreement && plan.stages.size() < 3) continue;  // as confidence
     if (policy == plan::PolicyKind::learned) {
-      if (learned) candidates.push_back({policy, held_out_scores(plan, table, folds, request.routers)});
+      if (!held_out.empty()) candidates.push_back({policy, held_out});
       continue;
     }
     candidates.push_back({policy, policy_scores(plan, policy, table)});
@@ -81,26 +82,38 @@ PolicyChoice choose(const plan::Plan& plan, const ScoreTable& table, bool learne
 
 }  // namespace
 
-FittedRouting fit_routing(plan::Plan& plan, const ScoreTable& route_split, const ScoreTable& validation,
-                          const RoutingRequest& request) {
+FittedRouting fit_routers(plan::Plan& plan, const ScoreTable& route_split, const RoutingRequest& request) {
   FittedRouting out;
-  const std::vector<double> temperatures = fit_temperatures(route_split);
-  for (std::size_t s = 0; s < plan.stages.size(); ++s) plan.stages[s].exit.temperature = temperatures[s];
   plan.policy = request.policy.value_or(plan::PolicyKind::confidence);
   if (plan.stages.size() < 2) return out;
-  if (request.answers_together) answer_together(plan, route_split, validation, temperatures, out);
   out.trained = train_routers(route_split, exits_of(plan), path_latency_us(plan), request.routers);
   for (std::size_t e = 0; e < out.trained.routers.size(); ++e) plan.stages[e].exit.router = out.trained.routers[e];
   if (request.policy) return out;
   // Two thirds of the images train in a fold; a router that found nothing ranks as confidence does.
   const bool enough = route_split.count() * (kPolicyFolds - 1) / kPolicyFolds >= min_images(request.routers);
-  out.choice = choose(plan, route_split, out.trained.learned && enough, request);
+  const std::vector<std::uint8_t> folds = folds_of(route_split.count(), kPolicyFolds, request.routers.seed);
+  if (out.trained.learned && enough) out.held_out = held_out_scores(plan, route_split, folds, request.routers);
+  out.choice = choose(plan, route_split, folds, out.held_out, request);
   plan.policy = out.choice->policy;
   std::string gains;
   for (const PolicyGain& gain : out.choice->gains) gains += (gains.empty() ? "" : "; ") + to_text(gain);
   if (!out.trained.learned) gains += "; the router found nothing that confidence does not say";
   out.notes.push_back(std::format("policy {}, on folds of {} images of the route split: {}",
                                   plan::to_string(plan.policy), route_split.count(), gains));
+  return out;
+}
+
+FittedRouting fit_routing(plan::Plan& plan, const ScoreTable& route_split, const ScoreTable& validation,
+                          const RoutingRequest& request) {
+  FittedRouting answers;
+  const std::vector<double> temperatures = fit_temperatures(route_split);
+  for (std::size_t s = 0; s < plan.stages.size(); ++s) plan.stages[s].exit.temperature = temperatures[s];
+  if (request.answers_together && plan.stages.size() > 1)
+    answer_together(plan, route_split, validation, temperatures, answers);
+  FittedRouting out = fit_routers(plan, route_split, request);
+  out.answers = std::move(answers.answers);
+  out.answers_kept = answers.answers_kept;
+  out.notes.insert(out.notes.begin(), answers.notes.begin(), answers.notes.end());
   return out;
 }
 

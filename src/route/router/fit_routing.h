@@ -24,7 +24,9 @@ struct FittedRouting {
   std::vector<FittedAnswer> answers;   // by exit; empty: not asked for
   bool answers_kept = false;           // they are in the plan
   std::optional<PolicyChoice> choice;  // none: the policy was named, or there is one stage
-  std::vector<std::string> notes;      // for people: what was chosen and why
+  // Where learned routers were compared: what those that were trained without an image say of it; else empty.
+  ExitScores held_out;
+  std::vector<std::string> notes;  // for people: what was chosen and why
 };
 
 // Sets plan.policy and of every exit temperature, answer_weights and router. plan: its stages, the tables' too, have
@@ -33,6 +35,9 @@ struct FittedRouting {
 // thread count. Throws Error as train_routers() does.
 FittedRouting fit_routing(plan::Plan& plan, const ScoreTable& route_split, const ScoreTable& validation,
                           const RoutingRequest& request = {});
+
+// The same of routers and policy alone, for a plan whose exits have their temperatures and answer weights.
+FittedRouting fit_routers(plan::Plan& plan, const ScoreTable& route_split, const RoutingRequest& request = {});
 
 Json to_json(const FittedRouting& fitted);  // of answers and policy
 

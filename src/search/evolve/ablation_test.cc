@@ -19,10 +19,10 @@ struct Bench {
 
   Bench()
       : options(small()),
-        source(options.structures.space, options.structures.exits, 150),
-        pool(source, options.structures.space, options.structures.exits),
+        source(options.structures.spaces, 150),
+        pool(source, options.structures.spaces),
         evaluator(pool, costs, {.classes = 4, .levels = 32}) {
-    for (const plan::ArchSpec& subnet : JointSearch::initial_subnets(options)) pool.add(subnet);
+    for (const family::ArchSpec& subnet : JointSearch::initial_subnets(options)) pool.add(subnet);
   }
   static SearchOptions small() {
     SearchOptions options = fake_search_options();

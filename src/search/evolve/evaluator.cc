@@ -12,17 +12,19 @@ Evaluator::Evaluator(NetPool& pool, const cost::CostModel& costs, const Evaluato
     : pool_(pool), costs_(costs), options_(options), levels_(make_levels()) {}
 
 threshold::CostLevels Evaluator::make_levels() const {
-  const plan::SearchSpace& space = pool_.space();
   const bool by_energy = options_.axis == cost::CostAxis::energy || options_.budgets.mean_energy_uj;
-  if (by_energy && !costs_.stage({.arch = space.largest(), .precision = options_.precisions[0]}).energy_uj) {
-    fail("search by energy ({}): expected costs with measured energy, found none",
-         options_.axis == cost::CostAxis::energy ? "the axis" : "budget mean_energy_uj");
-  }
   double high = 0, low = std::numeric_limits<double>::infinity();
-  for (const plan::Precision precision : options_.precisions) {
-    high = std::max(high, on_axis(stage_cost({.arch = space.largest(), .precision = precision}), options_.axis));
-    low = std::min(low,
-                   on_axis(stage_cost({.arch = prefix(space.smallest(), 1), .precision = precision}), options_.axis));
+  for (const SearchedSpace& one : pool_.spaces()) {
+    const family::ArchSpec largest = one.space->largest(), least = family::prefix(one.space->smallest(), 1);
+    const std::vector<plan::Precision> precisions = precisions_of(largest, options_.precisions);
+    if (by_energy && !costs_.stage({.arch = largest, .precision = precisions[0]}).energy_uj) {
+      fail("search by energy ({}): expected costs with measured energy, found none",
+           options_.axis == cost::CostAxis::energy ? "the axis" : "budget mean_energy_uj");
+    }
+    for (const plan::Precision precision : precisions) {
+      high = std::max(high, on_axis(stage_cost({.arch = largest, .precision = precision}), options_.axis));
+      low = std::min(low, on_axis(stage_cost({.arch = least, .precision = precision}), options_.axis));
+    }
   }
   return {low * options_.lowest, high * static_cast<double>(options_.max_stages), options_.levels};
 }
@@ -30,7 +32,7 @@ threshold::CostLevels Evaluator::make_levels() const {
 const cost::CostedStage& Evaluator::stage_cost(const cost::Segment& stage) const {
   const auto [place, fresh] = known_.try_emplace(stage.text());
   if (fresh) {
-    place->second = {costs_.stage(stage), cost::stage_size(stage, options_.input, options_.classes)};
+    place->second = {costs_.stage(stage), costs_.size(stage, options_.input, options_.classes)};
     if (const double us = place->second.cost.latency_us; !(us > 0)) {
       fail("stage {}: expected a latency above 0 us, found {}", stage.text(), us);
     }
@@ -48,15 +50,18 @@ Evaluator::Stages Evaluator::stages(const Genome& genome) const {
   std::vector<const ExitNet*> nets;
   for (const GenomeStage& stage : stages_of(genome)) nets.push_back(&pool_.get(stage.net, stage.segment.precision));
   Stages stages;
+  if (genome.together) stages.together = answer_together(pool_, nets, genome.policy);
   stages.learned.resize(genome.policy == plan::PolicyKind::learned ? nets.size() - 1 : 0);
   for (std::size_t j = 0; j < nets.size(); ++j) {
-    SolverStage& stage = stages.solver.emplace_back(nullptr, &nets[j]->validation.correct);
+    const TogetherExit* const together = genome.together && stages.together[j] ? &*stages.together[j] : nullptr;
+    SolverStage& stage =
+        stages.solver.emplace_back(nullptr, together ? &together->correct : &nets[j]->validation.correct);
     if (j + 1 == nets.size()) break;
     if (genome.policy == plan::PolicyKind::learned) {
       stages.learned[j] = threshold::rank_compactly(fit_router_scores(*nets[j], nets.back()->route.correct));
       stage.ranking = &stages.learned[j];
     } else {
-      stage.ranking = &nets[j]->ranking(genome.policy);
+      stage.ranking = together ? &*together->ranking : &nets[j]->ranking(genome.policy);
     }
   }
   return stages;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "search/evolve/genome.h"
+#include "search/solve/answers_together.h"
 #include "search/solve/plan_solver.h"
 
 namespace triage::search {
@@ -50,6 +51,7 @@ class Evaluator {
 
  private:
   struct Stages {  // as the solver takes them
+    std::vector<std::optional<TogetherExit>> together;
     std::vector<Ranking> learned;
     std::vector<SolverStage> solver;
   };

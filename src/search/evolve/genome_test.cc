@@ -9,17 +9,21 @@ namespace {
 
 Structures structures() {
   Structures s;
-  s.space = plan::SearchSpace::parse("8-8:16:8-16:32:16,16:32:16?");
-  s.exits = {1, 2};
+  s.spaces = {{family::AnySpace::parse("8-8:16:8-16:32:16,16:32:16?"), {1, 2}}};
   return s;
 }
 
 TEST(Genome, TextGoesThereAndBack) {
   for (const char* text :
        {"confidence: 8-16", "learned: 8-16-32,16@1", "margin: 8-8 > 8-16-32@0,1",
-        "entropy: 8-8-16@1 > 8-16-32 > 8-16-32,32", "confidence: 8-16/int8", "margin: 8-8-16/int8@0,1 > 8-16-32"}) {
+        "entropy: 8-8-16@1 > 8-16-32 > 8-16-32,32", "confidence: 8-16/int8", "margin: 8-8-16/int8@0,1 > 8-16-32",
+        "confidence: residual:8/2-16x2-32s4/2", "learned: residual:8/2-16-32/2-32/int8@exit0,1 > 8-16",
+        "margin: mbconv:8h/2-16e1-24k5e4h/2@96@exit0 > mbconv:8-16e1@32/int8 > residual:8-16",
+        "confidence+together: 8-16 > fixed:mobilenet_v3-small > 8-16-32"}) {
     EXPECT_EQ(Genome::parse(text).text(), text);
   }
+  EXPECT_TRUE(Genome::parse("margin+together: 8 > 8-16").together);
+  EXPECT_EQ(Genome::parse("margin+together: 8 > 8-16").policy, plan::PolicyKind::margin);
 }
 
 TEST(Genome, BadTextIsRefusedByItsPart) {
@@ -30,6 +34,10 @@ TEST(Genome, BadTextIsRefusedByItsPart) {
             "genome 'margin: 8-16-16@1,0': expected a block from 2 to 1, found '0'");
   EXPECT_EQ(error_of([] { Genome::parse("margin: 8 > 8 > 8 > 8 > 8"); }),
             "genome 'margin: 8 > 8 > 8 > 8 > 8': expected at most 4 stages, found '5 stages'");
+  EXPECT_EQ(error_of([] { Genome::parse("margin: residual:8-8-16@exit1"); }),
+            "genome 'margin: residual:8-8-16@exit1': expected a block from 0 to 0, found '1'");
+  EXPECT_EQ(error_of([] { Genome::parse("margin: residual:8-8/2/int4"); }),
+            "genome 'margin: residual:8-8/2/int4': expected fp32 or int8, found 'int4'");
   EXPECT_EQ(error_of([] { Genome::parse("margin: 8/int4 > 8"); }),
             "genome 'margin: 8/int4 > 8': expected fp32 or int8, found 'int4'");
 }
@@ -53,6 +61,16 @@ TEST(Genome, EveryStageOfANetHasItsPrecision) {
   EXPECT_EQ(net_text(stages[1].net, stages[1].segment.precision), "8-8-16/int8");
 }
 
+TEST(Genome, ANetsNameSaysItsPrecision) {
+  for (const char* text :
+       {"8-16", "8-16/int8", "residual:8/2-16/2", "residual:8/2-16/2/int8", "mbconv:8-16e1@32/int8"}) {
+    const auto [net, precision] = net_from_text(text, "here");
+    EXPECT_EQ(net_text(net, precision), text);
+    EXPECT_EQ(precision == plan::Precision::int8, std::string(text).ends_with("/int8"));
+  }
+  EXPECT_EQ(error_of([] { net_from_text("8-16/int9", "here"); }), "here: expected fp32 or int8, found 'int9'");
+}
+
 TEST(Structures, TellWhatDoesNotBelong) {
   Structures s = structures();
   s.check(Genome::parse("confidence: 8-8 > 8-16-32,32@1"));
@@ -65,14 +83,19 @@ TEST(Structures, TellWhatDoesNotBelong) {
             "genome 'confidence: 8-8/int8': net 8-8: expected a precision that this search has, found int8");
   s.precisions.push_back(plan::Precision::int8);
   s.check(Genome::parse("confidence: 8-8/int8 > 8-16-16"));
+  EXPECT_EQ(error_of([&] { s.check(Genome::parse("confidence: residual:8-8")); }),
+            "net 'residual:8-8': expected one of the search's spaces, '8-8:16:8-16:32:16,16:32:16?', found one of the "
+            "family residual");
+  s.spaces.push_back({family::AnySpace::parse("residual:8-8:16:8-16/2"), {0, 1}});
+  s.check(Genome::parse("confidence: residual:8-16 > 8-16-16/int8@1"));
   s.cascades = false;
   EXPECT_EQ(error_of([&] { s.check(Genome::parse("confidence: 8-8 > 8-16-16")); }),
             "genome 'confidence: 8-8 > 8-16-16': nets: expected one, found 2");
 }
 
 TEST(Structures, AnExitIsCompletedAsSmallAsPossible) {
-  EXPECT_EQ(complete(plan::ArchSpec::parse("8-16"), structures().space).text(), "8-16-16");
-  EXPECT_EQ(prefix(plan::ArchSpec::parse("8-16-32,32"), 2).text(), "8-16");
+  EXPECT_EQ(structures().spaces[0].space->complete(family::ArchSpec::parse("8-16")).text(), "8-16-16");
+  EXPECT_EQ(family::prefix(family::ArchSpec::parse("8-16-32,32"), 2).text(), "8-16");
 }
 
 }  // namespace

@@ -10,7 +10,6 @@
 #include "search/solve/pair_sweep.h"
 
 namespace triage::search {
-namespace {}  // namespace
 
 Json to_json(const SearchOptions& options) {
   Json policies = Json::array();
@@ -18,36 +17,47 @@ Json to_json(const SearchOptions& options) {
   Json precisions = Json::array();
   for (const plan::Precision precision : options.structures.precisions)
     precisions.push_back(plan::to_string(precision));
-  return {{"space", options.structures.space.text()},
-          {"exits", options.structures.exits},
-          {"policies", policies},
-          {"precisions", precisions},
-          {"most_stages", options.structures.max_stages},
-          {"early_exits", options.structures.early_exits},
-          {"cascades", options.structures.cascades},
-          {"seed", options.seed},
-          {"random", options.random},
-          {"initial_subnets", options.initial_subnets},
-          {"most_subnets", options.max_subnets},
-          {"new_subnets", options.new_subnets},
-          {"batch", options.batch},
-          {"population", options.population},
-          {"sweep_every", options.sweep_every},
-          {"sweep_keep", options.sweep_keep}};
+  Json spaces = Json::array();
+  for (const SearchedSpace& one : options.structures.spaces)
+    spaces.push_back({{"space", one.space->text()}, {"exits", one.exits}});
+  // What came later stands here where it is asked for: studies of before go on.
+  Json json = spaces.size() == 1 ? spaces[0] : Json{{"spaces", spaces}};  // of one as before there could be several
+  json.update({{"policies", policies},
+               {"precisions", precisions},
+               {"most_stages", options.structures.max_stages},
+               {"early_exits", options.structures.early_exits},
+               {"cascades", options.structures.cascades},
+               {"seed", options.seed},
+               {"random", options.random},
+               {"initial_subnets", options.initial_subnets},
+               {"most_subnets", options.max_subnets},
+               {"new_subnets", options.new_subnets},
+               {"batch", options.batch},
+               {"population", options.population},
+               {"sweep_every", options.sweep_every},
+               {"sweep_keep", options.sweep_keep}});
+  if (options.structures.answers_together) json["answers_together"] = true;
+  return json;
 }
 
-std::vector<plan::ArchSpec> JointSearch::initial_subnets(const SearchOptions& options) {
-  const plan::SearchSpace& space = options.structures.space;
-  std::vector<plan::ArchSpec> subnets{space.largest()};
-  std::set<std::string> seen{subnets[0].text()};
-  const auto add = [&](plan::ArchSpec subnet) {
+std::vector<family::ArchSpec> JointSearch::initial_subnets(const SearchOptions& options) {
+  const SearchedSpaces& spaces = options.structures.spaces;
+  std::vector<family::ArchSpec> subnets;
+  std::set<std::string> seen;
+  const auto add = [&](family::ArchSpec subnet) {
     if (seen.insert(subnet.text()).second) subnets.push_back(std::move(subnet));
   };
-  add(space.smallest());
-  const auto wanted = static_cast<std::size_t>(
-      std::min(space.subnets(), static_cast<double>(std::max<std::size_t>(2, options.initial_subnets))));
-  Rng rng(derive_seed(options.seed, "initial subnets"));
-  for (std::size_t tries = 0; subnets.size() < wanted && tries < 100 * wanted; ++tries) add(space.sample_sized(rng));
+  for (std::size_t i = 0; i < spaces.size(); ++i) {
+    const family::Space& space = *spaces[i].space;
+    const std::size_t before = subnets.size(), share = options.initial_subnets / spaces.size();
+    add(space.largest());
+    add(space.smallest());
+    const auto wanted =
+        static_cast<std::size_t>(std::min(space.subnets(), static_cast<double>(std::max<std::size_t>(2, share))));
+    Rng rng(derive_seed(options.seed, "initial subnets", i));
+    for (std::size_t tries = 0; subnets.size() - before < wanted && tries < 100 * wanted; ++tries)
+      add(space.sample_sized(rng));
+  }
   return subnets;
 }
 
@@ -59,22 +69,26 @@ JointSearch::JointSearch(Study& study, const Evaluator& evaluator, SearchOptions
       population_(options_.population),
       kept_(evaluator.levels().size()),
       broken_(evaluator.levels().size()) {
-  for (const plan::ArchSpec& subnet : initial_subnets(options_)) {
-    for (const int block : options_.structures.exits) {
-      learn({options_.structures.policies[0], {{prefix(subnet, static_cast<std::size_t>(block) + 1), {}}}});
+  for (const family::ArchSpec& subnet : initial_subnets(options_)) {
+    for (const int section : options_.structures.of(subnet).exits) {
+      learn({options_.structures.policies[0], {{family::prefix(subnet, static_cast<std::size_t>(section) + 1), {}}}});
     }
     ++known_.subnets;
   }
-  reference_ = evaluator_.pool().get(options_.structures.space.smallest(), options_.structures.precisions[0]).accuracy;
+  reference_ = 1;
+  for (const SearchedSpace& one : options_.structures.spaces) {
+    const family::ArchSpec least = one.space->smallest();
+    const ExitNet& smallest =
+        evaluator_.pool().get(least, precisions_of(least, options_.structures.precisions).front());
+    reference_ = std::min(reference_, smallest.accuracy);
+  }
 }
 
 void JointSearch::learn(const Genome& genome) {
-  const auto macs = [&](const plan::ArchSpec& net) {
-    return plan::arch_cost(net, options_.structures.input, evaluator_.options().classes).macs;
-  };
   for (const GenomeStage& stage : stages_of(genome)) {
     if (!known_.names.insert(stage.net.text()).second) continue;
-    known_.by_cost.insert(std::ranges::upper_bound(known_.by_cost, macs(stage.net), {}, macs), stage.net);
+    KnownNet net = known_net(stage.net, options_.structures);
+    known_.by_cost.insert(std::ranges::upper_bound(known_.by_cost, net.macs, {}, &KnownNet::macs), std::move(net));
   }
 }
 
@@ -108,7 +122,7 @@ std::vector<std::pair<Genome, std::string>> JointSearch::draw(std::uint64_t batc
     if (tried_.contains(text) || seen.contains(text)) return;
     std::set<std::string> unknown;
     for (const GenomeStage& stage : stages_of(genome)) {
-      const std::string subnet = complete(stage.net, options_.structures.space).text();
+      const std::string subnet = options_.structures.of(stage.net).space->complete(stage.net).text();
       if (!known_.names.contains(stage.net.text()) && !asked.contains(subnet)) unknown.insert(subnet);
     }
     const std::size_t in_all = asked.size() + unknown.size();
@@ -119,10 +133,10 @@ std::vector<std::pair<Genome, std::string>> JointSearch::draw(std::uint64_t batc
   };
   if (!options_.random && options_.sweep_every > 0 && batch % static_cast<std::uint64_t>(options_.sweep_every) == 0) {
     std::vector<const ExitNet*> nets;
-    for (const plan::ArchSpec& net : known_.by_cost) {
-      for (const plan::Precision precision : options_.structures.precisions) {
-        nets.push_back(&evaluator_.pool().get(net, precision));
-        accept({options_.structures.policies[0], {{net, {}, precision}}}, "alone");
+    for (const KnownNet& net : known_.by_cost) {
+      for (const plan::Precision precision : precisions_of(net.arch, options_.structures.precisions)) {
+        nets.push_back(&evaluator_.pool().get(net.arch, precision));
+        accept({options_.structures.policies[0], {{net.arch, {}, precision}}}, "alone");
       }
     }
     for (Genome& genome : sweep_pairs(evaluator_, options_.structures, nets, options_.sweep_keep).genomes) {
@@ -156,7 +170,13 @@ void JointSearch::run_batch() {
   const double begin = steady_seconds();
   sync();
   std::vector<Trial> trials;
-  for (auto& [genome, origin] : draw(batch.id)) {
+  std::vector<std::pair<Genome, std::string>> drawn = draw(batch.id);
+  std::vector<std::pair<family::ArchSpec, plan::Precision>> nets;
+  for (const auto& [genome, origin] : drawn) {
+    for (const GenomeStage& stage : stages_of(genome)) nets.emplace_back(stage.net, stage.segment.precision);
+  }
+  evaluator_.pool().prepare(nets);
+  for (auto& [genome, origin] : drawn) {
     Trial& trial = trials.emplace_back();
     trial.seed = derive_seed(options_.seed, "batch", batch.id);
     trial.genome = genome.text();
@@ -189,7 +209,8 @@ std::vector<CostAccuracy> JointSearch::feasible() const {
 SearchStatus JointSearch::status() {
   sync();
   const std::vector<Json> history = study_.history();
-  SearchStatus status{.batches = history.size(), .trials = study_.size(), .subnets = known_.subnets};
+  SearchStatus status{
+      .batches = history.size(), .trials = study_.size(), .subnets = known_.subnets, .workers = study_.workers() + 1};
   for (const CostAccuracy& point : feasible()) {
     if (point.accuracy <= status.best_accuracy) continue;
     status.best_accuracy = point.accuracy;
@@ -242,9 +263,9 @@ Front JointSearch::front() {
     }
   }
   std::ranges::stable_sort(front.infeasible, {}, &FrontPoint::violation);
-  for (const plan::ArchSpec& net : known_.by_cost) {
-    for (const plan::Precision precision : options_.structures.precisions) {
-      for (FrontPoint& point : points_of({options_.structures.policies[0], {{net, {}, precision}}})) {
+  for (const KnownNet& net : known_.by_cost) {
+    for (const plan::Precision precision : precisions_of(net.arch, options_.structures.precisions)) {
+      for (FrontPoint& point : points_of({options_.structures.policies[0], {{net.arch, {}, precision}}})) {
         if (point.violation == 0) front.singles.push_back(std::move(point));
       }
     }

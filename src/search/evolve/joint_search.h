@@ -40,6 +40,7 @@ Json to_json(const SearchOptions& options);  // all that decides which trials th
 struct SearchStatus {
   std::uint64_t batches = 0, trials = 0;
   std::size_t subnets = 0;  // scored
+  std::size_t workers = 1;  // this one among them
   double hypervolume = 0, minutes = 0;
   double best_accuracy = 0, best_cost = 0;  // of the most accurate point that keeps the budgets; 0: none yet
   bool done = false;
@@ -51,8 +52,8 @@ class JointSearch {
   // The evaluator's pool holds the initial subnets already (initial_subnets()). All are kept by the caller.
   JointSearch(Study& study, const Evaluator& evaluator, SearchOptions options);
 
-  // The subnets to score before a search begins: the ends of the space and samples of all sizes.
-  static std::vector<plan::ArchSpec> initial_subnets(const SearchOptions& options);
+  // The subnets to score before a search begins: of each space its ends and samples of all sizes.
+  static std::vector<family::ArchSpec> initial_subnets(const SearchOptions& options);
 
   SearchStatus status();  // reads what other processes have added
   void run_batch();       // one; may score new_subnets nets
@@ -61,7 +62,7 @@ class JointSearch {
  private:
   struct Known {  // nets of the initial subnets and of trials: a function of the study alone
     std::set<std::string> names;
-    std::vector<plan::ArchSpec> by_cost;
+    std::vector<KnownNet> by_cost;
     std::size_t subnets = 0;
   };
   void sync();
@@ -78,7 +79,7 @@ class JointSearch {
   std::uint64_t last_trial_ = 0;
   std::set<std::string> tried_;
   threshold::LevelTable<Individual> kept_, broken_;  // of each level those that keep the budgets; that break one
-  double reference_ = 0;                             // accuracy of the smallest subnet, from where hypervolume counts
+  double reference_ = 0;  // accuracy of the worst smallest subnet, from where hypervolume counts
 };
 
 // A search that makes all of options.max_trials, whatever its hypervolume does, or ends where three batches in a row

@@ -28,14 +28,14 @@ struct Worker {
   JointSearch search;
 
   Worker(const fs::path& location, const SearchOptions& options, const cost::Budgets& budgets = {})
-      : source(options.structures.space, options.structures.exits, 150),
-        pool(source, options.structures.space, options.structures.exits),
+      : source(options.structures.spaces, 150),
+        pool(source, options.structures.spaces),
         evaluator(pool, costs, {.classes = 4, .budgets = budgets, .levels = 32}),
         study(location.string(), "test", to_json(options)),
         search(prepare(*this, options)) {}
 
   static JointSearch prepare(Worker& worker, const SearchOptions& options) {
-    for (const plan::ArchSpec& subnet : JointSearch::initial_subnets(options)) worker.pool.add(subnet);
+    for (const family::ArchSpec& subnet : JointSearch::initial_subnets(options)) worker.pool.add(subnet);
     return {worker.study, worker.evaluator, options};
   }
 };
@@ -48,8 +48,8 @@ std::vector<std::string> genomes(const Study& study) {
 
 TEST(JointSearch, IsRefusedByEnergyWhereNoneIsMeasured) {
   const SearchOptions options = small_options();
-  FakeAnswers source(options.structures.space, options.structures.exits, 10);
-  NetPool pool(source, options.structures.space, options.structures.exits);
+  FakeAnswers source(options.structures.spaces, 10);
+  NetPool pool(source, options.structures.spaces);
   const FakeCosts costs;
   const auto refusal = [&](const EvaluatorOptions& wanted) {
     return error_of([&] { const Evaluator evaluator(pool, costs, wanted); });
@@ -88,7 +88,7 @@ TEST(JointSearch, GetsBetterAndEndsWhenItNoLongerDoes) {
   std::vector<CostAccuracy> points;
   for (const FrontPoint& point : front.points) points.push_back({point.cost.mean_latency_us, point.accuracy});
   const threshold::CostLevels& levels = worker.evaluator.levels();
-  const double reference = worker.pool.get(options.structures.space.smallest()).accuracy;
+  const double reference = worker.pool.get(options.structures.spaces[0].space->smallest()).accuracy;
   EXPECT_GT(hypervolume(points, levels.upper(0), levels.upper(levels.size() - 1), reference),
             0.99 * status.hypervolume);
   for (const FrontPoint& single : front.singles) {  // no net alone beats the front, up to the width of a level
@@ -96,6 +96,49 @@ TEST(JointSearch, GetsBetterAndEndsWhenItNoLongerDoes) {
       return point.cost.mean_latency_us <= 1.3 * single.cost.mean_latency_us && point.accuracy >= single.accuracy;
     })) << single.genome.text();
   }
+}
+
+// As written before there were several spaces: studies of then go on.
+TEST(SearchOptions, OfOneSpaceAreTheTextThatTheyWere) {
+  EXPECT_EQ(to_json(small_options()).dump(),
+            R"({"space":"4:8:4-8:16:8-8:32:8,8:32:8?-16:64:16,16:64:16?","exits":[1,2,3],)"
+            R"("policies":["confidence","learned"],"precisions":["fp32"],"most_stages":3,"early_exits":true,)"
+            R"("cascades":true,"seed":1,"random":false,"initial_subnets":20,"most_subnets":60,"new_subnets":4,)"
+            R"("batch":40,"population":40,"sweep_every":4,"sweep_keep":2})");
+}
+
+TEST(JointSearch, NetsOfSeveralFamiliesAreSearchedTogether) {
+  const TempDir dir;
+  SearchOptions options = small_options();
+  options.initial_subnets = 30;
+  options.structures.spaces.push_back(
+      {family::AnySpace::parse("residual:4:8:4-4:8:4-8:16:8x1,x1?/2-16:32:8/2"), {1, 2}});
+  options.structures.spaces.push_back(
+      {family::AnySpace::parse("mbconv:8/2-8e1-16:24:8k3:5:2e2:4:1x1,k3:5:2e2?-c32"), {1}});
+  EXPECT_EQ(to_json(options)["spaces"].size(), 3u);
+  const std::vector<family::ArchSpec> initial = JointSearch::initial_subnets(options);
+  for (const char* family : {"plain", "residual", "mbconv"})
+    EXPECT_EQ(std::ranges::count(initial, family, &family::ArchSpec::family), 10) << family;
+  Worker whole(dir / "whole.sqlite", options);
+  for (int i = 0; i < 6; ++i) whole.search.run_batch();
+  std::set<std::string> alone, together;
+  for (const Trial& trial : whole.study.trials_after(0)) {
+    const Genome genome = Genome::parse(trial.genome);
+    options.structures.check(genome);
+    std::set<std::string> of;
+    for (const Net& leg : genome.nets) of.insert(leg.arch.family);
+    (of.size() == 1 ? alone : together).insert(*of.begin() + " " + *of.rbegin());
+  }
+  EXPECT_EQ(alone.size(), 3u);
+  EXPECT_EQ(together.size(), 3u);
+  std::set<std::string> singles;
+  for (const FrontPoint& single : whole.search.front().singles) singles.insert(single.genome.nets[0].arch.family);
+  EXPECT_EQ(singles.size(), 3u);
+  for (int part = 0; part < 3; ++part) {
+    Worker worker(dir / "parts.sqlite", options);
+    for (int i = 0; i < 2; ++i) worker.search.run_batch();
+  }
+  EXPECT_EQ(genomes(Worker(dir / "parts.sqlite", options).study), genomes(whole.study));
 }
 
 TEST(JointSearch, StoppedAndStartedAgainTakesTheSameWay) {

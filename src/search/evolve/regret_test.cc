@@ -21,10 +21,8 @@ struct RegretBench {
   Evaluator flat_fine{pool, flat, fine_at}, steep_fine{pool, steep, fine_at};
 
   RegretBench()
-      : options(few_trials()),
-        source(options.structures.space, options.structures.exits, 250),
-        pool(source, options.structures.space, options.structures.exits) {
-    for (const plan::ArchSpec& subnet : JointSearch::initial_subnets(options)) pool.add(subnet);
+      : options(few_trials()), source(options.structures.spaces, 250), pool(source, options.structures.spaces) {
+    for (const family::ArchSpec& subnet : JointSearch::initial_subnets(options)) pool.add(subnet);
   }
   static SearchOptions few_trials() {
     SearchOptions options = fake_search_options();

@@ -43,6 +43,7 @@ void read_search_options(ConfigSection& section, SearchOptions& options) {
   read_size(section, "max_stages", structures.max_stages, 1, static_cast<int>(kMaxSearchStages));
   section.read("early_exits", structures.early_exits);
   section.read("cascades", structures.cascades);
+  section.read("answers_together", structures.answers_together);
   section.read("random", options.random);
   read_size(section, "initial_subnets", options.initial_subnets, 2, 1'000'000);
   read_size(section, "max_subnets", options.max_subnets, 2, 1'000'000);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
 
 #include "core/error.h"
 #include "route/temperature.h"
@@ -25,6 +26,12 @@ SplitEvidence evidence_of(std::span<const float> logits, std::span<const Label> 
   return out;
 }
 
+// Of one exit.
+std::span<const float> logits_of(const SubnetAnswers& all, std::size_t exit, std::size_t exits) {
+  const std::size_t size = all.logits.size() / exits;
+  return std::span(all.logits).subspan(exit * size, size);
+}
+
 }  // namespace
 
 const Ranking& ExitNet::ranking(plan::PolicyKind policy) const {
@@ -42,7 +49,7 @@ const Ranking& ExitNet::ranking(plan::PolicyKind policy) const {
   fail("net {}: '{}' ranks by the other nets of the plan", name, plan::to_string(policy));
 }
 
-ExitNet make_exit_net(const plan::ArchSpec& arch, plan::Precision precision, std::span<const float> route_logits,
+ExitNet make_exit_net(const family::ArchSpec& arch, plan::Precision precision, std::span<const float> route_logits,
                       std::span<const Label> route_labels, std::span<const float> validation_logits,
                       std::span<const Label> validation_labels, int classes) {
   ExitNet net{.name = net_text(arch, precision), .arch = arch, .precision = precision};
@@ -63,8 +70,7 @@ ExitNet make_exit_net(const plan::ArchSpec& arch, plan::Precision precision, std
   return net;
 }
 
-NetPool::NetPool(AnswerSource& source, plan::SearchSpace space, std::vector<int> exits)
-    : source_(source), space_(std::move(space)), exits_(std::move(exits)) {
+NetPool::NetPool(AnswerSource& source, SearchedSpaces spaces) : source_(source), spaces_(std::move(spaces)) {
   if (source_.validation_labels().empty() || source_.route_labels().empty()) {
     fail("search: expected images in the route and validation splits, found {} and {}", source_.route_labels().size(),
          source_.validation_labels().size());
@@ -76,37 +82,59 @@ const ExitNet* NetPool::find(const std::string& name) const {
   return found == nets_.end() ? nullptr : found->second.get();
 }
 
-const ExitNet& NetPool::get(const plan::ArchSpec& net, plan::Precision precision) {
+const ExitNet& NetPool::get(const family::ArchSpec& net, plan::Precision precision) {
   const std::string name = net_text(net, precision);
   if (const ExitNet* known = find(name)) return *known;
-  add(complete(net, space_), precision);
+  add(space_of(spaces_, net).space->complete(net), precision);
   if (const ExitNet* known = find(name)) return *known;
   fail("net {}: expected one that ends at an exit of the supernet", net.text());
 }
 
-void NetPool::add(const plan::ArchSpec& subnet, plan::Precision precision) {
-  space_.check(subnet);
-  const auto net_at = [&](int block) { return prefix(subnet, static_cast<std::size_t>(block) + 1); };
+void NetPool::prepare(const std::vector<std::pair<family::ArchSpec, plan::Precision>>& nets) {
+  std::vector<AskedSubnet> missing;
+  std::set<std::string> seen;
+  for (const auto& [net, precision] : nets) {
+    if (find(net_text(net, precision)) != nullptr) continue;
+    family::ArchSpec subnet = space_of(spaces_, net).space->complete(net);
+    if (seen.insert(net_text(subnet, precision)).second) missing.push_back({std::move(subnet), precision});
+  }
+  source_.prepare(missing);
+}
+
+void NetPool::add(const family::ArchSpec& subnet, plan::Precision precision) {
+  const auto& [space, exits] = space_of(spaces_, subnet);
+  space->check(subnet);
+  const auto net_at = [&](int section) { return family::prefix(subnet, static_cast<std::size_t>(section) + 1); };
   const bool known =
-      std::ranges::all_of(exits_, [&](int block) { return find(net_text(net_at(block), precision)) != nullptr; });
+      std::ranges::all_of(exits, [&](int section) { return find(net_text(net_at(section), precision)) != nullptr; });
   if (known) return;
   const AnswerSource::Answers answers = source_.answers(subnet, precision);
   const auto exit_logits = [&](const SubnetAnswers& all, std::size_t exit, std::size_t images) {
-    const std::size_t size = images * static_cast<std::size_t>(source_.classes());
-    if (all.logits.size() != exits_.size() * size) {
-      fail("subnet {}: expected answers of {} exits, found {}", all.arch, exits_.size(), all.accuracy.size());
-    }
-    return std::span(all.logits).subspan(exit * size, size);
+    if (all.logits.size() != exits.size() * images * static_cast<std::size_t>(source_.classes()))
+      fail("subnet {}: expected answers of {} exits, found {}", all.arch, exits.size(), all.accuracy.size());
+    return logits_of(all, exit, exits.size());
   };
-  for (std::size_t exit = 0; exit < exits_.size(); ++exit) {
-    const plan::ArchSpec net = net_at(exits_[exit]);
+  for (std::size_t exit = 0; exit < exits.size(); ++exit) {
+    const family::ArchSpec net = net_at(exits[exit]);
     auto& place = nets_[net_text(net, precision)];
     if (place) continue;
     place = std::make_unique<ExitNet>(
         make_exit_net(net, precision, exit_logits(answers.route, exit, source_.route_labels().size()),
                       source_.route_labels(), exit_logits(answers.validation, exit, source_.validation_labels().size()),
                       source_.validation_labels(), source_.classes()));
+    place->subnet = subnet;
+    place->exit = exit;
   }
+}
+
+ExitLogits NetPool::logits(const ExitNet& net) {
+  const AnswerSource::Answers answers = source_.answers(net.subnet, net.precision);
+  const std::size_t exits = space_of(spaces_, net.subnet).exits.size();
+  const auto part = [&](const SubnetAnswers& all) {
+    const std::span<const float> logits = logits_of(all, net.exit, exits);
+    return std::vector<float>(logits.begin(), logits.end());
+  };
+  return {part(answers.route), part(answers.validation)};
 }
 
 }  // namespace triage::search

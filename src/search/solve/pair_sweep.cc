@@ -112,11 +112,11 @@ std::uint64_t early_exits(const Evaluator& evaluator, const Structures& structur
   threshold::LevelTable<Single, threshold::MoreAccurate> best(evaluator.levels().size(), keep);
   std::uint64_t count = 0;
   for (const ExitNet* net : nets) {
-    const int last = static_cast<int>(net->arch.blocks.size()) - 1;
-    for (const int block : structures.exits) {
-      if (block >= last) break;
+    const int last = net_of(*net).last();
+    for (const int section : structures.of(net->arch).exits) {
+      if (section >= last) break;
       for (const plan::PolicyKind policy : structures.policies) {
-        const Genome genome{policy, {net_of(*net, {block})}};
+        const Genome genome{policy, {net_of(*net, {section})}};
         ++count;
         for (const OperatingPoint& point : evaluator.evaluate(genome)) {
           if (point.violation == 0) best.offer(evaluator.levels().level(point.cost), {point.accuracy, genome});

@@ -10,11 +10,10 @@ namespace {
 class PairSweep : public testing::Test {
  protected:
   explicit PairSweep(std::size_t images = 200, std::size_t subnets = 30)
-      : source_(space_, kFakeExits, images), pool_(source_, space_, kFakeExits) {
-    structures_.space = space_;
-    structures_.exits = kFakeExits;
+      : source_(fake_spaces(), images), pool_(source_, fake_spaces()) {
+    structures_.spaces = fake_spaces();
     structures_.policies = {plan::PolicyKind::confidence, plan::PolicyKind::margin};
-    for (const plan::ArchSpec& subnet : space_.sample_distinct(subnets, 1)) pool_.add(subnet);
+    for (const family::ArchSpec& subnet : structures_.spaces[0].space->sample_distinct(subnets, 1)) pool_.add(subnet);
     for (const auto& [name, net] : pool_.nets()) nets_.push_back(net.get());
   }
   Evaluator evaluator(const cost::Budgets& budgets = {}) {
@@ -36,7 +35,8 @@ class PairSweep : public testing::Test {
       for (const plan::PolicyKind policy : structures_.policies) {
         for (const ExitNet* second : nets_) note(wanted, {policy, {{first->arch, {}}, {second->arch, {}}}});
         for (int block : {1, 2}) {
-          if (block + 1 < std::ssize(first->arch.blocks)) note(wanted, {policy, {{first->arch, {block}}}});
+          if (block + 1 < static_cast<int>(family::sections(first->arch)))
+            note(wanted, {policy, {{first->arch, {block}}}});
         }
       }
     }
@@ -49,7 +49,6 @@ class PairSweep : public testing::Test {
     EXPECT_EQ(found, wanted);
   }
 
-  plan::SearchSpace space_ = plan::SearchSpace::parse(kFakeSpace);
   FakeAnswers source_;
   NetPool pool_;
   FakeCosts costs_;

@@ -1,9 +1,9 @@
-// What every exit of a subnet says about every image of a split, kept in one SQLite file: an answer is asked for once,
-// and searches over subnets, exits and thresholds read it from here.
+// What every exit of a subnet says about every image of a split, kept in one SQLite file or in a database that many
+// machines share: an answer is asked for once, and searches over subnets, exits and thresholds read it from here.
 //
-// A file belongs to one supernet's weights, one data set, one split and one way to recalibrate; another one is refused
+// A store belongs to one supernet's weights, one data set, one split and one way to recalibrate; another one is refused
 // with both sides named. An insert is a transaction: a process that is killed loses at most the subnet it was at.
-// One object per thread; several processes may work on one file.
+// One object per thread; several processes may work on one store (who asks which subnet: subnet_work.h).
 #pragma once
 
 #include <memory>
@@ -13,7 +13,7 @@
 
 #include "core/files/file.h"
 #include "core/label.h"
-#include "plan/arch.h"
+#include "family/arch.h"
 
 namespace triage::search {
 
@@ -36,11 +36,14 @@ class LogitStore {
  public:
   // Opens the file or makes it. `labels`: of the split's images. Throws Error.
   LogitStore(const fs::path& file, const StoreKey& key, int classes, const std::vector<Label>& labels);
+  // The store called `name` in a database; location: see open_database() in sql.h.
+  LogitStore(const std::string& location, const std::string& name, const StoreKey& key, int classes,
+             const std::vector<Label>& labels);
   ~LogitStore();
   LogitStore(LogitStore&&) noexcept;
 
-  bool has(const plan::ArchSpec& subnet) const;
-  std::optional<SubnetAnswers> find(const plan::ArchSpec& subnet) const;
+  bool has(const family::ArchSpec& subnet) const;
+  std::optional<SubnetAnswers> find(const family::ArchSpec& subnet) const;
   void insert(const SubnetAnswers& answers);  // replaces what there was; Error when sizes do not fit
   std::vector<SubnetAnswers> list() const;    // without logits, in the order of their insertion
 

@@ -24,19 +24,19 @@ TEST(LogitStore, KeepsWhatWasInserted) {
   const fs::path file = directory / "store.sqlite";
   {
     LogitStore store(file, kKey, 3, kLabels);
-    EXPECT_FALSE(store.has(plan::ArchSpec::parse("8-16")));
+    EXPECT_FALSE(store.has(family::ArchSpec::parse("8-16")));
     store.insert(answers("8-16", -1));
     store.insert(answers("8-8", 2));
     store.insert(answers("8-16", 1));  // again
   }
   const LogitStore store(file, kKey, 3, kLabels);
   EXPECT_EQ(store.list().size(), 2u);
-  const auto found = store.find(plan::ArchSpec::parse("8-16"));
+  const auto found = store.find(family::ArchSpec::parse("8-16"));
   ASSERT_TRUE(found);
   EXPECT_EQ(found->logits, answers("8-16", 1).logits);  // quarters are exact in half precision
   EXPECT_EQ(found->accuracy, (std::vector<double>{0.5, 0.75}));
   EXPECT_EQ(found->macs, 1000);
-  EXPECT_FALSE(store.find(plan::ArchSpec::parse("9-9")));
+  EXPECT_FALSE(store.find(family::ArchSpec::parse("9-9")));
 }
 
 TEST(LogitStore, RefusesWhatBelongsToSomethingElse) {
@@ -65,7 +65,7 @@ std::string said(const fs::path& file) {
   std::string text;
   for (const SubnetAnswers& each : store.list())
     text += std::format("{} {} {} {}\n", each.arch, each.macs, each.parameters, Json(each.accuracy).dump());
-  for (const char* arch : {"8-16", "8-8"}) text += Json(store.find(plan::ArchSpec::parse(arch))->logits).dump();
+  for (const char* arch : {"8-16", "8-8"}) text += Json(store.find(family::ArchSpec::parse(arch))->logits).dump();
   return text;
 }
 

@@ -17,8 +17,12 @@ std::int64_t SqlRow::integer(std::size_t column) const {
   return value;
 }
 
+bool is_server(const std::string& location) {
+  return location.starts_with("postgresql://") || location.starts_with("postgres://");
+}
+
 std::unique_ptr<SqlDatabase> open_database(const std::string& location) {
-  if (location.starts_with("postgresql://") || location.starts_with("postgres://")) return open_postgres(location);
+  if (is_server(location)) return open_postgres(location);
   if (const std::size_t scheme = location.find("://"); scheme != std::string::npos) {
     fail("{}: expected a file or postgresql://user@host:port/database, found {}", shown_location(location),
          location.substr(0, scheme + 3));

@@ -1,6 +1,6 @@
 // The one face that SQLite (a file, several processes of one machine) and PostgreSQL (a server, many machines) show to
-// the code that stores something in them. Statements are the same text for both: placeholders $1, $2, ..., columns TEXT
-// and BIGINT, no dialect.
+// the code that stores something in them. Statements are the same text for both: placeholders $1, $2, ..., columns
+// TEXT, BIGINT and BYTEA, no dialect.
 //
 // Writers take turns: a SqlTransaction excludes every other one on the same database, from its start until what it
 // wrote can be read by all. So an id that is "the largest and one" within it rises in the order in which others see it.
@@ -17,7 +17,10 @@
 
 namespace triage::search {
 
-using SqlValue = std::variant<std::int64_t, std::string>;
+struct SqlBytes {  // of a column of type BYTEA
+  std::string bytes;
+};
+using SqlValue = std::variant<std::int64_t, std::string, SqlBytes>;
 
 class SqlRow {
  public:
@@ -42,6 +45,10 @@ class SqlDatabase {
   virtual SqlResult run(const std::string& statement, const std::vector<SqlValue>& values = {}) = 0;
   // Milliseconds since 1970 by the clock that all users of the database share.
   virtual std::int64_t now_ms() = 0;
+  // A name of this connection by which others can ask whether it has ended; empty where only processes end (SQLite).
+  virtual std::string session() { return {}; }
+  // True only when it is certain that this session's connection has ended.
+  virtual bool ended(const std::string& /*session*/) { return false; }
   // The location as messages may show it: without a password.
   const std::string& origin() const { return origin_; }
 
@@ -80,6 +87,7 @@ class SqlTransaction {
 // in
 // ~/.pgpass than written there.
 std::unique_ptr<SqlDatabase> open_database(const std::string& location);
+bool is_server(const std::string& location);  // begins as one of PostgreSQL's
 
 // The same without what could be a password.
 std::string shown_location(const std::string& location);

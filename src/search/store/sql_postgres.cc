@@ -1,8 +1,10 @@
 // SqlDatabase on a PostgreSQL server.
 #include <libpq-fe.h>
 
+#include <format>
 #include <memory>
 #include <pqxx/pqxx>
+#include <random>
 #include <string_view>
 
 #include "core/error.h"
@@ -13,6 +15,12 @@ namespace {
 
 // Writers take turns by this lock of the server; the server frees it after the commit can be seen. The number is ours.
 constexpr std::int64_t kWriters = 0x7472696167650001;
+
+// A session is a number whose lock its connection holds: the server frees it when the connection ends. The first number
+// of these locks is ours.
+constexpr std::int64_t kSessions = 0x74726961;
+
+constexpr pqxx::oid kByteaType = 17;  // of the server's catalogue, the same in each
 
 // A transaction must see what was committed while it waited for its turn. A machine that vanishes within its turn must
 // not block the others for longer than they wait.
@@ -44,6 +52,15 @@ void check_location(const std::string& location, const std::string& origin) {
   }
 }
 
+void append(pqxx::params& parameters, const auto& value) { parameters.append(value); }
+void append(pqxx::params& parameters, const SqlBytes& value) { parameters.append(pqxx::binary_cast(value.bytes)); }
+
+std::string cell_of(const pqxx::field& field) {
+  if (field.is_null() || field.type() != kByteaType) return std::string(field.view());
+  const auto bytes = field.as<pqxx::bytes>();
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
 class PostgresDatabase final : public SqlDatabase {
   static constexpr const char* kLost = "the connection is lost";
 
@@ -70,13 +87,13 @@ class PostgresDatabase final : public SqlDatabase {
   SqlResult run(const std::string& statement, const std::vector<SqlValue>& values) override {
     return translated(kLost, [&] {
       pqxx::params parameters;
-      for (const SqlValue& value : values) std::visit([&](const auto& typed) { parameters.append(typed); }, value);
+      for (const SqlValue& value : values) std::visit([&](const auto& typed) { append(parameters, typed); }, value);
       const pqxx::result answer = transaction_ ? transaction_->exec(statement, parameters)
                                                : pqxx::nontransaction(*connection_).exec(statement, parameters);
       SqlResult result;
       for (const auto& row : answer) {
         std::vector<std::string> cells;
-        for (const auto& field : row) cells.emplace_back(field.view());
+        for (const auto& field : row) cells.push_back(cell_of(field));
         result.rows.emplace_back(std::move(cells));
       }
       result.changed = static_cast<std::int64_t>(answer.affected_rows());
@@ -89,7 +106,24 @@ class PostgresDatabase final : public SqlDatabase {
     return run("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)", {}).rows.at(0).integer(0);
   }
 
+  std::string session() override {
+    std::random_device random;
+    while (session_.empty()) {
+      const std::string number = std::to_string(random() % 1'000'000'000);
+      if (lock("pg_try_advisory_lock", number)) session_ = number;
+    }
+    return session_;
+  }
+  bool ended(const std::string& session) override {
+    const bool number = session.find_first_not_of("0123456789") == std::string::npos && session.size() < 10;
+    return number && session != session_ && lock("pg_try_advisory_xact_lock_shared", session);
+  }
+
  private:
+  bool lock(const std::string& function, const std::string& session) {
+    const std::string statement = std::format("SELECT {}(CAST($1 AS INTEGER), CAST($2 AS INTEGER))", function);
+    return run(statement, {kSessions, session}).rows.at(0).text(0) == "t";
+  }
   void begin() override {
     translated(kLost, [&] {
       auto transaction = std::make_unique<pqxx::work>(*connection_);
@@ -103,6 +137,7 @@ class PostgresDatabase final : public SqlDatabase {
   }
   void rollback() noexcept override { transaction_.reset(); }
 
+  std::string session_;  // empty: not asked for yet
   std::unique_ptr<pqxx::connection> connection_;
   std::unique_ptr<pqxx::work> transaction_;  // destroyed before the connection
 };

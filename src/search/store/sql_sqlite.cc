@@ -10,6 +10,11 @@
 namespace triage::search {
 namespace {
 
+void bind(SQLite::Statement& query, const std::string& place, const auto& value) { query.bind(place, value); }
+void bind(SQLite::Statement& query, const std::string& place, const SqlBytes& value) {
+  query.bind(place, value.bytes.data(), static_cast<int>(value.bytes.size()));
+}
+
 class SqliteDatabase final : public SqlDatabase {
   template <class Body>
   auto translated(Body&& body) const {
@@ -28,7 +33,8 @@ class SqliteDatabase final : public SqlDatabase {
     return translated([&] {
       SQLite::Statement query(*database_, statement);
       for (std::size_t i = 0; i < values.size(); ++i) {
-        std::visit([&](const auto& value) { query.bind(std::format("${}", i + 1), value); }, values[i]);
+        const std::string place = std::format("${}", i + 1);
+        std::visit([&](const auto& value) { bind(query, place, value); }, values[i]);
       }
       SqlResult result;
       while (query.executeStep()) {

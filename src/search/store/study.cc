@@ -1,21 +1,15 @@
 // Tables, one row per: study (name, identity) < batch (worker, lease, done, summary), trial (genome, points as JSON).
 // Every change is a SqlTransaction, so changes of several workers happen one after the other; see sql.h for what that
-// means for ids. A worker is "host:pid:start": the start tells a process from a later one with the same pid.
+// means for ids.
 #include "search/store/study.h"
 
-#include <signal.h>
-#include <unistd.h>
-
 #include <bit>
-#include <cerrno>
-#include <charconv>
 #include <cmath>
-#include <fstream>
-#include <sstream>
-#include <system_error>
+#include <set>
 
 #include "core/warning.h"
-#include "search/store/sql.h"
+#include "search/store/identity.h"
+#include "search/store/worker.h"
 
 namespace triage::search {
 namespace {
@@ -32,95 +26,6 @@ constexpr const char* kStudyTables[] = {
     "seed BIGINT NOT NULL, genome TEXT NOT NULL, origin TEXT NOT NULL, points TEXT NOT NULL, "
     "PRIMARY KEY (study, id), UNIQUE (study, genome))",
 };
-
-// --- workers
-
-// The first line of a file of /proc; empty when it cannot be read.
-std::string proc_line(const std::string& file) {
-  std::ifstream in(file);
-  std::string line;
-  std::getline(in, line);
-  return line;
-}
-
-// Two machines may share a name, and two containers a machine: neither sees the other's processes. Hence the boot and
-// the process namespace.
-std::string host_id() {
-  char name[256] = "";
-  ::gethostname(name, sizeof name - 1);
-  std::error_code ignored;
-  const std::string space = fs::read_symlink("/proc/self/ns/pid", ignored).string();  // "pid:[4026531836]"
-  const std::string boot = proc_line("/proc/sys/kernel/random/boot_id").substr(0, 8);
-  std::string id = std::format("{}/{}/", name, boot);
-  for (const char c : space) {
-    if (c >= '0' && c <= '9') id += c;
-  }
-  return id;
-}
-
-struct ProcessState {
-  bool readable = false, ended = false;
-  std::int64_t start = 0;  // clock ticks since boot
-};
-
-ProcessState process_state(std::int64_t pid) {
-  const std::string line = proc_line(std::format("/proc/{}/stat", pid));
-  const std::size_t name_end = line.rfind(')');  // the name may hold anything
-  if (name_end == std::string::npos) return {};
-  std::istringstream fields(line.substr(name_end + 1));
-  std::string state, skipped;
-  fields >> state;
-  for (int field = 4; field < 22; ++field) fields >> skipped;
-  ProcessState result;
-  result.ended = state == "Z" || state == "X";
-  result.readable = static_cast<bool>(fields >> result.start);
-  return result;
-}
-
-std::string this_worker() {
-  const auto pid = static_cast<std::int64_t>(::getpid());
-  return std::format("{}:{}:{}", host_id(), pid, process_state(pid).start);
-}
-
-// True only when it is certain: a worker of this host whose process does not run any more.
-bool is_gone(const std::string& worker, const std::string& host) {
-  if (!worker.starts_with(host + ":")) return false;
-  std::int64_t pid = 0, start = 0;
-  const char* const end = worker.data() + worker.size();
-  const auto [colon, error] = std::from_chars(worker.data() + host.size() + 1, end, pid);
-  if (error != std::errc() || colon == end || pid <= 0) return false;
-  if (std::from_chars(colon + 1, end, start).ec != std::errc()) return false;
-  if (::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH) return true;
-  const ProcessState now = process_state(pid);
-  return now.readable && (now.ended || now.start != start);
-}
-
-// --- what is stored
-
-// Where two identities differ first, empty when they do not.
-std::string first_difference(const Json& expected, const Json& found, const std::string& field) {
-  if (!expected.is_object() || !found.is_object()) {
-    return expected == found ? "" : std::format("{}: expected {}, found {}", field, expected.dump(), found.dump());
-  }
-  const auto inner = [&](const std::string& key) { return field.empty() ? key : field + "." + key; };
-  for (const auto& [key, value] : expected.items()) {
-    if (!found.contains(key)) return std::format("{}: expected {}, found nothing", inner(key), value.dump());
-    const std::string difference = first_difference(value, found[key], inner(key));
-    if (!difference.empty()) return difference;
-  }
-  for (const auto& [key, value] : found.items()) {
-    if (!expected.contains(key)) return std::format("{}: expected nothing, found {}", inner(key), value.dump());
-  }
-  return "";
-}
-
-// Bytes that are no UTF-8 (file names may have them) are replaced.
-std::string json_text(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
-
-std::string object_text(const Json& json, const std::string& where) {
-  if (!json.is_object()) JsonReader(json, where).fail_here("an object");
-  return json_text(json);
-}
 
 // Bytes that are no UTF-8 are replaced before the checksum is made: what is read back is what it is of.
 std::string sealed_text(const Json& json, const std::string& where) {
@@ -188,31 +93,14 @@ std::vector<TrialPoint> parse_points(const Json& json, const std::string& where)
 
 struct Study::Impl {
   Impl(const std::string& location, const std::string& name, const Json& identity, const StudyOptions& options)
-      : database(open_database(location)), host(host_id()), worker(this_worker()) {
+      : database(open_database(location)), worker(this_worker(*database)) {
     if (!(options.lease_seconds > 0 && options.lease_seconds < 1e9)) {
       fail("{}: lease: expected seconds above 0, found {}", database->origin(), options.lease_seconds);
     }
     lease_ms = static_cast<std::int64_t>(std::ceil(options.lease_seconds * 1000));
-    const std::string text = object_text(identity, database->origin() + ": identity");
     SqlTransaction transaction(*database);
     for (const char* table : kStudyTables) database->run(table);
-    const auto rows = database->run("SELECT id, format, identity FROM triage_studies WHERE name = $1", {name}).rows;
-    if (rows.empty()) {
-      study = number("SELECT COALESCE(MAX(id) + 1, 1) FROM triage_studies", {});
-      database->run("INSERT INTO triage_studies (id, name, format, identity) VALUES ($1, $2, $3, $4)",
-                    {study, name, kStudyFormat, text});
-    } else {
-      study = rows[0].integer(0);
-      const std::string where = std::format("{}: study \"{}\"", database->origin(), name);
-      if (rows[0].integer(1) != kStudyFormat) {
-        fail("{}: format: expected {}, found {}", where, kStudyFormat, rows[0].integer(1));
-      }
-      const Json found = parse_json(rows[0].text(2), where + ": identity");
-      const std::string difference = first_difference(parse_json(text, where), found, "");
-      if (!difference.empty()) {
-        fail("{} belongs to something else: {}. Use another name, or another database.", where, difference);
-      }
-    }
+    study = open_named(*database, {.table = "triage_studies", .what = "study", .format = kStudyFormat}, name, identity);
     transaction.commit();
   }
 
@@ -221,7 +109,7 @@ struct Study::Impl {
   }
 
   std::unique_ptr<SqlDatabase> database;
-  std::string host, worker;
+  std::string worker;
   std::int64_t study = 0, lease_ms = 0;
 };
 
@@ -241,7 +129,7 @@ StudyBatch Study::claim() {
       {impl_->study});
   for (const SqlRow& row : open.rows) {
     if (!row.text(4).empty()) fail("{}: damaged: batch {} has a result, found it open", database.origin(), row.text(0));
-    if (now < row.integer(2) && !is_gone(row.text(1), impl_->host)) continue;
+    if (now < row.integer(2) && !is_gone(database, row.text(1))) continue;
     const std::int64_t id = row.integer(0), attempt = row.integer(3) + 1;
     database.run("UPDATE triage_batches SET worker = $1, lease_end = $2, attempt = $3 WHERE study = $4 AND id = $5",
                  {impl_->worker, lease_end, attempt, impl_->study, id});
@@ -325,6 +213,18 @@ std::vector<Json> Study::history() const {
 
 std::size_t Study::size() const {
   return static_cast<std::size_t>(impl_->number("SELECT COUNT(*) FROM triage_trials WHERE study = $1", {impl_->study}));
+}
+
+std::size_t Study::workers() const {
+  SqlDatabase& database = *impl_->database;
+  const std::int64_t now = database.now_ms();
+  std::set<std::string> workers;
+  const SqlResult open =
+      database.run("SELECT worker, lease_end FROM triage_batches WHERE study = $1 AND done = 0", {impl_->study});
+  for (const SqlRow& row : open.rows) {
+    if (now < row.integer(1) && !is_gone(database, row.text(0))) workers.insert(row.text(0));
+  }
+  return workers.size();
 }
 
 }  // namespace triage::search

@@ -52,7 +52,8 @@ class Study {
   Study& operator=(Study&&) noexcept;
 
   // The next piece of work: the lowest batch that was given up, else a new number (0, 1, 2, ...). A batch is given up
-  // when its process is gone (seen at once on the same machine) or its lease has run out.
+  // when its process is gone (seen at once on the same machine, and where its connection to PostgreSQL has ended) or
+  // its lease has run out.
   StudyBatch claim();
 
   // Records the batch as done with its trials, in one transaction; trials whose genome the study has are left out.
@@ -64,7 +65,8 @@ class Study {
   std::vector<Trial> trials_after(std::uint64_t last_id) const;
   // The summaries of the batches that are done, by rising batch; the field "batch" of each is its number.
   std::vector<Json> history() const;
-  std::size_t size() const;  // trials
+  std::size_t size() const;     // trials
+  std::size_t workers() const;  // that hold a claim now
 
  private:
   struct Impl;

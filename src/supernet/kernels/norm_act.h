@@ -1,7 +1,8 @@
-// [2x2 max pool] + batch norm (scale fixed to 1, learned bias) + ReLU, forward and backward, in few passes over memory.
+// [2x2 max pool] + batch norm (learned bias) + ReLU, forward and backward, in few passes over memory.
 //
 // x is a convolution's output; z its 2x2 max pool (or x itself without a pool); y = relu((z - mean) * rstd + bias), of
-// a residual layer relu((z - mean) * rstd + bias + what the Identity beside it passes on).
+// a residual layer relu((z - mean) * rstd + bias + what the Identity beside it passes on). A learned scale is part of
+// rstd; without a ReLU y has no least value.
 // Layout: activations are channels last, dense ([N,H,W,C]), T is bf16 or float; everything per channel is fp32 [C].
 // An odd last row or column is dropped by the pool, as in PyTorch; ties go to the first of a window.
 // The functions work on any range of images, so a caller can run them on what a convolution has just left in the cache;
@@ -37,8 +38,9 @@ struct NormActShape {
 // What normalises: per channel [C].
 struct Norm {
   const float* mean;
-  const float* rstd;  // 1 / sqrt(variance + epsilon)
+  const float* rstd;  // 1 / sqrt(variance + epsilon), times the scale where there is one
   const float* bias;
+  float least = 0;  // of y: -infinity without a ReLU
 };
 
 // What a residual layer adds before its ReLU: [N,H,W,channels], whose first min(channels, C) channels count. None when
@@ -65,7 +67,7 @@ void norm_relu(const NormActShape& shape, const T* z, const Norm& norm, T* y, co
 template <class T>
 void norm_act_inference(const NormActShape& shape, const T* x, const Norm& norm, T* y);
 
-// Backward, with g = dy where y > 0, else 0, and n = shape.count() of the whole batch:
+// Backward of a ReLU, with g = dy where y > 0, else 0, and n = shape.count() of the whole batch:
 // partial sums ([groups][2][C]) of g and of g * (z - mean) * rstd,
 template <class T>
 void norm_backward_sums(const NormActShape& shape, const T* dy, const T* z, const Norm& norm, float* partial);
@@ -80,8 +82,8 @@ void norm_backward_input(const NormActShape& shape, const T* dy, const T* z, con
                          const Norm& norm, const float* mean_g, const float* mean_gz, T* dx);
 
 // A residual layer's backward. Its ReLU's mask is no function of z: relu_backward applies it (g = dy where y > 0, else
-// 0), and a bias of +infinity lets all of g pass the functions above. add_identity_gradient adds g to dx
-// [N,H,W,inputs], the gradient of what the identity passed on.
+// 0), and a bias of +infinity lets all of g pass the functions above, as where there is no ReLU. add_identity_gradient
+// adds g to dx [N,H,W,inputs], the gradient of what the identity passed on.
 template <class T>
 void relu_backward(const NormActShape& shape, const T* dy, const T* y, T* g);
 template <class T>

@@ -73,16 +73,17 @@ template <class Body>
 template <int W>
 struct LoadedNorm {
   [[gnu::always_inline]] LoadedNorm(const Norm& norm, int c)
-      : mean(load<W>(norm.mean + c)), rstd(load<W>(norm.rstd + c)), bias(load<W>(norm.bias + c)) {}
+      : mean(load<W>(norm.mean + c)), rstd(load<W>(norm.rstd + c)), bias(load<W>(norm.bias + c)), least(norm.least) {}
   [[gnu::always_inline]] typename Lanes<W>::F hat(typename Lanes<W>::F z) const { return (z - mean) * rstd; }
-  [[gnu::always_inline]] typename Lanes<W>::F relu(typename Lanes<W>::F z) const { return positive(hat(z) + bias); }
+  [[gnu::always_inline]] typename Lanes<W>::F relu(typename Lanes<W>::F z) const { return limited(hat(z) + bias); }
   [[gnu::always_inline]] typename Lanes<W>::F relu(typename Lanes<W>::F z, typename Lanes<W>::F beside) const {
-    return positive(hat(z) + bias + beside);
+    return limited(hat(z) + bias + beside);
   }
-  [[gnu::always_inline]] static typename Lanes<W>::F positive(typename Lanes<W>::F y) {
-    return y < 0 ? typename Lanes<W>::F{} : y;  // a NaN stays one
+  [[gnu::always_inline]] typename Lanes<W>::F limited(typename Lanes<W>::F y) const {
+    return y < least ? typename Lanes<W>::F{} + least : y;  // a NaN stays one
   }
   typename Lanes<W>::F mean, rstd, bias;
+  float least;
 };
 
 // Pixels in runs that fit the first-level cache; per run the channels outside, so that sums and parameters stay in

@@ -1,10 +1,10 @@
-// Augmentation and normalisation of a batch as tensor operations on its device: the same draws (data/augment.h), the
+// Augmentation and normalisation of a batch as tensor operations on its device: the same draws (data/draws.h), the
 // same bits as the CPU's.
 #pragma once
 
-#include <torch/types.h>
-
 #include "data/loader.h"
+#include "train/device/pixel_tensors.h"
+#include "train/labels.h"
 
 namespace triage::train {
 
@@ -15,15 +15,19 @@ class DeviceImages {
   DeviceImages(const data::Dataset& data, const data::Normalization& normalization, data::PixelType type,
                at::Device device);
 
-  // draws: [n, data::kDrawColumns] int32 on the device, a row of data::draw_rows() for each image.
-  at::Tensor augmented(const at::Tensor& draws, int cutout) const;  // [n, C, H, W] of `type`, channels last
-  at::Tensor labels(const at::Tensor& draws) const;                 // [n] int64
+  // draws: [n, data::kDrawColumns] int32 on the device, a row of data::draw_rows() for each image; options: what they
+  // were drawn for.
+  at::Tensor augmented(const at::Tensor& draws, const data::AugmentOptions& options) const;  // [n, C, H, W] of `type`,
+                                                                                             // channels last
+  Labels labels(const at::Tensor& draws, const data::AugmentOptions& options) const;
 
-  std::uint64_t bytes() const { return static_cast<std::uint64_t>(pixels_.numel()); }
+  std::uint64_t bytes() const { return static_cast<std::uint64_t>(stored_.pixels.numel()); }
 
  private:
-  int height_, width_, channels_;
-  at::Tensor pixels_;  // [images * height * width, channels] uint8
+  // [n * H * W, C] int32: bytes as a network's values are looked up for.
+  at::Tensor pixels(const at::Tensor& draws, const data::AugmentOptions& options) const;
+
+  StoredImages stored_;
   at::Tensor labels_;  // [images] int64
   at::Tensor values_;  // [channels * 256]: what a byte of a channel becomes
   at::Tensor rows_, columns_, channel_offsets_;

@@ -1,18 +1,19 @@
-// The steps of a training on a device: the images lie there, a table of the epoch's draws is moved there once an epoch,
-// and from then on the host only asks for the next step. Nothing waits for the device until sums() is asked for.
+// The steps of a training on a device: the images lie there or are sent ahead of the steps (step_images.h), tables of
+// what changes from step to step are moved there once an epoch, and the host only asks for the next step. Nothing waits
+// for the device until sums() is asked for.
 #pragma once
 
 #include <future>
 #include <memory>
 
-#include "train/device/augment_tensors.h"
 #include "train/device/step_graph.h"
+#include "train/device/step_images.h"
 #include "train/sandwich.h"
 #include "train/session.h"
 
 namespace triage::train {
 
-// Whether a job's steps are made so: as it says, or else on a GPU with room for the images.
+// Whether a job's steps are made so: on a GPU, or where it says how.
 bool steps_on_device(const TrainJob& job);
 
 class DeviceSteps {
@@ -30,32 +31,32 @@ class DeviceSteps {
   // Moves what the device has added up into the session's sums of the epoch; waits for the device.
   void sums();
 
-  // The first batches of the loader's stream of `options`, each [batch, C, H, W]; it may have another seed and other
-  // augmentation than the steps.
-  std::vector<at::Tensor> first_batches(const data::LoaderOptions& options, int count) const;
+  // StepImages::first_batches().
+  std::vector<at::Tensor> first_batches(const data::LoaderOptions& options, int count) const {
+    return images_->first_batches(options, count);
+  }
 
  private:
   struct Epoch {  // tables on the host
-    std::vector<std::int32_t> draws;
     at::Tensor scalars, subnets;
   };
   Epoch make_epoch(std::uint64_t epoch) const;
   void begin_epoch(std::uint64_t epoch);
-  void work();  // of a step
-  void ask_teacher(std::uint64_t epoch);
-  SandwichLoss learn(const at::Tensor& draws, const at::Tensor& images, const at::Tensor& labels);  // adds gradients
+  void work();                                   // of a step
+  SandwichLoss learn(const DeviceBatch& batch);  // adds gradients
   std::string memory_message();
 
   const TrainJob& job_;
   Session& session_;
-  const data::LoaderOptions loading_;
   const std::uint64_t total_, per_epoch_;
-  std::vector<plan::ArchSpec> fixed_;  // the subnets of every step
-  bool random_;                        // and others, that the step draws
-  std::unique_ptr<DeviceImages> images_;
-  // On the device, for the graph: rows of the epoch, [rate, share of the average] of each step, subnets of each step.
-  at::Tensor draws_, scalars_, subnets_, counter_, places_, added_;
-  at::Tensor teacher_view_;  // [images, classes]: what the teacher says in this epoch's view
+  std::vector<family::ArchSpec> fixed_;  // the subnets of every step
+  bool random_;                          // and others, that the step draws,
+  bool grouped_;                         // run together; else one after the other, and no step is captured
+  std::optional<TeacherView> teacher_;
+  std::unique_ptr<StepImages> images_;
+  // On the device, for the graph: [rate, share of the average, bias corrections] of each step of the epoch, subnets of
+  // each step, the number of the step in the epoch.
+  at::Tensor scalars_, subnets_, counter_, added_;
   std::future<Epoch> next_;
   std::uint64_t next_epoch_ = 0, current_epoch_ = ~std::uint64_t{0};
   std::unique_ptr<StepGraph> graph_;  // last: its end waits for the device

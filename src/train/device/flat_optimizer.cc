@@ -67,14 +67,18 @@ FlatOptimizer::FlatOptimizer(const std::vector<supernet::ParameterGroup>& groups
   }
 }
 
-void FlatOptimizer::adopt_momentum(const supernet::NamedTensors& momentum) {
-  std::vector<at::Tensor> tensors;
-  for (const supernet::NamedTensor& t : momentum) tensors.push_back(t.tensor);
-  momentum_ = flatten(tensors);
-  std::int64_t offset = 0;
-  for (Group& group : groups_) {
-    group.momentum = momentum_.narrow(0, offset, group.weights.numel());
-    offset += group.weights.numel();
+void FlatOptimizer::adopt_optimizer(const supernet::NamedTensors& state) {
+  std::size_t parameters = 0;
+  for (const Group& group : groups_) parameters += group.count;
+  for (std::size_t first = 0; first < state.size(); first += parameters) {
+    std::vector<at::Tensor> tensors;
+    for (std::size_t i = first; i < first + parameters; ++i) tensors.push_back(state[i].tensor);
+    const at::Tensor flat = flatten(tensors);
+    std::int64_t offset = 0;
+    for (Group& group : groups_) {
+      group.buffers.push_back(flat.narrow(0, offset, group.weights.numel()));
+      offset += group.weights.numel();
+    }
   }
 }
 
@@ -86,12 +90,30 @@ void FlatOptimizer::adopt_average(const supernet::NamedTensors& average) {
 
 void FlatOptimizer::zero_gradients() { gradients_.zero_(); }
 
-void FlatOptimizer::step(const at::Tensor& rate, double momentum) {
+void FlatOptimizer::clip(double limit) {
+  const at::NoGradGuard no_grad;
+  gradients_.mul_((limit / (at::linalg_vector_norm(gradients_) + supernet::kClipEpsilon)).clamp_max(1));
+}
+
+void FlatOptimizer::sgd_step(const at::Tensor& rate, double momentum) {
   const at::NoGradGuard no_grad;
   for (Group& group : groups_) {
     const at::Tensor decayed = at::add(group.gradients, group.weights, group.weight_decay);
-    group.momentum.mul_(momentum).add_(decayed);
-    group.weights.addcmul_(at::add(decayed, group.momentum, momentum), rate, -group.lr_multiplier);
+    at::Tensor& velocity = group.buffers[0];
+    velocity.mul_(momentum).add_(decayed);
+    group.weights.addcmul_(at::add(decayed, velocity, momentum), rate, -group.lr_multiplier);
+  }
+}
+
+void FlatOptimizer::adamw_step(const at::Tensor& rate, const supernet::AdamWOptions& options,
+                               const at::Tensor& first_correction, const at::Tensor& second_correction) {
+  const at::NoGradGuard no_grad;
+  for (Group& group : groups_) {
+    group.buffers[0].lerp_(group.gradients, 1 - options.beta1);
+    group.buffers[1].mul_(options.beta2).addcmul_(group.gradients, group.gradients, 1 - options.beta2);
+    if (group.weight_decay > 0) group.weights.mul_(1 - rate * (group.lr_multiplier * group.weight_decay));
+    const at::Tensor scale = group.buffers[1].sqrt().mul_(second_correction).add_(options.epsilon);
+    group.weights.addcmul_(group.buffers[0].div(scale), rate * first_correction, -group.lr_multiplier);
   }
 }
 

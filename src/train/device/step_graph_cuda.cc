@@ -36,8 +36,16 @@ class CapturedSteps : public StepGraph {
     }
     if (!captured_) {
       stream_.synchronize();
-      graph_.capture_begin();
-      work_();
+      allocator::emptyCache();  // the graph has memory of its own, and none is given back during a capture
+      // Other threads may go on: one sends batches (sent_images.cc).
+      graph_.capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
+      try {
+        work_();
+      } catch (const c10::OutOfMemoryError&) {
+        graph_.capture_end();
+        graph_.reset();
+        throw;
+      }
       graph_.capture_end();
       captured_ = true;
     }

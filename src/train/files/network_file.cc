@@ -1,6 +1,7 @@
 #include "train/files/network_file.h"
 
 #include "core/files/file.h"
+#include "supernet/modules/elastic_network.h"
 #include "train/files/archive_check.h"
 
 namespace triage::train {
@@ -9,21 +10,28 @@ namespace {
 constexpr int kNetworkVersion = 1;
 constexpr const char* kAbout = "about";
 
-Json describe(const supernet::NetworkImpl& network, const NetworkAbout& about) {
-  const supernet::NetworkOptions& options = network.options();
-  return {{"kind", "triage network"},
-          {"version", kNetworkVersion},
-          {"space", network.space().text()},
-          {"input", to_json(network.input())},
-          {"classes", about.classes},
-          {"exits", options.exits},
-          {"features_block", options.features_block},
-          {"head_scale", options.head_scale},
-          {"epsilon", options.epsilon},
-          {"residual", options.residual},
-          {"mean", about.normalization.mean},
-          {"stddev", about.normalization.stddev},
-          {"identity", about.identity}};
+// What the family's networks have of their own, between the exits and the normalisation.
+Json options_of(const supernet::AnyNetworkImpl& network) {
+  if (const auto* plain = dynamic_cast<const supernet::NetworkImpl*>(&network)) {
+    const supernet::NetworkOptions& options = plain->options();
+    return {{"features_block", options.features_block},
+            {"head_scale", options.head_scale},
+            {"epsilon", options.epsilon},
+            {"residual", options.residual}};
+  }
+  const supernet::ElasticOptions& options = dynamic_cast<const supernet::ElasticNetworkImpl&>(network).options();
+  return {{"features_block", options.features_section}, {"epsilon", options.epsilon}};
+}
+
+Json describe(const supernet::AnyNetworkImpl& network, const NetworkAbout& about) {
+  Json json = {
+      {"kind", "triage network"},          {"version", kNetworkVersion}, {"space", network.any_space()->text()},
+      {"input", to_json(network.input())}, {"classes", about.classes},   {"exits", network.exits()}};
+  json.update(options_of(network));
+  json["mean"] = about.normalization.mean;
+  json["stddev"] = about.normalization.stddev;
+  json["identity"] = about.identity;
+  return json;
 }
 
 // Of all tensors: names, types, shapes and values.
@@ -47,24 +55,35 @@ void check_contents(Json& about, const Tensors& tensors, const std::string& orig
     fail("{}: damaged: its tensors: expected SHA-256 {}, found {}", origin, expected, found);
 }
 
-supernet::NetworkOptions read_options(const JsonReader& about, bool bf16) {
+supernet::AnyNetwork empty_network(const JsonReader& about, int classes, bool bf16) {
+  const auto space = family::AnySpace::parse(about.get<std::string>("space"));
+  const plan::InputShape input = plan::input_shape_from_json(about.at("input"));
+  const auto exits = about.get<std::vector<int>>("exits");
+  const int features = about.get<int>("features_block");
+  const double epsilon = about.get<double>("epsilon");
+  if (!space.is_plain()) {
+    return std::make_shared<supernet::ElasticNetworkImpl>(
+        space->text(), input, classes,
+        supernet::ElasticOptions{.bf16 = bf16, .features_section = features, .epsilon = epsilon, .exits = exits},
+        /*seed=*/0);
+  }
   supernet::NetworkOptions options;
   options.bf16 = bf16;
-  options.exits = about.get<std::vector<int>>("exits");
-  options.features_block = about.get<int>("features_block");
+  options.exits = exits;
+  options.features_block = features;
   options.head_scale = about.get<double>("head_scale");
   options.residual = about.get_or<bool>("residual", false);
-  options.epsilon = about.get<double>("epsilon");
-  return options;
+  options.epsilon = epsilon;
+  return std::make_shared<supernet::NetworkImpl>(space.plain(), input, classes, options, /*seed=*/0);
 }
 
 }  // namespace
 
-void save_network(const fs::path& file, const supernet::NetworkImpl& network, const supernet::NamedTensors& state,
+void save_network(const fs::path& file, const supernet::AnyNetworkImpl& network, const supernet::NamedTensors& state,
                   const NetworkAbout& about, WeightStorage storage) {
   Tensors tensors;
   for (const auto& [name, tensor] : state) {
-    const bool shorten = storage == WeightStorage::bf16 && name.ends_with(".weight");
+    const bool shorten = storage == WeightStorage::bf16 && (name.ends_with(".weight") || name.ends_with("/weight"));
     tensors[name] = shorten ? tensor.to(at::kBFloat16) : tensor;
   }
   Json described = describe(network, about);
@@ -73,7 +92,7 @@ void save_network(const fs::path& file, const supernet::NetworkImpl& network, co
   write_file_atomic(file, pickle(tensors, {{kAbout, dump_json(described)}}));
 }
 
-NetworkFile load_network(const fs::path& file, ComputeType precision) {
+AnyNetworkFile load_any_network(const fs::path& file, ComputeType precision) {
   const std::string origin = file.string(), content = read_file(file);
   check_archive(content, origin);
   const Pickled pickled = unpickle(content, origin);
@@ -89,16 +108,23 @@ NetworkFile load_network(const fs::path& file, ComputeType precision) {
     fail("{}: version: expected {}, found {}", origin, kNetworkVersion, version);
   }
   const auto classes = about.get<std::vector<std::string>>("classes");
-  supernet::Network network(plan::SearchSpace::parse(about.get<std::string>("space")),
-                            plan::input_shape_from_json(about.at("input")), static_cast<int>(classes.size()),
-                            read_options(about, precision == ComputeType::bf16), /*seed=*/0);
+  const supernet::AnyNetwork network =
+      empty_network(about, static_cast<int>(classes.size()), precision == ComputeType::bf16);
   network->load_state(in_order_of(network->state(), pickled.tensors), origin);
   network->eval();
-  return {network,
-          classes,
-          {about.get<std::vector<float>>("mean"), about.get<std::vector<float>>("stddev")},
-          about.at("identity").json(),
+  return {{classes,
+           {about.get<std::vector<float>>("mean"), about.get<std::vector<float>>("stddev")},
+           about.at("identity").json()},
+          network,
           sha256_hex(content)};
+}
+
+NetworkFile load_network(const fs::path& file, ComputeType precision) {
+  AnyNetworkFile any = load_any_network(file, precision);
+  if (!any.network->any_space().is_plain())
+    fail("{}: expected a network of the family plain, found {}", file.string(), any.network->any_space()->text());
+  const supernet::Network plain = supernet::plain_network(any.network);
+  return {std::move(static_cast<NetworkAbout&>(any)), plain, std::move(any.sha256)};
 }
 
 }  // namespace triage::train

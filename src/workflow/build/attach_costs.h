@@ -1,7 +1,7 @@
 // Measured costs into a plan.
 #pragma once
 
-#include "cost/cost_table.h"
+#include "cost_tables/cost_table.h"
 #include "plan/plan.h"
 
 namespace triage::workflow {

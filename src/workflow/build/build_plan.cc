@@ -1,14 +1,15 @@
-// From trained networks to a plan.
-//   1 export every stage without a score, prove it equal to LibTorch or to the integer arithmetic, hash it
+// From trained networks, and imported ones, to a plan.
+//   1 export every stage without a score, prove it equal to LibTorch or to the integer arithmetic (an imported one is
+//     taken as it is), hash it
 //   2 measure every stage (costs.json) and ask every stage about the route and validation splits (scores/)
 //   3 fit temperatures, answers together, routers and the policy on the route split, choose thresholds, or one net
 //   alone,
 //     on the validation split
-//   4 export again with the scores, write plan.json, compose the single-file model
+//   4 export again with the scores, write plan.json and curve.json, compose the single-file model
 // All of it beside the old plan, whose place it takes in the end: until then nothing of before changes.
 #include "core/progress.h"
 #include "core/system/machine.h"
-#include "cost/measured_on.h"
+#include "cost_tables/measured_on.h"
 #include "engine/registry.h"
 #include "engine/session.h"
 #include "exporting/plan/plan_model.h"
@@ -19,10 +20,25 @@
 #include "workflow/build/known_costs.h"
 #include "workflow/build/measure_plan.h"
 #include "workflow/build/plan_source.h"
+#include "workflow/build/plan_with_curve.h"
+#include "workflow/build/stage_counts.h"
 #include "workflow/run/new_plan.h"
 
 namespace triage::workflow {
 namespace {
+
+// What a network of the run is as a stage.
+plan::Stage network_stage(const StageSource& source, const plan::Plan& plan, bool last) {
+  plan::Stage stage;
+  stage.arch = source.network->arch();
+  const int features = source.network->options().features_block;
+  if (!last && features >= source.first_block && features < source.end_block())
+    stage.feature_width = stage.arch.blocks[static_cast<std::size_t>(features)].back();
+  stage.precision = source.int8 ? plan::Precision::int8 : plan::Precision::fp32;
+  stage.activation_bytes =
+      cost::stage_size(source.segment(), plan.input, static_cast<int>(plan.classes.size())).activation_bytes;
+  return stage;
+}
 
 // Stage entries with files, hashes and sizes; nothing measured or routed yet.
 plan::Plan bare_plan(const Workspace& w, const std::vector<StageSource>& sources, const fs::path& directory) {
@@ -34,22 +50,17 @@ plan::Plan bare_plan(const Workspace& w, const std::vector<StageSource>& sources
   plan.classes = info.classes;
   for (std::size_t i = 0; i < sources.size(); ++i) {
     const StageSource& source = sources[i];
-    plan::Stage stage;
-    stage.name = source.name;
-    stage.arch = source.network->arch();
-    stage.input = source.source < 0 ? plan::StageInput::image : plan::StageInput::features;
-    stage.source = source.source;
-    stage.onnx = source.name + ".onnx";
-    const int features = source.network->options().features_block;
-    if (i + 1 < sources.size() && features >= source.first_block && features < source.end_block()) {
-      stage.feature_width = stage.arch.blocks[static_cast<std::size_t>(features)].back();
+    const bool last = i + 1 == sources.size();
+    plan::Stage stage = source.imported ? source.imported->net.stage : network_stage(source, plan, last);
+    if (last) stage.feature_width = 0;  // nobody reads them
+    if (source.source >= 0) {
+      stage.input = plan::StageInput::features;
+      stage.source = source.source;
     }
-    stage.precision = source.int8 ? plan::Precision::int8 : plan::Precision::fp32;
-    const cost::StageSize size = cost::stage_size(source.segment(), plan.input, static_cast<int>(plan.classes.size()));
-    stage.macs = size.macs;
-    stage.parameters = size.parameters;
-    stage.weight_bytes = size.weight_bytes;
-    stage.activation_bytes = size.activation_bytes;
+    stage.name = source.name;
+    stage.onnx = source.name + ".onnx";
+    if (!source.imported)
+      set_counts(stage, model::count(exporting::stage_to_graph(stage_model(w, sources, i, std::nullopt, plan.policy))));
     const std::string bytes = stage_file(w, sources, i, std::nullopt, plan.policy);
     write_file_atomic(directory / stage.onnx, bytes);
     stage.sha256 = sha256_hex(bytes);
@@ -119,10 +130,14 @@ void drop_others(std::vector<StageSource>& sources, std::size_t single, const fs
   sources.push_back(std::move(left));
 }
 
-Json provenance(const Workspace& w, const BuildOptions& options, const Json& routing,
-                const std::vector<std::string>& warnings) {
+Json provenance(const Workspace& w, const std::vector<StageSource>& sources, const BuildOptions& options,
+                const Json& routing, const std::vector<std::string>& warnings) {
+  Json nets = Json::object();
+  for (const StageSource& source : sources)
+    if (source.imported) nets[source.name] = source.imported->net.sha256;
   return {{"command", "triage build"},
           {"config", w.config.name},
+          {"imported", nets},
           {"seed", w.config.seed},
           {"data", {{"name", w.dataset.info().name}, {"sha256", w.dataset.info().sha256}}},
           {"splits",
@@ -146,6 +161,16 @@ void quantize(const Workspace& w, std::vector<StageSource>& sources, const fs::p
   write_json(directory / "int8.json",
              quantize_stages(w, sources, static_cast<std::size_t>(w.config.int8_images), true, &progress));
   progress.finish();
+}
+
+// Nets of others may be of operators that one file cannot hold: then there is none, and this is said.
+void compose(const plan::Plan& plan, const fs::path& directory, const Context& context) {
+  try {
+    exporting::save_model(directory / "plan.onnx", exporting::compose_plan(directory));
+  } catch (const Error& error) {
+    if (std::ranges::none_of(plan.stages, [](const plan::Stage& stage) { return stage.arch.blocks.empty(); })) throw;
+    context.message(std::format("build: no plan.onnx: {}", error.what()));
+  }
 }
 
 std::string schedules_of(const KernelsRequest& request) {
@@ -187,6 +212,7 @@ plan::Plan build_plan(const Workspace& w, std::vector<StageSource> sources, cons
   const cost::CostTable costs = measured_costs(w, plan, directory, options);
   const Json made_from = costs_made_from(plan, options.threads, directory / "costs.json");
   attach_costs(plan, costs, options.threads);
+  measure_preprocessing(w, plan);
   const route::ScoreTable route_scores =
       route::score_plan(plan, directory, w.dataset, w.splits.route, scores / "route.bin", w.threads,
                         {.label = "score route split", .context = w.context});
@@ -215,9 +241,11 @@ plan::Plan build_plan(const Workspace& w, std::vector<StageSource> sources, cons
     stage.sha256 = sha256_hex(bytes);
     check_stage_parity(w, sources, i, directory);
   }
-  plan.provenance = provenance(w, options, to_json(routing), warnings);
-  plan::save_plan(directory, plan);
-  exporting::save_model(directory / "plan.onnx", exporting::compose_plan(directory));
+  plan.provenance = provenance(w, sources, options, to_json(routing), warnings);
+  const std::vector<std::size_t> left(single ? 1 : 0, single.value_or(0));
+  save_plan_with_curve(directory, plan, single ? route::table_of_stages(validation_scores, left) : validation_scores,
+                       options.metric, plan.provenance.at("data"));
+  compose(plan, directory, w.context);
   compile_as_before(w.run / "plan", directory, w.context);
   made.publish();
   write_json(costs_key(w.run), made_from);

@@ -10,16 +10,6 @@
 namespace triage::workflow {
 namespace {
 
-// The share of images that leaves at each stage.
-std::vector<double> shares_at(const route::ExitScores& scores, const route::CurvePoint& point, std::size_t stages) {
-  if (stages == 1) return {1};
-  std::vector<double> shares(stages);
-  const std::vector<std::uint8_t> taken = route::exits_taken(scores, point.thresholds);
-  for (const std::uint8_t exit : taken) shares[exit] += 1;
-  for (double& share : shares) share /= static_cast<double>(taken.size());
-  return shares;
-}
-
 // Points of the curve that keep the budgets at the costs that were measured; where none does, what the closest needs.
 struct Allowed {
   std::vector<route::CurvePoint> points;
@@ -37,7 +27,7 @@ Allowed allowed(const plan::Plan& plan, const route::ExitScores& scores, std::ve
   Allowed out;
   double least = std::numeric_limits<double>::infinity();
   for (const route::CurvePoint& point : curve) {
-    std::vector<double> reach = shares_at(scores, point, plan.stages.size());
+    std::vector<double> reach = route::exit_shares(route::exits_taken(scores, point.thresholds), plan.stages.size());
     for (std::size_t j = reach.size() - 1; j-- > 0;) reach[j] += reach[j + 1];
     std::string worst;
     const double broken = cost::violation(cost::plan_cost(stages, reach), budgets, &worst);
@@ -52,8 +42,7 @@ Allowed allowed(const plan::Plan& plan, const route::ExitScores& scores, std::ve
 
 // Stage `stage` as a plan of its own.
 plan::Plan alone(const plan::Plan& plan, std::size_t stage) {
-  plan::Plan single = plan;
-  single.stages = {plan.stages[stage]};
+  plan::Plan single = plan::plan_of_stages(plan, {{stage}});
   single.stages[0].exit = {.temperature = plan.stages[stage].exit.temperature};
   single.stages[0].feature_width = 0;  // of a last stage nobody reads them
   return single;
@@ -152,7 +141,8 @@ ChosenPoint choose_point(plan::Plan& plan, const route::ScoreTable& validation, 
     promise(plan, point, {1}, request.metric);
     return {.warnings = {warning}, .single = net};
   }
-  promise(plan, point, shares_at(scores, point, plan.stages.size()), request.metric);
+  promise(plan, point, route::exit_shares(route::exits_taken(scores, point.thresholds), plan.stages.size()),
+          request.metric);
   if (one_stage) return {};
   for (std::size_t i = 0; i + 1 < plan.stages.size(); ++i) plan.stages[i].exit.threshold = point.thresholds[i];
   return {.warnings = route::plan_warnings(plan, validation, alone_verdicts,

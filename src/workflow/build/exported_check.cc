@@ -12,12 +12,13 @@ namespace {
 std::vector<ImageView> pick_images(const data::Dataset& dataset, std::uint32_t count,
                                    std::vector<data::Image>& decoded) {
   const auto& info = dataset.info();
-  if (info.train_count == 0) fail("--check-data: data set '{}' has no training images", info.name);
-  count = std::min(count, info.train_count);
+  const std::uint32_t known = info.test_first();
+  if (known == 0) fail("--check-data: data set '{}' has neither training nor validation images", info.name);
+  count = std::min(count, known);
   decoded.resize(count);
   std::vector<ImageView> images;
   for (std::uint64_t i = 0; i < count; ++i) {
-    const auto index = static_cast<std::uint32_t>(i * info.train_count / count);
+    const auto index = static_cast<std::uint32_t>(i * known / count);
     images.push_back(dataset.view(index, decoded[i]));
   }
   return images;

@@ -6,8 +6,8 @@
 
 namespace triage::workflow {
 
-// On up to `count` images spread evenly over the data set's training images: the test images are for evaluation alone.
-// Throws Error where the data set has none or images of another shape than the plan.
+// On up to `count` images spread evenly over the data set's training and validation images: the test images are for
+// evaluation alone. Throws Error where the data set has none or images of another shape than the plan takes.
 exporting::PlanCheck check_exported(const onnx::ModelProto& model, const fs::path& plan, const fs::path& data,
                                     std::uint32_t count);
 

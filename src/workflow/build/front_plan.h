@@ -3,15 +3,18 @@
 
 #include "workflow/build/plan_source.h"
 #include "workflow/config/search_config.h"
+#include "workflow/search/fixed_nets.h"
 #include "workflow/search/front/front_choice.h"
-#include "workflow/search/open_supernet.h"
 
 namespace triage::workflow {
 
-// Throws Error unless this supernet, its data and its splits are those that the front was found with.
-void require_supernet_of(const search::Front& front, const OpenSupernet& supernet, const fs::path& run);
-// Nets cut from the supernet, with batch statistics of their own; named "net1", "net2", ...
-std::vector<StageSource> cut_stages(const OpenSupernet& supernet, const search::Genome& genome);
+// Throws Error unless these supernets and nets, their data and their splits are those that the front was found with.
+void require_supernet_of(const search::Front& front, const OpenSupernets& supernets, const FixedNets& fixed,
+                         const fs::path& run);
+// Nets cut from the supernets, with batch statistics of their own, and nets as they are; named "net1", "net2", ...
+// workspace: of the plan.
+std::vector<StageSource> cut_stages(const Workspace& workspace, const OpenSupernets& supernets, const FixedNets& fixed,
+                                    const search::Genome& genome);
 
 // The plan of a front's point, in RUN/plan: the most accurate one that, as measured, keeps the target and the
 // budgets of `options`. Points that miss them when they are measured are passed over for the next cheaper one.

@@ -1,8 +1,8 @@
 #include "workflow/build/kernels_program.h"
 
 #include "compiler/tuning/tuning_store.h"
-#include "core/error.h"
 #include "core/system/cpu.h"
+#include "workflow/device/other_program.h"
 
 namespace triage::workflow {
 
@@ -19,11 +19,7 @@ std::string name_of_target(const std::string& architecture, const std::vector<st
 
 }  // namespace
 
-fs::path kernels_program() {
-  const fs::path program = fs::read_symlink("/proc/self/exe").parent_path() / "triage-kernels";
-  if (!fs::exists(program)) fail("kernels: expected {}, found none", program.string());
-  return program;
-}
+fs::path kernels_program() { return other_program("triage-kernels"); }
 
 compiler::ScheduleOf tuned_schedules(const TuningOptions& options) {
   const compiler::Target target = compiler::target_from_name(options.target);

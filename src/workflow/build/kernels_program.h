@@ -1,4 +1,4 @@
-// triage-kernels, which stands beside this program, and the tuning store that compile and tune share.
+// triage-kernels (device/other_program.h), and the tuning store that compile and tune share.
 #pragma once
 
 #include <string>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "family/plain/plain.h"
 #include "workflow/search/layer_table.h"
 
 namespace triage::workflow {
@@ -9,9 +10,8 @@ namespace {
 
 std::vector<compiler::KernelKey> kernels_of_plan(const fs::path& directory, int threads) {
   std::vector<compiler::KernelKey> keys;
-  for (const plan::Stage& stage : plan::load_plan(directory).stages)
-    for (const compiler::KernelKey& key : compiler::kernels_of(compiler::stage_of_plan(directory, stage), threads))
-      keys.push_back(key);
+  for (const auto& stage : compiler::compilable_stages(directory, plan::load_plan(directory)).stages)
+    for (const compiler::KernelKey& key : compiler::kernels_of(stage.graph, threads)) keys.push_back(key);
   return keys;
 }
 
@@ -27,9 +27,9 @@ std::vector<plan::ConvLayer> layers_of_space(const fs::path& directory) {
   std::vector<plan::ConvLayer> layers;
   costing::LayerCostOptions options{.cover = 1};
   const LayerTableSubject supernet = supernet_subject(directory, "", options.exits);
-  for (const costing::LayerCostSubject& subject : costing::layer_cost_subjects(supernet.space, options))
+  for (const costing::LayerCostSubject& subject : costing::layer_cost_subjects(supernet.space, supernet.input, options))
     if (subject.profiled)
-      for (const plan::ConvLayer& layer : cost::segment_layers(subject.segment, supernet.input))
+      for (const plan::ConvLayer& layer : plan::conv_layers(family::plain_arch(subject.segment.arch), supernet.input))
         layers.push_back(layer);
   return layers;
 }

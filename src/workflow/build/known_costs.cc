@@ -6,7 +6,8 @@ fs::path costs_key(const fs::path& run) { return run / "checkpoint" / "costs.key
 
 Json costs_made_from(const plan::Plan& bare, int threads, const fs::path& costs) {
   std::vector<std::string> hashes;
-  for (const plan::Stage& stage : bare.stages) hashes.push_back(stage.sha256);
+  for (const plan::Stage& stage : bare.stages)
+    hashes.push_back(stage.sha256 + (stage.preprocess ? " " + preprocess::to_json(*stage.preprocess).dump() : ""));
   return {{"stages", hashes}, {"threads", threads}, {"costs", sha256_file(costs)}};
 }
 

@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "cost/cost_table.h"
+#include "cost_tables/cost_table.h"
 #include "measure/stages/stages.h"
 #include "workflow/run/pipeline.h"
 
@@ -14,5 +14,9 @@ namespace triage::workflow {
 cost::CostTable measure_plan(const Workspace& workspace, const plan::Plan& plan, const fs::path& directory,
                              measure::ProfileOptions options,
                              const std::function<void(std::size_t round)>& progress = {});
+
+// Measures what each distinct preprocessing of the plan's stages costs (prepare_costs.h), where they have some; all
+// stages must have costs.
+void measure_preprocessing(const Workspace& workspace, plan::Plan& plan);
 
 }  // namespace triage::workflow

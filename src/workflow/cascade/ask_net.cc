@@ -27,19 +27,24 @@ std::unique_ptr<engine::Session> open_adapted(const onnx::ModelProto& model, con
 
 std::vector<float> ask_net(const engine::Session& session, const preprocess::Preprocess& preprocess,
                            const data::Dataset& dataset, std::span<const std::uint32_t> images) {
+  data::Image decoded;
+  return ask_net(session, preprocess, images.size(), [&](std::size_t i) { return dataset.view(images[i], decoded); });
+}
+
+std::vector<float> ask_net(const engine::Session& session, const preprocess::Preprocess& preprocess, std::size_t count,
+                           const std::function<ImageView(std::size_t i)>& image_at) {
   const engine::SessionInfo& shape = session.info();
   const preprocess::Preprocessor preprocessor(preprocess);
   const std::size_t elements = preprocessor.elements(), classes = static_cast<std::size_t>(shape.classes);
   if (elements != static_cast<std::size_t>(shape.input_size))
     fail("preprocessing: makes {} values of an image, expected {}", elements, shape.input_size);
   preprocess::Scratch scratch;
-  data::Image decoded;
   std::vector<float> input(kBatch * elements), features(kBatch * static_cast<std::size_t>(shape.feature_width));
-  std::vector<float> answers(images.size() * classes);
-  for (std::size_t first = 0; first < images.size(); first += kBatch) {
-    const std::size_t n = std::min(kBatch, images.size() - first);
+  std::vector<float> answers(count * classes);
+  for (std::size_t first = 0; first < count; first += kBatch) {
+    const std::size_t n = std::min(kBatch, count - first);
     for (std::size_t i = 0; i < n; ++i) {
-      const ImageView image = dataset.view(images[first + i], decoded);
+      const ImageView image = image_at(first + i);
       preprocessor.check(image);
       preprocessor.run(image, &input[i * elements], scratch);
     }

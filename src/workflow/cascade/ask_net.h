@@ -1,6 +1,7 @@
 // A net that is being imported, asked about images.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -18,6 +19,10 @@ std::unique_ptr<engine::Session> open_adapted(const onnx::ModelProto& model, con
 // Its answers, [images.size(), classes of the session].
 std::vector<float> ask_net(const engine::Session& session, const preprocess::Preprocess& preprocess,
                            const data::Dataset& dataset, std::span<const std::uint32_t> images);
+
+// The same of `count` images that image(i) shows.
+std::vector<float> ask_net(const engine::Session& session, const preprocess::Preprocess& preprocess, std::size_t count,
+                           const std::function<ImageView(std::size_t i)>& image);
 
 // Which value of each answer is the largest, the first one of equals.
 std::vector<int> likeliest(std::span<const float> answers, std::size_t width);

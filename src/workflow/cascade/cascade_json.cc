@@ -1,25 +1,31 @@
 #include "workflow/cascade/cascade_json.h"
 
+#include "workflow/cascade/imported_record.h"
+
 namespace triage::workflow {
+namespace {
+
+// Of the net of this number against the one it was made of.
+Json int8_json(const CascadeResult& result, const Int8Of& made, std::size_t net) {
+  Json json = exporting::to_json(made.report);
+  json["of"] = result.nets[made.net].stage.name;
+  json["accuracy_lost"] = result.accuracy[made.net] - result.accuracy[net];
+  json["speedup"] = result.latency_us[made.net] / result.latency_us[net];
+  return json;
+}
+
+}  // namespace
 
 Json to_json(const CascadeResult& result, const plan::Plan& all) {
   Json nets = Json::array(), front = Json::array();
   for (std::size_t i = 0; i < result.nets.size(); ++i) {
-    const ImportedNet& net = result.nets[i];
-    Json trials = Json::array();
-    for (const PreprocessTrial& trial : net.trials)
-      trials.push_back(
-          {{"name", trial.name}, {"preprocess", preprocess::to_json(trial.preprocess)}, {"accuracy", trial.accuracy}});
-    nets.push_back({{"name", net.stage.name},
-                    {"answer", importing::to_string(net.answer)},
-                    {"preprocess", preprocess::to_json(*net.stage.preprocess)},
-                    {"images", net.images},
-                    {"trials", trials},
-                    {"notes", net.notes},
-                    {"latency_us", all.stages[i].cost->latency_us.mean},
-                    {"prepare_us", all.stages[i].cost->prepare_us},
-                    {"temperature", all.stages[i].exit.temperature},
-                    {"validation_accuracy", result.accuracy[i]}});
+    Json net = to_json(result.nets[i]);
+    net["latency_us"] = all.stages[i].cost->latency_us.mean;
+    net["prepare_us"] = all.stages[i].cost->prepare_us;
+    net["temperature"] = all.stages[i].exit.temperature;
+    net["validation_accuracy"] = result.accuracy[i];
+    if (result.nets[i].int8_of) net["int8"] = int8_json(result, *result.nets[i].int8_of, i);
+    nets.push_back(net);
   }
   for (const CascadePoint& point : result.front) {
     Json chain = Json::array();
@@ -32,7 +38,17 @@ Json to_json(const CascadeResult& result, const plan::Plan& all) {
     }
     front.push_back(one);
   }
-  return {{"version", 1}, {"nets", nets}, {"front", front}, {"chosen", result.chosen}};
+  Json learned = Json::array();
+  for (const LearnedChain& one : result.learned) {
+    Json chain = Json::array();
+    for (const std::size_t net : one.chain) chain.push_back(result.nets[net].stage.name);
+    learned.push_back({{"nets", chain},
+                       {"answers_together", !one.weights.empty()},
+                       {"points", one.gain.points},
+                       {"standard_error", one.gain.error},
+                       {"wins", one.gain.wins}});
+  }
+  return {{"version", 1}, {"nets", nets}, {"learned", learned}, {"front", front}, {"chosen", result.chosen}};
 }
 
 }  // namespace triage::workflow

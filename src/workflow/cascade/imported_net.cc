@@ -3,6 +3,7 @@
 #include "workflow/cascade/imported_net.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <format>
 #include <numeric>
@@ -12,6 +13,7 @@
 #include "model/counts.h"
 #include "model/onnx/read.h"
 #include "preprocess/preprocess_files.h"
+#include "workflow/build/stage_counts.h"
 #include "workflow/cascade/ask_net.h"
 #include "workflow/cascade/find_preprocess.h"
 
@@ -42,25 +44,57 @@ std::vector<int> class_places(const OnnxNet& net, const NetSource& source, const
   return at;
 }
 
+bool same_answers(const engine::Session& one, const engine::Session& other, const preprocess::Preprocess& preprocess,
+                  const data::Dataset& dataset, std::span<const std::uint32_t> images, float tolerance) {
+  return std::ranges::all_of(
+      std::array{std::size_t{1}, std::min<std::size_t>(3, images.size()), std::min(kLookedAt, images.size())},
+      [&](std::size_t n) {
+        return std::ranges::equal(
+            ask_net(one, preprocess, dataset, images.first(n)), ask_net(other, preprocess, dataset, images.first(n)),
+            [tolerance](float a, float b) { return std::abs(a - b) <= tolerance * (1 + std::abs(b)); });
+      });
+}
+
 // The net for any batch size, where it was exported for one and its answers stay the same; else as it is.
 bool runs_any_batch(const OnnxNet& net, Adaptation adaptation, const engine::Session& fixed,
                     const preprocess::Preprocess& preprocess, const data::Dataset& dataset,
                     std::span<const std::uint32_t> images) {
-  constexpr float kClose = 1e-3f;
+  constexpr float kClose = 1e-3f;  // other kernels for other batches
   adaptation.free_batch = true;
   try {
     const auto free = open_adapted(adapted(net, adaptation), net.file.string());
-    for (const std::size_t n : {std::size_t{1}, std::min<std::size_t>(3, images.size())}) {
-      const auto expected = ask_net(fixed, preprocess, dataset, images.first(n));
-      const auto found = ask_net(*free, preprocess, dataset, images.first(n));
-      if (!std::ranges::equal(found, expected,
-                              [](float a, float b) { return std::abs(a - b) <= kClose * (1 + std::abs(b)); }))
-        return false;
-    }
-    return true;
+    return same_answers(*free, fixed, preprocess, dataset, images, kClose);
   } catch (const Error&) {  // its graph holds the batch size somewhere
     return false;
   }
+}
+
+// Null: no engine runs it.
+std::unique_ptr<engine::Session> opened_if_possible(const onnx::ModelProto& model, const std::string& file) {
+  try {
+    return open_adapted(model, file);
+  } catch (const Error&) {
+    return nullptr;
+  }
+}
+
+// The adapted net, opened; with what does not depend on the image as constants, where the answers stay the same.
+struct OpenNet {
+  onnx::ModelProto model;
+  std::unique_ptr<engine::Session> session;
+};
+OpenNet open_net(const OnnxNet& net, const Adaptation& adaptation, const preprocess::Preprocess& preprocess,
+                 const data::Dataset& dataset, std::span<const std::uint32_t> images) {
+  constexpr float kClose = 1e-4f;  // rounding of fp32
+  const std::string file = net.file.string();
+  OpenNet open{.model = adapted(net, adaptation)};
+  open.session = open_adapted(open.model, file);
+  std::optional<onnx::ModelProto> lean = importing::folded(open.model, net.file);
+  if (!lean) return open;
+  auto session = opened_if_possible(*lean, file);
+  if (session && same_answers(*session, *open.session, preprocess, dataset, images, kClose))
+    open = {std::move(*lean), std::move(session)};
+  return open;
 }
 
 // Where the net's answers are a relabelling of the images' classes: the order of its classes is another one.
@@ -87,21 +121,6 @@ void check_order(const OnnxNet& net, const std::vector<int>& said, const std::ve
         net.file.string(), 100 * accuracy, 100 * relabelled, joined(order));
 }
 
-// What the net costs by its shapes, as far as its nodes are known.
-void add_counts(const fs::path& file, ImportedNet& net) {
-  try {
-    const model::Counts counts = model::count(model::read_onnx(file, {.batch = 1}));
-    net.stage.macs = counts.macs;
-    net.stage.parameters = counts.parameters;
-    net.stage.weight_bytes = counts.weight_bytes;
-    net.stage.activation_bytes = counts.peak_activation_bytes;
-    if (!counts.not_counted.empty())
-      net.notes.push_back("multiply-adds are those of known nodes, not of " + joined(counts.not_counted));
-  } catch (const Error& error) {
-    net.notes.push_back(std::format("multiply-adds and memory are not known: {}", error.what()));
-  }
-}
-
 }  // namespace
 
 ImportedNet import_net(const NetSource& source, const data::Dataset& dataset, std::span<const std::uint32_t> images,
@@ -116,7 +135,8 @@ ImportedNet import_net(const NetSource& source, const data::Dataset& dataset, st
   for (const std::uint32_t image : images) labels.push_back(dataset.label(image));
 
   ImportedNet made{.sha256 = net.sha256, .images = images.size()};
-  Adaptation adaptation{.features = source.net.features};
+  Adaptation& adaptation = made.adaptation;
+  adaptation.features = source.net.features;
   const auto whole = open_adapted(adapted(net, adaptation), file);
   const preprocess::NetworkInput shape = input_shape(net.input);
   made.preprocess_file =
@@ -125,15 +145,13 @@ ImportedNet import_net(const NetSource& source, const data::Dataset& dataset, st
                                           ? preprocess::plain_preprocess(shape)
                                           : preprocess::read_preprocess_file(made.preprocess_file, shape);
   const auto looked_at = images.first(std::min(images.size(), kLookedAt));
-  made.answer = importing::answer_kind(ask_net(*whole, preprocess, dataset, looked_at),
-                                       static_cast<std::size_t>(net.width), file);
-  adaptation.answer = made.answer;
+  adaptation.answer = importing::answer_kind(ask_net(*whole, preprocess, dataset, looked_at),
+                                             static_cast<std::size_t>(net.width), file);
   adaptation.class_at = class_places(net, source, classes);
   adaptation.free_batch =
       net.input.batch > 0 &&
       runs_any_batch(net, adaptation, *open_adapted(adapted(net, adaptation), file), preprocess, dataset, images);
-  const onnx::ModelProto model = adapted(net, adaptation);
-  const auto session = open_adapted(model, file);
+  const auto [model, session] = open_net(net, adaptation, preprocess, dataset, images);
 
   if (made.preprocess_file.empty()) {
     made.trials = find_preprocess(net, *session, dataset, images, context, made.notes);
@@ -148,19 +166,31 @@ ImportedNet import_net(const NetSource& source, const data::Dataset& dataset, st
   if (accuracy < guess + 3 * std::sqrt(guess * (1 - guess) / static_cast<double>(images.size())))
     fail(
         "{}: found {:.1f} % of {} images right, expected more than a guess among {} classes: no classifier of these "
-        "images, or its preprocessing is none that was tried",
+        "images, its classes are in another order, or its preprocessing is none that was tried",
         file, 100 * accuracy, images.size(), classes.size());
 
   std::string bytes;
   model.SerializeToString(&bytes);
-  made.stage.name = net.name;
-  made.stage.onnx = net.name + ".onnx";
+  made.stage.name = source.name.empty() ? net.name : source.name;
+  made.stage.onnx = made.stage.name + ".onnx";
   made.stage.sha256 = sha256_hex(bytes);
   made.stage.preprocess = preprocess;
   made.stage.feature_width = session->info().feature_width;
   write_file_atomic(directory / made.stage.onnx, bytes);
-  add_counts(directory / made.stage.onnx, made);
+  add_counts(directory / made.stage.onnx, made.stage, made.notes);
   return made;
+}
+
+void add_counts(const fs::path& file, plan::Stage& stage, std::vector<std::string>& notes) {
+  try {
+    const model::Counts counts = model::count(model::read_onnx(file, {.batch = 1}));
+    set_counts(stage, counts);
+    stage.activation_bytes = counts.peak_activation_bytes;
+    if (!counts.not_counted.empty())
+      notes.push_back("multiply-adds are those of known nodes, not of " + joined(counts.not_counted));
+  } catch (const Error& error) {
+    notes.push_back(std::format("multiply-adds and memory are not known: {}", error.what()));
+  }
 }
 
 }  // namespace triage::workflow

@@ -9,6 +9,6 @@ namespace triage::workflow {
 
 // Measures each distinct preprocessing of the plan on the images and sets MeasuredCost::prepare_us of its image stages,
 // which must have costs.
-void add_prepare_costs(plan::Plan& plan, const measure::Images& images, const measure::MeasureOptions& options);
+void add_prepare_costs(plan::Plan& plan, measure::Images images, const measure::MeasureOptions& options);
 
 }  // namespace triage::workflow

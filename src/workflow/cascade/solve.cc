@@ -1,6 +1,7 @@
 #include "workflow/cascade/solve.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/progress.h"
 #include "route/answer_weights.h"
@@ -35,16 +36,6 @@ std::vector<Chain> all_chains(std::size_t nets, std::size_t max_stages) {
   return chains;
 }
 
-// Keeps the front of what was there and what is added; of equal points the one that was there first.
-void keep_front(std::vector<CascadePoint>& points) {
-  const std::vector<std::size_t> kept = threshold::pareto_front(
-      points.size(), [&](std::size_t i) { return points[i].at.latency_us; },
-      [&](std::size_t i) { return points[i].at.accuracy; });
-  std::vector<CascadePoint> front;
-  for (const std::size_t i : kept) front.push_back(std::move(points[i]));
-  points = std::move(front);
-}
-
 // Each exit by itself, and together with those before it where the fit says so.
 std::vector<std::vector<std::vector<double>>> ways_to_answer(const route::ScoreTable& fitted,
                                                              std::span<const double> temperatures, const Chain& chain) {
@@ -60,19 +51,41 @@ std::vector<std::vector<std::vector<double>>> ways_to_answer(const route::ScoreT
   return ways;
 }
 
-}  // namespace
-
-plan::Plan chain_plan(const plan::Plan& plan, std::span<const std::size_t> chain) {
-  plan::Plan part = plan;
-  part.stages.clear();
-  for (const std::size_t net : chain) part.stages.push_back(plan.stages[net]);
-  return part;
+// 1 for each image that the plan of a point is right about.
+std::vector<std::uint8_t> correct_at(const plan::Plan& plan, const CascadePoint& point,
+                                     const route::ScoreTable& validation) {
+  const plan::Plan made = plan_at(plan, point);
+  const route::ExitAnswers answers =
+      route::exit_answers(made, made.policy, route::table_of_stages(validation, point.chain));
+  const std::vector<std::uint8_t> exits = route::exits_taken(answers.scores, point.at.thresholds);
+  std::vector<std::uint8_t> correct;
+  for (std::size_t i = 0; i < exits.size(); ++i) correct.push_back(answers.verdicts.correct[exits[i]][i]);
+  return correct;
 }
 
-route::ScoreTable chain_table(const route::ScoreTable& table, std::span<const std::size_t> chain) {
-  route::ScoreTable part{table.key, table.classes, table.indices, table.labels, {}};
-  for (const std::size_t net : chain) part.stages.push_back(table.stages[net]);
-  return part;
+// Whether one is right more often than the other, by 1.96 standard errors of the mean difference of each image.
+bool beyond_doubt(std::span<const std::uint8_t> one, std::span<const std::uint8_t> other,
+                  std::span<const double> values) {
+  const auto count = static_cast<double>(one.size());
+  double sum = 0, squares = 0;
+  for (std::size_t i = 0; i < one.size(); ++i) {
+    const double difference = (values.empty() ? 1 : values[i]) * (one[i] - other[i]);
+    sum += difference;
+    squares += difference * difference;
+  }
+  const double mean = sum / count, variance = squares / count - mean * mean;
+  return mean > 1.96 * std::sqrt(variance / count);
+}
+
+}  // namespace
+
+void keep_front(std::vector<CascadePoint>& points) {
+  const std::vector<std::size_t> kept = threshold::pareto_front(
+      points.size(), [&](std::size_t i) { return points[i].at.latency_us; },
+      [&](std::size_t i) { return points[i].at.accuracy; });
+  std::vector<CascadePoint> front;
+  for (const std::size_t i : kept) front.push_back(std::move(points[i]));
+  points = std::move(front);
 }
 
 std::vector<CascadePoint> solve_cascades(const plan::Plan& plan, const route::ScoreTable& validation,
@@ -86,7 +99,7 @@ std::vector<CascadePoint> solve_cascades(const plan::Plan& plan, const route::Sc
   for (std::size_t c = 0; c < chains.size(); ++c) {
     if (request.context.stop.requested()) throw Interrupted("stopped while choosing nets; run the same command again");
     const Chain& chain = chains[c];
-    const plan::Plan part = chain_plan(plan, chain);
+    const plan::Plan part = plan::plan_of_stages(plan, chain);
     const std::vector<double> path = route::path_latency_us(part);
     std::vector<plan::Exit> exits = route::exits_of(part);
     for (const auto& weights : ways_to_answer(fitted, temperatures, chain)) {
@@ -110,20 +123,46 @@ std::vector<CascadePoint> solve_cascades(const plan::Plan& plan, const route::Sc
 }
 
 plan::Plan plan_at(const plan::Plan& plan, const CascadePoint& point) {
-  plan::Plan made = chain_plan(plan, point.chain);
+  plan::Plan made = plan::plan_of_stages(plan, point.chain);
   made.policy = point.policy;
   for (std::size_t i = 0; i < point.at.thresholds.size(); ++i) made.stages[i].exit.threshold = point.at.thresholds[i];
   for (std::size_t i = 0; i < point.weights.size(); ++i) made.stages[i].exit.answer_weights = point.weights[i];
+  for (std::size_t i = 0; point.routers && i < point.routers->size(); ++i)
+    made.stages[i].exit.router = (*point.routers)[i];
   return made;
 }
 
-const CascadePoint& choose_cascade(std::span<const CascadePoint> front, const BuildTarget& target) {
+std::vector<std::size_t> sure_points(std::span<const CascadePoint> front, const plan::Plan& plan,
+                                     const route::ScoreTable& validation, plan::Metric metric) {
+  const std::vector<double> values = route::image_values(metric, validation.labels);
+  const route::Verdicts alone = route::verdicts(validation);
+  std::vector<std::size_t> sure;
+  for (std::size_t i = 0; i < front.size(); ++i) {
+    const CascadePoint& point = front[i];
+    std::vector<std::uint8_t> correct;
+    bool worth = true;
+    for (std::size_t net = 0; net < plan.stages.size() && worth && point.chain.size() > 1; ++net) {
+      if (plan.stages[net].cost->latency_us.mean > point.at.latency_us) continue;
+      if (correct.empty()) correct = correct_at(plan, point, validation);
+      worth = beyond_doubt(correct, alone.correct[net], values);
+    }
+    if (worth) sure.push_back(i);
+  }
+  return sure;
+}
+
+const CascadePoint& choose_cascade(std::span<const CascadePoint> front, const BuildTarget& target,
+                                   std::span<const std::size_t> sure) {
   std::vector<route::CurvePoint> curve;
+  if (target.knee()) {
+    for (const std::size_t i : sure) curve.push_back(front[i].at);
+    return front[sure[static_cast<std::size_t>(&route::knee(curve) - curve.data())]];
+  }
   for (const CascadePoint& point : front) curve.push_back(point.at);
-  const route::CurvePoint& chosen = target.accuracy     ? route::cheapest(curve, *target.accuracy)
-                                    : target.latency_us ? route::most_accurate(curve, *target.latency_us)
-                                    : target.max_drop ? route::cheapest(curve, curve.back().accuracy - *target.max_drop)
-                                                      : route::knee(curve);
+  const route::CurvePoint& chosen = target.accuracy ? route::cheapest(curve, *target.accuracy)
+                                    : target.latency_us
+                                        ? route::most_accurate(curve, *target.latency_us)
+                                        : route::cheapest(curve, curve.back().accuracy - *target.max_drop);
   return front[static_cast<std::size_t>(&chosen - curve.data())];
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,6 +20,7 @@ struct CascadePoint {
   plan::PolicyKind policy = plan::PolicyKind::confidence;
   std::vector<std::vector<double>> weights;  // of each exit's answer (plan::Exit::answer_weights); empty: its own alone
   route::CurvePoint at;                      // on the validation split
+  std::shared_ptr<const std::vector<plan::Router>> routers = {};  // of the exits but the last; of policy learned alone
 };
 
 struct SolveRequest {
@@ -37,14 +39,21 @@ struct SolveRequest {
 std::vector<CascadePoint> solve_cascades(const plan::Plan& plan, const route::ScoreTable& validation,
                                          const route::ScoreTable& fitted, const SolveRequest& request);
 
-// The point that is asked for; without a target the knee. Throws Error, naming what would be possible, where none is.
-const CascadePoint& choose_cascade(std::span<const CascadePoint> front, const BuildTarget& target);
+// Keeps of points those that no other one beats, by rising latency; of equal ones the first.
+void keep_front(std::vector<CascadePoint>& points);
 
-// The plan that a point stands for: its chain, policy, thresholds and weights.
+// The points of the front, by their numbers, that are worth what they cost as far as these images can tell: nets alone,
+// and chains that are right more often than each net alone that costs no more (by more than 1.96 standard errors of the
+// paired difference).
+std::vector<std::size_t> sure_points(std::span<const CascadePoint> front, const plan::Plan& plan,
+                                     const route::ScoreTable& validation, plan::Metric metric);
+
+// The point that is asked for; without a target the knee of the points `sure`. Throws Error, naming what would be
+// possible, where none is.
+const CascadePoint& choose_cascade(std::span<const CascadePoint> front, const BuildTarget& target,
+                                   std::span<const std::size_t> sure);
+
+// The plan that a point stands for: its chain, policy, thresholds, weights and routers.
 plan::Plan plan_at(const plan::Plan& plan, const CascadePoint& point);
-
-// The stages of a chain alone, of a plan and of a table of its stages.
-plan::Plan chain_plan(const plan::Plan& plan, std::span<const std::size_t> chain);
-route::ScoreTable chain_table(const route::ScoreTable& table, std::span<const std::size_t> chain);
 
 }  // namespace triage::workflow

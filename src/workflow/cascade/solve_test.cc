@@ -65,7 +65,7 @@ TEST(SolveCascades, NetsThatFailOnDifferentImagesAnswerTogether) {
   EXPECT_EQ(made.stages[1].exit.answer_weights, best.weights[1]);
   EXPECT_EQ(made.stages[0].exit.threshold, best.at.thresholds[0]);
   // What the point promises is what the plan does on these images.
-  const route::ScoreTable table = chain_table(validation, best.chain);
+  const route::ScoreTable table = route::table_of_stages(validation, best.chain);
   const route::ExitAnswers answers = route::exit_answers(made, made.policy, table);
   const auto exits = route::exits_taken(answers.scores, best.at.thresholds);
   double right = 0;
@@ -78,7 +78,26 @@ TEST(SolveCascades, ANetThatIsBetterAndCheaperIsTheWholeAnswer) {
   const auto front = solve_cascades(costed_nets({39, 28.5}), split, split, {});
   EXPECT_THAT(front.back().chain, ElementsAre(1));
   EXPECT_EQ(front.back().at.latency_us, 28.5);
-  EXPECT_THAT(choose_cascade(front, {}).chain, ElementsAre(1));
+  const std::vector<std::size_t> sure = sure_points(front, costed_nets({39, 28.5}), split, plan::Metric::accuracy);
+  EXPECT_THAT(choose_cascade(front, {}, sure).chain, ElementsAre(1));
+}
+
+// Of two nets that are right about the same images but for a few, a chain gains a few images: not worth a knee. With
+// nets that fail on different images it gains many.
+TEST(SolveCascades, AGainWithinTheNoiseIsNoKnee) {
+  const plan::Plan plan = costed_nets({50, 60});
+  const auto sure_chains = [&](const route::ScoreTable& table) {
+    const auto front = solve_cascades(plan, table, table, {});
+    EXPECT_TRUE(std::ranges::any_of(front, [](const CascadePoint& point) { return point.chain.size() > 1; }));
+    const std::vector<std::size_t> sure = sure_points(front, plan, table, plan::Metric::accuracy);
+    return std::ranges::count_if(sure, [&](std::size_t i) { return front[i].chain.size() > 1; });
+  };
+  const route::ScoreTable other = heard({1, 1}, 2000, 8);
+  route::ScoreTable alike = other;
+  const std::ptrdiff_t same = kClasses * 1990;
+  std::copy_n(alike.stages[0].logits.begin(), same, alike.stages[1].logits.begin());
+  EXPECT_EQ(sure_chains(alike), 0);
+  EXPECT_GT(sure_chains(other), 0);
 }
 
 TEST(SolveCascades, APreprocessingThatTwoNetsShareIsPaidOnce) {
@@ -94,13 +113,34 @@ TEST(SolveCascades, APreprocessingThatTwoNetsShareIsPaidOnce) {
   EXPECT_GT(longest().latency_us, shared);
 }
 
+TEST(SolveCascades, ANetCostsWhatItTakesBehindTheOneBeforeIt) {
+  plan::Plan plan = costed_nets({50, 100});
+  const route::ScoreTable table = heard({1, 0.5}, 300, 6);
+  const auto latency_of = [&](const std::vector<std::size_t>& chain) {  // every image through all of them
+    const std::vector<double> path = route::path_latency_us(plan::plan_of_stages(plan, chain));
+    return path.back();
+  };
+  EXPECT_EQ(latency_of({0, 1}), 150);
+  plan.stages[0].cost->behind_us = {50, 58};
+  plan.stages[1].cost->behind_us = {111, 100};
+  EXPECT_EQ(latency_of({0, 1}), 58 + 111);
+  EXPECT_EQ(latency_of({1, 0}), 58 + 111);
+  EXPECT_EQ(latency_of({1}), 100);
+  // The front's costs are these: its dearest chain runs both.
+  double dearest = 0;
+  for (const CascadePoint& point : solve_cascades(plan, table, table, {}))
+    dearest = std::max(dearest, point.at.latency_us);
+  EXPECT_LE(dearest, 58 + 111);
+  EXPECT_GT(dearest, 100);
+}
+
 TEST(SolveCascades, TargetsThatNothingMeetsAreRefused) {
   const route::ScoreTable table = heard({1, 1}, 300, 7);
   const auto front = solve_cascades(costed_nets({50, 100}), table, table, {});
-  EXPECT_LE(choose_cascade(front, {.latency_us = 60}).at.latency_us, 60);
-  EXPECT_GE(choose_cascade(front, {.accuracy = front.front().at.accuracy}).at.accuracy, front.front().at.accuracy);
-  EXPECT_THROW(choose_cascade(front, {.latency_us = 1}), Error);
-  EXPECT_THROW(choose_cascade(front, {.accuracy = 1.0}), Error);
+  EXPECT_LE(choose_cascade(front, {.latency_us = 60}, {}).at.latency_us, 60);
+  EXPECT_GE(choose_cascade(front, {.accuracy = front.front().at.accuracy}, {}).at.accuracy, front.front().at.accuracy);
+  EXPECT_THROW(choose_cascade(front, {.latency_us = 1}, {}), Error);
+  EXPECT_THROW(choose_cascade(front, {.accuracy = 1.0}, {}), Error);
 }
 
 }  // namespace

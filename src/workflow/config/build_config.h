@@ -13,6 +13,7 @@ namespace triage::workflow {
 struct BuildTarget {  // which point of the policy's curve becomes the plan: at most one of these; none: the knee
   std::optional<double> latency_us, accuracy;
   std::optional<double> max_drop;  // cheapest that loses no more accuracy than this against the last net alone
+  bool knee() const { return !latency_us && !accuracy && !max_drop; }
 };
 
 struct BuildConfig {

@@ -21,7 +21,8 @@ RunConfig load_changed_config(const fs::path& file, const ConfigChanges& changes
     if (!changes.from.empty()) all.push_back(start_setting(table, stage, changes.from));
   };
   if (given.supernet) change("supernet", *given.supernet);
-  for (const StageConfig& stage : given.stages) change("stage." + stage.name, stage);
+  for (const StageConfig& stage : given.stages)
+    if (!stage.onnx) change("stage." + stage.name, stage);
   return all.size() == changes.settings.size() ? given : load_run_config(file, all);
 }
 

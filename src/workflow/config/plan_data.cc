@@ -20,7 +20,7 @@ std::optional<RunConfig> config_of_plan(const fs::path& plan) {
   const std::optional<fs::path> directory = directory_with_config(plan);
   if (!directory) return std::nullopt;
   if (!is_search_config(*directory / "config.toml")) return run_config_of(*directory);
-  return run_config_of(load_search_config(*directory / "config.toml").supernet);
+  return run_config_of(load_search_config(*directory / "config.toml").supernets[0]);
 }
 
 fs::path directory_of_config(const fs::path& plan) {

@@ -1,8 +1,9 @@
 #include "workflow/config/run_config.h"
 
+#include <algorithm>
+
 #include "core/files/new_directory.h"
 #include "data/split_config.h"
-#include "exporting/int8/int8_config.h"
 
 namespace triage::workflow {
 
@@ -10,12 +11,17 @@ const StageConfig& RunConfig::stage(const std::string& stage_name) const {
   return stage_of(stages, stage_name, origin);
 }
 
+bool RunConfig::trains() const {
+  return supernet || !std::ranges::all_of(stages, [](const StageConfig& stage) { return stage.onnx.has_value(); });
+}
+
 void RunConfig::require_stages() const {
   if (stages.empty()) fail("{}: expected at least one [[stage]] to build a plan of, found none", origin);
 }
 
-RunConfig load_run_config(const fs::path& file, std::span<const std::string> settings) {
-  const Config parsed = Config::load(file, settings);
+namespace {
+
+RunConfig read_run_config(const Config& parsed) {
   ConfigSection root = parsed.root();
   RunConfig config;
   config.origin = parsed.origin();
@@ -36,6 +42,10 @@ RunConfig load_run_config(const fs::path& file, std::span<const std::string> set
   if (!config.auto_precision) config.precision = train::compute_type_from_string(precision);
   root.read("threads", config.threads, 0, 1024);
   root.read("checkpoint_seconds", config.checkpoint_seconds, 0, 1e6);
+  train::read_parallel_options(root.section("parallel"), config.parallel);
+  std::vector<std::string> metrics{"csv"};
+  root.read("metrics", metrics);
+  config.metrics = results::metric_formats(metrics, config.origin + ": 'metrics'");
 
   root.require("data");
   ConfigSection data_section = root.section("data");
@@ -62,6 +72,17 @@ RunConfig load_run_config(const fs::path& file, std::span<const std::string> set
   read_build_config(root.section("build"), config, config.origin);
   root.finish();
   return config;
+}
+
+}  // namespace
+
+RunConfig load_run_config(const fs::path& file, std::span<const std::string> settings) {
+  RunConfig config = read_run_config(Config::load(file, settings));
+  const std::vector<std::string> places = absolute_paths(config.stages, file.parent_path());
+  if (places.empty()) return config;
+  std::vector<std::string> all(settings.begin(), settings.end());
+  all.insert(all.end(), places.begin(), places.end());
+  return read_run_config(Config::load(file, all));
 }
 
 RunConfig run_config_of(const fs::path& run) {
@@ -94,13 +115,20 @@ bool has_begun(const fs::path& run) {
 
 }  // namespace
 
+bool same_but_device(const std::string& text, const std::string& other) {
+  const std::vector<std::string> any{"device=auto"};
+  return text == other ||
+         Config::parse(text, "config.toml", any).text() == Config::parse(other, "config.toml", any).text();
+}
+
 void keep_config(const fs::path& run, const std::string& text, const std::string& origin) {
   const fs::path file = run / "config.toml";
   fs::create_directories(run / "checkpoint");
   remove_dead_temporaries(run);
   if (fs::exists(file)) {
-    if (read_file(file) == text) return;
-    if (has_begun(run))
+    const std::string kept = read_file(file);
+    if (kept == text) return;
+    if (has_begun(run) && !same_but_device(kept, text))
       fail("{}: this run began with another configuration than {}. Use another --run directory{}, or delete this one.",
            file.string(), origin,
            fs::exists(run / "metrics.jsonl") ? std::format(" (--from {} goes on from these networks)", run.string())

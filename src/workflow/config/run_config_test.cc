@@ -169,6 +169,19 @@ TEST(RunDirectory, KeepsTheConfigurationItBeganWith) {
   EXPECT_EQ(read_file(run / "config.toml"), "a = 2\n");
 }
 
+TEST(RunDirectory, ARunMayMoveToAnotherDevice) {
+  const TempDir directory;
+  const std::string cuda = "device = \"cuda\"\na = 1\n", cpu = "a = 1\ndevice = \"cpu\"\n";
+  keep_config(directory.path(), cuda, "a.toml");
+  write_file_atomic(directory / "metrics.jsonl", "");
+  keep_config(directory.path(), cpu, "a.toml");
+  EXPECT_EQ(read_file(directory / "config.toml"), cpu);
+  keep_config(directory.path(), "a = 1\n", "a.toml");
+  EXPECT_EQ(read_file(directory / "config.toml"), "a = 1\n");
+  EXPECT_THAT(error_of([&] { keep_config(directory.path(), "a = 2\ndevice = \"cpu\"\n", "a.toml"); }),
+              HasSubstr("began with another configuration"));
+}
+
 TEST(RunDirectory, OfATrainedRunTheRefusalTellsHowToGoOnFromIt) {
   const TempDir directory;
   keep_config(directory.path(), "a = 1\n", "a.toml");

@@ -8,6 +8,21 @@
 #include "workflow/search/layer_table.h"
 
 namespace triage::workflow {
+namespace {
+
+void read_supernets(ConfigSection& section, SearchConfig& config) {
+  if (section.has("supernets")) {
+    if (section.has("supernet")) section.fail_at("supernet", "no such key beside 'supernets'");
+    section.read("supernets", config.supernets);
+    if (config.supernets.empty()) section.fail_at("supernets", "at least one directory");
+    return;
+  }
+  section.require("supernet");
+  section.read("supernet", config.supernets.emplace_back());
+}
+
+}  // namespace
+
 SearchConfig load_search_config(const fs::path& file, std::span<const std::string> settings) {
   const Config parsed = Config::load(file, settings);
   ConfigSection root = parsed.root();
@@ -19,8 +34,8 @@ SearchConfig load_search_config(const fs::path& file, std::span<const std::strin
   root.read("seed", config.options.seed);
   root.require("search");
   ConfigSection section = root.section("search");
-  section.require("supernet");
-  section.read("supernet", config.supernet);
+  read_supernets(section, config);
+  section.read("nets", config.nets);
   section.read("threads", config.threads, 1, 1024);
   section.read("provider", config.provider);
   if (std::ranges::find(engine::kLayerProviders, config.provider) == engine::kLayerProviders.end())

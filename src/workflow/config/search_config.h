@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "core/files/file.h"
 #include "engine/names.h"
@@ -14,7 +15,8 @@ namespace triage::workflow {
 
 struct SearchConfig {
   std::string name;
-  std::string supernet;                  // directory with supernet.pt and config.toml
+  std::vector<std::string> supernets;    // directories with supernet.pt and config.toml, of different families
+  std::vector<std::string> nets;         // directories of plans, whose whole nets are taken as they are
   int threads = 1;                       // of the engine, for the costs
   std::string provider = engine::kCpu;   // likewise
   std::string tuning = "tuning.sqlite";  // store of schedules, for provider compiled
@@ -24,7 +26,7 @@ struct SearchConfig {
   cost::CostAxis axis = cost::CostAxis::latency;
   cost::Budgets budgets;
   std::optional<search::Genome> hand_picked;  // a plan made without a search, for comparison
-  search::SearchOptions options;              // structures without space and exits: the supernet tells
+  search::SearchOptions options;              // structures without spaces: the supernets tell
   std::string text;                           // of the file, kept in the run directory as config.toml
   std::string origin;
 };

@@ -10,7 +10,7 @@ using testing::HasSubstr;
 
 TEST(SearchSection, HasDefaultsWhereTheFileSaysNothing) {
   const SearchConfig config = search_config(kSearch);
-  EXPECT_EQ(config.supernet, "runs/net");
+  EXPECT_THAT(config.supernets, ElementsAre("runs/net"));
   EXPECT_EQ(config.provider, "cpu");
   EXPECT_EQ(config.axis, cost::CostAxis::latency);
   EXPECT_TRUE(config.device.empty());
@@ -38,6 +38,10 @@ TEST(SearchSection, KeysAreRead) {
 TEST(SearchSection, TheSupernetIsNeeded) {
   EXPECT_EQ(search_refusal("name = \"a\"\n"), "c.toml: key 'search' is missing");
   EXPECT_EQ(search_refusal("name = \"a\"\n[search]\n"), "c.toml:2: key 'search.supernet' is missing");
+  const std::string several = "name = \"a\"\n[search]\nsupernets = [\"b\", \"c\"]\n";
+  EXPECT_THAT(search_config(several).supernets, ElementsAre("b", "c"));
+  EXPECT_THAT(search_refusal(several + "supernet = \"d\"\n"), HasSubstr("no such key beside 'supernets'"));
+  EXPECT_THAT(search_refusal(several, {"search.supernets=[]"}), HasSubstr("expected at least one directory"));
 }
 
 TEST(SearchSection, ValuesAreChecked) {

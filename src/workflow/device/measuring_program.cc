@@ -1,13 +1,9 @@
 #include "workflow/device/measuring_program.h"
 
-#include "core/error.h"
+#include "workflow/device/other_program.h"
 
 namespace triage::workflow {
 
-fs::path measuring_program() {
-  const fs::path program = fs::read_symlink("/proc/self/exe").parent_path() / "triage-measure";
-  if (!fs::exists(program)) fail("memory: expected {}, found none", program.string());
-  return program;
-}
+fs::path measuring_program() { return other_program("triage-measure"); }
 
 }  // namespace triage::workflow

@@ -1,4 +1,4 @@
-// triage-measure, which stands beside this program.
+// triage-measure (other_program.h).
 #pragma once
 
 #include "core/files/file.h"

@@ -13,10 +13,11 @@ namespace triage::workflow {
 namespace {
 
 constexpr std::uint32_t kImages = 512;
+constexpr std::size_t kShippedBytes = std::size_t{1} << 28;  // of decoded photographs; a device gets them, too
 
 }  // namespace
 
-std::vector<std::uint8_t> profiled_images(const data::Dataset& dataset, const std::string& split) {
+data::HeldImages profiled_images(const data::Dataset& dataset, const std::string& split) {
   const data::DatasetInfo& info = dataset.info();
   const std::uint32_t first = split == "test" ? info.test_first() : 0;
   const std::uint32_t available = split == "test" ? info.test_count : info.train_count;
@@ -24,17 +25,14 @@ std::vector<std::uint8_t> profiled_images(const data::Dataset& dataset, const st
   std::vector<std::uint32_t> order = random_permutation(available, derive_seed(1, "profile"));
   order.resize(std::min(kImages, available));
   for (std::uint32_t& index : order) index += first;
-  return dataset.pixels(order);
+  return {dataset, order, kShippedBytes};
 }
 
 cost::CostTable profile_run(const fs::path& plan, const data::Dataset& dataset, const ProfileRequest& request,
                             const Context& context) {
-  const std::vector<std::uint8_t> pixels = profiled_images(dataset, request.images);
-  const measure::Images images{.pixels = pixels,
-                               .count = static_cast<int>(pixels.size() / dataset.image_bytes()),
-                               .height = dataset.info().height,
-                               .width = dataset.info().width,
-                               .channels = dataset.info().channels};
+  if (!plan::load_plan(plan).input.any_size()) dataset.require_raw();
+  const data::HeldImages held = profiled_images(dataset, request.images);
+  const measure::Images images = held.views();
 
   EnergyChoice energy = request.energy;
   energy.places.stop = context.stop;

@@ -19,24 +19,27 @@ data::Dataset made(const fs::path& file, std::uint32_t train, std::uint32_t test
 TEST(ProfiledImages, AreEachOnceAndTheSameEveryTime) {
   const TempDir directory;
   const data::Dataset dataset = made(directory / "d.tds", 30, 20);
-  const std::vector<std::uint8_t> pixels = profiled_images(dataset, "test");
-  ASSERT_EQ(pixels.size(), 20 * dataset.image_bytes());
-  EXPECT_EQ(profiled_images(dataset, "test"), pixels);
-  std::multiset<std::string> found, expected;
-  for (std::uint32_t i = 0; i < 20; ++i) {
-    const auto* first = reinterpret_cast<const char*>(pixels.data()) + i * dataset.image_bytes();
-    found.emplace(first, dataset.image_bytes());
+  const auto pixels_of = [&] {
+    std::vector<std::string> pixels;
+    const data::HeldImages held = profiled_images(dataset, "test");
+    for (const ImageView& view : held.views())
+      pixels.emplace_back(reinterpret_cast<const char*>(view.pixels), dataset.image_bytes());
+    return pixels;
+  };
+  const std::vector<std::string> pixels = pixels_of();
+  EXPECT_EQ(pixels_of(), pixels);
+  std::multiset<std::string> expected;
+  for (std::uint32_t i = 0; i < 20; ++i)
     expected.emplace(reinterpret_cast<const char*>(dataset.image(dataset.info().test_first() + i)),
                      dataset.image_bytes());
-  }
-  EXPECT_EQ(found, expected);
+  EXPECT_EQ(std::multiset(pixels.begin(), pixels.end()), expected);
 }
 
 TEST(ProfiledImages, AreNoMoreThanAMeasurementNeeds) {
   const TempDir directory;
   const data::Dataset dataset = made(directory / "d.tds", 600, 4);
-  EXPECT_EQ(profiled_images(dataset, "train").size(), 512 * dataset.image_bytes());
-  EXPECT_EQ(profiled_images(dataset, "test").size(), 4 * dataset.image_bytes());
+  EXPECT_EQ(profiled_images(dataset, "train").size(), 512u);
+  EXPECT_EQ(profiled_images(dataset, "test").size(), 4u);
 }
 
 TEST(RemoteProfile, AMetersFileOnThisMachineIsNoSourceOfADevice) {

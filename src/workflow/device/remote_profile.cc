@@ -8,9 +8,9 @@
 
 namespace triage::workflow {
 
-cost::CostTable measure_remotely(const RemoteProfile& remote, const fs::path& plan_directory,
-                                 const measure::Images& images, const measure::ProfileOptions& options,
-                                 const std::string& energy, const Context& context) {
+cost::CostTable measure_remotely(const RemoteProfile& remote, const fs::path& plan_directory, measure::Images images,
+                                 const measure::ProfileOptions& options, const std::string& energy,
+                                 const Context& context) {
   if (energy.starts_with("csv:")) {
     throw UsageError("--energy-source: expected a source of the device, found a meter's file on this machine");
   }

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "cost/cost_table.h"
+#include "cost_tables/cost_table.h"
 #include "measure/stages/stages.h"
 
 namespace triage::workflow {
@@ -15,9 +15,9 @@ struct RemoteProfile {
 };
 
 // energy: a source on the device, as for measure::Job; empty: not wanted.
-cost::CostTable measure_remotely(const RemoteProfile& remote, const fs::path& plan_directory,
-                                 const measure::Images& images, const measure::ProfileOptions& options,
-                                 const std::string& energy, const Context& context);
+cost::CostTable measure_remotely(const RemoteProfile& remote, const fs::path& plan_directory, measure::Images images,
+                                 const measure::ProfileOptions& options, const std::string& energy,
+                                 const Context& context);
 
 // For people: what the device did while rows were measured that do not count therefore.
 std::vector<std::string> device_remarks(const cost::CostTable& table);

@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "core/text.h"
+
 namespace triage::workflow {
 namespace {
 
@@ -13,14 +15,15 @@ class Trainings {
   Trainings(const Workspace& workspace, const EstimateTraining& estimate) : w_(workspace), estimate_(estimate) {}
 
   Json of(const StageConfig& stage) {
+    if (stage.onnx) return {{"name", stage.name}, {"onnx", printable_line(stage.onnx->file.string())}, {"seconds", 0}};
     train::TrainJob job = w_.job(stage);
     if (stage.from != "supernet") job.start = start_of(w_, stage);
-    if (!stage.teacher.empty()) job.teacher = &teacher(stage);
-    const plan::ArchCost cost = w_.cost(stage);
+    if (!stage.teacher.empty() && !imported(stage)) job.teacher = teacher(stage);
+    const family::NetSize size = w_.size(stage);
     Json out = {{"name", stage.name},
-                {"arch", stage.space.text()},
-                {"mmac", static_cast<double>(cost.macs) / 1e6},
-                {"parameters", cost.parameters},
+                {"arch", stage.space->text()},
+                {"mmac", static_cast<double>(size.macs) / 1e6},
+                {"parameters", size.parameters},
                 {"epochs", stage.train.epochs},
                 {"batch", stage.train.batch}};
     if (stage.train.epochs == 0) {
@@ -34,15 +37,24 @@ class Trainings {
   }
 
  private:
-  supernet::Network& teacher(const StageConfig& stage) {
+  // Whether an imported net teaches the stage: how long it takes to answer is not estimated.
+  bool imported(const StageConfig& stage) const {
+    return stage.teacher.ends_with(".onnx") || (stage.learns_from_stage() && w_.config.stage(stage.teacher).onnx);
+  }
+  const supernet::AnyNetwork& teacher(const StageConfig& stage) {
+    if (stage.learns_from_file()) {
+      const supernet::AnyNetwork network = train::load_any_network(stage.teacher, w_.config.precision).network;
+      network->to(w_.device);
+      return teachers_.insert_or_assign(stage.teacher, network).first->second;
+    }
     const StageConfig& asked = stage.teacher != "supernet" ? w_.config.stage(stage.teacher)
                                : stage.from == "supernet"  ? *w_.config.supernet
                                                            : stage;
     const auto known = teachers_.find(asked.name);
     if (known != teachers_.end()) return known->second;
-    supernet::Network network = stage.teacher == "supernet" && stage.from != "supernet"
-                                    ? start_of(w_, stage)->network
-                                    : train::make_network(w_.job(asked));
+    const supernet::AnyNetwork network = stage.teacher == "supernet" && stage.from != "supernet"
+                                             ? start_of(w_, stage)->network
+                                             : train::make_network(w_.job(asked));
     network->to(w_.device);
     network->eval();
     return teachers_.emplace(asked.name, network).first->second;
@@ -50,7 +62,7 @@ class Trainings {
 
   const Workspace& w_;
   const EstimateTraining& estimate_;
-  std::map<std::string, supernet::Network> teachers_;
+  std::map<std::string, supernet::AnyNetwork> teachers_;
 };
 
 }  // namespace

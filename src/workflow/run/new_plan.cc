@@ -1,6 +1,7 @@
 #include "workflow/run/new_plan.h"
 
 #include "core/error.h"
+#include "runtime/control/curve_file.h"
 
 namespace triage::workflow {
 namespace {
@@ -40,7 +41,7 @@ void move_into_plan(const fs::path& run, const std::string& name) {
 
 std::set<std::string> files_of_plan(const fs::path& directory) {
   if (!fs::exists(directory)) return {};
-  std::set<std::string> files{"plan.json", "plan.onnx"};
+  std::set<std::string> files{"plan.json", "plan.onnx", runtime::kCurveFile};
   for (const fs::path& file : compiler::compiled_files(directory)) files.insert(file.filename());
   try {
     const plan::Plan plan = plan::load_plan(directory);

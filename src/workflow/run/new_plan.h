@@ -22,8 +22,8 @@ class NewPlan {
   NewDirectory made_;
 };
 
-// The files in a plan directory that are a plan's: plan.json, plan.onnx, what compilations left and, where plan.json
-// can be read, what it names.
+// The files in a plan directory that are a plan's: plan.json, plan.onnx, curve.json, what compilations left and, where
+// plan.json can be read, what it names.
 std::set<std::string> files_of_plan(const fs::path& directory);
 
 }  // namespace triage::workflow

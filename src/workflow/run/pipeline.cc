@@ -1,54 +1,33 @@
 #include "workflow/run/pipeline.h"
 
-#include <map>
 #include <optional>
 
 #include "core/warning.h"
+#include "workflow/run/processes.h"
+#include "workflow/run/teachers.h"
 
 namespace triage::workflow {
 namespace {
 
+constexpr const char* kText = "the configuration";
+
 // `text` with the precision in front: a key of the root stands before the first table.
 std::string with_precision(const std::string& text, train::ComputeType precision) {
+  if (Config::parse(text, kText).root().has("precision"))  // it says auto
+    return Config::parse(text, kText, std::vector{std::format("precision={}", train::to_string(precision))}).text();
   return std::format("precision = \"{}\"  # auto, on the machine where this run began\n{}", train::to_string(precision),
                      text);
 }
-
-// The network that a network's weights start from.
-fs::path start_file(const Workspace& workspace, const StageConfig& stage) {
-  if (stage.from.ends_with(".pt")) return stage.from;
-  return (stage.from == "supernet" ? workspace.run : fs::path(stage.from)) / "supernet.pt";
-}
-
-// The network of each stage that others learn from stays loaded while they do.
-struct Teachers {
-  std::map<std::string, supernet::Network> networks;
-  std::map<std::string, Json> identities;
-
-  void load_supernet(const Workspace& workspace, const StageConfig& stage) {
-    train::NetworkFile file = train::load_network(start_file(workspace, stage), workspace.config.precision);
-    file.network->to(workspace.device);
-    networks.insert_or_assign("supernet", file.network);
-    identities.insert_or_assign("supernet", file.sha256);
-  }
-};
 
 train::TrainResult train_stage(const Workspace& workspace, const StageConfig& stage, const Trainer& trainer,
                                Teachers& teachers) {
   train::TrainJob job = workspace.job(stage);
   job.start = start_of(workspace, stage);
-  if (!stage.teacher.empty()) {
-    if (stage.teacher == "supernet") teachers.load_supernet(workspace, stage);
-    job.teacher = &teachers.networks.at(stage.teacher);
-    job.teacher_identity = teachers.identities.at(stage.teacher);
-  }
+  teachers.add_to(job, stage);
   const train::TrainResult result = trainer.train(job);
   for (const StageConfig& other : workspace.config.stages) {
-    if (other.teacher != stage.name || teachers.networks.contains(stage.name)) continue;
-    supernet::Network network = trainer.load(job, job.precision);
-    network->to(workspace.device);
-    teachers.networks.emplace(stage.name, network);
-    teachers.identities.emplace(stage.name, train::identity_of(job));
+    if (other.teacher == stage.name && !teachers.has(stage.name))
+      teachers.keep(stage.name, trainer.load(job, job.precision), train::identity_of(job));
   }
   return result;
 }
@@ -64,26 +43,29 @@ RunConfig resolve_precision(RunConfig config, const fs::path& run) {
   if (!fs::exists(file)) return config;
   const std::string kept = read_file(file);
   for (const train::ComputeType precision : {train::ComputeType::bf16, train::ComputeType::fp32}) {
-    const std::string resolved = with_precision(text, precision);
-    if (kept != resolved && !(kept == text && precision == train::ComputeType::bf16)) continue;
-    config.precision = precision;
-    config.text = kept;
-    break;
+    for (const std::string& resolved : {with_precision(text, precision), text}) {
+      if (resolved == text && precision != train::ComputeType::bf16) continue;
+      if (!same_but_device(kept, resolved)) continue;
+      config.precision = precision;
+      config.text = resolved;
+      return config;
+    }
   }
   return config;
 }
 
-std::shared_ptr<const train::NetworkFile> start_of(const Workspace& workspace, const StageConfig& stage) {
+std::shared_ptr<const train::AnyNetworkFile> start_of(const Workspace& workspace, const StageConfig& stage) {
   if (stage.from.empty()) return nullptr;
-  return std::make_shared<train::NetworkFile>(
-      train::load_network(start_file(workspace, stage), train::ComputeType::fp32));
+  return std::make_shared<train::AnyNetworkFile>(
+      train::load_any_network(start_file(workspace, stage), train::ComputeType::fp32));
 }
 
 namespace {
 
-data::Dataset open_pixels(const fs::path& file) {
-  data::Dataset dataset = data::Dataset::open(file);
-  dataset.require_raw();
+// Networks are trained on pixels of one size.
+data::Dataset open_images(const RunConfig& config) {
+  data::Dataset dataset = data::Dataset::open(config.data);
+  if (config.trains()) dataset.require_raw();
   return dataset;
 }
 
@@ -92,12 +74,12 @@ data::Dataset open_pixels(const fs::path& file) {
 Workspace::Workspace(RunConfig run_config, fs::path run_directory, const Context& of)
     : config(std::move(run_config)),
       run(std::move(run_directory)),
-      dataset(open_pixels(config.data)),
+      dataset(open_images(config)),
       splits(data::make_splits(
           dataset, config.splits = data::resolve_splits(dataset.info(), config.route, config.validation, config.seed))),
-      normalization(data::measure_normalization(dataset, splits.train)),
+      normalization(config.trains() ? data::measure_normalization(dataset, splits.train) : data::Normalization{}),
       device(train::device_from_string(config.device)),
-      threads(train::set_threads(config.threads)),
+      threads(train::set_up_cpu(config.threads)),
       context(of) {
   if (config.auto_precision) config.precision = train::fastest_precision(device);
 }
@@ -121,16 +103,19 @@ train::TrainJob Workspace::job(const StageConfig& stage) const {
   job.data = &dataset;
   job.splits = &splits;
   job.normalization = normalization;
+  job.parallel = config.parallel;
+  job.group = group;
   job.checkpoint_seconds = config.checkpoint_seconds;
+  job.metrics = config.metrics;
   job.run = run;
   job.context = context;
   return job;
 }
 
-plan::ArchCost Workspace::cost(const StageConfig& stage) const {
+family::NetSize Workspace::size(const StageConfig& stage) const {
   const data::DatasetInfo& info = dataset.info();
-  return plan::arch_cost(stage.space.largest(), {info.channels, info.height, info.width},
-                         static_cast<int>(info.classes.size()));
+  return family::size_of(family::blueprint(stage.space->largest(), {info.channels, info.height, info.width},
+                                           static_cast<int>(info.classes.size())));
 }
 
 void require_images_of(const Workspace& w, const plan::Plan& plan, const fs::path& file) {
@@ -156,20 +141,23 @@ void require_images_of(const Workspace& w, const plan::Plan& plan, const fs::pat
 
 std::optional<train::TrainResult> train_supernet(const Workspace& workspace, const Trainer& trainer) {
   if (!workspace.config.supernet) return std::nullopt;
+  const TrainingThreads threads(workspace);
   train::TrainJob job = workspace.job(*workspace.config.supernet);
   job.start = start_of(workspace, *workspace.config.supernet);
   const train::TrainResult result = trainer.train(job);
-  record_step(workspace.run, "train supernet", result.seconds);
+  if (writes(workspace)) record_step(workspace.run, "train supernet", result.seconds);
   return result;
 }
 
 std::vector<train::TrainResult> train_stages(const Workspace& workspace, const Trainer& trainer) {
   const std::vector<StageConfig>& stages = workspace.config.stages;
+  const TrainingThreads threads(workspace);
   std::vector<train::TrainResult> results(stages.size());
-  Teachers teachers;
+  Teachers teachers(workspace);
   for (const std::size_t i : training_order(stages)) {
+    if (stages[i].onnx) continue;
     results[i] = train_stage(workspace, stages[i], trainer, teachers);
-    record_step(workspace.run, "train " + stages[i].name, results[i].seconds);
+    if (writes(workspace)) record_step(workspace.run, "train " + stages[i].name, results[i].seconds);
   }
   return results;
 }

@@ -10,8 +10,6 @@
 #include "data/dataset.h"
 #include "data/loader.h"
 #include "data/splits.h"
-#include "measure/stages/stages.h"
-#include "route/router/router_training.h"
 #include "train/trainer.h"
 #include "workflow/config/run_config.h"
 #include "workflow/device/energy_choice.h"
@@ -32,13 +30,14 @@ struct Workspace {
   fs::path run;
   data::Dataset dataset;
   data::Splits splits;
-  data::Normalization normalization;  // of the train split
+  data::Normalization normalization;  // of the train split; empty where nothing is trained
   at::Device device;
-  int threads;      // of training and scoring
-  Context context;  // of all that works on this run
+  int threads;                    // of training and scoring
+  Context context;                // of all that works on this run
+  train::Group* group = nullptr;  // the processes that train it together (processes.h); null: this one alone. Not owned
 
-  train::TrainJob job(const StageConfig& stage) const;  // without its teacher
-  plan::ArchCost cost(const StageConfig& stage) const;  // of its largest subnet, on these images
+  train::TrainJob job(const StageConfig& stage) const;   // without its teacher
+  family::NetSize size(const StageConfig& stage) const;  // of its largest subnet, on these images
 };
 
 // Messages: what the splits leave a person to know.
@@ -58,18 +57,24 @@ void check_budgets(const Workspace& workspace);  // the same for limits of the p
 void require_images_of(const Workspace& workspace, const plan::Plan& plan, const fs::path& file);
 
 // What a stage's weights start from; null: nothing. A supernet of this run must have been trained.
-std::shared_ptr<const train::NetworkFile> start_of(const Workspace& workspace, const StageConfig& stage);
+std::shared_ptr<const train::AnyNetworkFile> start_of(const Workspace& workspace, const StageConfig& stage);
 
 // What trains one network, and what reads one that was trained.
 struct Trainer {
   std::function<train::TrainResult(const train::TrainJob&)> train = train::train;
-  std::function<supernet::Network(const train::TrainJob&, train::ComputeType)> load = train::load_trained;
+  std::function<supernet::AnyNetwork(const train::TrainJob&, train::ComputeType)> load = train::load_trained;
 };
 
 // Trains the supernet where there is one.
 std::optional<train::TrainResult> train_supernet(const Workspace& workspace, const Trainer& trainer = {});
 
-// Trains every stage, teachers first. Results in the order of RunConfig::stages.
+// The stages that are somebody's nets: checked before anything is written, and imported or found imported
+// (imported_stages.h).
+void check_imports(const Workspace& workspace);
+void make_imports(const Workspace& workspace);
+
+// Trains every stage that is not imported, teachers first. Results, of imported ones empty, in the order of
+// RunConfig::stages.
 std::vector<train::TrainResult> train_stages(const Workspace& workspace, const Trainer& trainer = {});
 
 struct BuildOptions {

@@ -120,6 +120,33 @@ TEST(Precision, OneThatWasAskedForStays) {
   EXPECT_EQ(resolve_precision(config, run.path()).text, config.text);
 }
 
+TEST(Precision, ARunThatMovesKeepsItAndTakesTheNewDevice) {
+  const TempDir run;
+  for (const train::ComputeType began : {train::ComputeType::bf16, train::ComputeType::fp32}) {
+    write_file_atomic(run / "config.toml",
+                      std::format("device = \"cuda\"\nprecision = \"{}\"\n{}", train::to_string(began), kTwoStages));
+    const RunConfig moved = resolve_precision(run_config("device = \"cpu\"\n" + kTwoStages), run.path());
+    EXPECT_EQ(moved.precision, began);
+    EXPECT_TRUE(same_but_device(moved.text, read_file(run / "config.toml")));
+    EXPECT_THAT(moved.text, HasSubstr("device = \"cpu\""));
+  }
+}
+
+TEST(Precision, WhereAutoIsWrittenItIsReplaced) {
+  const TempDir run;
+  const RunConfig config = resolve_precision(run_config("precision = \"auto\"\n" + kTwoStages), run.path());
+  EXPECT_THAT(config.text, testing::Not(HasSubstr("auto")));
+  EXPECT_EQ(run_config(config.text).precision, config.precision);
+}
+
+TEST(Device, ThatIsAbsentIsRefusedBeforeTheWork) {
+  const RunBench bench;
+  if (train::device_from_string("auto").is_cuda()) GTEST_SKIP() << "there is a GPU";
+  EXPECT_THAT(error_of([&] { bench.workspace(kLittle, {"device=cuda"}); }),
+              HasSubstr("device: expected a CUDA device, found none that this LibTorch"));
+  EXPECT_FALSE(fs::exists(bench.run()));
+}
+
 TEST(PlanStageNames, ExitsHaveTheirNetworksNameAndTheirBlock) {
   EXPECT_THAT(plan_stage_names("net", {0, 2}), ElementsAre("net_exit0", "net_exit2", "net"));
   EXPECT_THAT(plan_stage_names("net", {}), ElementsAre("net"));

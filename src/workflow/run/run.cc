@@ -4,11 +4,13 @@
 #include "evaluate/operation.h"
 #include "report/report.h"
 #include "workflow/build/plan_source.h"
+#include "workflow/run/processes.h"
 
 namespace triage::workflow {
 namespace {
 
 void train_all(const Workspace& workspace) {
+  make_imports_once(workspace);
   train_supernet(workspace);
   train_stages(workspace);
 }
@@ -77,7 +79,8 @@ std::map<std::string, Figure> run_figures(const Workspace& workspace, const resu
   }
   figures[prefix + ".minutes"] = {.value = total_minutes(workspace.run), .unit = "min"};
   for (const StageConfig& stage : workspace.config.stages) {
-    figures[prefix + "." + stage.name + "_mmac"] = {.value = static_cast<double>(workspace.cost(stage).macs) / 1e6,
+    if (stage.onnx) continue;
+    figures[prefix + "." + stage.name + "_mmac"] = {.value = static_cast<double>(workspace.size(stage).macs) / 1e6,
                                                     .unit = "MMAC"};
   }
   return figures;

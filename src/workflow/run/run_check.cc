@@ -2,7 +2,7 @@
 #include <set>
 
 #include "core/warning.h"
-#include "workflow/run/pipeline.h"
+#include "workflow/run/teachers.h"
 
 namespace triage::workflow {
 namespace {
@@ -21,7 +21,7 @@ void check_data(const Workspace& w) {
 // A stage that goes on from this file's supernet, which is not there yet.
 void check_slice(const RunConfig& config, const StageConfig& stage) {
   const StageConfig& supernet = *config.supernet;
-  if (supernet.space != stage.space) supernet.space.check(stage.space.largest());
+  if (supernet.space != stage.space) supernet.space->check(stage.space->largest());
   if (supernet.train.residual != stage.train.residual || supernet.train.head_scale != stage.train.head_scale) {
     fail("{}: stage '{}': expected residual = {} and head_scale = {} as in the [supernet] it starts from",
          config.origin, stage.name, supernet.train.residual, supernet.train.head_scale);
@@ -58,9 +58,10 @@ void check_stages(const Workspace& w) {
 
 // A plan asks its networks in the order of the configuration, and each should cost more than the one before.
 void warn_of_order(const Workspace& w) {
-  const auto mmac = [&](const StageConfig& stage) { return static_cast<double>(w.cost(stage).macs) / 1e6; };
+  const auto mmac = [&](const StageConfig& stage) { return static_cast<double>(w.size(stage).macs) / 1e6; };
   for (std::size_t i = 1; i < w.config.stages.size(); ++i) {
     const StageConfig &before = w.config.stages[i - 1], &stage = w.config.stages[i];
+    if (before.onnx || stage.onnx) continue;  // what those cost is measured
     if (mmac(stage) <= mmac(before)) {
       warn(
           std::format("{}: stage '{}' is no larger than '{}' before it: {:.2f} against {:.2f} MMAC; a plan asks the "
@@ -84,14 +85,10 @@ void check_run(const Workspace& w) {
   check_stages(w);
   warn_of_order(w);
   if (w.config.supernet) check_training(w, *w.config.supernet);
-  for (const StageConfig& stage : w.config.stages) check_training(w, stage);
-}
-
-void check_budgets(const Workspace& w) {
-  if (!w.config.budgets.mean_energy_uj) return;
-  if (const measure::FoundEnergy energy = measure::find_energy("auto"); !energy.source) {
-    fail("{}: build.budget.mean_energy_uj: expected a source of energy to hold it against, found {}", w.config.origin,
-         energy.text);
+  check_imports(w);
+  for (const StageConfig& stage : w.config.stages) {
+    if (!stage.onnx) check_training(w, stage);
+    check_teacher_file(w, stage);
   }
 }
 

@@ -39,18 +39,21 @@ cost::MemoryCosts measured_memory(const LayerTableSubject& subject, const std::v
   return costs;
 }
 
-std::map<std::string, Figure> error_figures(const std::vector<cost::LayerCostTable>& tables) {
+std::map<std::string, Figure> error_figures(const std::vector<cost::LayerCostTable>& tables,
+                                            const family::AnySpace& space) {
   std::map<std::string, Figure> figures;
+  const std::string text = space->text();
+  const std::string of = space.is_plain() ? "cost." : std::format("{}.cost.", family::split_family(text).family);
   for (const cost::LayerCostTable& table : tables) {
     const cost::PredictionError& error = table.whole_error;
     const Figure percent{.value = error.mean_percent, .unit = "%", .n = error.stages};
     const Figure tau{.value = error.kendall_tau, .unit = "1", .n = error.stages};
-    const std::string prefix = "cost." + cost::setting_text(table.key) + "_";
+    const std::string prefix = of + cost::setting_text(table.key) + "_";
     figures[prefix + "mean_error_percent"] = percent;
     figures[prefix + "kendall_tau"] = tau;
-    Figure& worst = figures.try_emplace("cost.mean_error_percent", percent).first->second;
+    Figure& worst = figures.try_emplace(of + "mean_error_percent", percent).first->second;
     if (percent.value > worst.value) worst = percent;
-    Figure& least = figures.try_emplace("cost.kendall_tau", tau).first->second;
+    Figure& least = figures.try_emplace(of + "kendall_tau", tau).first->second;
     if (tau.value < least.value) least = tau;
   }
   return figures;

@@ -20,8 +20,10 @@ std::vector<costing::LayerCostOptions> combinations(const costing::LayerCostOpti
 cost::MemoryCosts measured_memory(const LayerTableSubject& subject, const std::vector<plan::Precision>& precisions,
                                   std::uint64_t seed, const Context& context);
 
-// Of each table, and as "cost.mean_error_percent" and "cost.kendall_tau" the worst of them.
-std::map<std::string, Figure> error_figures(const std::vector<cost::LayerCostTable>& tables);
+// Of each table, and as "cost.mean_error_percent" and "cost.kendall_tau" the worst of them; of another family than
+// plain its name before all ("residual.cost.kendall_tau").
+std::map<std::string, Figure> error_figures(const std::vector<cost::LayerCostTable>& tables,
+                                            const family::AnySpace& space);
 
 // Of each precision, and as "memory.error_percent" and "memory.max_error_percent" the worst of them.
 std::map<std::string, Figure> memory_figures(const cost::MemoryCosts& costs);

@@ -27,12 +27,21 @@ cost::LayerCostTable table_of(plan::Precision precision, double error, double ta
 
 TEST(CostTables, TheFigureWithoutASettingIsTheWorst) {
   const auto figures =
-      error_figures({table_of(plan::Precision::fp32, 3, 0.9), table_of(plan::Precision::int8, 5, 0.95)});
+      error_figures({table_of(plan::Precision::fp32, 3, 0.9), table_of(plan::Precision::int8, 5, 0.95)},
+                    family::AnySpace::parse("4-8"));
   EXPECT_EQ(figures.at("cost.fp32_mean_error_percent").value, 3);
   EXPECT_EQ(figures.at("cost.int8_mean_error_percent").value, 5);
   EXPECT_EQ(figures.at("cost.mean_error_percent").value, 5);
   EXPECT_EQ(figures.at("cost.kendall_tau").value, 0.9);
   EXPECT_EQ(figures.at("cost.kendall_tau").n, 9);
+}
+
+TEST(CostTables, FiguresOfAnotherFamilyHaveItsName) {
+  const auto figures =
+      error_figures({table_of(plan::Precision::fp32, 3, 0.9)}, family::AnySpace::parse("residual:4-8"));
+  EXPECT_EQ(figures.at("residual.cost.mean_error_percent").value, 3);
+  EXPECT_EQ(figures.at("residual.cost.fp32_kendall_tau").value, 0.9);
+  EXPECT_EQ(figures.size(), 4u);
 }
 
 TEST(CostTables, OfMemoryTheWorstPrecisionCounts) {

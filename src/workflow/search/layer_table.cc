@@ -31,6 +31,9 @@ std::shared_ptr<costing::CompiledNets> compiled_nets(const LayerTableSubject& su
 costing::NetEngine engine_for(const LayerTableSubject& subject, const costing::LayerCostOptions& options,
                               const std::string& tuning) {
   if (options.provider != engine::kTuned && options.provider != engine::kUntuned) return costing::onnx_engine(options);
+  if (!subject.space.is_plain())
+    fail("provider {}: expected a space of plain nets, the only ones with kernels of their own, found '{}'",
+         options.provider, subject.space->text());
   return {.version = engine::version_of(engine::spec_of_engine(engine::kCompiled)),
           .open = [=, nets = std::shared_ptr<costing::CompiledNets>()](const std::string& onnx, const std::string&,
                                                                        const std::string& profile) mutable {

@@ -9,7 +9,7 @@
 namespace triage::workflow {
 
 struct LayerTableSubject {
-  plan::SearchSpace space;
+  family::AnySpace space;
   plan::InputShape input;
   int classes = 10;
 };

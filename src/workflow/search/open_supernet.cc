@@ -3,18 +3,23 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "search/store/sql.h"
 
 namespace triage::workflow {
+
+std::string text_of(const train::RecalibrationOptions& recalibration) {
+  return std::format("{} images, seed {}", recalibration.images, recalibration.seed);
+}
 
 OpenSupernet::OpenSupernet(const fs::path& run, const Context& context, std::optional<train::ComputeType> precision)
     : workspace(run_config_of(run), run, context),
       directory(run),
       file(run / "supernet.pt"),
-      trained(train::load_network(file, precision.value_or(workspace.config.precision))) {
+      trained(train::load_any_network(file, precision.value_or(workspace.config.precision))) {
   train::require_images_of(trained, workspace.dataset, workspace.splits, workspace.config.seed, file);
   if (workspace.config.supernet && workspace.config.supernet->space != space()) {
-    fail("{}: space: expected {} as in config.toml, found {}", file.string(), workspace.config.supernet->space.text(),
-         space().text());
+    fail("{}: space: expected {} as in config.toml, found {}", file.string(), workspace.config.supernet->space->text(),
+         space()->text());
   }
 }
 
@@ -24,6 +29,16 @@ Json identity_of(const OpenSupernet& supernet) {
   Json drawn = {{"route", splits.route}, {"validation", splits.validation}, {"seed", splits.seed}};
   if (!w.splits.drawn.empty()) drawn["drawn"] = w.splits.drawn;
   return {{"supernet", supernet.trained.sha256}, {"data", w.dataset.info().sha256}, {"splits", drawn}};
+}
+
+std::vector<int> OpenSupernet::exits() const {
+  std::vector<int> exits = trained.network->exits();
+  exits.push_back(static_cast<int>(space()->sections()) - 1);
+  return exits;
+}
+
+family::NetSize OpenSupernet::size(const family::ArchSpec& subnet) const {
+  return family::size_of(subnet, trained.network->input(), trained.network->classes());
 }
 
 const std::vector<std::uint32_t>& OpenSupernet::split(const std::string& name) const {
@@ -43,21 +58,22 @@ std::vector<Label> labels_of(const data::Dataset& dataset, const std::vector<std
   return labels;
 }
 
-search::LogitStore open_store(const OpenSupernet& supernet, const std::string& split,
-                              const train::RecalibrationOptions& recalibration, const fs::path& file,
-                              plan::Precision precision) {
+search::LogitStore open_store(const OpenSupernet& supernet, const AnswersOf& answers, const AnswersAt& at) {
   const Workspace& w = supernet.workspace;
   const data::SplitOptions& splits = w.config.splits;
   const std::string int8 =
-      precision == plan::Precision::int8 ? ", int8 " + exporting::to_json(w.config.int8).dump() : std::string();
+      answers.precision == plan::Precision::int8 ? ", int8 " + exporting::to_json(w.config.int8).dump() : std::string();
   const search::StoreKey key{
       supernet.trained.sha256, w.dataset.info().sha256,
-      std::format("{} of route={} validation={} seed={}{}", split, splits.route, splits.validation, splits.seed,
+      std::format("{} of route={} validation={} seed={}{}", answers.split, splits.route, splits.validation, splits.seed,
                   w.splits.drawn.empty() ? "" : ", " + w.splits.drawn),
-      std::format("{} images, seed {}", recalibration.images, recalibration.seed) + int8};
-  return {
-      file.empty() ? supernet.directory / std::format("subnets_{}{}.sqlite", split, int8.empty() ? "" : "_int8") : file,
-      key, supernet.trained.network->classes(), labels_of(w.dataset, supernet.split(split))};
+      text_of(answers.recalibration) + int8};
+  const int classes = supernet.trained.network->classes();
+  const std::vector<Label> labels = labels_of(w.dataset, supernet.split(answers.split));
+  if (search::is_server(at.location)) return {at.location, at.name, key, classes, labels};
+  const fs::path beside =
+      supernet.directory / std::format("subnets_{}{}.sqlite", answers.split, int8.empty() ? "" : "_int8");
+  return {at.location.empty() ? beside : fs::path(at.location), key, classes, labels};
 }
 
 }  // namespace triage::workflow

@@ -1,4 +1,4 @@
-// A trained supernet and what is needed to cut and score its subnets.
+// A trained supernet of any family and what is needed to cut and score its subnets.
 #pragma once
 
 #include "core/json.h"
@@ -17,9 +17,13 @@ struct OpenSupernet {
 
   Workspace workspace;
   fs::path directory, file;  // file: supernet.pt
-  train::NetworkFile trained;
+  train::AnyNetworkFile trained;
 
-  const plan::SearchSpace& space() const { return trained.network->space(); }
+  family::AnySpace space() const { return trained.network->any_space(); }
+  std::string family() const { return space()->largest().family; }
+  std::vector<int> exits() const;  // sections behind which its subnets answer, the last one at the end
+  family::NetSize size(const family::ArchSpec& subnet) const;  // on these images
+  std::string activations() const { return trained.network->bf16() ? "bf16" : "fp32"; }
   const std::vector<std::uint32_t>& split(const std::string& name) const;  // throws UsageError
   train::SubnetCutter cutter(const train::RecalibrationOptions& options = {}) const;
 };
@@ -29,10 +33,26 @@ Json identity_of(const OpenSupernet& supernet);
 
 std::vector<Label> labels_of(const data::Dataset& dataset, const std::vector<std::uint32_t>& indices);
 
-// The answers of this supernet's subnets on a split; file: where empty DIR/subnets_SPLIT.sqlite, in int8
-// DIR/subnets_SPLIT_int8.sqlite.
-search::LogitStore open_store(const OpenSupernet& supernet, const std::string& split,
-                              const train::RecalibrationOptions& recalibration = {}, const fs::path& file = {},
-                              plan::Precision precision = plan::Precision::fp32);
+std::string text_of(const train::RecalibrationOptions& recalibration);  // "2048 images, seed 1"
+
+// Which answers of subnets are meant.
+struct AnswersOf {
+  std::string split;
+  train::RecalibrationOptions recalibration = {};
+  plan::Precision precision = plan::Precision::fp32;
+};
+
+// Where they are kept. location: a file, or a server, where they are called `name`; where empty
+// DIR/subnets_SPLIT.sqlite, in int8 DIR/subnets_SPLIT_int8.sqlite.
+struct AnswersAt {
+  std::string location = {}, name = {};
+};
+
+search::LogitStore open_store(const OpenSupernet& supernet, const AnswersOf& answers, const AnswersAt& at = {});
+
+// What processes that score together at this location must agree on: weights, data, splits, way to recalibrate. Between
+// machines also what one installation cannot have different: type of the activations, int8 options, the program's
+// version.
+Json scoring_identity(const OpenSupernet& supernet, const AnswersOf& answers, const std::string& location);
 
 }  // namespace triage::workflow

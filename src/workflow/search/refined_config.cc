@@ -1,6 +1,9 @@
 #include "workflow/search/refined_config.h"
 
 #include <algorithm>
+#include <cmath>
+
+#include "family/fixed/fixed.h"
 
 namespace triage::workflow {
 namespace {
@@ -22,32 +25,55 @@ std::string names(const std::vector<int>& blocks) {
   return text;
 }
 
+// As the supernet was trained with, for `epochs`: its clean epochs in proportion.
+std::string augment_text(train::TrainOptions trained, int epochs) {
+  int& clean = trained.augment.clean_epochs;
+  if (clean > 0) clean = static_cast<int>(std::lround(static_cast<double>(clean) * epochs / trained.epochs));
+  std::string text = "[stage.augment]\n";
+  const Json augment = train::to_json(trained).at("augment");
+  for (const auto& [key, value] : augment.items()) text += std::format("{} = {}\n", key, value.dump());
+  return text;
+}
+
+// Of weights that are good already; for plain nets 0.4, as in configs/cifar10-{fast,balanced,accurate}.toml.
+double default_rate(const family::AnySpace& space) {
+  return 2 * (space.is_plain() ? train::TrainOptions{} : train::other_family_defaults()).lr / 3;
+}
+
+const RefinedSupernet& supernet_of(std::span<const RefinedSupernet> supernets, const family::ArchSpec& net) {
+  const auto is_of = [&](const RefinedSupernet& one) { return one.space->largest().family == net.family; };
+  const auto found = std::ranges::find_if(supernets, is_of);
+  if (found == supernets.end()) fail("net {}: expected a supernet of its family, found none", net.text());
+  return *found;
+}
+
 std::string stage_text(const RefineRequest& request, const search::Genome& genome, std::size_t leg,
-                       const SearchConfig& search, const RefinedSupernet& supernet) {
+                       const RefinedSupernet& supernet) {
   const search::Net& net = genome.nets[leg];
   const StageConfig& trained = *supernet.config.supernet;
-  const auto macs = [&](const plan::ArchSpec& arch) {
-    return plan::arch_cost(arch, supernet.input, supernet.classes).macs;
+  const auto macs = [&](const family::ArchSpec& arch) {
+    return family::size_of(arch, supernet.input, supernet.classes).macs;
   };
   const bool last = leg + 1 == genome.nets.size();
   const std::string teacher = !last ? net_name(genome.nets.size() - 1)
-                              : kAboutAsLarge * macs(net.arch) < macs(supernet.space.largest()) ? "supernet"
-                                                                                                : "";
+                              : kAboutAsLarge * macs(net.arch) < macs(supernet.space->largest()) ? "supernet"
+                                                                                                 : "";
   std::string text = std::format(
       "\n[[stage]]  # {:.1f} MMAC\nname = \"{}\"\narch = \"{}\"\nfrom = \"{}\"\ninference_precision = \"{}\"\n",
-      static_cast<double>(macs(net.arch)) / 1e6, net_name(leg), net.arch.text(), search.supernet,
+      static_cast<double>(macs(net.arch)) / 1e6, net_name(leg), net.arch.text(), supernet.directory,
       plan::to_string(net.precision));
   if (!teacher.empty()) text += std::format("teacher = \"{}\"\n", teacher);
   if (!net.early.empty())
     text += std::format("exits = [{}]\nexit_weight = {}\nexit_gradient = {}\n", names(net.early), kExitWeight,
                         kExitGradient);
-  text += std::format(
-      "features_block = {}\nresidual = {}\nhead_scale = {}\nepochs = {}\nlr = {}\nwarmup = {}\nvalidate_every = {}\n",
-      std::min<std::size_t>(1, net.arch.blocks.size() - 1), trained.train.residual, trained.train.head_scale,
-      request.epochs, request.rate, kWarmup, kValidateEvery);
-  text += std::format("[stage.augment]\nshift = {}\nflip = {}\ncutout = {}\n", trained.train.augment.shift,
-                      trained.train.augment.flip, trained.train.augment.cutout);
-  if (!teacher.empty()) text += std::format("[stage.distill]\ntemperature = {}\nviews = {}\n", kTemperature, kViews);
+  text += std::format("features_block = {}\n", std::min(1, net.last()));
+  if (supernet.space.is_plain())
+    text += std::format("residual = {}\nhead_scale = {}\n", trained.train.residual, trained.train.head_scale);
+  text += std::format("epochs = {}\nlr = {:.6g}\nwarmup = {}\nvalidate_every = {}\n", request.epochs,
+                      request.rate.value_or(default_rate(supernet.space)), kWarmup, kValidateEvery);
+  text += augment_text(trained.train, request.epochs);
+  const int views = trained.train.augment.mixes() ? 0 : kViews;  // nothing can be kept of mixed images
+  if (!teacher.empty()) text += std::format("[stage.distill]\ntemperature = {}\nviews = {}\n", kTemperature, views);
   return text;
 }
 
@@ -66,8 +92,13 @@ std::string budget_text(const cost::Budgets& budgets) {
 std::string net_name(std::size_t leg) { return std::format("net{}", leg + 1); }
 
 std::string refined_config(const RefineRequest& request, const search::FrontPoint& point, const SearchConfig& search,
-                           const RefinedSupernet& supernet) {
-  const RunConfig& w = supernet.config;
+                           std::span<const RefinedSupernet> supernets) {
+  for (const search::Net& net : point.genome.nets) {
+    if (family::is_fixed(net.arch))
+      fail("plan '{}': expected subnets, which can be trained on, found {}, a net that is taken as it is",
+           point.genome.text(), net.arch.text());
+  }
+  const RunConfig& w = supernets.front().config;
   const BuildTarget& target = request.target;
   std::string text = std::format(
       "# {}\n# A plan of the search '{}', whose nets, as cut, reach {:.2f} % on the validation split at {:.1f} us "
@@ -76,7 +107,7 @@ std::string refined_config(const RefineRequest& request, const search::FrontPoin
       point.genome.text(), search.name, 100 * point.accuracy, point.cost.mean_latency_us, Json(request.name).dump(),
       w.seed, w.threads, Json(w.data).dump(), w.splits.route, w.splits.validation);
   for (std::size_t leg = 0; leg < point.genome.nets.size(); ++leg)
-    text += stage_text(request, point.genome, leg, search, supernet);
+    text += stage_text(request, point.genome, leg, supernet_of(supernets, point.genome.nets[leg].arch));
   text += std::format("\n[build]\npolicy = \"{}\"\n", plan::to_string(point.genome.policy));
   // What was asked of the front is asked of the refined plan.
   if (target.latency_us) text += std::format("latency_us = {}\n", *target.latency_us);

@@ -1,6 +1,8 @@
 // The configuration of a run that trains the nets of a search's plan on, together.
 #pragma once
 
+#include <optional>
+#include <span>
 #include <string>
 
 #include "search/evolve/front.h"
@@ -10,24 +12,26 @@
 namespace triage::workflow {
 
 struct RefineRequest {
-  std::string name;    // of the configuration
-  BuildTarget target;  // asked of the front, and then of the refined plan
-  int epochs = 24;     // of every net
-  double rate = 0.4;   // highest learning rate
+  std::string name;                 // of the configuration
+  BuildTarget target;               // asked of the front, and then of the refined plan
+  int epochs = 24;                  // of every net
+  std::optional<double> rate = {};  // highest learning rate; none: two thirds of what its family's trainings begin with
 };
 
-struct RefinedSupernet {  // what the nets were cut from
+struct RefinedSupernet {  // what nets were cut from
+  std::string directory;
   const RunConfig& config;
-  plan::SearchSpace space;
+  family::AnySpace space;
   plan::InputShape input;
   int classes = 0;
 };
 
 std::string net_name(std::size_t leg);  // "net1", "net2", ...: of a front's plan and its files
 
-// TOML that load_run_config() reads. The last net learns from the labels where it is about as large as the supernet's
-// largest, else from that; the nets before it learn from it.
+// TOML that load_run_config() reads. supernets: of different families, a net's own says which. The last net learns from
+// the labels where it is about as large as the supernet's largest, else from that; the nets before it learn from it.
+// Images are augmented as the supernet's were.
 std::string refined_config(const RefineRequest& request, const search::FrontPoint& point, const SearchConfig& search,
-                           const RefinedSupernet& supernet);
+                           std::span<const RefinedSupernet> supernets);
 
 }  // namespace triage::workflow

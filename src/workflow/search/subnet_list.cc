@@ -9,18 +9,18 @@
 
 namespace triage::workflow {
 
-plan::ArchSpec subnet_of(const plan::SearchSpace& space, const std::string& text) {
+family::ArchSpec subnet_of(const family::Space& space, const std::string& text) {
   if (text == "largest") return space.largest();
   if (text == "smallest") return space.smallest();
-  plan::ArchSpec subnet = plan::ArchSpec::parse(text);
+  family::ArchSpec subnet = family::ArchSpec::parse(text);
   space.check(subnet);
   return subnet;
 }
 
-std::vector<plan::ArchSpec> SubnetList::subnets(const plan::SearchSpace& space) const {
-  std::vector<plan::ArchSpec> chosen;
+std::vector<family::ArchSpec> SubnetList::subnets(const family::Space& space) const {
+  std::vector<family::ArchSpec> chosen;
   std::set<std::string> seen;
-  const auto add = [&](plan::ArchSpec subnet) {
+  const auto add = [&](family::ArchSpec subnet) {
     if (seen.insert(subnet.text()).second) chosen.push_back(std::move(subnet));
   };
   for (const std::string& text : archs) add(subnet_of(space, text));
@@ -39,7 +39,7 @@ std::vector<plan::ArchSpec> SubnetList::subnets(const plan::SearchSpace& space) 
     }
   }
   const std::size_t wanted = chosen.size() + static_cast<std::size_t>(random);
-  for (plan::ArchSpec& subnet : space.sample_distinct(wanted, seed)) {  // so many, as named ones may be among them
+  for (family::ArchSpec& subnet : space.sample_distinct(wanted, seed)) {  // so many, as named ones may be among them
     if (chosen.size() < wanted) add(std::move(subnet));
   }
   if (chosen.empty()) throw UsageError("expected at least one subnet: --arch, --list or --random");

@@ -4,12 +4,12 @@
 #include <string>
 #include <vector>
 
-#include "plan/space.h"
+#include "family/family.h"
 
 namespace triage::workflow {
 
 // "ARCH" or "largest" or "smallest"; throws Error when it is not in the space.
-plan::ArchSpec subnet_of(const plan::SearchSpace& space, const std::string& text);
+family::ArchSpec subnet_of(const family::Space& space, const std::string& text);
 
 struct SubnetList {
   std::vector<std::string> archs;
@@ -18,7 +18,7 @@ struct SubnetList {
   std::uint64_t seed = 1;
 
   // Each once: archs, then the list's, then as many others as `random` says. Throws UsageError when there are none.
-  std::vector<plan::ArchSpec> subnets(const plan::SearchSpace& space) const;
+  std::vector<family::ArchSpec> subnets(const family::Space& space) const;
 };
 
 }  // namespace triage::workflow

@@ -10,11 +10,12 @@ namespace {
 
 using testing::HasSubstr;
 
-const plan::SearchSpace kSpace = plan::SearchSpace::parse("8:32:8,16:32:8");
+const family::AnySpace kAnySpace = family::AnySpace::parse("8:32:8,16:32:8");
+const family::Space& kSpace = *kAnySpace;
 
-std::vector<std::string> texts(const std::vector<plan::ArchSpec>& subnets) {
+std::vector<std::string> texts(const std::vector<family::ArchSpec>& subnets) {
   std::vector<std::string> all;
-  for (const plan::ArchSpec& subnet : subnets) all.push_back(subnet.text());
+  for (const family::ArchSpec& subnet : subnets) all.push_back(subnet.text());
   return all;
 }
 
@@ -53,6 +54,16 @@ TEST(SubnetList, RandomOnesAreOthersAndTheSameForASeed) {
 TEST(SubnetList, MoreThanThereAreAreAll) {
   const SubnetList list{.archs = {}, .list = {}, .random = 1000};
   EXPECT_EQ(static_cast<double>(list.subnets(kSpace).size()), kSpace.subnets());
+}
+
+TEST(SubnetList, SpacesOfOtherFamiliesHaveTheirTexts) {
+  const TempDir directory;
+  write_file_atomic(directory / "list", "residual:4-8-8/2  # a comment\nsmallest\n");
+  const SubnetList list{.archs = {"largest"}, .list = (directory / "list").string(), .random = 1};
+  const family::AnySpace space = family::AnySpace::parse("residual:4-4:8:4-8x1,x1?/2");
+  EXPECT_THAT(texts(list.subnets(*space)),
+              testing::ElementsAre("residual:4-8-8x2/2", "residual:4-8-8/2", "residual:4-4-8/2", "residual:4-4-8x2/2"));
+  EXPECT_THAT(error_of([&] { subnet_of(*space, "4-8"); }), HasSubstr("'4-8'"));
 }
 
 TEST(SubnetList, NoneIsAUsageError) { EXPECT_THROW(SubnetList{}.subnets(kSpace), UsageError); }

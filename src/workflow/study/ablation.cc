@@ -63,8 +63,8 @@ TestedSeed ablate_seed(SearchRun& opened, search::Evaluator& test, std::uint64_t
 }  // namespace
 
 AblationFiles run_ablation(SearchRun& opened, const AblationRequest& request) {
-  SupernetAnswers answers(opened.supernet, "test");
-  search::NetPool pool(answers, opened.supernet.space(), answers.exits());
+  SupernetAnswers answers(opened.supernets, opened.fixed, "test");
+  search::NetPool pool(answers, opened.config.options.structures.spaces);
   search::Evaluator test(pool, opened.costs, opened.evaluator_options());
   Comparison all{.axis = opened.config.axis, .seeds = {}, .budgets = {}};
   for (int i = 0; i < request.seeds; ++i)

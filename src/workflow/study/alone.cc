@@ -38,7 +38,7 @@ Right from_hex(const JsonReader& reader, std::size_t images) {
 // Why a training can't be held against the supernet's, or nothing. Only how often it validates may differ.
 std::string difference(const OpenSupernet& supernet, const Json& identity) {
   try {
-    supernet.space().check(plan::ArchSpec::parse(identity.at("arch").get<std::string>()));
+    supernet.space()->check(family::ArchSpec::parse(identity.at("arch").get<std::string>()));
   } catch (const Error&) {
     return "it is not in the space";
   }
@@ -70,15 +70,16 @@ std::vector<AloneNet> nets_of_run(const OpenSupernet& supernet, const LabelledSp
                                   const LabelledSplit& validation, const fs::path& run) {
   std::vector<AloneNet> nets;
   for (const StageConfig& stage : run_config_of(run).stages) {
+    if (stage.onnx) continue;  // not trained by this program
     const fs::path file = run / (stage.name + ".pt");
     if (!fs::exists(file)) {
       supernet.workspace.context.message(file.string() + " is left out: it is not there yet");
       continue;
     }
-    train::NetworkFile alone = train::load_network(file, supernet.workspace.config.precision);
+    const train::AnyNetworkFile alone = train::load_any_network(file, supernet.workspace.config.precision);
     if (!comparable(supernet, alone.identity, file.string())) continue;
-    nets.push_back({alone.network->arch(), file.string(), alone.identity, test.ask(alone.network),
-                    share(validation.ask(alone.network))});
+    nets.push_back({alone.network->any_space()->largest(), file.string(), alone.identity, test.ask(*alone.network),
+                    share(validation.ask(*alone.network))});
   }
   return nets;
 }
@@ -95,7 +96,7 @@ std::vector<AloneNet> nets_of_record(const OpenSupernet& supernet, std::size_t i
     for (const char* key : {"options", "teacher", "data", "seed", "route", "validation"}) training.at(key);
     const Json& identity = training.json();
     if (!comparable(supernet, identity, net.where())) continue;
-    nets.push_back({plan::ArchSpec::parse(training.get<std::string>("arch")), file.string(), identity,
+    nets.push_back({family::ArchSpec::parse(training.get<std::string>("arch")), file.string(), identity,
                     from_hex(net.at("test_right"), images), net.get_in<double>("validation_accuracy", 0, 1)});
   }
   return nets;
@@ -105,11 +106,10 @@ std::vector<AloneNet> nets_of_record(const OpenSupernet& supernet, std::size_t i
 
 LabelledSplit::LabelledSplit(const OpenSupernet& supernet, const std::string& name)
     : labels(labels_of(supernet.workspace.dataset, supernet.split(name))),
-      images(supernet.workspace.dataset, supernet.split(name), supernet.trained.normalization,
-             *supernet.trained.network) {}
+      images(supernet.workspace.dataset, supernet.split(name), supernet.trained.normalization) {}
 
-Right LabelledSplit::ask(supernet::Network& network) const {
-  const train::ExitAnswers answers = train::ask_exits(network, images, labels);
+Right LabelledSplit::ask(supernet::AnyNetworkImpl& network) const {
+  const train::ExitAnswers answers = train::ask_exits(network, images.of(network), labels);
   return {answers.right.end() - static_cast<std::ptrdiff_t>(labels.size()), answers.right.end()};
 }
 

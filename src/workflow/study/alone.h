@@ -13,14 +13,14 @@ namespace triage::workflow {
 
 struct LabelledSplit {
   LabelledSplit(const OpenSupernet& supernet, const std::string& name);
-  Right ask(supernet::Network& network) const;
+  Right ask(supernet::AnyNetworkImpl& network) const;
 
   std::vector<Label> labels;
-  train::ImageBatches images;
+  train::SeenImages images;
 };
 
 struct AloneNet {
-  plan::ArchSpec arch;
+  family::ArchSpec arch;
   std::string origin;  // the file it comes from
   Json identity;       // of its training (train::identity_of)
   Right test;

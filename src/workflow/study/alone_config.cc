@@ -17,11 +17,12 @@ std::string changed_keys(const Json& options, const Json& defaults) {
   return text;
 }
 
-// A name that depends on the architecture alone, and so do the weights it begins with: in whichever list.
-std::string name_of(const plan::ArchSpec& subnet) {
+// A name that depends on the architecture alone, and so do the weights it begins with: in whichever list. Before a
+// block a letter follows the 'x', before a count a digit; no text of a family has a 'd' or an 'a' behind its prefix.
+std::string name_of(const family::ArchSpec& subnet) {
   std::string name = subnet.text();
-  std::ranges::replace(name, ',', 'x');
-  std::ranges::replace(name, '-', '_');
+  for (const auto& [from, to] : {std::pair{',', 'x'}, {'-', '_'}, {':', '_'}, {'/', 'd'}, {'@', 'a'}})
+    std::ranges::replace(name, from, to);
   return name;
 }
 
@@ -29,8 +30,10 @@ std::string size_line(const std::string& key, const data::SplitSize& size) {
   return key_line(key, size.share > 0 ? Json(size.share) : Json(size.images));
 }
 
-std::string stage_text(const StageConfig& supernet, const plan::ArchSpec& subnet) {
-  const Json options = train::to_json(supernet.train), defaults = train::to_json(train::TrainOptions{});
+std::string stage_text(const StageConfig& supernet, const family::ArchSpec& subnet) {
+  const Json options = train::to_json(supernet.train),
+             defaults =
+                 train::to_json(supernet.space.is_plain() ? train::TrainOptions{} : train::other_family_defaults());
   std::string text = "\n[[stage]]\n" + key_line("name", name_of(subnet)) + key_line("arch", subnet.text());
   if (supernet.features_block != StageConfig{}.features_block) {
     text += key_line("features_block", supernet.features_block);
@@ -42,7 +45,7 @@ std::string stage_text(const StageConfig& supernet, const plan::ArchSpec& subnet
 
 }  // namespace
 
-std::string alone_config(const RunConfig& config, const std::string& name, std::span<const plan::ArchSpec> subnets) {
+std::string alone_config(const RunConfig& config, const std::string& name, std::span<const family::ArchSpec> subnets) {
   if (!config.supernet) fail("{}: expected a [supernet], found none", config.origin);
   const StageConfig& supernet = *config.supernet;
   std::string text = key_line("name", name.empty() ? config.name + "-alone" : name) + key_line("seed", config.seed);
@@ -52,7 +55,7 @@ std::string alone_config(const RunConfig& config, const std::string& name, std::
   text += "\n[data]\n" + key_line("file", config.data);
   if (config.route) text += size_line("route", *config.route);
   if (config.validation) text += size_line("validation", *config.validation);
-  for (const plan::ArchSpec& subnet : subnets) text += stage_text(supernet, subnet);
+  for (const family::ArchSpec& subnet : subnets) text += stage_text(supernet, subnet);
   return text;
 }
 

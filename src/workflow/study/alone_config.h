@@ -7,6 +7,6 @@ namespace triage::workflow {
 
 // TOML that load_run_config() reads: what the supernet's configuration says of seed, device, data and training, a stage
 // for each subnet. name: of the configuration; empty: the supernet's and "-alone". Throws Error without a [supernet].
-std::string alone_config(const RunConfig& config, const std::string& name, std::span<const plan::ArchSpec> subnets);
+std::string alone_config(const RunConfig& config, const std::string& name, std::span<const family::ArchSpec> subnets);
 
 }  // namespace triage::workflow

@@ -3,36 +3,32 @@
 #include <algorithm>
 
 #include "core/clock.h"
-#include "core/progress.h"
+#include "workflow/search/score_together.h"
 
 namespace triage::workflow {
 
-std::vector<double> ask_subnets(const OpenSupernet& supernet, const std::vector<plan::ArchSpec>& wanted,
-                                const std::string& split, const train::RecalibrationOptions& recalibration,
-                                search::LogitStore& store) {
-  std::vector<plan::ArchSpec> missing;
-  std::ranges::copy_if(wanted, std::back_inserter(missing), [&](const auto& subnet) { return !store.has(subnet); });
-  std::vector<double> seconds;
-  if (missing.empty()) return seconds;
+std::vector<double> ask_subnets(const OpenSupernet& supernet, const std::vector<family::ArchSpec>& wanted,
+                                const AskedSplit& split, search::LogitStore& store) {
   const Workspace& w = supernet.workspace;
-  const train::SubnetCutter cutter = supernet.cutter(recalibration);
-  const train::ImageBatches images(w.dataset, supernet.split(split), supernet.trained.normalization,
-                                   *supernet.trained.network);
-  Progress progress(w.context, "subnets", wanted.size(), "subnets", wanted.size() - missing.size());
-  for (const plan::ArchSpec& subnet : missing) {
+  const auto& [of, at] = split;
+  std::vector<double> seconds;
+  std::vector<std::string> names;
+  for (const family::ArchSpec& subnet : wanted) names.push_back(subnet.text());
+  if (std::ranges::all_of(wanted, [&](const auto& subnet) { return store.has(subnet); })) return seconds;
+  search::SubnetWork work(at.location, at.name, scoring_identity(supernet, of, at.location));
+  const train::SubnetCutter cutter = supernet.cutter(of.recalibration);
+  const train::SeenImages images(w.dataset, supernet.split(of.split), supernet.trained.normalization);
+  const auto known = [&](const std::string& name) { return store.has(family::ArchSpec::parse(name)); };
+  const auto score = [&](const std::string& name) {
     const double begin = steady_seconds();
-    supernet::Network network = cutter.cut(subnet);
-    train::ExitAnswers answers = train::ask_exits(network, images, store.labels());
+    const family::ArchSpec subnet = family::ArchSpec::parse(name);
+    const supernet::AnyNetwork network = cutter.cut(subnet);
+    train::ExitAnswers answers = train::ask_exits(*network, images.of(*network), store.labels());
     seconds.push_back(seconds_since(begin));
-    const plan::ArchCost cost = plan::arch_cost(subnet, network->input(), network->classes());
-    store.insert({subnet.text(), cost.macs, cost.parameters, std::move(answers.accuracy), std::move(answers.logits)});
-    progress.update(wanted.size() - missing.size() + seconds.size());
-    if (w.context.stop.requested() && seconds.size() < missing.size()) {
-      throw Interrupted(std::format("stopped after {} of {} subnets; the same command goes on from here",
-                                    wanted.size() - missing.size() + seconds.size(), wanted.size()));
-    }
-  }
-  progress.finish();
+    const family::NetSize size = supernet.size(subnet);
+    store.insert({name, size.macs, size.parameters, std::move(answers.accuracy), std::move(answers.logits)});
+  };
+  score_together(work, names, {.known = known, .score = score}, w.context);
   return seconds;
 }
 

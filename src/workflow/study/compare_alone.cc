@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "train/files/checkpoint.h"
+
 namespace triage::workflow {
 
 std::vector<AloneNet> collect_alone(const OpenSupernet& supernet, const LabelledSplit& test,
@@ -20,23 +22,24 @@ std::vector<SubnetPair> compare_alone(const OpenSupernet& supernet, const Labell
   const train::SubnetCutter cutter = supernet.cutter();
   std::vector<SubnetPair> pairs;
   for (const AloneNet& net : nets) {
-    supernet::Network cut = cutter.cut(net.arch);
+    const supernet::AnyNetwork cut = cutter.cut(net.arch);
     pairs.push_back({.arch = net.arch,
-                     .macs = plan::arch_cost(net.arch, cut->input(), cut->classes()).macs,
+                     .macs = supernet.size(net.arch).macs,
                      .origin = net.origin,
                      .alone = net.test,
-                     .inherited = test.ask(cut),
+                     .inherited = test.ask(*cut),
                      .alone_validation = net.validation,
-                     .inherited_validation = share(validation.ask(cut))});
+                     .inherited_validation = share(validation.ask(*cut))});
   }
   return pairs;
 }
 
 Figure exits_gap(const OpenSupernet& supernet, std::span<const SubnetPair> pairs, const fs::path& without) {
   const OpenSupernet plain(without, supernet.workspace.context);
-  Json expected = supernet.trained.identity, found = plain.trained.identity;
+  Json expected = train::without_device(supernet.trained.identity),
+       found = train::without_device(plain.trained.identity);
   for (Json* identity : {&expected, &found}) (*identity)["supernet"].erase("exits");
-  if (expected != found || !plain.trained.network->options().exits.empty()) {
+  if (expected != found || !plain.trained.network->exits().empty()) {
     fail("{}: expected a supernet trained as {} but without exits, found {}", plain.file.string(),
          supernet.file.string(), plain.trained.identity.dump());
   }
@@ -44,8 +47,7 @@ Figure exits_gap(const OpenSupernet& supernet, std::span<const SubnetPair> pairs
   const train::SubnetCutter cutter = plain.cutter();
   std::vector<SubnetPair> against(pairs.begin(), pairs.end());
   for (SubnetPair& pair : against) {
-    supernet::Network cut = cutter.cut(pair.arch);
-    pair.alone = test.ask(cut);
+    pair.alone = test.ask(*cutter.cut(pair.arch));
   }
   return gap(against);
 }

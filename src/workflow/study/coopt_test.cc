@@ -17,7 +17,7 @@ class Bench {
   Bench() {
     base.max_trials = 1;  // replaced by the request's
     base.new_subnets = 4;
-    for (const plan::ArchSpec& subnet : search::JointSearch::initial_subnets(base)) pool_.add(subnet);
+    for (const family::ArchSpec& subnet : search::JointSearch::initial_subnets(base)) pool_.add(subnet);
   }
   Coopt run(const CooptRequest& request) {
     const std::vector<CooptModel> models{{"cpu", &cheap_fine_}, {"compiled-untuned", &dear_fine_}};
@@ -39,8 +39,8 @@ class Bench {
     search::Study study((dir / "study.sqlite").string(), "coopt", Json::object());
     return search::search_all_trials(study, evaluator, options, [](std::uint64_t) {});
   }
-  search::FakeAnswers source_{base.structures.space, base.structures.exits, 200};
-  search::NetPool pool_{source_, base.structures.space, base.structures.exits};
+  search::FakeAnswers source_{base.structures.spaces, 200};
+  search::NetPool pool_{source_, base.structures.spaces};
   search::BentCosts flat_{0.3}, steep_{1.2};
   search::EvaluatorOptions at_{.classes = 4, .levels = 32},
       fine_at_{.classes = 4, .levels = search::kRegretLevels, .lowest = search::kRegretLowest};

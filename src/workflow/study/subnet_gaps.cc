@@ -46,7 +46,7 @@ Figure gap(std::span<const SubnetPair> pairs) {
           .n = static_cast<int>(pairs.size())};
 }
 
-std::map<std::string, Figure> gap_figures(const plan::ArchSpec& largest, const Right& largest_right,
+std::map<std::string, Figure> gap_figures(const family::ArchSpec& largest, const Right& largest_right,
                                           std::span<const SubnetPair> pairs) {
   std::map<std::string, Figure> result{{"largest.accuracy", accuracy_figure(largest_right)}};
   std::vector<SubnetPair> others;

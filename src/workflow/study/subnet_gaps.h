@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/system/machine.h"
-#include "plan/space.h"
+#include "family/arch.h"
 
 namespace triage::workflow {
 
@@ -16,7 +16,7 @@ using Right = std::vector<char>;
 double share(const Right& right);
 
 struct SubnetPair {  // of one subnet
-  plan::ArchSpec arch;
+  family::ArchSpec arch;
   std::int64_t macs = 0;
   std::string origin;                                     // where the net trained alone comes from
   Right alone, inherited;                                 // test images
@@ -29,7 +29,7 @@ Figure gap(std::span<const SubnetPair> pairs);
 // "largest.accuracy", and of pairs "largest.gap_points", "subnets.mean_gap_points", "subnets.kendall_tau" and others.
 // largest_right: of the supernet's largest subnet, test images. The rank agreement is left out where there is none:
 // fewer than two other subnets, or all equally accurate.
-std::map<std::string, Figure> gap_figures(const plan::ArchSpec& largest, const Right& largest_right,
+std::map<std::string, Figure> gap_figures(const family::ArchSpec& largest, const Right& largest_right,
                                           std::span<const SubnetPair> pairs);
 
 }  // namespace triage::workflow

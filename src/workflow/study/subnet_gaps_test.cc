@@ -15,7 +15,7 @@ Right hundred(int right) {
 }
 
 SubnetPair pair_of(const std::string& arch, int alone, int inherited) {
-  return {.arch = plan::ArchSpec::parse(arch),
+  return {.arch = family::ArchSpec::parse(arch),
           .macs = 1,
           .origin = "r",
           .alone = hundred(alone),
@@ -48,7 +48,7 @@ TEST(SubnetGaps, EqualAnswersHaveNoGapWithoutAnyDoubt) {
 TEST(SubnetGaps, AnInheritedNetMayBeBetter) { EXPECT_NEAR(gap(std::vector{pair_of("8", 80, 85)}).value, -5, 1e-9); }
 
 TEST(SubnetGapFigures, TheLargestStandsApart) {
-  const plan::ArchSpec largest = plan::ArchSpec::parse("32");
+  const family::ArchSpec largest = family::ArchSpec::parse("32");
   const std::vector<SubnetPair> pairs{pair_of("32", 95, 94), pair_of("8", 80, 70), pair_of("16", 90, 84)};
   const auto figures = gap_figures(largest, hundred(94), pairs);
   EXPECT_NEAR(figures.at("largest.accuracy").value, 94, 1e-9);
@@ -61,11 +61,11 @@ TEST(SubnetGapFigures, TheLargestStandsApart) {
 
 TEST(SubnetGapFigures, RanksThatDisagreeAreNegative) {
   const std::vector<SubnetPair> pairs{pair_of("8", 80, 84), pair_of("16", 90, 70)};
-  EXPECT_EQ(gap_figures(plan::ArchSpec::parse("32"), hundred(94), pairs).at("subnets.kendall_tau").value, -1);
+  EXPECT_EQ(gap_figures(family::ArchSpec::parse("32"), hundred(94), pairs).at("subnets.kendall_tau").value, -1);
 }
 
 TEST(SubnetGapFigures, WhereThereIsNoRankNoneIsTold) {
-  const plan::ArchSpec largest = plan::ArchSpec::parse("32");
+  const family::ArchSpec largest = family::ArchSpec::parse("32");
   EXPECT_EQ(gap_figures(largest, hundred(94), {}).size(), 1u);
   const auto one = gap_figures(largest, hundred(94), std::vector{pair_of("8", 80, 84)});
   EXPECT_TRUE(one.contains("subnets.mean_gap_points"));

@@ -246,9 +246,7 @@ PhotoSet read_photo_list(const fs::path& list, const std::string& name, const Li
   if (!has(Part::train)) fail("{}: no training images", origin);
   if (!options.split && has(Part::validation) && !has(Part::test)) {
     for (PhotoFile& file : set.files) file.part = file.part == Part::validation ? Part::test : file.part;
-    report.notes.push_back(
-        "validation images: taken as the test images, since there are no others; runs draw their "
-        "validation images from the training images");
+    report.notes.push_back("validation images: taken as the test images, since there are no others");
   } else if (has(Part::validation)) {
     report.notes.push_back("validation images: the validation split of runs");
   } else if (!options.split && !has(Part::test)) {

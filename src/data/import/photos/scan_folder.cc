@@ -187,8 +187,7 @@ PhotoSet scan_folder(const fs::path& directory, const std::string& name, const P
   }
   if (val_alone) {
     report.notes.push_back(shown(splits.at(Part::validation).filename()) +
-                           ": taken as the test images, since there are no others; runs draw their validation images "
-                           "from the training images");
+                           ": taken as the test images, since there are no others");
   } else if (splits.contains(Part::validation)) {
     report.notes.push_back(shown(splits.at(Part::validation).filename()) + ": the validation split of runs");
   }

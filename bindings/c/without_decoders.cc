@@ -1,0 +1,7 @@
+#include "decoders.h"
+
+namespace triage::c {
+
+const ImageDecoder* decoder() { return nullptr; }
+
+}  // namespace triage::c
