@@ -47,7 +47,7 @@ jq -e 'all(.kernels[]; .known == 4) and ([.kernels[] | .known - .measured] | add
 # The same answers as ONNX Runtime's; in int8 every image the same, and probabilities to the last digit that is printed.
 compiled_files() { (cd "$1" && find . \( -name '*.so*' -o -name '*.program*' -o -name 'kernels*' -o -name '*.tmp*' \) ! -name '*.proof' | sort); }
 named_files() { (cd "$1" && { jq -r '"./" + .stages[].artifacts[].file' plan.json; for p in *.program; do
-  tail -c +22 "$p" | grep -aoP '"library":\s*"\K[^"]+' | head -n 1 | sed 's|^|./|'; done; } | sort -u); }
+  tail -c +22 "$p" | grep -aoP '"library":\s*"\K[^"]+' | sed -n '1s|^|./|p'; done; } | sort -u); }
 same_files() { [ "$(compiled_files "$1")" = "$(named_files "$1")" ] || fail "$1: found files $(compiled_files "$1"), expected $(named_files "$1")"; }
 answers='[.images[] | [.label, .exit]]'
 for plan in fp32 int8; do

@@ -99,6 +99,7 @@ patience = 100
 profile_seconds = 0.2
 T
 }
+has_trial() { sqlite3 "$1/search.sqlite" 'SELECT genome FROM triage_trials' | grep -- "$2" > /dev/null; }  # RUN GENOMES
 quick=(--set build.profile_seconds=0.1 --set router.steps=32 --set router.repeats=1)
 
 search() {  # FAMILY
@@ -141,7 +142,7 @@ early_exits = false'
 quietly "$triage" search both.toml --run both --json
 jq -e '.singles | any(.genome | test("residual:")) and any(.genome | test("mbconv:"))' both/front.json > /dev/null || fail "expected nets of both: $(jq -c '[.singles[].genome]' both/front.json)"
 [ -s both/residual/layer_costs.json ] && [ -s both/mbconv/layer_costs.json ] || fail "expected a table of each: $(ls both)"
-sqlite3 both/search.sqlite 'SELECT genome FROM triage_trials' | grep -q 'residual:.* > mbconv:\|mbconv:.* > residual:' || fail "expected plans of both families"
+has_trial both 'residual:.* > mbconv:\|mbconv:.* > residual:' || fail "expected plans of both families"
 genome="confidence: ${middle[residual]} > ${middle[mbconv]}"  # one of them, whatever the front has
 jq --arg genome "$genome" '.points = [.points[0] | .genome = $genome | .thresholds = [0.5] | .reach = [1, 0.5]] | del(.checksum)' both/front.json > front.json
 cp front.json both/front.json
@@ -189,8 +190,8 @@ mkdir fixed && cp search-mbconv/layer_costs.json fixed/
 quietly "$triage" search fixed.toml --run fixed --json
 jq -e '.singles | any(.genome | endswith(" fixed:theirs")) and any(.genome | test("mbconv:"))' fixed/front.json > /dev/null || fail "expected their net and ours: $(jq -c '[.singles[].genome]' fixed/front.json)"
 jq -e '.latency_us | keys == ["larger", "theirs"] and all(. > 0)' fixed/fixed_costs.json > /dev/null || fail "expected both measured: $(cat fixed/fixed_costs.json)"
-sqlite3 fixed/search.sqlite 'SELECT genome FROM triage_trials' | grep -q 'fixed:[a-z]* > mbconv:\|mbconv:.* > fixed:' || fail "expected plans of both kinds"
-sqlite3 fixed/search.sqlite 'SELECT genome FROM triage_trials' | grep -q '+together: ' || fail "expected plans whose exits answer together"
+has_trial fixed 'fixed:[a-z]* > mbconv:\|mbconv:.* > fixed:' || fail "expected plans of both kinds"
+has_trial fixed '+together: ' || fail "expected plans whose exits answer together"
 cp -r fixed mixed
 jq --arg genome "confidence: fixed:theirs > ${middle[mbconv]}" '.points = [.points[0] | .genome = $genome | .thresholds = [0.5] | .reach = [1, 0.5]] | del(.checksum)' fixed/front.json > mixed/front.json
 quietly "$triage" build mixed --json

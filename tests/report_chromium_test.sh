@@ -46,7 +46,7 @@ for theme in light dark; do
   options=()
   [[ "$theme" == dark ]] && options=(--blink-settings=preferredColorScheme=0)
   chromium "$theme" "${options[@]}" --dump-dom >"$work/dom.html"
-  body="$(grep -o '<body[^>]*>' "$work/dom.html" | head -n 1)"
+  body="$(grep -o '<body[^>]*>' "$work/dom.html" | sed -n 1p)"
   for attribute in data-pictures data-pictureswithsize; do
     found="$(sed -n "s/.*$attribute=\"\([0-9]*\)\".*/\1/p" <<<"$body")"
     [[ "$found" == "$expected" ]] ||
