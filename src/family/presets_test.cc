@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <limits>
+
 #include "family/family.h"
 
 namespace triage::family {
@@ -13,6 +16,20 @@ TEST(Presets, AreCanonicalSingleNets) {
     EXPECT_EQ(space->subnets(), 1) << preset.arch;
     EXPECT_EQ(space->text(), preset.arch);
     EXPECT_NO_THROW(blueprint(space->largest(), {3, preset.side, preset.side}, 10)) << preset.arch;
+  }
+}
+
+// Else nothing is gained by asking the little one first, and `triage auto` finds no pair (suggest_nets.h).
+TEST(Presets, EverySizeHasALittleAndABigResidualNet) {
+  for (const int side : {32, 64, 96, 128, 224}) {
+    std::int64_t least = std::numeric_limits<std::int64_t>::max(), most = 0;
+    for (const Preset& preset : presets_for(side, side)) {
+      if (!preset.arch.starts_with("residual:")) continue;  // mbconv's multiply-adds take longer each
+      const std::int64_t macs = size_of(blueprint(ArchSpec::parse(preset.arch), {3, side, side}, 10)).macs;
+      least = std::min(least, macs);
+      most = std::max(most, macs);
+    }
+    EXPECT_GE(most, 3 * least) << side;
   }
 }
 

@@ -65,4 +65,11 @@ std::vector<int> likeliest(std::span<const float> answers, std::size_t width) {
   return labels;
 }
 
+double share_right(std::span<const float> answers, std::span<const Label> labels) {
+  const std::vector<int> said = likeliest(answers, answers.size() / labels.size());
+  std::size_t right = 0;
+  for (std::size_t i = 0; i < labels.size(); ++i) right += said[i] == static_cast<int>(labels[i]) ? 1 : 0;
+  return static_cast<double>(right) / static_cast<double>(labels.size());
+}
+
 }  // namespace triage::workflow

@@ -27,4 +27,7 @@ std::vector<float> ask_net(const engine::Session& session, const preprocess::Pre
 // Which value of each answer is the largest, the first one of equals.
 std::vector<int> likeliest(std::span<const float> answers, std::size_t width);
 
+// The share of images whose likeliest class is their label; answers: [labels.size(), classes].
+double share_right(std::span<const float> answers, std::span<const Label> labels);
+
 }  // namespace triage::workflow

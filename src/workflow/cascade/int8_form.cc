@@ -13,6 +13,7 @@
 #include "model/onnx/write.h"
 #include "preprocess/preprocessor.h"
 #include "triage/classifier.h"
+#include "workflow/cascade/ask_net.h"
 
 namespace triage::workflow {
 namespace {
@@ -74,19 +75,14 @@ FormInputs inputs_of(const data::Dataset& dataset, std::span<const std::uint32_t
   return inputs;
 }
 
-double share_right(const engine::Session& session, const FormInputs& inputs) {
-  const auto classes = static_cast<std::size_t>(session.info().classes);
-  std::size_t right = 0;
-  std::vector<float> logits;
+double accuracy_of(const engine::Session& session, const FormInputs& inputs) {
+  std::vector<float> logits, answers;
   for (std::size_t first = 0; first < inputs.labels.size(); first += kAskedTogether) {
     const std::size_t n = std::min(kAskedTogether, inputs.labels.size() - first);
     run_form(session, static_cast<int>(n), inputs.image(first).data(), logits);
-    for (std::size_t i = 0; i < n; ++i) {
-      const auto row = std::span(logits).subspan(i * classes, classes);
-      right += std::ranges::max_element(row) - row.begin() == inputs.labels[first + i] ? 1 : 0;
-    }
+    answers.insert(answers.end(), logits.begin(), logits.end());
   }
-  return static_cast<double>(right) / static_cast<double>(inputs.labels.size());
+  return share_right(answers, inputs.labels);
 }
 
 // In turns, as stages are measured (measure/latency.h), but without the preprocessing, which all have alike.
@@ -157,10 +153,10 @@ exporting::QuantizedModel int8_form(model::Graph graph, const FormSource& source
   options.max_loss = choice.max_loss;
   options.probes = kProbes;
   options.context = choice.context;
-  options.ask = [&](const std::string& model) { return share_right(*open(model, choice.threads), asked); };
+  options.ask = [&](const std::string& model) { return accuracy_of(*open(model, choice.threads), asked); };
   if (!source.before.empty()) {
     const std::string as_it_was = model::to_onnx(graph).SerializeAsString();
-    options.fp32_accuracy = share_right(*open(as_it_was, choice.threads), inputs(images.asked, kAskedImages, fp32));
+    options.fp32_accuracy = accuracy_of(*open(as_it_was, choice.threads), inputs(images.asked, kAskedImages, fp32));
   }
   const auto time = [&](std::span<const std::string> models) {
     std::vector<std::unique_ptr<engine::Session>> sessions;

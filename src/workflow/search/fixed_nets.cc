@@ -103,17 +103,14 @@ Json FixedNets::identity() const {
   return files;
 }
 
-search::SubnetAnswers FixedNets::ask(const family::ArchSpec& asked, std::span<const std::uint32_t> images) const {
+search::SubnetAnswers FixedNets::ask(const family::ArchSpec& asked, std::span<const std::uint32_t> images,
+                                     std::span<const Label> labels) const {
   const FixedNet& net = of(asked);
   const data::Dataset& dataset = workspace().dataset;
   const auto session = open_stage(net.directory, net.stage.onnx);
   search::SubnetAnswers answers{asked.text(), net.stage.macs, net.stage.parameters, {}, {}};
   answers.logits = ask_net(*session, whole_net(net.stage, dataset.info()).preprocess, dataset, images);
-  const std::vector<int> said = likeliest(answers.logits, dataset.info().classes.size());
-  std::size_t right = 0;
-  for (std::size_t i = 0; i < images.size(); ++i)
-    right += static_cast<Label>(said[i]) == dataset.label(images[i]) ? 1 : 0;
-  answers.accuracy = {static_cast<double>(right) / static_cast<double>(images.size())};
+  answers.accuracy = {share_right(answers.logits, labels)};
   return answers;
 }
 

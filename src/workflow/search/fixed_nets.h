@@ -34,8 +34,9 @@ class FixedNets {
   std::map<std::string, std::int64_t> macs() const;       // by text (search::Structures)
   Json identity() const;                                  // each net's file
 
-  // What the net says about images of the search's data set, as ONNX Runtime runs it.
-  search::SubnetAnswers ask(const family::ArchSpec& net, std::span<const std::uint32_t> images) const;
+  // What the net says about images of the search's data set, whose labels these are, as ONNX Runtime runs it.
+  search::SubnetAnswers ask(const family::ArchSpec& net, std::span<const std::uint32_t> images,
+                            std::span<const Label> labels) const;
 
   // Of each, measured on this machine in turns: found in RUN/fixed_costs.json, or measured now and kept there.
   std::shared_ptr<const cost::CostModel> costs(const fs::path& run, int threads, const Context& context) const;

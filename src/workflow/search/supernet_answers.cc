@@ -4,6 +4,7 @@
 #include "search/evolve/genome.h"
 #include "search/store/sql.h"
 #include "workflow/build/plan_source.h"
+#include "workflow/cascade/ask_net.h"
 
 namespace triage::workflow {
 namespace {
@@ -109,14 +110,9 @@ SupernetAnswers::Said SupernetAnswers::ask_stages(const OpenSupernet& supernet, 
                             said.logits.begin() + static_cast<std::ptrdiff_t>((exit * count + first) * classes));
         });
   }
-  for (std::size_t exit = 0; exit < subnet.stages.size(); ++exit) {
-    std::size_t right = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-      const auto row = std::span(said.logits).subspan((exit * count + i) * classes, classes);
-      right += std::ranges::max_element(row) - row.begin() == split.labels[i] ? 1 : 0;
-    }
-    said.accuracy.push_back(static_cast<double>(right) / static_cast<double>(count));
-  }
+  for (std::size_t exit = 0; exit < subnet.stages.size(); ++exit)
+    said.accuracy.push_back(
+        share_right(std::span(said.logits).subspan(exit * count * classes, count * classes), split.labels));
   return said;
 }
 
@@ -173,7 +169,9 @@ search::AnswerSource::Answers SupernetAnswers::ask(const family::ArchSpec& subne
 const search::AnswerSource::Answers& SupernetAnswers::fixed_answers(const family::ArchSpec& net) {
   const auto known = fixed_answers_.find(net.body);
   if (known != fixed_answers_.end()) return known->second;
-  const auto ask = [&](const Split& split) { return fixed_.ask(net, supernets_.first().split(split.name)); };
+  const auto ask = [&](const Split& split) {
+    return fixed_.ask(net, supernets_.first().split(split.name), split.labels);
+  };
   return fixed_answers_.emplace(net.body, Answers{ask(route_), ask(judged_)}).first->second;
 }
 

@@ -14,7 +14,8 @@ std::string quoted(const std::string& text) { return Json(text).dump(); }  // as
 
 std::string augment_text(int side) {
   if (side >= kPhotographs)
-    return "shift = 0\ncrop_area = 0.35                        # random crops, from this share of the image\n";
+    return "shift = 0\ncrop_area = 0.35                        # random crops, from this share of the image\n"
+           "trivial_augment = 0.5                   # 0: where colours or directions tell the classes apart\n";
   return std::format("shift = {}\ncutout = {}\n", side / 8, side / 4);
 }
 
@@ -60,12 +61,12 @@ std::string initial_config_text(const InitialConfig& config) {
   return text;
 }
 
-std::string trial_config_text(const std::string& data, const std::vector<SuggestedNet>& nets, int batch,
+std::string trial_config_text(const std::string& data, int side, const std::vector<SuggestedNet>& nets, int batch,
                               std::size_t route) {
   std::string text = std::format("name = \"trial\"\n[data]\nfile = {}\n{}", quoted(data), route_text(route));
   for (std::size_t i = 0; i < nets.size(); ++i)
-    text +=
-        std::format("[[stage]]\nname = \"net{}\"\narch = {}\nepochs = 1\nbatch = {}\n", i, quoted(nets[i].arch), batch);
+    text += std::format("[[stage]]\nname = \"net{}\"\narch = {}\nepochs = 1\nbatch = {}\n[stage.augment]\n{}", i,
+                        quoted(nets[i].arch), batch, augment_text(side));
   return text;
 }
 

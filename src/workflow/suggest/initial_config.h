@@ -23,8 +23,8 @@ struct InitialConfig {
 // all else is each family's own (docs/configuration.md).
 std::string initial_config_text(const InitialConfig& config);
 
-// Of all nets, for one epoch: whose speeds a dry run is asked for.
-std::string trial_config_text(const std::string& data, const std::vector<SuggestedNet>& nets, int batch,
+// Of all nets, for one epoch of images as they will be augmented: whose speeds a dry run is asked for.
+std::string trial_config_text(const std::string& data, int side, const std::vector<SuggestedNet>& nets, int batch,
                               std::size_t route);
 
 }  // namespace triage::workflow

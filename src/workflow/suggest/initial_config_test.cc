@@ -36,6 +36,7 @@ TEST(InitialConfig, IsReadAsItWasMeant) {
       EXPECT_EQ(stage.train.epochs, 12);
       EXPECT_EQ(stage.train.batch, 64);
       EXPECT_EQ(stage.train.augment.crop_area, side == 128 ? 0.35 : 1);
+      EXPECT_EQ(stage.train.augment.trivial_augment, side == 128 ? 0.5 : 0);
     }
   }
 }
@@ -51,9 +52,10 @@ TEST(InitialConfig, SaysWhyAndWhatIsTooLittle) {
 }
 
 TEST(InitialConfig, TrialsAreOfAllNets) {
-  const RunConfig config = run_config(trial_config_text("a.tds", {{.arch = "8-16"}, {.arch = "16-32"}}, 32, 50));
+  const RunConfig config = run_config(trial_config_text("a.tds", 96, {{.arch = "8-16"}, {.arch = "16-32"}}, 32, 50));
   ASSERT_EQ(config.stages.size(), 2u);
   EXPECT_EQ(config.stages[1].train.epochs, 1);
+  EXPECT_EQ(config.stages[1].train.augment.trivial_augment, 0.5);
   EXPECT_EQ(config.stages[1].train.batch, 32);
   EXPECT_EQ(config.route->images, 50u);
 }

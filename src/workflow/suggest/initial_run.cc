@@ -51,7 +51,8 @@ Trial trial_of(const fs::path& file, const data::DatasetInfo& info, const Initia
   const TemporaryDirectory directory("init");
   const fs::path config = directory.path() / "trial.toml";
   const int batch = std::clamp(static_cast<int>(info.train_count / 4), 2, kTrialBatch);
-  write_file_atomic(config, trial_config_text(fs::absolute(file).string(), nets, batch, route_of(info)));
+  write_file_atomic(config, trial_config_text(fs::absolute(file).string(), std::min(info.height, info.width), nets,
+                                              batch, route_of(info)));
   const Json dry =
       dry_run(open_checked_run(load_run_config(config), directory.path() / "run", request.context), estimate);
   Trial trial{.nets = {}, .images = dry["splits"]["train"].get<std::size_t>()};
