@@ -66,6 +66,7 @@ struct SupernetOptions {
 
 // What networks of other families than plain begin with: their batch norms have scales that learn, as the weights do.
 TrainOptions other_family_defaults();
+inline TrainOptions family_defaults(bool plain) { return plain ? TrainOptions() : other_family_defaults(); }
 
 // Reads the keys of `section` over the defaults; unknown keys are the caller's to refuse (ConfigSection::finish).
 void read_train_options(ConfigSection& section, TrainOptions& options);

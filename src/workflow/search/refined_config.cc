@@ -36,9 +36,7 @@ std::string augment_text(train::TrainOptions trained, int epochs) {
 }
 
 // Of weights that are good already; for plain nets 0.4, as in configs/cifar10-{fast,balanced,accurate}.toml.
-double default_rate(const family::AnySpace& space) {
-  return 2 * (space.is_plain() ? train::TrainOptions{} : train::other_family_defaults()).lr / 3;
-}
+double default_rate(const family::AnySpace& space) { return 2 * train::family_defaults(space.is_plain()).lr / 3; }
 
 const RefinedSupernet& supernet_of(std::span<const RefinedSupernet> supernets, const family::ArchSpec& net) {
   const auto is_of = [&](const RefinedSupernet& one) { return one.space->largest().family == net.family; };

@@ -32,8 +32,7 @@ std::string size_line(const std::string& key, const data::SplitSize& size) {
 
 std::string stage_text(const StageConfig& supernet, const family::ArchSpec& subnet) {
   const Json options = train::to_json(supernet.train),
-             defaults =
-                 train::to_json(supernet.space.is_plain() ? train::TrainOptions{} : train::other_family_defaults());
+             defaults = train::to_json(train::family_defaults(supernet.space.is_plain()));
   std::string text = "\n[[stage]]\n" + key_line("name", name_of(subnet)) + key_line("arch", subnet.text());
   if (supernet.features_block != StageConfig{}.features_block) {
     text += key_line("features_block", supernet.features_block);

@@ -4,6 +4,8 @@
 
 #include "core/json.h"
 #include "core/text.h"
+#include "family/arch.h"
+#include "train/options.h"
 
 namespace triage::workflow {
 namespace {
@@ -19,6 +21,12 @@ std::string augment_text(int side) {
   return std::format("shift = {}\ncutout = {}\n", side / 8, side / 4);
 }
 
+// The family's own rate, in proportion to the batch (Goyal et al. 2017).
+double rate_of(const std::string& arch, int batch) {
+  const train::TrainOptions own = train::family_defaults(family::ArchSpec::parse(arch).family == family::kPlain);
+  return own.lr * batch / own.batch;
+}
+
 // Of [data], what stands behind the file.
 std::string route_text(std::size_t route) {
   return route == 0 ? "" : std::format("route = {}                              # as many as a router needs\n", route);
@@ -32,7 +40,8 @@ std::string stage_text(const InitialConfig& config, const char* name, const Trai
       static_cast<double>(net.net.macs) / 1e6, net.net.latency_us, net.images_per_second, name, quoted(net.net.arch));
   const bool little = std::string_view(name) == "little";
   if (little) text += "teacher = \"big\"\n";
-  text += std::format("epochs = {}\nbatch = {}\n", config.choice.epochs, config.choice.batch);
+  text += std::format("epochs = {}\nbatch = {}\nlr = {:.4g}\n", config.choice.epochs, config.choice.batch,
+                      rate_of(net.net.arch, config.choice.batch));
   text +=
       "[stage.augment]                         # flip = false: for letters, digits, signs, whatever a mirror changes\n";
   text += augment_text(config.side);

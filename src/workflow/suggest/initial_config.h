@@ -19,8 +19,8 @@ struct InitialConfig {
   std::vector<std::string> notes;  // lines on how the data came about
 };
 
-// TOML that load_run_config() reads; `triage run FILE` repeats the run. Epochs, batches and augmentation stand in it,
-// all else is each family's own (docs/configuration.md).
+// TOML that load_run_config() reads; `triage run FILE` repeats the run. Epochs, batches, rates for these batches and
+// augmentation stand in it, all else is each family's own (docs/configuration.md).
 std::string initial_config_text(const InitialConfig& config);
 
 // Of all nets, for one epoch of images as they will be augmented: whose speeds a dry run is asked for.

@@ -9,14 +9,15 @@ using testing::HasSubstr;
 using testing::Not;
 
 InitialConfig pair_of(int side) {
-  return {.name = "photos \"of\" mine",
-          .data = "data/\xc3\xa9 photos.tds",
-          .side = side,
-          .little = {.net = {.arch = "8-16", .macs = 1'000'000, .latency_us = 50}, .images_per_second = 4000},
-          .big = {.net = {.arch = "16,32-64", .macs = 9'000'000, .latency_us = 200}, .images_per_second = 900},
-          .choice = {.epochs = 12, .batch = 64, .minutes = 20, .mean_latency_us = 100, .enough_epochs = 10},
-          .allowed = {.images = 5000, .minutes = 30, .most_latency_us = 120},
-          .notes = {"drawn: \x1b[31mred"}};
+  return {
+      .name = "photos \"of\" mine",
+      .data = "data/\xc3\xa9 photos.tds",
+      .side = side,
+      .little = {.net = {.arch = "8-16", .macs = 1'000'000, .latency_us = 50}, .images_per_second = 4000},
+      .big = {.net = {.arch = "residual:8-8x2-16x2/2", .macs = 9'000'000, .latency_us = 200}, .images_per_second = 900},
+      .choice = {.epochs = 12, .batch = 64, .minutes = 20, .mean_latency_us = 100, .enough_epochs = 10},
+      .allowed = {.images = 5000, .minutes = 30, .most_latency_us = 120},
+      .notes = {"drawn: \x1b[31mred"}};
 }
 
 TEST(InitialConfig, IsReadAsItWasMeant) {
@@ -35,6 +36,7 @@ TEST(InitialConfig, IsReadAsItWasMeant) {
     for (const StageConfig& stage : config.stages) {
       EXPECT_EQ(stage.train.epochs, 12);
       EXPECT_EQ(stage.train.batch, 64);
+      EXPECT_DOUBLE_EQ(stage.train.lr, stage.name == "big" ? 0.05 : 0.075);  // 0.2 of 256, and 0.6 of 512
       EXPECT_EQ(stage.train.augment.crop_area, side == 128 ? 0.35 : 1);
       EXPECT_EQ(stage.train.augment.trivial_augment, side == 128 ? 0.5 : 0);
     }
