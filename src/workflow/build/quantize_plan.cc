@@ -36,7 +36,7 @@ std::vector<std::string> fp32_layers_of(const RunConfig& config, const std::stri
 class Quantizer {
  public:
   Quantizer(const Workspace& workspace, const fs::path& from, fs::path to, bool any_data, const Int8Choice& nets)
-      : w_(workspace), from_(from), to_(std::move(to)), plan_(plan::load_plan(from)), nets_(nets) {
+      : w_(workspace), from_(from), to_(std::move(to)), before_(plan::load_plan(from)), plan_(before_), nets_(nets) {
     const data::DatasetInfo& info = w_.dataset.info();
     runtime::require_shape({info.channels, info.height, info.width}, plan_.input, w_.config.data + ": images");
     if (info.classes != plan_.classes)
@@ -106,13 +106,14 @@ class Quantizer {
 
   void quantize_net(std::size_t i) {  // of another family than plain, or that others made
     std::vector<std::string> notes;
-    quantize_stage_of_net(plan_, i, from_, to_, int8_images(w_.dataset, w_.splits, w_.config.seed), nets_, notes);
+    quantize_stage_of_net(plan_, i, before_, from_, to_, int8_images(w_.dataset, w_.splits, w_.config.seed), nets_,
+                          notes);
     for (const std::string& note : notes) w_.context.message(note);
   }
 
   const Workspace& w_;
   fs::path from_, to_;
-  plan::Plan plan_;
+  plan::Plan before_, plan_;  // as it stands in from_, as it becomes in to_
   Int8Choice nets_;
 };
 

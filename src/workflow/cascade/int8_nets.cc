@@ -62,8 +62,9 @@ exporting::QuantizeReport quantize_stage_file(plan::Stage& stage, const fs::path
   return std::move(made.report);
 }
 
-bool quantize_stage_of_net(plan::Plan& plan, std::size_t index, const fs::path& directory, const fs::path& to,
-                           const Int8Images& images, const Int8Choice& choice, std::vector<std::string>& notes) {
+bool quantize_stage_of_net(plan::Plan& plan, std::size_t index, const plan::Plan& before, const fs::path& directory,
+                           const fs::path& to, const Int8Images& images, const Int8Choice& choice,
+                           std::vector<std::string>& notes) {
   plan::Stage& stage = plan.stages.at(index);
   const fs::path file = directory / stage.onnx;
   if (const std::string found = sha256_file(file); found != stage.sha256)
@@ -72,8 +73,7 @@ bool quantize_stage_of_net(plan::Plan& plan, std::size_t index, const fs::path& 
   if (stage.precision == plan::Precision::int8) {
     notes.push_back(std::format("{}: is in int8 already", stage.name));
   } else {
-    const FormSource source =
-        source_of(plan::load_plan(directory), directory, plan, to, index, images.dataset.info(), choice.threads);
+    const FormSource source = source_of(before, directory, plan, to, index, images.dataset.info(), choice.threads);
     const exporting::QuantizeReport report =
         quantize_stage_file(stage, directory, to, stage.name, source, images, choice, notes);
     int8 = report.any_int8();

@@ -22,12 +22,13 @@ exporting::QuantizeReport quantize_stage_file(plan::Stage& stage, const fs::path
                                               const Int8Images& images, const Int8Choice& choice,
                                               std::vector<std::string>& notes);
 
-// The same for stage `index` of the plan that stands in `directory`, under its own name, as a whole net or a part of
-// one whose parts before it are in `to` already; its file is copied where it stays as it is. Returns whether it is in
-// int8 now; what was found is said in `notes`. Throws Error where the stage's file is not the one that the plan was
-// made with.
-bool quantize_stage_of_net(plan::Plan& plan, std::size_t index, const fs::path& directory, const fs::path& to,
-                           const Int8Images& images, const Int8Choice& choice, std::vector<std::string>& notes);
+// The same for stage `index` of `plan`, under its own name, as a whole net or a part of one whose parts before it are
+// in `to` already; `before` is the plan as it stands in `directory`. Its file is copied where it stays as it is.
+// Returns whether it is in int8 now; what was found is said in `notes`. Throws Error where the stage's file is not the
+// one that the plan was made with.
+bool quantize_stage_of_net(plan::Plan& plan, std::size_t index, const plan::Plan& before, const fs::path& directory,
+                           const fs::path& to, const Int8Images& images, const Int8Choice& choice,
+                           std::vector<std::string>& notes);
 
 // Appends NAME-int8 for each net that has an int8 form worth asking; why another one has none is said in its notes.
 // Throws Interrupted.

@@ -59,7 +59,8 @@ bool is_plan_of_nets(const fs::path& plan) {
 
 plan::Plan quantize_plan_of_nets(const fs::path& from, const fs::path& to, const QuantizeNets& request,
                                  std::vector<std::string>& notes) {
-  plan::Plan plan = plan::load_plan(from);
+  const plan::Plan before = plan::load_plan(from);
+  plan::Plan plan = before;
   const data::Dataset dataset = data::Dataset::open(request.data);
   if (dataset.info().classes != plan.classes)
     fail("{}: found classes that differ from those of plan '{}'", request.data.string(), plan.name);
@@ -68,7 +69,7 @@ plan::Plan quantize_plan_of_nets(const fs::path& from, const fs::path& to, const
   Progress progress(request.choice.context, "stages in int8", plan.stages.size(), "stages");
   bool any = false;
   for (std::size_t i = 0; i < plan.stages.size(); ++i) {
-    any = quantize_stage_of_net(plan, i, from, to, images, request.choice, notes) || any;
+    any = quantize_stage_of_net(plan, i, before, from, to, images, request.choice, notes) || any;
     progress.update(i + 1);
   }
   progress.finish();
