@@ -78,8 +78,10 @@ subnets() {  # FAMILY
   mv out.txt compare.json
   jq -e '(.subnets | length == 3 and all(.alone > 0.3)) and (.figures | has("largest.gap_points") and has("subnets.mean_gap_points"))' compare.json > /dev/null ||
     fail "unexpected comparison: $(cat compare.json)"
-  quietly "$triage" subnets compare "$family" --alone record.json --json
+  quietly "$triage" subnets compare "$family" --alone record.json --json --figures "$family-figures.json"
   [ "$(jq -c '[.subnets[] | del(.origin)], .figures' out.txt)" = "$(jq -c '[.subnets[] | del(.origin)], .figures' compare.json)" ] || fail "the record changed the comparison"
+  jq -e --arg key "$family.subnets.mean_gap_points" '.figures | has($key)' "$family-figures.json" > /dev/null ||
+    fail "expected figures with the family's name: $(cat "$family-figures.json")"
 }
 
 search_config() {  # NAME SUPERNETS

@@ -14,6 +14,8 @@ AnySpace AnySpace::parse(std::string_view text) {
 
 bool AnySpace::is_plain() const { return split_family(space_->text()).family == kPlain; }
 
+std::string AnySpace::figure_prefix() const { return is_plain() ? std::string() : space_->largest().family + "."; }
+
 plan::SearchSpace AnySpace::plain() const {
   const std::string text = space_->text();
   if (!is_plain()) fail("space '{}': expected one of the family plain", text);

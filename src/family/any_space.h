@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "family/family.h"
@@ -19,7 +20,8 @@ class AnySpace {
   const Space& operator*() const { return *space_; }
 
   bool is_plain() const;
-  plan::SearchSpace plain() const;  // throws Error where it is of another family
+  std::string figure_prefix() const;  // what names of its figures begin with: "residual.", nothing for plain
+  plan::SearchSpace plain() const;    // throws Error where it is of another family
   bool operator==(const AnySpace& other) const { return space_->text() == other.space_->text(); }
 
  private:

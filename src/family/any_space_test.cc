@@ -14,6 +14,7 @@ TEST(AnySpace, OfPlainNetsIsThatOfTheirSearchSpace) {
   const auto plain = plan::SearchSpace::parse("8:16:8-16,16?");
   const AnySpace space = plain;
   EXPECT_TRUE(space.is_plain());
+  EXPECT_EQ(space.figure_prefix(), "");
   EXPECT_EQ(space.plain(), plain);
   EXPECT_EQ(space->subnets(), plain.subnets());
   Rng one(3), other(3);
@@ -29,6 +30,7 @@ TEST(AnySpace, IsEqualByItsText) {
 TEST(AnySpace, OfAnotherFamilyIsNotPlain) {
   const AnySpace space = AnySpace::parse("residual:8-8x2");
   EXPECT_FALSE(space.is_plain());
+  EXPECT_EQ(space.figure_prefix(), "residual.");
   EXPECT_THAT(error_of([&] { space.plain(); }), HasSubstr("'residual:8-8x2': expected one of the family plain"));
   EXPECT_THAT(error_of([] { AnySpace::parse("nothing:8"); }), HasSubstr("expected one of plain, residual, mbconv"));
 }

@@ -12,6 +12,9 @@ constexpr std::string_view kSmallMbconv = "mbconv:16h/2-16e1-24e4x2/2-40k5e4s4hx
 // A quarter of the multiply-adds of the same net behind a stem of stride 2, which it is the little one for.
 constexpr std::string_view kQuarterResidual = "residual:16/4-16x2-32x2/2-64x2/2-128x2/2";
 
+// Half as wide as ResNet-18: most of its multiply-adds lie in wide layers of small maps, which train fast.
+constexpr std::string_view kHalfResnet18 = "residual:32k7/4-32x2-64x2/2-128x2/2-256x2/2";
+
 constexpr Preset kPresets[] = {
     {32, "8-24,24-56,64-96,128", "plain, a little net"},
     {32, "24-64,64-192,192-256,256", "plain, a big net"},
@@ -27,12 +30,14 @@ constexpr Preset kPresets[] = {
     {64, "mbconv:16h/2-16e1-24e4x2/2-40k5e4s4hx2/2-80e4hx3/2-c480h", "MobileNetV3 class"},
     {96, "residual:16/2-16x2-32x2/2-64x2/2-128x2/2", "stem of stride 2"},
     {96, kQuarterResidual, "stem of stride 4"},
+    {96, kHalfResnet18, "half a ResNet-18"},
     {96, kSmallMbconv, "MobileNetV3 class"},
     {128, "residual:16/2-16x2-32x2/2-64x2/2-128x2/2", "as at 96"},
-    {128, "residual:24/2-24x2-48x3/2-96x3/2-160x2/2", "wider and deeper"},
     {128, kQuarterResidual, "as at 96"},
+    {128, kHalfResnet18, "half a ResNet-18"},
+    {128, "residual:48k7/4-48x2-96x2/2-192x2/2-384x2/2", "three quarters of a ResNet-18"},
     {128, kSmallMbconv, "as at 96"},
-    {224, "residual:32k7/4-32x2-64x2/2-128x2/2-256x2/2", "half a ResNet-18"},
+    {224, kHalfResnet18, "half a ResNet-18"},
     {224, kQuarterResidual, "as at 96"},
     {224, "mbconv:16h/2-16e1-24e4x2/2-40k5e4s4hx3/2-80e4hx3/2-112e4s4hx2-160k5e6s4hx2/2-c960h", "MobileNetV3 class"},
 };

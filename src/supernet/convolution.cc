@@ -13,6 +13,7 @@
 #include "core/system/cpu.h"
 #include "core/warning.h"
 #include "supernet/kernels/conv3x3_bf16.h"
+#include "supernet/kernels/depthwise.h"
 #include "supernet/tensor_data.h"
 #include "supernet/tensor_memory.h"
 
@@ -21,6 +22,10 @@ namespace {
 
 Conv3x3Shape shape_3x3(const at::Tensor& x, const at::Tensor& y) {
   return {int(x.size(0)), int(x.size(2)), int(x.size(3)), int(x.size(1)), int(y.size(1))};
+}
+
+DepthwiseShape depthwise_shape(const at::Tensor& x, const at::Tensor& weight, const Convolution& convolution) {
+  return {int(x.size(0)), int(x.size(2)), int(x.size(3)), int(x.size(1)), int(weight.size(2)), convolution.stride};
 }
 
 // oneDNN (3.7) gets 1x1 layers with strides wrong on odd maps, in fp32 as well: they are 1x1 layers of every stride-th
@@ -121,9 +126,11 @@ ConvolutionShape convolution_shape(const at::Tensor& x, const at::Tensor& weight
 }
 
 ConvKernel chosen_kernel(const at::Tensor& x, const at::Tensor& weight, const Convolution& convolution, ConvPass pass) {
+  const ConvolutionShape shape = convolution_shape(x, weight, convolution);
+  if (kernels_for(shape).front() == ConvKernel::depthwise) return ConvKernel::depthwise;
   if (x.scalar_type() != at::kBFloat16) return ConvKernel::aten_fp32;
   const int threads = omp_in_parallel() ? 1 : omp_get_max_threads();
-  return kernel_choice().of(convolution_shape(x, weight, convolution), pass, threads);
+  return kernel_choice().of(shape, pass, threads);
 }
 
 at::Tensor convolution_forward(ConvKernel kernel, const at::Tensor& x, const at::Tensor& weight,
@@ -131,6 +138,12 @@ at::Tensor convolution_forward(ConvKernel kernel, const at::Tensor& x, const at:
   if (skips_pixels(weight, convolution)) {
     const at::Tensor pixels = channels_last(pixels_of(x, convolution));
     return convolution_forward(kernel, pixels, weight, {1, convolution.groups}, into);
+  }
+  if (kernel == ConvKernel::depthwise) {
+    with_type(x, [&]<class T>(T) {
+      depthwise_forward(depthwise_shape(x, weight, convolution), data<T>(x), data<float>(weight), data<T>(into));
+    });
+    return into;
   }
   if (atens(kernel)) {
     const std::int64_t padding = weight.size(2) / 2, stride = convolution.stride;
@@ -155,6 +168,12 @@ void convolution_backward_data(ConvKernel kernel, const at::Tensor& dy, const at
     pixels.copy_(dense);
     return;
   }
+  if (kernel == ConvKernel::depthwise) {
+    with_type(dy, [&]<class T>(T) {
+      depthwise_backward_data(depthwise_shape(dx, weight, convolution), data<T>(dy), data<float>(weight), data<T>(dx));
+    });
+    return;
+  }
   if (atens(kernel)) {  // which asks its x for the shape alone
     dx.copy_(std::get<0>(aten_backward(kernel, dy, dx, weight, convolution, true, false)));
     return;
@@ -168,6 +187,13 @@ void convolution_backward_weights(ConvKernel kernel, const at::Tensor& x, const 
   if (skips_pixels(dweight, convolution)) {
     const at::Tensor pixels = channels_last(pixels_of(x, convolution));
     convolution_backward_weights(kernel, pixels, dy, {1, convolution.groups}, dweight);
+    return;
+  }
+  if (kernel == ConvKernel::depthwise) {
+    with_type(x, [&]<class T>(T) {
+      depthwise_backward_weights(depthwise_shape(x, dweight, convolution), data<T>(x), data<T>(dy),
+                                 data<float>(dweight));
+    });
     return;
   }
   if (atens(kernel)) {  // which asks the weights for the shape alone

@@ -7,9 +7,11 @@
 #include <limits>
 #include <thread>
 
+#include "core/clock.h"
 #include "core/files/file_lock.h"
 #include "core/warning.h"
 #include "supernet/kernels/conv3x3_bf16.h"
+#include "supernet/kernels/depthwise.h"
 
 namespace triage::supernet {
 namespace {
@@ -68,11 +70,16 @@ const char* to_string(ConvPass pass) {
 }
 
 const char* to_string(ConvKernel kernel) {
-  static constexpr const char* kNames[] = {"direct", "winograd", "aten", "aten-fp32"};
+  static constexpr const char* kNames[] = {"direct", "winograd", "aten", "aten-fp32", "depthwise"};
   return kNames[static_cast<int>(kernel)];
 }
 
+bool is_depthwise(const ConvolutionShape& shape) {
+  return shape.groups > 1 && shape.groups == shape.in_channels && shape.groups == shape.out_channels;
+}
+
 std::vector<ConvKernel> kernels_for(const ConvolutionShape& shape) {
+  if (is_depthwise(shape) && shape.kernel <= kLargestDepthwise) return {ConvKernel::depthwise};
   std::vector<ConvKernel> kernels{own_kernels(shape) ? ConvKernel::direct : ConvKernel::aten_fp32};
   if (own_kernels(shape) && can_winograd(shape, kWinogradWidth)) kernels.push_back(ConvKernel::winograd);
   if (conv3x3_bf16_supported() && shape.in_channels % kAtenMultiple == 0 && shape.out_channels % kAtenMultiple == 0)
@@ -81,6 +88,7 @@ std::vector<ConvKernel> kernels_for(const ConvolutionShape& shape) {
 }
 
 ConvKernel kernel_by_rule(const ConvolutionShape& shape, ConvPass pass) {
+  if (kernels_for(shape).front() == ConvKernel::depthwise) return ConvKernel::depthwise;
   if (!own_kernels(shape)) return ConvKernel::aten_fp32;
   const int width = pass == ConvPass::backward_weights ? kWinogradWeightsWidth : kWinogradWidth;
   return can_winograd(shape, width) ? ConvKernel::winograd : ConvKernel::direct;
@@ -89,8 +97,7 @@ ConvKernel kernel_by_rule(const ConvolutionShape& shape, ConvPass pass) {
 ConvolutionShape class_of(const ConvolutionShape& shape) {
   ConvolutionShape result = shape;
   result.batch = 0;
-  const bool depthwise = shape.groups == shape.in_channels && shape.groups == shape.out_channels;
-  if (shape.groups > 1 && !depthwise) return result;
+  if (shape.groups > 1 && !is_depthwise(shape)) return result;
   result.in_channels = class_of_channels(shape.in_channels);
   result.out_channels = class_of_channels(shape.out_channels);
   if (shape.groups > 1) result.groups = result.in_channels;
@@ -115,7 +122,11 @@ ConvKernel KernelChoice::of(const ConvolutionShape& shape, ConvPass pass, int th
       class_text(shape, pass) + std::format(", {} {}", threads, threads == 1 ? "thread" : "threads");
   auto found = chosen_.find(key);
   if (found == chosen_.end()) {
-    if (!time_ || !measure_class(class_of(shape), pass, key)) return kernel_by_rule(shape, pass);
+    if (!time_) return kernel_by_rule(shape, pass);
+    const double start = steady_seconds();
+    const bool known = measure_class(class_of(shape), pass, key);
+    measuring_seconds_ += seconds_since(start);
+    if (!known) return kernel_by_rule(shape, pass);
     found = chosen_.find(key);
   }
   found->second.used = true;
@@ -225,6 +236,11 @@ void KernelChoice::forget() {
 bool KernelChoice::measures() const {
   const std::lock_guard lock(mutex_);
   return time_ && by_rule_ == 0;
+}
+
+double KernelChoice::measuring_seconds() const {
+  const std::lock_guard lock(mutex_);
+  return measuring_seconds_;
 }
 
 Json KernelChoice::choices() const {

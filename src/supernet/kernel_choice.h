@@ -1,8 +1,9 @@
 // Which kernel runs a pass of a convolution of bf16 images on the CPU: the fastest of those that can, measured once for
-// a machine and remembered in a file. Ours run 3x3 layers of stride 1 and one group on CPUs with AVX512-BF16. ATen's,
-// which hands them to oneDNN and so to AMX where a CPU has it, run everything, in bf16 or widened to fp32; but some of
-// oneDNN's bf16 kernels (3.7: odd channel counts, groups, strides) give wrong sums. So bf16 there is for multiples of 8
-// channels alone, and only where its sums were compared when it was timed.
+// a machine and remembered in a file. Ours run 3x3 layers of stride 1 and one group on CPUs with AVX512-BF16, and all
+// depthwise layers, where nothing else is tried (kernels/depthwise.h). ATen's, which hands them to oneDNN and so to AMX
+// where a CPU has it, run everything, in bf16 or widened to fp32; but some of oneDNN's bf16 kernels (3.7: odd channel
+// counts, groups, strides) give wrong sums. So bf16 there is for multiples of 8 channels alone, and only where its sums
+// were compared when it was timed.
 //
 // A choice is made for a class of layers (exact map, channels rounded up to few values), not for a batch: a layer is
 // computed the same way for every batch. Until measure() is called the rule decides, which knows nothing of the
@@ -34,7 +35,8 @@ struct ConvolutionShape {
 };
 
 enum class ConvPass : std::uint8_t { forward, backward_data, backward_weights };
-enum class ConvKernel : std::uint8_t { direct, winograd, aten, aten_fp32 };  // of conv3x3_bf16.h; ATen's
+// Of conv3x3_bf16.h; ATen's; of depthwise.h.
+enum class ConvKernel : std::uint8_t { direct, winograd, aten, aten_fp32, depthwise };
 const char* to_string(ConvPass pass);
 const char* to_string(ConvKernel kernel);
 
@@ -60,6 +62,7 @@ class KernelChoice {
   void measure(fs::path file, std::string machine, TimeKernel time);
   void forget();  // the rule decides again
   bool measures() const;
+  double measuring_seconds() const;  // that measuring has taken so far
 
   // The choices in use so far, {"3x3 24>64 32x32 forward, 2 threads": "winograd"}, and those of another process, which
   // then hold here as well: a resumed training takes what it began with, whatever the file says by now.
@@ -82,6 +85,7 @@ class KernelChoice {
   fs::path file_;
   std::string machine_;
   TimeKernel time_;
+  double measuring_seconds_ = 0;
   int by_rule_ = 0;
 };
 

@@ -42,12 +42,14 @@ class KernelChoiceTest : public testing::Test {
   int calls_ = 0;
 };
 
-TEST(KernelsFor, OursFor3x3AndATensForAllElse) {
+TEST(KernelsFor, OursFor3x3AndDepthwiseAndATensForAllElse) {
   const bool bf16 = conv3x3_bf16_supported();
   const auto fp32 = std::vector{ConvKernel::aten_fp32};
-  const std::vector<ConvolutionShape> others{{8, 16, 16, 32, 32, 1},        {8, 16, 16, 32, 32, 1, 2},
-                                             {8, 16, 16, 32, 32, 3, 2},     {8, 16, 16, 32, 32, 3, 1, 32},
-                                             {8, 16, 16, 32, 32, 5, 2, 32}, {8, 16, 16, 32, 32, 7, 1, 32}};
+  const std::vector<ConvolutionShape> others{{8, 16, 16, 32, 32, 1},
+                                             {8, 16, 16, 32, 32, 1, 2},
+                                             {8, 16, 16, 32, 32, 3, 2},
+                                             {8, 16, 16, 32, 32, 3, 1, 8},
+                                             {8, 16, 16, 32, 32, 13, 1, 32}};
   for (ConvolutionShape s : others) {
     EXPECT_EQ(kernels_for(s), bf16 ? std::vector({ConvKernel::aten_fp32, ConvKernel::aten}) : fp32);
     s.in_channels = 3;
@@ -60,6 +62,11 @@ TEST(KernelsFor, OursFor3x3AndATensForAllElse) {
     EXPECT_EQ(kernels_for({8, 16, 16, 3, 24}), std::vector{ConvKernel::direct});
     EXPECT_EQ(kernels_for({8, 1, 16, 24, 24}), std::vector({ConvKernel::direct, ConvKernel::aten}));
   }
+  for (const ConvolutionShape& depthwise :
+       {ConvolutionShape{8, 16, 16, 32, 32, 3, 1, 32}, {8, 16, 16, 21, 21, 7, 2, 21}}) {
+    EXPECT_EQ(kernels_for(depthwise), std::vector{ConvKernel::depthwise});
+    EXPECT_EQ(kernel_by_rule(depthwise, ConvPass::backward_data), ConvKernel::depthwise);
+  }
   const CpuOverride only(kAvx512Build);
   EXPECT_EQ(kernels_for(kLayer), fp32);
   EXPECT_EQ(kernel_by_rule(kLayer, ConvPass::forward), ConvKernel::aten_fp32);
@@ -71,6 +78,15 @@ TEST(ClassText, RoundsChannelsAndLeavesOutTheBatch) {
   EXPECT_EQ(class_text({1, 8, 8, 13, 13, 3, 1, 13}, ConvPass::backward_weights),
             "3x3 16>16 8x8 groups 16 backward-weights");
   EXPECT_EQ(class_text({1, 8, 8, 20, 30, 3, 1, 10}, ConvPass::forward), "3x3 20>30 8x8 groups 10 forward");
+}
+
+TEST_F(KernelChoiceTest, TellsTheTimeThatMeasuringTakes) {
+  KernelChoice choice;
+  of(choice, 3e-3, 1e-3, 2e-3);
+  const double once = choice.measuring_seconds();
+  EXPECT_GT(once, 0);
+  choice.of(kLayer, ConvPass::forward, 2);
+  EXPECT_EQ(choice.measuring_seconds(), once) << "what is known is not measured again";
 }
 
 TEST_F(KernelChoiceTest, TheRuleDecidesUntilToldToMeasure) {

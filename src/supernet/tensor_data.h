@@ -3,6 +3,8 @@
 
 #include <torch/types.h>
 
+#include "supernet/kernels/conv3x3_bf16.h"
+
 namespace triage::supernet {
 
 inline at::Tensor channels_last(const at::Tensor& x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }
@@ -11,6 +13,14 @@ inline at::Tensor channels_last(const at::Tensor& x) { return x.contiguous(at::M
 template <class T>
 T* data(const at::Tensor& x) {
   return static_cast<T*>(x.data_ptr());
+}
+
+// Calls body(a value of that type).
+template <class Body>
+auto with_type(const at::Tensor& x, const Body& body) {
+  if (x.scalar_type() == at::kBFloat16) return body(bf16{});
+  TORCH_CHECK(x.scalar_type() == at::kFloat, "expected bf16 or fp32 activations, found ", x.scalar_type());
+  return body(float{});
 }
 
 }  // namespace triage::supernet

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/clock.h"
+#include "supernet/kernel_choice.h"
 #include "train/device/device_steps.h"
 #include "train/step.h"
 
@@ -47,16 +48,17 @@ TrainEstimate estimate_training(const TrainJob& with_teacher, double seconds) {
     train_step(job, session, batch, 0, 0);
     loader->recycle(std::move(batch));
   };
+  // Choosing kernels is done once for all layers of a training; a supernet's first steps do little else.
+  const auto now = [] { return steady_seconds() - supernet::kernel_choice().measuring_seconds(); };
   session.network->train();
-  double step_seconds = 0;
-  auto start = steady_seconds();
-  for (std::size_t steps = 0; steps < kMinSteps || seconds_since(start) < seconds; ++steps) {
+  double step_seconds = 0, start = now();
+  for (std::size_t steps = 0; steps < kMinSteps || now() - start < seconds; ++steps) {
     make_step();
     ++session.step;
     if (steps == 0)
-      start = steady_seconds();
+      start = now();
     else
-      step_seconds = seconds_since(start) / static_cast<double>(steps);
+      step_seconds = (now() - start) / static_cast<double>(steps);
   }
   const double epochs = options.epochs, images = static_cast<double>(per_epoch) * options.batch;
   const double validations = std::max(1.0, std::ceil(epochs / options.validate_every));

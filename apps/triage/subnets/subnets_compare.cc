@@ -60,7 +60,11 @@ int subnets_compare(int argc, char** argv) {
                                   {"origin", pair.origin}});
   }
   for (const auto& [key, figure] : measured) results["figures"][key] = figure.value;
-  if (!figures_file.empty()) record_figures(figures_file, command, measured);
+  if (!figures_file.empty()) {
+    std::map<std::string, Figure> of_family;
+    for (const auto& [key, figure] : measured) of_family[supernet.space().figure_prefix() + key] = figure;
+    record_figures(figures_file, command, of_family);
+  }
   if (!picture.empty()) {
     report::SubnetPicture drawn;
     for (const search::SubnetAnswers& subnet : workflow::open_store(supernet, {.split = "validation"}).list()) {

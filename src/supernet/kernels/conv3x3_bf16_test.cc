@@ -18,6 +18,7 @@
 
 #include "core/system/cpu.h"
 #include "core/test_support.h"
+#include "supernet/kernels/kernels_test_support.h"
 
 namespace triage::supernet {
 namespace {
@@ -59,14 +60,6 @@ struct Case {
     (winograd ? conv3x3_winograd_backward_weights : conv3x3_backward_weights)(shape, x.data(), dy.data(),
                                                                               dweight.data());
     return dweight;
-  }
-};
-
-struct Sum {
-  double value = 0, magnitude = 0;
-  void add(double term) {
-    value += term;
-    magnitude += std::abs(term);
   }
 };
 

@@ -5,33 +5,15 @@
 
 #include <gtest/gtest.h>
 
-#include <bit>
 #include <cmath>
 #include <vector>
 
-#include "core/rng.h"
 #include "core/system/cpu.h"
+#include "supernet/kernels/kernels_test_support.h"
 #include "supernet/kernels/norm_act_kernels.h"
 
 namespace triage::supernet {
 namespace {
-
-double value(float v) { return v; }
-double value(bf16 v) { return std::bit_cast<float>(std::uint32_t(v) << 16); }
-
-template <class T>
-std::vector<T> random_values(std::size_t count, Rng& rng) {
-  std::vector<T> values(count);
-  for (T& v : values) {
-    const float f = static_cast<float>(rng.normal());
-    if constexpr (std::is_same_v<T, bf16>) {
-      v = static_cast<bf16>(std::bit_cast<std::uint32_t>(f) >> 16);
-    } else {
-      v = f;
-    }
-  }
-  return values;
-}
 
 template <class T>
 struct Results {

@@ -105,7 +105,7 @@ class CpuOps : public LayerOps {
                          const Convolution& convolution) const override {
     if (needs_gradient({x, own_weight, bias}))
       return aten_ops().infer_layer(x, own_weight, bias, mean, variance, pool, epsilon, identity, convolution);
-    const at::Tensor weight = identity ? fold_identity(own_weight, variance, epsilon) : own_weight;
+    const at::Tensor weight = identity ? fold_identity(own_weight, variance, epsilon) : own_weight.contiguous();
     const at::Tensor input = channels_last(x), rstd = rstd_of(variance, epsilon);
     const NormActShape shape = shape_of(input, weight, pool, convolution);
     const at::Tensor y = output_buffer(shape, x.scalar_type());

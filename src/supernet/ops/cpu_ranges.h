@@ -14,13 +14,6 @@ namespace triage::supernet {
 // A convolution's output that is consumed at once stays in the cache when it is this small.
 inline constexpr std::size_t kRangeBytes = 4 << 20;
 
-template <class Body>
-auto with_type(const at::Tensor& x, const Body& body) {
-  if (x.scalar_type() == at::kBFloat16) return body(bf16{});
-  TORCH_CHECK(x.scalar_type() == at::kFloat, "expected bf16 or fp32 activations, found ", x.scalar_type());
-  return body(float{});
-}
-
 inline NormActShape shape_of(const at::Tensor& x, const at::Tensor& weight, bool pool, const Convolution& convolution) {
   return {static_cast<int>(x.size(0)), static_cast<int>(convolved(x.size(2), convolution.stride)),
           static_cast<int>(convolved(x.size(3), convolution.stride)), static_cast<int>(weight.size(0)), pool};

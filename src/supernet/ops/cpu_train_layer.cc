@@ -27,11 +27,11 @@ at::Tensor held_from_zero(const at::Tensor& scale) {
 // identity: what is added is x.
 class TrainLayer : public Function<TrainLayer> {
  public:
-  static variable_list forward(AutogradContext* ctx, const at::Tensor& images, const at::Tensor& weight,
+  static variable_list forward(AutogradContext* ctx, const at::Tensor& images, const at::Tensor& given_weight,
                                const at::Tensor& bias, const std::optional<at::Tensor>& given_scale,
                                const std::optional<at::Tensor>& added, bool pool, double epsilon, bool identity,
                                bool relu, std::int64_t stride, std::int64_t groups) {
-    const at::Tensor x = channels_last(images);
+    const at::Tensor x = channels_last(images), weight = given_weight.contiguous();  // of a slice
     const at::Tensor scale = given_scale ? held_from_zero(*given_scale) : at::Tensor();
     const at::Tensor other = added ? channels_last(*added) : at::Tensor();
     const Convolution convolution{int(stride), int(groups)};

@@ -263,6 +263,38 @@ INSTANTIATE_TEST_SUITE_P(Shapes, ScaledLayerTest,
                                          ScaledCase{{9, 24, 24, 8, 6, false, false, 3, 1, 24}, false, true},
                                          ScaledCase{{9, 16, 16, 9, 8, false, false, 5, 2, 16}, false, false}));
 
+// Subnets' weights are slices, which do not lie in one piece: fewer inputs, the centre of a larger kernel.
+TEST(ScaledLayer, TakesSlicesOfWeights) {
+  torch::manual_seed(3);
+  const at::Tensor dense = at::randn({24, 40, 3, 3}) / 10, depthwise = at::randn({24, 1, 7, 7});
+  struct Slice {
+    at::Tensor of, weight;
+    int groups;
+  };
+  for (const auto& [of, weight, groups] :
+       {Slice{dense, dense.narrow(0, 0, 16).narrow(1, 0, 24), 1},
+        Slice{depthwise, depthwise.narrow(2, 2, 3).narrow(3, 2, 3), 24},
+        Slice{depthwise, depthwise.narrow(0, 0, 16).narrow(2, 1, 5).narrow(3, 1, 5), 16}}) {
+    ASSERT_FALSE(weight.is_contiguous());
+    const int out = int(weight.size(0)), in = int(weight.size(1)) * groups;
+    const at::Tensor one = at::ones({out}), zero = at::zeros({out});
+    for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+      const at::Tensor x = images(9, in, 8, 8).to(type);
+      const auto results = [&](const at::Tensor& given) {
+        const at::Tensor leaf = x.detach().clone().requires_grad_(), own = given.detach().requires_grad_();
+        const at::Tensor y =
+            cpu_ops().train_scaled_layer(leaf, own, one, zero, {}, true, kEpsilon, {.groups = groups}).y;
+        (y * y).sum().backward();
+        const at::Tensor alone = cpu_ops().convolution(x, given, {.groups = groups});
+        return std::vector<at::Tensor>{y.detach(), leaf.grad(), own.grad().contiguous(), alone};
+      };
+      const auto sliced = results(weight), copied = results(weight.clone(at::MemoryFormat::Contiguous));
+      for (std::size_t i = 0; i < sliced.size(); ++i)
+        EXPECT_TRUE(at::equal(sliced[i], copied[i])) << groups << " " << i;
+    }
+  }
+}
+
 TEST(ScaledLayer, AScaleOfZeroHasFiniteGradients) {
   at::Tensor scale = at::tensor({0.0f, -0.0f, 1.0f}).requires_grad_();
   const at::Tensor x = images(4, 3, 6, 6).requires_grad_(), weight = at::randn({3, 3, 3, 3}).requires_grad_();

@@ -42,8 +42,7 @@ cost::MemoryCosts measured_memory(const LayerTableSubject& subject, const std::v
 std::map<std::string, Figure> error_figures(const std::vector<cost::LayerCostTable>& tables,
                                             const family::AnySpace& space) {
   std::map<std::string, Figure> figures;
-  const std::string text = space->text();
-  const std::string of = space.is_plain() ? "cost." : std::format("{}.cost.", family::split_family(text).family);
+  const std::string of = space.figure_prefix() + "cost.";
   for (const cost::LayerCostTable& table : tables) {
     const cost::PredictionError& error = table.whole_error;
     const Figure percent{.value = error.mean_percent, .unit = "%", .n = error.stages};

@@ -7,7 +7,7 @@ namespace triage::workflow {
 namespace {
 
 constexpr double kTrainingShare = 0.8;  // of the minutes
-constexpr double kEnoughSteps = 2500;
+constexpr double kEnoughSteps = 5000;
 constexpr int kLeastEpochs = 8, kMostEpochs = 80, kMostViews = 8;
 constexpr double kForwardShare = 1. / 3;  // of a step: what a teacher's answer costs
 constexpr std::size_t kLargeSet = 20'000;

@@ -27,7 +27,7 @@ struct InitialChoice {
   int epochs = 0, batch = 0;        // of both
   double minutes = 0;               // that training takes, as estimated
   double mean_latency_us = 0;       // as SuggestedPair's
-  int enough_epochs = 0;            // what such a set asks for, from experience: 2,500 steps, 8 to 80 epochs
+  int enough_epochs = 0;            // what such a set asks for, from experience: 5,000 steps, 8 to 80 epochs
   bool short_of_time() const { return epochs < enough_epochs; }
 };
 

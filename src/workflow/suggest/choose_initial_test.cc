@@ -9,28 +9,28 @@ TrainableNet net(double us, std::int64_t macs, double images_per_second) {
   return {.net = {.arch = "8", .macs = macs, .latency_us = us}, .images_per_second = images_per_second};
 }
 
-// Of 10, 50 and 200 MMAC; 128 images a batch, so 10,000 images want 32 epochs.
+// Of 10, 50 and 200 MMAC; 128 images a batch, so 10,000 images want 64 epochs.
 std::vector<TrainableNet> three() { return {net(50, 10, 4000), net(200, 50, 1000), net(800, 200, 250)}; }
 
 TEST(ChooseInitial, TheLargestBigNetThatHasEnoughEpochs) {
-  const auto choice = choose_initial(three(), {.images = 10'000, .minutes = 60});
+  const auto choice = choose_initial(three(), {.images = 10'000, .minutes = 120});
   ASSERT_TRUE(choice);
-  EXPECT_EQ(choice->enough_epochs, 32);
+  EXPECT_EQ(choice->enough_epochs, 64);
   EXPECT_EQ(choice->batch, 128);
-  // An epoch of 200 and 50 MMAC takes 40 + 10 s, eight views 107 s: 55 epochs in 48 minutes.
+  // An epoch of 200 and 50 MMAC takes 40 + 10 s, eight views 107 s: 113 epochs in 96 minutes.
   EXPECT_EQ(choice->big, 2u);
   EXPECT_EQ(choice->little, 1u);
-  EXPECT_EQ(choice->epochs, 55);
-  EXPECT_NEAR(choice->minutes, (55 * 50 + 8 * 40 / 3.) / 60, 0.01);
+  EXPECT_EQ(choice->epochs, 113);
+  EXPECT_NEAR(choice->minutes, (113 * 50 + 8 * 40 / 3.) / 60, 0.01);
   EXPECT_FALSE(choice->short_of_time());
 }
 
 TEST(ChooseInitial, LessTimeASmallerNet) {
-  const auto choice = choose_initial(three(), {.images = 10'000, .minutes = 15});
+  const auto choice = choose_initial(three(), {.images = 10'000, .minutes = 30});
   ASSERT_TRUE(choice);
   EXPECT_EQ(choice->big, 1u);  // 12.5 s an epoch
   EXPECT_EQ(choice->little, 0u);
-  EXPECT_EQ(choice->epochs, 55);  // (720 - 8 * 10 / 3) / 12.5
+  EXPECT_EQ(choice->epochs, 113);  // (1440 - 8 * 10 / 3) / 12.5
 }
 
 TEST(ChooseInitial, FarTooLittleTimeTheFastestPairAndAWarning) {
@@ -45,7 +45,7 @@ TEST(ChooseInitial, FarTooLittleTimeTheFastestPairAndAWarning) {
 TEST(ChooseInitial, MuchTimeIsNotUsedUp) {
   const auto choice = choose_initial(three(), {.images = 10'000, .minutes = 6000});
   ASSERT_TRUE(choice);
-  EXPECT_EQ(choice->epochs, 3 * 32);
+  EXPECT_EQ(choice->epochs, 3 * 64);
 }
 
 TEST(ChooseInitial, TheLimitOfLatencyIsKept) {

@@ -11,6 +11,7 @@ namespace triage::workflow {
 namespace {
 
 constexpr int kPhotographs = 48;  // pixels from which images are cropped, not shifted
+constexpr int kValidations = 20;  // of a training: each takes a tenth of an epoch of a small set
 
 std::string quoted(const std::string& text) { return Json(text).dump(); }  // as TOML has it, too
 
@@ -40,12 +41,14 @@ std::string stage_text(const InitialConfig& config, const char* name, const Trai
       static_cast<double>(net.net.macs) / 1e6, net.net.latency_us, net.images_per_second, name, quoted(net.net.arch));
   const bool little = std::string_view(name) == "little";
   if (little) text += "teacher = \"big\"\n";
-  text += std::format("epochs = {}\nbatch = {}\nlr = {:.4g}\n", config.choice.epochs, config.choice.batch,
+  const int epochs = config.choice.epochs;
+  text += std::format("epochs = {}\nbatch = {}\nlr = {:.4g}\n", epochs, config.choice.batch,
                       rate_of(net.net.arch, config.choice.batch));
+  if (epochs >= 2 * kValidations) text += std::format("validate_every = {}\n", epochs / kValidations);
   text +=
       "[stage.augment]                         # flip = false: for letters, digits, signs, whatever a mirror changes\n";
   text += augment_text(config.side);
-  if (little) text += std::format("[stage.distill]\nviews = {}\n", teacher_views(config.choice.epochs));
+  if (little) text += std::format("[stage.distill]\nviews = {}\n", teacher_views(epochs));
   return text;
 }
 

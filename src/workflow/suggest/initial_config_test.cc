@@ -43,6 +43,15 @@ TEST(InitialConfig, IsReadAsItWasMeant) {
   }
 }
 
+TEST(InitialConfig, LongTrainingsAreNotValidatedBehindEveryEpoch) {
+  InitialConfig config = pair_of(32);
+  for (const auto& [epochs, every] : {std::pair{39, 1}, {40, 2}, {92, 4}, {240, 12}}) {
+    config.choice.epochs = epochs;
+    for (const StageConfig& stage : run_config(initial_config_text(config)).stages)
+      EXPECT_EQ(stage.train.validate_every, every) << epochs;
+  }
+}
+
 TEST(InitialConfig, SaysWhyAndWhatIsTooLittle) {
   InitialConfig config = pair_of(32);
   EXPECT_THAT(initial_config_text(config), HasSubstr("for 12 epochs in 30 minutes; 5000 images"));

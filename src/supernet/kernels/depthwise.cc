@@ -1,0 +1,90 @@
+#include "supernet/kernels/depthwise.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "core/system/cpu.h"
+#include "supernet/kernels/depthwise_kernels.h"
+#include "supernet/kernels/norm_act.h"
+
+namespace triage::supernet {
+namespace {
+
+template <class T>
+const DepthwiseKernels<T>& kernels_of_cpu() {
+#if defined(__x86_64__)
+  const CpuFeatures cpu = cpu_features();
+  if (cpu.has(kAvx512Build)) return avx512::depthwise_kernels<T>();
+  if (cpu.has(kAvx2Build)) return avx2::depthwise_kernels<T>();
+#endif
+  return portable::depthwise_kernels<T>();
+}
+
+float* workspace_for(const DepthwiseShape& shape) {
+  static thread_local std::vector<float> workspace;
+  const std::size_t floats = depthwise_workspace(shape);
+  if (workspace.size() < floats) workspace.resize(floats);
+  return workspace.data();
+}
+
+std::vector<float> taps_of(const DepthwiseShape& shape, const float* weight) {
+  const int places = shape.kernel * shape.kernel;
+  std::vector<float> taps(shape.weights());
+  for (int c = 0; c < shape.channels; ++c)
+    for (int k = 0; k < places; ++k) taps[std::size_t(k) * shape.channels + c] = weight[std::size_t(c) * places + k];
+  return taps;
+}
+
+std::size_t per_image(std::size_t elements, const DepthwiseShape& shape) {
+  return elements / std::size_t(std::max(1, shape.batch));
+}
+
+}  // namespace
+
+template <class T>
+void depthwise_forward(const DepthwiseShape& shape, const T* x, const float* weight, T* y) {
+  const std::vector<float> taps = taps_of(shape, weight);
+  const std::size_t in = per_image(shape.in_elements(), shape), out = per_image(shape.out_elements(), shape);
+#pragma omp parallel for schedule(static) if (shape.batch > 1)
+  for (int n = 0; n < shape.batch; ++n)
+    kernels_of_cpu<T>().forward(shape, x + n * in, taps.data(), y + n * out, workspace_for(shape));
+}
+
+template <class T>
+void depthwise_backward_data(const DepthwiseShape& shape, const T* dy, const float* weight, T* dx) {
+  const std::vector<float> taps = taps_of(shape, weight);
+  const std::size_t in = per_image(shape.in_elements(), shape), out = per_image(shape.out_elements(), shape);
+#pragma omp parallel for schedule(static) if (shape.batch > 1)
+  for (int n = 0; n < shape.batch; ++n)
+    kernels_of_cpu<T>().backward_data(shape, dy + n * out, taps.data(), dx + n * in, workspace_for(shape));
+}
+
+template <class T>
+void depthwise_backward_weights(const DepthwiseShape& shape, const T* x, const T* dy, float* dweight) {
+  const std::size_t in = per_image(shape.in_elements(), shape), out = per_image(shape.out_elements(), shape);
+  const int groups = (shape.batch + kGroupImages - 1) / kGroupImages, places = shape.kernel * shape.kernel;
+  std::vector<float> partial(std::size_t(groups) * shape.weights());
+#pragma omp parallel for schedule(static) if (groups > 1)
+  for (int group = 0; group < groups; ++group) {
+    float* const sums = &partial[std::size_t(group) * shape.weights()];
+    for (int n = group * kGroupImages; n < std::min(shape.batch, (group + 1) * kGroupImages); ++n)
+      kernels_of_cpu<T>().backward_weights(shape, x + n * in, dy + n * out, sums, workspace_for(shape));
+  }
+  for (int c = 0; c < shape.channels; ++c) {
+    for (int k = 0; k < places; ++k) {
+      double sum = 0;
+      for (int group = 0; group < groups; ++group)
+        sum += partial[std::size_t(group) * shape.weights() + std::size_t(k) * shape.channels + c];
+      dweight[std::size_t(c) * places + k] = static_cast<float>(sum);
+    }
+  }
+}
+
+template void depthwise_forward(const DepthwiseShape&, const bf16*, const float*, bf16*);
+template void depthwise_forward(const DepthwiseShape&, const float*, const float*, float*);
+template void depthwise_backward_data(const DepthwiseShape&, const bf16*, const float*, bf16*);
+template void depthwise_backward_data(const DepthwiseShape&, const float*, const float*, float*);
+template void depthwise_backward_weights(const DepthwiseShape&, const bf16*, const bf16*, float*);
+template void depthwise_backward_weights(const DepthwiseShape&, const float*, const float*, float*);
+
+}  // namespace triage::supernet

@@ -1,0 +1,1 @@
+#include "supernet/kernels/depthwise_kernels-inl.h"
