@@ -1,6 +1,6 @@
 // The passes of a layer's convolution, each by a kernel that the caller names: what kernel_choice() says for its layer.
 // All kernels mean the same and differ by rounding (conv3x3_bf16.h; bf16 ATen's weight gradients are rounded to bf16).
-// For fp32 images there is ATen's alone, under either name, and the depthwise one.
+// For fp32 images there is ATen's alone, under either name, and the one for depthwise layers.
 //
 // Images x are [N,C,H,W], results y [N,OC,..], both bf16 or fp32, channels last and dense in memory; weights are the
 // fp32 masters [OC, C / groups, k, k], k odd, zero padding k / 2. Nothing here is differentiable. Same threads and

@@ -44,14 +44,15 @@ int class_of_channels(int channels) {
 }
 
 std::optional<ConvKernel> kernel_of(const std::string& text) {
-  for (const ConvKernel kernel : {ConvKernel::direct, ConvKernel::winograd, ConvKernel::aten, ConvKernel::aten_fp32})
+  for (const ConvKernel kernel :
+       {ConvKernel::direct, ConvKernel::winograd, ConvKernel::aten, ConvKernel::aten_fp32, ConvKernel::depthwise})
     if (text == to_string(kernel)) return kernel;
   return std::nullopt;
 }
 
 ConvKernel read_kernel(const JsonReader& reader) {
   const std::optional<ConvKernel> kernel = kernel_of(reader.as<std::string>());
-  if (!kernel) reader.fail_here("direct, winograd, aten or aten-fp32");
+  if (!kernel) reader.fail_here("direct, winograd, aten, aten-fp32 or depthwise");
   return *kernel;
 }
 
@@ -79,8 +80,10 @@ bool is_depthwise(const ConvolutionShape& shape) {
 }
 
 std::vector<ConvKernel> kernels_for(const ConvolutionShape& shape) {
-  if (is_depthwise(shape) && shape.kernel <= kLargestDepthwise) return {ConvKernel::depthwise};
-  std::vector<ConvKernel> kernels{own_kernels(shape) ? ConvKernel::direct : ConvKernel::aten_fp32};
+  const bool depthwise = is_depthwise(shape) && shape.kernel <= kLargestDepthwise;
+  std::vector<ConvKernel> kernels{depthwise            ? ConvKernel::depthwise
+                                  : own_kernels(shape) ? ConvKernel::direct
+                                                       : ConvKernel::aten_fp32};
   if (own_kernels(shape) && can_winograd(shape, kWinogradWidth)) kernels.push_back(ConvKernel::winograd);
   if (conv3x3_bf16_supported() && shape.in_channels % kAtenMultiple == 0 && shape.out_channels % kAtenMultiple == 0)
     kernels.push_back(ConvKernel::aten);
@@ -88,8 +91,7 @@ std::vector<ConvKernel> kernels_for(const ConvolutionShape& shape) {
 }
 
 ConvKernel kernel_by_rule(const ConvolutionShape& shape, ConvPass pass) {
-  if (kernels_for(shape).front() == ConvKernel::depthwise) return ConvKernel::depthwise;
-  if (!own_kernels(shape)) return ConvKernel::aten_fp32;
+  if (const ConvKernel first = kernels_for(shape).front(); first != ConvKernel::direct) return first;
   const int width = pass == ConvPass::backward_weights ? kWinogradWeightsWidth : kWinogradWidth;
   return can_winograd(shape, width) ? ConvKernel::winograd : ConvKernel::direct;
 }

@@ -20,11 +20,15 @@ const DepthwiseKernels<T>& kernels_of_cpu() {
   return portable::depthwise_kernels<T>();
 }
 
+// At the start of a cache line, so that no vector of 16 lies across two.
 float* workspace_for(const DepthwiseShape& shape) {
-  static thread_local std::vector<float> workspace;
-  const std::size_t floats = depthwise_workspace(shape);
-  if (workspace.size() < floats) workspace.resize(floats);
-  return workspace.data();
+  struct alignas(64) Line {
+    float lanes[kDepthwiseLanes];
+  };
+  static thread_local std::vector<Line> workspace;
+  const std::size_t lines = depthwise_workspace(shape) / kDepthwiseLanes;
+  if (workspace.size() < lines) workspace.resize(lines);
+  return workspace.data()->lanes;
 }
 
 std::vector<float> taps_of(const DepthwiseShape& shape, const float* weight) {
