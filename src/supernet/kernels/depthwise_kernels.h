@@ -23,8 +23,8 @@ inline constexpr int kDepthwiseLanes = 16;
 
 // Of an image of 16 channels with its border, and of a gradient beside it.
 inline std::size_t depthwise_workspace(const DepthwiseShape& shape) {
-  const auto border = std::size_t(shape.kernel / 2 * 2);
-  return 2 * kDepthwiseLanes * (std::size_t(shape.height) + border) * (std::size_t(shape.width) + border);
+  const int border = shape.kernel / 2 * 2;
+  return std::size_t(2) * kDepthwiseLanes * (shape.height + border) * (shape.width + border);
 }
 
 namespace portable {
