@@ -127,8 +127,8 @@ ConvolutionShape convolution_shape(const at::Tensor& x, const at::Tensor& weight
 
 ConvKernel chosen_kernel(const at::Tensor& x, const at::Tensor& weight, const Convolution& convolution, ConvPass pass) {
   const ConvolutionShape shape = convolution_shape(x, weight, convolution);
-  if (kernels_for(shape).front() == ConvKernel::depthwise) return ConvKernel::depthwise;
-  if (x.scalar_type() != at::kBFloat16) return ConvKernel::aten_fp32;
+  if (x.scalar_type() != at::kBFloat16)
+    return kernels_for(shape).front() == ConvKernel::depthwise ? ConvKernel::depthwise : ConvKernel::aten_fp32;
   const int threads = omp_in_parallel() ? 1 : omp_get_max_threads();
   return kernel_choice().of(shape, pass, threads);
 }

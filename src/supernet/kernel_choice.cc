@@ -36,6 +36,10 @@ bool can_winograd(const ConvolutionShape& s, int width) {
   return std::min(s.in_channels, s.out_channels) >= width && std::min(s.height, s.width) > 1;
 }
 
+bool is_depthwise(const ConvolutionShape& shape) {
+  return shape.groups > 1 && shape.groups == shape.in_channels && shape.groups == shape.out_channels;
+}
+
 // Rounded up; by at most a quarter from 16 on.
 int class_of_channels(int channels) {
   if (channels <= 4) return channels;
@@ -73,10 +77,6 @@ const char* to_string(ConvPass pass) {
 const char* to_string(ConvKernel kernel) {
   static constexpr const char* kNames[] = {"direct", "winograd", "aten", "aten-fp32", "depthwise"};
   return kNames[static_cast<int>(kernel)];
-}
-
-bool is_depthwise(const ConvolutionShape& shape) {
-  return shape.groups > 1 && shape.groups == shape.in_channels && shape.groups == shape.out_channels;
 }
 
 std::vector<ConvKernel> kernels_for(const ConvolutionShape& shape) {
