@@ -80,10 +80,8 @@ const char* to_string(ConvKernel kernel) {
 }
 
 std::vector<ConvKernel> kernels_for(const ConvolutionShape& shape) {
-  const bool depthwise = is_depthwise(shape) && shape.kernel <= kLargestDepthwise;
-  std::vector<ConvKernel> kernels{depthwise            ? ConvKernel::depthwise
-                                  : own_kernels(shape) ? ConvKernel::direct
-                                                       : ConvKernel::aten_fp32};
+  if (is_depthwise(shape) && shape.kernel <= kLargestDepthwise) return {ConvKernel::depthwise};
+  std::vector<ConvKernel> kernels{own_kernels(shape) ? ConvKernel::direct : ConvKernel::aten_fp32};
   if (own_kernels(shape) && can_winograd(shape, kWinogradWidth)) kernels.push_back(ConvKernel::winograd);
   if (conv3x3_bf16_supported() && shape.in_channels % kAtenMultiple == 0 && shape.out_channels % kAtenMultiple == 0)
     kernels.push_back(ConvKernel::aten);

@@ -1,6 +1,6 @@
 // Which kernel runs a pass of a convolution of bf16 images on the CPU: the fastest of those that can, measured once for
 // a machine and remembered in a file. Ours run 3x3 layers of stride 1 and one group on CPUs with AVX512-BF16, and
-// depthwise layers on all. ATen's, which hands them to oneDNN and so to AMX
+// depthwise layers on all, where nothing else is tried. ATen's, which hands them to oneDNN and so to AMX
 // where a CPU has it, run everything, in bf16 or widened to fp32; but some of oneDNN's bf16 kernels (3.7: odd channel
 // counts, groups, strides) give wrong sums. So bf16 there is for multiples of 8 channels alone, and only where its sums
 // were compared when it was timed.

@@ -64,7 +64,7 @@ TEST(KernelsFor, OursFor3x3AndDepthwiseAndATensForAllElse) {
   }
   const ConvolutionShape depthwise{8, 16, 16, 32, 32, 3, 2, 32}, odd{8, 16, 16, 21, 21, 7, 1, 21};
   const auto ours = std::vector{ConvKernel::depthwise};
-  EXPECT_EQ(kernels_for(depthwise), bf16 ? std::vector({ConvKernel::depthwise, ConvKernel::aten}) : ours);
+  EXPECT_EQ(kernels_for(depthwise), ours);
   EXPECT_EQ(kernels_for(odd), ours);
   EXPECT_EQ(kernel_by_rule(depthwise, ConvPass::backward_data), ConvKernel::depthwise);
   const CpuOverride only(kAvx512Build);
