@@ -48,15 +48,14 @@ int class_of_channels(int channels) {
 }
 
 std::optional<ConvKernel> kernel_of(const std::string& text) {
-  for (const ConvKernel kernel :
-       {ConvKernel::direct, ConvKernel::winograd, ConvKernel::aten, ConvKernel::aten_fp32, ConvKernel::depthwise})
+  for (const ConvKernel kernel : {ConvKernel::direct, ConvKernel::winograd, ConvKernel::aten, ConvKernel::aten_fp32})
     if (text == to_string(kernel)) return kernel;
   return std::nullopt;
 }
 
 ConvKernel read_kernel(const JsonReader& reader) {
   const std::optional<ConvKernel> kernel = kernel_of(reader.as<std::string>());
-  if (!kernel) reader.fail_here("direct, winograd, aten, aten-fp32 or depthwise");
+  if (!kernel) reader.fail_here("direct, winograd, aten or aten-fp32");
   return *kernel;
 }
 

@@ -43,36 +43,39 @@ std::size_t per_image(std::size_t elements, const DepthwiseShape& shape) {
   return elements / std::size_t(std::max(1, shape.batch));
 }
 
+// From images of one size to images of another, side by side; elements: of all of them.
+template <class T>
+void over_images(const DepthwiseShape& shape, decltype(DepthwiseKernels<T>::forward) pass, const float* weight,
+                 const T* from, std::size_t from_elements, T* to, std::size_t to_elements) {
+  const std::vector<float> taps = taps_of(shape, weight);
+  const std::size_t in = per_image(from_elements, shape), out = per_image(to_elements, shape);
+#pragma omp parallel for schedule(static) if (shape.batch > 1)
+  for (int n = 0; n < shape.batch; ++n) pass(shape, from + n * in, taps.data(), to + n * out, workspace_for(shape));
+}
+
 }  // namespace
 
 template <class T>
 void depthwise_forward(const DepthwiseShape& shape, const T* x, const float* weight, T* y) {
-  const std::vector<float> taps = taps_of(shape, weight);
-  const std::size_t in = per_image(shape.in_elements(), shape), out = per_image(shape.out_elements(), shape);
-#pragma omp parallel for schedule(static) if (shape.batch > 1)
-  for (int n = 0; n < shape.batch; ++n)
-    kernels_of_cpu<T>().forward(shape, x + n * in, taps.data(), y + n * out, workspace_for(shape));
+  over_images(shape, kernels_of_cpu<T>().forward, weight, x, shape.in_elements(), y, shape.out_elements());
 }
 
 template <class T>
 void depthwise_backward_data(const DepthwiseShape& shape, const T* dy, const float* weight, T* dx) {
-  const std::vector<float> taps = taps_of(shape, weight);
-  const std::size_t in = per_image(shape.in_elements(), shape), out = per_image(shape.out_elements(), shape);
-#pragma omp parallel for schedule(static) if (shape.batch > 1)
-  for (int n = 0; n < shape.batch; ++n)
-    kernels_of_cpu<T>().backward_data(shape, dy + n * out, taps.data(), dx + n * in, workspace_for(shape));
+  over_images(shape, kernels_of_cpu<T>().backward_data, weight, dy, shape.out_elements(), dx, shape.in_elements());
 }
 
 template <class T>
 void depthwise_backward_weights(const DepthwiseShape& shape, const T* x, const T* dy, float* dweight) {
   const std::size_t in = per_image(shape.in_elements(), shape), out = per_image(shape.out_elements(), shape);
   const int groups = (shape.batch + kGroupImages - 1) / kGroupImages, places = shape.kernel * shape.kernel;
+  const DepthwiseKernels<T>& kernels = kernels_of_cpu<T>();
   std::vector<float> partial(std::size_t(groups) * shape.weights());
 #pragma omp parallel for schedule(static) if (groups > 1)
   for (int group = 0; group < groups; ++group) {
     float* const sums = &partial[std::size_t(group) * shape.weights()];
     for (int n = group * kGroupImages; n < std::min(shape.batch, (group + 1) * kGroupImages); ++n)
-      kernels_of_cpu<T>().backward_weights(shape, x + n * in, dy + n * out, sums, workspace_for(shape));
+      kernels.backward_weights(shape, x + n * in, dy + n * out, sums, workspace_for(shape));
   }
   for (int c = 0; c < shape.channels; ++c) {
     for (int k = 0; k < places; ++k) {
