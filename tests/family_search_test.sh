@@ -201,7 +201,15 @@ jq -e --slurpfile nets nets/plan/plan.json '.stages | map(.macs) == [$nets[0].st
 quietly "$triage" eval mixed/plan --data tiny.tds --json
 accuracy=$(jq '.test.static[0].accuracy' nets/results.json)
 jq -e --argjson whole "$accuracy" '.test.static[0].accuracy == $whole' out.txt > /dev/null || fail "expected $accuracy of their net: $(jq -c '[.test.static[].accuracy]' out.txt)"
-refused 1 "expected subnets, which can be trained on, found fixed:theirs" "$triage" refine mixed --knee --out never.toml
+# Refined: ours learns from theirs, which stays as it is.
+jq --arg genome "confidence: ${middle[mbconv]} > fixed:theirs" '.points[0].genome = $genome' mixed/front.json > front.json && mv front.json mixed/front.json
+mkdir -p configs
+quietly "$triage" refine mixed --knee --epochs 1 --out configs/refined.toml
+quietly "$triage" run configs/refined.toml --run mixed-refined "${quick[@]}"
+[ -e mixed-refined/net1.pt ] || fail "expected our net trained on"
+jq -e --argjson whole "$accuracy" '.test.static[-1].accuracy == $whole' mixed-refined/results.json > /dev/null || fail "expected $accuracy of their net: $(jq -c '[.test.static[].accuracy]' mixed-refined/results.json)"
+jq '.points[0].genome = "confidence: fixed:theirs"' mixed/front.json > front.json && mv front.json mixed/front.json
+refused 1 "expected a subnet, which can be trained on" "$triage" refine mixed --knee --out never.toml
 sed 's|"nets/plan"|"nets/plan", "nets/plan"|' fixed.toml > twice.toml
 refused 1 "expected nets of different names, found two 'theirs'" "$triage" search twice.toml --run twice
 sed 's/^seed = 7/seed = 8/' nets/config.toml > config.toml && mv config.toml nets/config.toml

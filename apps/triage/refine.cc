@@ -7,7 +7,7 @@
 #include "apps/triage/program/terminal.h"
 #include "core/text.h"
 #include "workflow/build/front_plan.h"
-#include "workflow/search/refined_config.h"
+#include "workflow/search/taken_nets.h"
 
 namespace triage::cli {
 
@@ -39,7 +39,8 @@ int refine_command(int argc, char** argv) {
   request.target = target.target();
   const search::FrontPoint& point = workflow::point_of(front, request.target);
   const workflow::OpenSupernets supernets(search.supernets, show_progress(false));
-  workflow::require_supernet_of(front, supernets, workflow::FixedNets(search.nets, supernets), run);
+  const workflow::FixedNets nets(search.nets, supernets);
+  workflow::require_supernet_of(front, supernets, nets, run);
   std::vector<workflow::RefinedSupernet> refined;
   for (const auto& supernet : supernets.all())
     refined.push_back({.directory = supernet->directory.string(),
@@ -47,7 +48,8 @@ int refine_command(int argc, char** argv) {
                        .space = supernet->space(),
                        .input = supernet->trained.network->input(),
                        .classes = supernet->trained.network->classes()});
-  const std::string text = workflow::refined_config(request, point, search, refined);
+  const std::string text =
+      workflow::refined_config(request, point, search, refined, workflow::take_nets(point.genome, nets, out));
   AtomicFile file(out);
   file.write(text.data(), text.size());
   workflow::load_run_config(file.temporary());  // what is written can be read

@@ -103,13 +103,17 @@ Json FixedNets::identity() const {
   return files;
 }
 
+preprocess::Preprocess FixedNets::preprocess_of(const FixedNet& net) const {
+  return whole_net(net.stage, workspace().dataset.info()).preprocess;
+}
+
 search::SubnetAnswers FixedNets::ask(const family::ArchSpec& asked, std::span<const std::uint32_t> images,
                                      std::span<const Label> labels) const {
   const FixedNet& net = of(asked);
   const data::Dataset& dataset = workspace().dataset;
   const auto session = open_stage(net.directory, net.stage.onnx);
   search::SubnetAnswers answers{asked.text(), net.stage.macs, net.stage.parameters, {}, {}};
-  answers.logits = ask_net(*session, whole_net(net.stage, dataset.info()).preprocess, dataset, images);
+  answers.logits = ask_net(*session, preprocess_of(net), dataset, images);
   answers.accuracy = {share_right(answers.logits, labels)};
   return answers;
 }

@@ -34,6 +34,8 @@ class FixedNets {
   std::map<std::string, std::int64_t> macs() const;       // by text (search::Structures)
   Json identity() const;                                  // each net's file
 
+  preprocess::Preprocess preprocess_of(const FixedNet& net) const;  // of the search's images
+
   // What the net says about images of the search's data set, whose labels these are, as ONNX Runtime runs it.
   search::SubnetAnswers ask(const family::ArchSpec& net, std::span<const std::uint32_t> images,
                             std::span<const Label> labels) const;

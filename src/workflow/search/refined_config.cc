@@ -75,6 +75,14 @@ std::string stage_text(const RefineRequest& request, const search::Genome& genom
   return text;
 }
 
+std::string taken_text(const search::Net& net, std::size_t leg, std::span<const TakenNet> taken) {
+  const std::string name = net.arch.text();
+  const auto found = std::ranges::find(taken, name, &TakenNet::net);
+  if (found == taken.end()) fail("net {}: expected its file, found none", name);
+  return std::format("\n[[stage]]  # {}, as it is\nname = \"{}\"\nonnx = {}\npreprocess = {}\n", name, net_name(leg),
+                     Json(found->onnx).dump(), Json(found->preprocess).dump());
+}
+
 std::string budget_text(const cost::Budgets& budgets) {
   std::string text;
   const Json limits = cost::to_json(budgets);
@@ -90,12 +98,11 @@ std::string budget_text(const cost::Budgets& budgets) {
 std::string net_name(std::size_t leg) { return std::format("net{}", leg + 1); }
 
 std::string refined_config(const RefineRequest& request, const search::FrontPoint& point, const SearchConfig& search,
-                           std::span<const RefinedSupernet> supernets) {
-  for (const search::Net& net : point.genome.nets) {
-    if (family::is_fixed(net.arch))
-      fail("plan '{}': expected subnets, which can be trained on, found {}, a net that is taken as it is",
-           point.genome.text(), net.arch.text());
-  }
+                           std::span<const RefinedSupernet> supernets, std::span<const TakenNet> taken) {
+  const auto is_taken = [](const search::Net& net) { return family::is_fixed(net.arch); };
+  if (std::ranges::all_of(point.genome.nets, is_taken))
+    fail("plan '{}': expected a subnet, which can be trained on, found only nets that are taken as they are",
+         point.genome.text());
   const RunConfig& w = supernets.front().config;
   const BuildTarget& target = request.target;
   std::string text = std::format(
@@ -104,8 +111,11 @@ std::string refined_config(const RefineRequest& request, const search::FrontPoin
       "name = {}\nseed = {}\nthreads = {}\n\n[data]\nfile = {}\nroute = {}\nvalidation = {}\n",
       point.genome.text(), search.name, 100 * point.accuracy, point.cost.mean_latency_us, Json(request.name).dump(),
       w.seed, w.threads, Json(w.data).dump(), w.splits.route, w.splits.validation);
-  for (std::size_t leg = 0; leg < point.genome.nets.size(); ++leg)
-    text += stage_text(request, point.genome, leg, supernet_of(supernets, point.genome.nets[leg].arch));
+  for (std::size_t leg = 0; leg < point.genome.nets.size(); ++leg) {
+    const search::Net& net = point.genome.nets[leg];
+    text += is_taken(net) ? taken_text(net, leg, taken)
+                          : stage_text(request, point.genome, leg, supernet_of(supernets, net.arch));
+  }
   text += std::format("\n[build]\npolicy = \"{}\"\n", plan::to_string(point.genome.policy));
   // What was asked of the front is asked of the refined plan.
   if (target.latency_us) text += std::format("latency_us = {}\n", *target.latency_us);

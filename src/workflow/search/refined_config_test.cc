@@ -12,9 +12,11 @@ RefinedSupernet supernet_of(const RunConfig& run, const std::string& directory =
   return {.directory = directory, .config = run, .space = run.supernet->space, .input = {3, 32, 32}, .classes = 4};
 }
 
+const std::string kShift = "[supernet.augment]\nshift = 3\n";
+
 // The configuration that refines a plan of kSupernet's subnets.
 std::string refined_text(const std::string& genome, RefineRequest request = {}, cost::Budgets budgets = {},
-                         const std::string& supernet = "[supernet.augment]\nshift = 3\n") {
+                         const std::string& supernet = kShift, std::span<const TakenNet> taken = {}) {
   RunConfig run = run_config(kSupernet + "residual = true\nhead_scale = 0.25\n" + supernet);
   run.splits.route = 40;
   run.splits.validation = 50;
@@ -24,7 +26,7 @@ std::string refined_text(const std::string& genome, RefineRequest request = {}, 
   point.genome = search::Genome::parse(genome);
   point.accuracy = 0.9;
   if (request.name.empty()) request.name = "refined";
-  return refined_config(request, point, search, std::array{supernet_of(run)});
+  return refined_config(request, point, search, std::array{supernet_of(run)}, taken);
 }
 RunConfig refined(const std::string& genome, RefineRequest request = {}, cost::Budgets budgets = {}) {
   return run_config(refined_text(genome, std::move(request), budgets));
@@ -138,11 +140,20 @@ TEST(RefinedConfig, NetsOfOtherFamiliesGetNoKeysOfPlainOnes) {
   EXPECT_NEAR(refined.stages[1].train.lr, 0.2 * 2 / 3, 1e-6);  // of what such nets begin with
 }
 
-TEST(RefinedConfig, NetsThatAreTakenAsTheyAreCannotBeTrainedOn) {
-  EXPECT_EQ(
-      error_of([] { refined_text("confidence: 8,16 > fixed:theirs"); }),
-      "plan 'confidence: 8,16 > fixed:theirs': expected subnets, which can be trained on, found fixed:theirs, a net "
-      "that is taken as it is");
+TEST(RefinedConfig, NetsThatAreTakenAsTheyAreAreImported) {
+  const std::vector<TakenNet> taken{{"fixed:theirs", "nets/theirs.onnx", "refined-net2.preprocess.json"}};
+  const RunConfig config = run_config(refined_text("confidence: 8,16 > fixed:theirs", {}, {}, kShift, taken));
+  ASSERT_EQ(config.stages.size(), 2u);
+  EXPECT_EQ(config.stages[0].from, "runs/net");
+  EXPECT_EQ(config.stages[0].teacher, "net2");
+  ASSERT_TRUE(config.stages[1].onnx);
+  EXPECT_EQ(config.stages[1].onnx->file.filename(), "theirs.onnx");
+  EXPECT_EQ(config.stages[1].onnx->preprocess.filename(), "refined-net2.preprocess.json");
+  EXPECT_EQ(error_of([] { refined_text("confidence: 8,16 > fixed:theirs"); }),
+            "net fixed:theirs: expected its file, found none");
+  EXPECT_EQ(error_of([] { refined_text("confidence: fixed:ours > fixed:theirs"); }),
+            "plan 'confidence: fixed:ours > fixed:theirs': expected a subnet, which can be trained on, found only nets "
+            "that are taken as they are");
 }
 
 TEST(RefinedConfig, TheSearchsBudgetsStay) {
