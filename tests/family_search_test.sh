@@ -208,7 +208,7 @@ quietly "$triage" refine mixed --knee --epochs 1 --out configs/refined.toml
 quietly "$triage" run configs/refined.toml --run mixed-refined "${quick[@]}"
 [ -e mixed-refined/net1.pt ] || fail "expected our net trained on"
 jq -e --argjson whole "$accuracy" '.test.static[-1].accuracy == $whole' mixed-refined/results.json > /dev/null || fail "expected $accuracy of their net: $(jq -c '[.test.static[].accuracy]' mixed-refined/results.json)"
-jq '.points[0].genome = "confidence: fixed:theirs"' mixed/front.json > front.json && mv front.json mixed/front.json
+jq '.points[0] |= (.genome = "confidence: fixed:theirs" | .thresholds = [] | .reach = [1])' mixed/front.json > front.json && mv front.json mixed/front.json
 refused 1 "expected a subnet, which can be trained on" "$triage" refine mixed --knee --out never.toml
 sed 's|"nets/plan"|"nets/plan", "nets/plan"|' fixed.toml > twice.toml
 refused 1 "expected nets of different names, found two 'theirs'" "$triage" search twice.toml --run twice
