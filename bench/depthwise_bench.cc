@@ -1,8 +1,7 @@
 // The depthwise convolutions in bf16 against LibTorch's (oneDNN), pass by pass, on layers of mbconv nets: microseconds
 // of a batch, the share of what this machine's cores can multiply and add in fp32, and how many times as fast as the
 // faster of LibTorch's two ways, bf16 as it is and widened to fp32. All in turns in one process, the best of several
-// rounds counts. --record results/families.json keeps the largest of those ratios and their geometric
-// mean.
+// rounds counts. --record results/families.json keeps the largest of those ratios and their mean (geometric).
 #include <malloc.h>
 #include <omp.h>
 #include <torch/torch.h>

@@ -210,6 +210,7 @@ quietly "$triage" run configs/refined.toml --run mixed-refined "${quick[@]}"
 jq -e --argjson whole "$accuracy" '.test.static[-1].accuracy == $whole' mixed-refined/results.json > /dev/null || fail "expected $accuracy of their net: $(jq -c '[.test.static[].accuracy]' mixed-refined/results.json)"
 jq '.points[0] |= (.genome = "confidence: fixed:theirs" | .thresholds = [] | .reach = [1])' mixed/front.json > front.json && mv front.json mixed/front.json
 refused 1 "expected a subnet, which can be trained on" "$triage" refine mixed --knee --out never.toml
+[ -z "$(ls | grep '^never')" ] || fail "expected nothing of a refusal, found $(ls | grep '^never')"
 sed 's|"nets/plan"|"nets/plan", "nets/plan"|' fixed.toml > twice.toml
 refused 1 "expected nets of different names, found two 'theirs'" "$triage" search twice.toml --run twice
 sed 's/^seed = 7/seed = 8/' nets/config.toml > config.toml && mv config.toml nets/config.toml

@@ -48,11 +48,12 @@ int refine_command(int argc, char** argv) {
                        .space = supernet->space(),
                        .input = supernet->trained.network->input(),
                        .classes = supernet->trained.network->classes()});
-  const std::string text =
-      workflow::refined_config(request, point, search, refined, workflow::take_nets(point.genome, nets, out));
+  const std::vector<workflow::TakenNet> taken = workflow::taken_nets(point.genome, nets, out);
+  const std::string text = workflow::refined_config(request, point, search, refined, taken);
   AtomicFile file(out);
   file.write(text.data(), text.size());
   workflow::load_run_config(file.temporary());  // what is written can be read
+  workflow::write_preprocess_files(taken, nets, out);
   file.commit();
   std::printf("%s\n%s\nnext: triage run %s --run %s\n", point.genome.text().c_str(), out.c_str(),
               shell_word(out.string()).c_str(), shell_word("runs/" + request.name).c_str());

@@ -4,7 +4,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "search/evolve/front.h"
 #include "workflow/config/run_config.h"
